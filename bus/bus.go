@@ -1,0 +1,70 @@
+// Package bus carries messages between the stages of the pipeline: monitor,
+// planner, executor, dashboard. The in-process bus below is the default; a
+// remote one lets the stages run on several machines without changing them.
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+)
+
+// Bus delivers each message to everyone who subscribed to its subject before
+// it was published, in the order of publishing.
+//
+// A subscriber that falls behind loses its oldest messages, never the newest:
+// every message carries the whole state it speaks of, so the newest replaces
+// what was lost. Subscribe's channel is closed when its ctx is done.
+type Bus interface {
+	Publish(ctx context.Context, subject string, message any) error
+	Subscribe(ctx context.Context, subject string) (<-chan any, error)
+}
+
+// Topic is a subject whose messages are all of type T. In one process values
+// pass as they are, and receivers must not change them; from a remote bus
+// they arrive as JSON and are decoded here.
+type Topic[T any] struct {
+	Bus     Bus
+	Subject string
+}
+
+// Publish sends message to all subscribers.
+func (t Topic[T]) Publish(ctx context.Context, message T) error {
+	return t.Bus.Publish(ctx, t.Subject, message)
+}
+
+// Subscribe returns the messages from now on, until ctx is done.
+func (t Topic[T]) Subscribe(ctx context.Context) (<-chan T, error) {
+	raw, err := t.Bus.Subscribe(ctx, t.Subject)
+	if err != nil {
+		return nil, err
+	}
+	out := make(chan T)
+	go func() {
+		defer close(out)
+		for m := range raw {
+			v, err := decode[T](m)
+			if err != nil {
+				continue // a message of another version: the next one replaces it
+			}
+			select {
+			case out <- v:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out, nil
+}
+
+func decode[T any](message any) (T, error) {
+	if v, ok := message.(T); ok {
+		return v, nil
+	}
+	var v T
+	data, ok := message.([]byte)
+	if !ok {
+		return v, fmt.Errorf("message of type %T, want %T", message, v)
+	}
+	return v, json.Unmarshal(data, &v)
+}

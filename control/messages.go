@@ -1,0 +1,66 @@
+// Package control is the live loop: monitor, planner and executor, three
+// stages that speak over the bus.
+//
+//	sources ─► Monitor ─ reports ─► Planner ─ decisions ─► Executor ─► target
+//	target  ─►    │                    ▲                        │
+//	              └─ reports ─► Router │ ─► balancer            │
+//	                                   └──────── applied ◄──────┘
+package control
+
+import (
+	"time"
+
+	"github.com/flyball-io/flyball/bus"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target"
+)
+
+// Mode says what becomes of decisions.
+type Mode string
+
+// Modes of an autoscaler.
+const (
+	Apply     Mode = "Apply"
+	Recommend Mode = "Recommend" // decided and shown, never applied
+	Paused    Mode = "Paused"    // decided and shown, never applied, until resumed
+)
+
+// Report is what the monitor saw of one target at one instant.
+type Report struct {
+	Target  string         `json:"target"`
+	At      time.Time      `json:"at"`
+	Status  *target.Status `json:"status,omitempty"` // nil when the target could not be read
+	Samples []scale.Sample `json:"samples,omitempty"`
+	Faults  []Fault        `json:"faults,omitempty"`
+}
+
+// Fault is something that could not be read.
+type Fault struct {
+	From  string `json:"from"` // "target" or the name of a source
+	Error string `json:"error"`
+}
+
+// Decided is one decision with the wishes of the shadows beside it.
+type Decided struct {
+	Decision scale.Decision   `json:"decision"`
+	Shadows  []scale.Decision `json:"shadows,omitempty"`
+	Mode     Mode             `json:"mode"`
+}
+
+// Applied says that the executor told the target to change its count.
+type Applied struct {
+	Target string    `json:"target"`
+	At     time.Time `json:"at"` // of the observation that led to it
+	From   int       `json:"from"`
+	To     int       `json:"to"`
+	Error  string    `json:"error,omitempty"` // why it could not be done
+}
+
+// Reports is the topic of what monitors see.
+func Reports(b bus.Bus) bus.Topic[Report] { return bus.Topic[Report]{Bus: b, Subject: "reports"} }
+
+// Decisions is the topic of what planners decide.
+func Decisions(b bus.Bus) bus.Topic[Decided] { return bus.Topic[Decided]{Bus: b, Subject: "decisions"} }
+
+// Changes is the topic of what executors did.
+func Changes(b bus.Bus) bus.Topic[Applied] { return bus.Topic[Applied]{Bus: b, Subject: "applied"} }

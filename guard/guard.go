@@ -1,0 +1,28 @@
+// Package guard holds the rules that may change a recommended number and must
+// say so. Their order is part of the design: health and data first, then
+// behaviour, cooldown, objective floor, bounds.
+package guard
+
+import (
+	"time"
+
+	"github.com/flyball-io/flyball/scale"
+)
+
+// Guard is one rule between a recommendation and a decision.
+//
+// Limit returns the count it allows for want and, when that differs from
+// want, the reason. It is called once per observation, in order of time, and
+// may remember what it saw; like a policy it has no clock and no I/O.
+// Applied tells it that the target was really told to change its count, at
+// the time of the observation that led to it: only that may start a cooldown
+// or use up a rate.
+//
+// Snapshot and Restore keep the promises of [policy.Policy].
+type Guard interface {
+	Name() string
+	Limit(obs scale.Observation, want int) (int, scale.Reason)
+	Applied(at time.Time, from, to int)
+	Snapshot() ([]byte, error)
+	Restore(snapshot []byte) error
+}

@@ -1,0 +1,35 @@
+// Package policy holds the contract of what recommends replica counts. Each
+// policy has a folder of its own below; policytest holds the promises as tests.
+package policy
+
+import (
+	"time"
+
+	"github.com/flyball-io/flyball/scale"
+)
+
+// Policy recommends a replica count for one target.
+//
+// Recommend reads only obs and its own state: no clock, no network, no
+// goroutine. The same observations in the same order give the same answers,
+// so the simulator, replay and shadow mode run the live code. It returns
+// [scale.ErrNoData] when it has no opinion. One owner calls it.
+//
+// Snapshot returns the whole memory; a policy of the same configuration that
+// restores it decides as if never stopped. Restore refuses a snapshot of
+// another kind, version or configuration with [scale.ErrSnapshot] and then
+// leaves the policy unchanged.
+type Policy interface {
+	Recommend(obs scale.Observation) (scale.Recommendation, error)
+	Snapshot() ([]byte, error)
+	Restore(snapshot []byte) error
+}
+
+// Env is what a policy may know of its surroundings when it is built.
+type Env struct {
+	Target    string
+	Min, Max  int
+	Objective *scale.Objective // nil: none stated
+	Sync      time.Duration    // time between two decisions
+	Seed      uint64
+}
