@@ -33,3 +33,9 @@ type Env struct {
 	Sync      time.Duration    // time between two decisions
 	Seed      uint64
 }
+
+// Reader is a policy that can name the signals it decides on, so that the
+// rest of the loop knows whose trust matters.
+type Reader interface {
+	Signals() []string
+}

@@ -1,0 +1,106 @@
+// Package bustest holds the promises of bus.Bus as tests that every bus runs.
+package bustest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/bus"
+)
+
+// patience is how long a test waits for a message that must come.
+const patience = 10 * time.Second
+
+// Run checks the bus that newBus returns.
+func Run(t *testing.T, newBus func(t *testing.T) bus.Bus) {
+	t.Run("every subscriber gets every message in order", func(t *testing.T) {
+		topic := bus.Topic[string]{Bus: newBus(t), Subject: "a"}
+		first, second := subscribe(t, topic), subscribe(t, topic)
+		for i := range 5 {
+			publish(t, topic, fmt.Sprint(i))
+		}
+		for i := range 5 {
+			for _, ch := range []<-chan string{first, second} {
+				if got := receive(t, ch); got != fmt.Sprint(i) {
+					t.Errorf("message %d: got %q, want %q", i, got, fmt.Sprint(i))
+				}
+			}
+		}
+	})
+	t.Run("subjects are kept apart", func(t *testing.T) {
+		b := newBus(t)
+		mine := bus.Topic[string]{Bus: b, Subject: "mine"}
+		ch := subscribe(t, mine)
+		publish(t, bus.Topic[string]{Bus: b, Subject: "other"}, "not for me")
+		publish(t, mine, "for me")
+		if got := receive(t, ch); got != "for me" {
+			t.Errorf("got %q, want the message of my subject", got)
+		}
+	})
+	t.Run("a slow subscriber keeps the newest", func(t *testing.T) {
+		topic := bus.Topic[int]{Bus: newBus(t), Subject: "a"}
+		ch := subscribe(t, topic)
+		const last = 100_000
+		for i := range last + 1 {
+			publish(t, topic, i)
+		}
+		previous := -1
+		for previous != last {
+			got := receive(t, ch)
+			if got <= previous {
+				t.Fatalf("got %d after %d, want rising numbers", got, previous)
+			}
+			previous = got
+		}
+	})
+	t.Run("the channel closes with its context", func(t *testing.T) {
+		topic := bus.Topic[int]{Bus: newBus(t), Subject: "a"}
+		ctx, cancel := context.WithCancel(t.Context())
+		ch, err := topic.Subscribe(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		select {
+		case _, open := <-ch:
+			if open {
+				t.Error("got a message nobody sent")
+			}
+		case <-time.After(patience):
+			t.Error("channel still open after its context was cancelled")
+		}
+		publish(t, topic, 1) // must not panic or block
+	})
+}
+
+func subscribe[T any](t *testing.T, topic bus.Topic[T]) <-chan T {
+	t.Helper()
+	ch, err := topic.Subscribe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ch
+}
+
+func publish[T any](t *testing.T, topic bus.Topic[T], message T) {
+	t.Helper()
+	if err := topic.Publish(t.Context(), message); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func receive[T any](t *testing.T, ch <-chan T) T {
+	t.Helper()
+	select {
+	case m, open := <-ch:
+		if !open {
+			t.Fatal("channel closed, want a message")
+		}
+		return m
+	case <-time.After(patience):
+		t.Fatal("no message")
+		panic("unreachable")
+	}
+}

@@ -1,0 +1,83 @@
+// Package memory is the bus within one process: bounded buffers, no copies.
+package memory
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/flyball-io/flyball/bus"
+)
+
+// buffered is how many messages a subscriber may fall behind: at one report a
+// second, more than a minute for each of a handful of targets.
+const buffered = 1024
+
+var _ bus.Bus = (*Bus)(nil)
+
+// Bus delivers messages between goroutines of one process.
+type Bus struct {
+	mu          sync.Mutex // guards subscribers, and each one's channel against use after close
+	subscribers map[string]map[*subscriber]struct{}
+	dropped     atomic.Uint64
+}
+
+type subscriber struct{ messages chan any }
+
+// New returns an empty bus.
+func New() *Bus { return &Bus{subscribers: map[string]map[*subscriber]struct{}{}} }
+
+// Dropped returns how many messages were lost to slow subscribers.
+func (b *Bus) Dropped() uint64 { return b.dropped.Load() }
+
+// Publish hands message to every subscriber of subject without waiting.
+func (b *Bus) Publish(ctx context.Context, subject string, message any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for s := range b.subscribers[subject] {
+		b.offer(s, message)
+	}
+	return nil
+}
+
+// offer makes room by dropping the oldest message. Only publishers send and
+// they hold the lock, so the second send always finds room.
+func (b *Bus) offer(s *subscriber, message any) {
+	select {
+	case s.messages <- message:
+		return
+	default:
+	}
+	select {
+	case <-s.messages:
+		b.dropped.Add(1)
+	default:
+	}
+	s.messages <- message
+}
+
+// Subscribe returns the messages of subject from now until ctx is done.
+func (b *Bus) Subscribe(ctx context.Context, subject string) (<-chan any, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s := &subscriber{messages: make(chan any, buffered)}
+	b.mu.Lock()
+	if b.subscribers[subject] == nil {
+		b.subscribers[subject] = map[*subscriber]struct{}{}
+	}
+	b.subscribers[subject][s] = struct{}{}
+	b.mu.Unlock()
+	context.AfterFunc(ctx, func() { b.remove(subject, s) })
+	return s.messages, nil
+}
+
+func (b *Bus) remove(subject string, s *subscriber) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.subscribers[subject], s)
+	close(s.messages)
+}

@@ -1,0 +1,124 @@
+// Package decide is the core every driver calls: a policy and its guards with
+// their memory, from an observation to a decision with its whole trail.
+package decide
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/flyball-io/flyball/guard"
+	"github.com/flyball-io/flyball/policy"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// SetByPolicy is Decision.SetBy when no guard changed the number.
+const SetByPolicy = "policy"
+
+// Decider turns observations into decisions. The live loop, the simulator,
+// replay and each shadow have one of their own; one owner calls it.
+type Decider struct {
+	name   string
+	policy policy.Policy
+	guards []guard.Guard
+	steps  []scale.Step
+}
+
+// New returns a decider for a policy, known by name, behind guards in the
+// order given.
+func New(name string, p policy.Policy, guards ...guard.Guard) *Decider {
+	return &Decider{name: name, policy: p, guards: guards, steps: make([]scale.Step, 0, len(guards))}
+}
+
+// Name of the policy.
+func (d *Decider) Name() string { return d.name }
+
+// Decide asks the policy and walks the guards. Without data the current count
+// is the starting point, so that guards still see it and bounds still hold.
+// The slices of the decision are valid until the next call.
+func (d *Decider) Decide(obs scale.Observation) scale.Decision {
+	rec, err := d.policy.Recommend(obs)
+	if err != nil {
+		rec.Replicas = obs.CurrentReplicas
+		rec.Reason = withoutOpinion(err)
+		rec.Confidence = 0
+	}
+	decision := scale.Decision{
+		Target: obs.Target, Policy: d.name, At: obs.At,
+		CurrentReplicas: obs.CurrentReplicas, DesiredReplicas: rec.Replicas,
+		Recommendation: rec, Reason: rec.Reason, SetBy: SetByPolicy, NoData: err != nil,
+	}
+	d.steps = d.steps[:0]
+	for _, g := range d.guards {
+		d.walk(g, obs, &decision)
+	}
+	decision.Steps = d.steps
+	return decision
+}
+
+func (d *Decider) walk(g guard.Guard, obs scale.Observation, decision *scale.Decision) {
+	want := decision.DesiredReplicas
+	allowed, reason := g.Limit(obs, want)
+	d.steps = append(d.steps, scale.Step{Guard: g.Name(), From: want, To: allowed, Reason: reason})
+	if allowed != want {
+		decision.DesiredReplicas, decision.Reason, decision.SetBy = allowed, reason, g.Name()
+	}
+}
+
+func withoutOpinion(err error) scale.Reason {
+	if errors.Is(err, scale.ErrNoData) {
+		return scale.Because("NoData", "hold: {n}").About(err.Error())
+	}
+	return scale.Because("PolicyError", "hold: {n}").About(err.Error())
+}
+
+// Applied tells the guards that the target was told to go from one count to
+// another because of the observation at that time.
+func (d *Decider) Applied(at time.Time, from, to int) {
+	for _, g := range d.guards {
+		g.Applied(at, from, to)
+	}
+}
+
+type snapshot struct {
+	Policy json.RawMessage            `json:"policy"`
+	Guards map[string]json.RawMessage `json:"guards"`
+}
+
+// Snapshot returns the memory of the policy and of every guard.
+func (d *Decider) Snapshot() ([]byte, error) {
+	raw, err := d.policy.Snapshot()
+	if err != nil {
+		return nil, fmt.Errorf("policy %s: %w", d.name, err)
+	}
+	s := snapshot{Policy: raw, Guards: map[string]json.RawMessage{}}
+	for _, g := range d.guards {
+		if s.Guards[g.Name()], err = g.Snapshot(); err != nil {
+			return nil, fmt.Errorf("guard %s: %w", g.Name(), err)
+		}
+	}
+	return json.Marshal(s)
+}
+
+// Restore takes over a snapshot of a decider with the same policy, guards and
+// configuration; after it the decider decides as if never stopped. On an
+// error the decider may be partly restored and must be thrown away.
+func (d *Decider) Restore(data []byte) error {
+	var s snapshot
+	if err := json.Unmarshal(data, &s); err != nil {
+		return fmt.Errorf("decider: %w: %w", scale.ErrSnapshot, err)
+	}
+	if err := d.policy.Restore(s.Policy); err != nil {
+		return fmt.Errorf("policy %s: %w", d.name, err)
+	}
+	if len(s.Guards) != len(d.guards) {
+		return fmt.Errorf("decider: %d guards in the snapshot, want %d: %w", len(s.Guards), len(d.guards), scale.ErrSnapshot)
+	}
+	for _, g := range d.guards {
+		if err := g.Restore(s.Guards[g.Name()]); err != nil {
+			return fmt.Errorf("guard %s: %w", g.Name(), err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,185 @@
+package decide_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/decide"
+	"github.com/flyball-io/flyball/guard"
+	"github.com/flyball-io/flyball/policy"
+	"github.com/flyball-io/flyball/policy/hpa"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/scale/scaletest"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+const minimum, maximum = 2, 10
+
+// newDecider is an HPA on 3 requests in progress per replica behind every guard.
+func newDecider(t testing.TB) *decide.Decider {
+	t.Helper()
+	cfg := hpa.Default()
+	cfg.Metrics = []hpa.Metric{{Signal: scale.Concurrency, AverageValue: 3}}
+	p, err := hpa.New(cfg, policy.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decide.New("hpa", p,
+		&guard.Data{Signals: p.Signals()},
+		guard.NewBehavior(guard.HPADefaults()),
+		guard.NewCooldown(guard.CooldownConfig{ScaleDown: scale.Duration(time.Minute)}),
+		&guard.ObjectiveFloor{Objective: scale.Objective{Threshold: scale.Duration(time.Second), Target: 0.99, Window: scale.Duration(time.Hour)}},
+		guard.Bounds{Min: minimum, Max: maximum},
+	)
+}
+
+func loaded(d time.Duration, replicas int, concurrency float64) scale.Observation {
+	return scaletest.Observation(d, replicas,
+		scaletest.Fresh(scale.Concurrency, scaletest.At(d), concurrency),
+		scaletest.Fresh(scale.ViolationRatio, scaletest.At(d), 0))
+}
+
+func TestDecisionCarriesTheWholeTrail(t *testing.T) {
+	got := newDecider(t).Decide(loaded(0, 8, 60))
+	if got.DesiredReplicas != maximum || got.SetBy != "bounds" || got.Reason.Code != "TooManyReplicas" {
+		t.Errorf("got %d set by %s (%s), want the maximum of %d set by bounds", got.DesiredReplicas, got.SetBy, got.Reason, maximum)
+	}
+	if got.Recommendation.Replicas != 20 || len(got.Recommendation.Proposals) != 1 {
+		t.Errorf("recommendation: got %+v, want 20 from one proposal", got.Recommendation)
+	}
+	var trail []string
+	for _, s := range got.Steps {
+		trail = append(trail, fmt.Sprintf("%s %d→%d", s.Guard, s.From, s.To))
+	}
+	want := []string{"data 20→20", "behavior 20→16", "cooldown 16→16", "objective floor 16→16", "bounds 16→10"}
+	if diff := cmp.Diff(want, trail); diff != "" {
+		t.Errorf("trail (-want +got):\n%s", diff)
+	}
+}
+
+func TestWithoutDataTheCountIsHeldWithinBounds(t *testing.T) {
+	d := newDecider(t)
+	if got := d.Decide(scaletest.Observation(0, 5)); got.DesiredReplicas != 5 || !got.NoData || got.Reason.Code != "NoData" {
+		t.Errorf("got %d (%s), want 5 held for want of data", got.DesiredReplicas, got.Reason)
+	}
+	if got := d.Decide(scaletest.Observation(time.Second, 0)); got.DesiredReplicas != minimum || got.SetBy != "bounds" {
+		t.Errorf("got %d set by %s, want the minimum even without data", got.DesiredReplicas, got.SetBy)
+	}
+}
+
+// Only applied changes start a cooldown: a shadow or a recommendation does not.
+func TestDecidingAloneStartsNoCooldown(t *testing.T) {
+	d := newDecider(t)
+	d.Decide(loaded(0, 4, 24))
+	if got := d.Decide(loaded(6*time.Minute, 8, 6)); got.DesiredReplicas != 2 {
+		t.Fatalf("nothing was applied: got %d (%s), want 2", got.DesiredReplicas, got.Reason)
+	}
+	d.Applied(scaletest.At(6*time.Minute), 8, 9)
+	if got := d.Decide(loaded(6*time.Minute+15*time.Second, 9, 6)); got.DesiredReplicas != 9 || got.SetBy != "cooldown" {
+		t.Errorf("after an applied change: got %d set by %s, want 9 held by cooldown", got.DesiredReplicas, got.SetBy)
+	}
+}
+
+func TestDecisionsStayWithinBoundsWhateverIsSeen(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		d := newDecider(t)
+		for _, obs := range scaletest.Hostile(rapid.Uint64().Draw(rt, "seed"), 40) {
+			got := d.Decide(obs)
+			if got.DesiredReplicas < minimum || got.DesiredReplicas > maximum {
+				rt.Fatalf("got %d, want %d..%d", got.DesiredReplicas, minimum, maximum)
+			}
+			if got.Reason.String() == "" {
+				rt.Fatalf("%d → %d without a reason", got.CurrentReplicas, got.DesiredReplicas)
+			}
+			if rapid.Bool().Draw(rt, "applied") {
+				d.Applied(got.At, got.CurrentReplicas, got.DesiredReplicas)
+			}
+		}
+	})
+}
+
+func TestRestoredDeciderDecidesAsIfNeverStopped(t *testing.T) {
+	running := newDecider(t)
+	for i, obs := range scaletest.Hostile(7, 200) {
+		restored := newDecider(t)
+		data, err := running.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := restored.Restore(data); err != nil {
+			t.Fatal(err)
+		}
+		want := running.Decide(obs).Clone()
+		got := restored.Decide(obs).Clone()
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("observation %d (-running +restored):\n%s", i, diff)
+		}
+		if i%3 == 0 {
+			restored.Applied(got.At, got.CurrentReplicas, got.DesiredReplicas)
+		}
+		running = restored
+	}
+}
+
+func TestRestoreRefusesAnotherDecider(t *testing.T) {
+	p, _ := hpa.New(hpa.Default(), policy.Env{})
+	data, err := decide.New("hpa", p, guard.Bounds{Min: 1, Max: 2}).Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range map[string][]byte{"other configuration": data, "garbage": []byte("{"), "empty object": []byte("{}")} {
+		if err := newDecider(t).Restore(s); !errors.Is(err, scale.ErrSnapshot) {
+			t.Errorf("%s: got %v, want ErrSnapshot", name, err)
+		}
+	}
+}
+
+func TestCloneOutlivesTheNextDecision(t *testing.T) {
+	d := newDecider(t)
+	kept := d.Decide(loaded(0, 8, 60)).Clone()
+	before := fmt.Sprint(kept)
+	d.Decide(loaded(time.Second, 3, 1))
+	if after := fmt.Sprint(kept); after != before {
+		t.Errorf("the clone changed:\nbefore %s\nafter  %s", before, after)
+	}
+}
+
+func TestDecideDoesNotAllocate(t *testing.T) {
+	d, obs := newDecider(t), loaded(0, 8, 60)
+	step := func() {
+		obs.At = obs.At.Add(15 * time.Second)
+		obs.Signals[0].Points[0].At = obs.At
+		d.Decide(obs)
+	}
+	for range 100 {
+		step() // fills the stabilization window once
+	}
+	if n := testing.AllocsPerRun(200, step); n != 0 {
+		t.Errorf("Decide allocates %v times in steady state, want 0", n)
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	d, obs := newDecider(b), loaded(0, 8, 60)
+	b.ReportAllocs()
+	for b.Loop() {
+		obs.At = obs.At.Add(15 * time.Second)
+		d.Decide(obs)
+	}
+}
+
+func ExampleDecider() {
+	cfg := hpa.Default()
+	cfg.Metrics = []hpa.Metric{{Signal: scale.Concurrency, AverageValue: 3}}
+	p, _ := hpa.New(cfg, policy.Env{})
+	d := decide.New("hpa", p, guard.NewBehavior(guard.HPADefaults()), guard.Bounds{Min: 1, Max: 20})
+	got := d.Decide(scaletest.Observation(0, 4, scaletest.Fresh(scale.Concurrency, scaletest.At(0), 26)))
+	fmt.Println(got.CurrentReplicas, "→", got.DesiredReplicas, "because", got.Recommendation.Reason)
+	fmt.Println(got.SetBy+":", got.Reason)
+	// Output:
+	// 4 → 8 because concurrency 26 at 3 per replica: 9
+	// behavior: 8 instead of 9: the rate policies allow no more for now
+}

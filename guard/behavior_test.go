@@ -1,0 +1,127 @@
+package guard_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/guard"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/scale/scaletest"
+)
+
+func tight() guard.BehaviorRules {
+	minute := scale.Duration(time.Minute)
+	return guard.BehaviorRules{
+		Up:   guard.Rules{Select: "Min", StabilizationWindow: minute, Rates: []guard.Rate{{Value: 3, Period: minute}, {Percent: true, Value: 50, Period: minute}}},
+		Down: guard.Rules{Select: "Max", StabilizationWindow: 2 * minute, Rates: []guard.Rate{{Value: 1, Period: minute}, {Percent: true, Value: 10, Period: minute}}},
+	}
+}
+
+// step is one instant of a story: after so long, at so many replicas, so many
+// are wanted; want is the answer and code the reason. The answer is applied.
+type step struct {
+	after         time.Duration
+	current, asks int
+	want          int
+	code          string
+}
+
+func tell(t *testing.T, g guard.Guard, story []step) {
+	t.Helper()
+	for _, s := range story {
+		obs := scaletest.Observation(s.after, s.current)
+		got, reason := g.Limit(obs, s.asks)
+		if got != s.want || reason.Code != s.code {
+			t.Errorf("after %v at %d, %d wanted: got %d (%s: %s), want %d (%s)", s.after, s.current, s.asks, got, reason.Code, reason, s.want, s.code)
+		}
+		g.Applied(obs.At, s.current, got)
+	}
+}
+
+func TestBehaviorHPADefaults(t *testing.T) {
+	seconds := func(n int) time.Duration { return time.Duration(n) * time.Second }
+	tell(t, guard.NewBehavior(guard.HPADefaults()), []step{
+		{seconds(0), 1, 30, 5, "ScaleUpLimit"},   // 4 replicas are more than 100 %
+		{seconds(5), 5, 30, 5, "ScaleUpLimit"},   // the period's 4 are used up
+		{seconds(15), 5, 30, 10, "ScaleUpLimit"}, // 100 % are more than 4
+		{seconds(30), 10, 12, 12, ""},            // within the rate
+		{seconds(45), 12, 4, 12, "ScaleDownStabilized"},
+		{seconds(329), 12, 4, 12, "ScaleDownStabilized"}, // 12 was wanted 299 s ago
+		{seconds(331), 12, 4, 4, ""},                     // all that is left in the window are fours
+	})
+}
+
+func TestBehaviorStabilizesToTheHighestOfTheWindow(t *testing.T) {
+	g := guard.NewBehavior(guard.HPADefaults())
+	tell(t, g, []step{
+		{0, 10, 9, 9, ""},
+		{time.Minute, 9, 7, 9, "ScaleDownStabilized"},
+		{4 * time.Minute, 9, 5, 9, "ScaleDownStabilized"},
+		{5*time.Minute + time.Second, 9, 5, 7, "ScaleDownStabilized"}, // the 9 has left the window
+		{6*time.Minute + time.Second, 7, 5, 5, ""},
+	})
+}
+
+func TestBehaviorSelectMinIsTheSmallestChange(t *testing.T) {
+	rules := tight()
+	rules.Up.StabilizationWindow, rules.Down.StabilizationWindow = 0, 0
+	tell(t, guard.NewBehavior(rules), []step{
+		{0, 4, 20, 6, "ScaleUpLimit"},                 // 50 % of 4 = 2, fewer than 3
+		{2 * time.Minute, 10, 20, 13, "ScaleUpLimit"}, // 3, fewer than 50 % = 5
+		{4 * time.Minute, 13, 20, 16, "ScaleUpLimit"},
+	})
+	tell(t, guard.NewBehavior(rules), []step{
+		{0, 30, 5, 27, "ScaleDownLimit"},                // Max: 10 % of 30 = 3, more than 1
+		{30 * time.Second, 27, 5, 27, "ScaleDownLimit"}, // used up
+		{2 * time.Minute, 27, 5, 24, "ScaleDownLimit"},  // 27 × 0.9 = 24.3, truncated
+	})
+}
+
+// Both lists of changes move the start of a period (kubernetes PR 109058): 5
+// replicas less and 5 more within a minute leave the whole rate available.
+func TestBehaviorStartOfPeriodCountsBothDirections(t *testing.T) {
+	rules := guard.NoRules()
+	rules.Up.Rates = []guard.Rate{{Value: 2, Period: scale.Duration(time.Minute)}}
+	g := guard.NewBehavior(rules)
+	g.Applied(scaletest.At(0), 10, 5)
+	n, _ := g.Limit(scaletest.Observation(time.Second, 5), 20)
+	if n != 12 {
+		t.Errorf("after going from 10 to 5 within the period: got %d, want 10 + 2", n)
+	}
+}
+
+func TestBehaviorDisabledHoldsItsDirection(t *testing.T) {
+	rules := guard.NoRules()
+	rules.Down.Select = "Disabled"
+	tell(t, guard.NewBehavior(rules), []step{{0, 5, 2, 5, "ScaleDownLimit"}, {time.Second, 5, 9, 9, ""}})
+}
+
+func TestBehaviorConfigOverDefaults(t *testing.T) {
+	zero, disabled := 0, "Disabled"
+	cfg := guard.BehaviorConfig{ScaleDown: &guard.RulesConfig{StabilizationWindowSeconds: &zero,
+		Policies: []guard.RateConfig{{Type: "Percent", Value: 10, PeriodSeconds: 60}}}, ScaleUp: &guard.RulesConfig{SelectPolicy: &disabled}}
+	rules := cfg.Over(guard.HPADefaults())
+	if rules.Down.StabilizationWindow != 0 || len(rules.Down.Rates) != 1 || rules.Down.Rates[0].Value != 10 || rules.Down.Select != "Max" {
+		t.Errorf("scale-down: got %+v, want the configured policy alone, no window, select Max kept", rules.Down)
+	}
+	if rules.Up.Select != "Disabled" || len(rules.Up.Rates) != 2 {
+		t.Errorf("scale-up: got %+v, want Disabled with the default policies kept", rules.Up)
+	}
+	if again := (guard.BehaviorConfig{}).Over(guard.HPADefaults()); again.Down.StabilizationWindow.Std() != 300*time.Second {
+		t.Error("laying one configuration over the defaults changed the defaults")
+	}
+}
+
+func TestBehaviorConfigReportsEveryFault(t *testing.T) {
+	window, sel := 4000, "Avg"
+	cfg := guard.BehaviorConfig{ScaleUp: &guard.RulesConfig{StabilizationWindowSeconds: &window, SelectPolicy: &sel,
+		Policies: []guard.RateConfig{{Type: "Pod", Value: 0, PeriodSeconds: 1801}}}}
+	got := cfg.Validate().Error()
+	for _, want := range []string{"scaleUp.stabilizationWindowSeconds: must be between 0 and 3600, got 4000", "scaleUp.selectPolicy: must be one of",
+		"scaleUp.policies[0].type: must be one of", "scaleUp.policies[0].value: must be above 0", "scaleUp.policies[0].periodSeconds: must be between"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("missing %q in:\n%s", want, got)
+		}
+	}
+}

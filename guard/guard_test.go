@@ -1,0 +1,118 @@
+package guard_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/guard"
+	"github.com/flyball-io/flyball/guard/guardtest"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/scale/scaletest"
+)
+
+func objective() scale.Objective {
+	return scale.Objective{Threshold: scale.Duration(500 * time.Millisecond), Target: 0.999, Window: scale.Duration(time.Hour)}
+}
+
+func TestConformance(t *testing.T) {
+	between := guardtest.Promise{BetweenCurrentAndWanted: true}
+	cooldown := func(d time.Duration) guard.Guard {
+		return guard.NewCooldown(guard.CooldownConfig{ScaleUp: scale.Duration(d), ScaleDown: scale.Duration(2 * d)})
+	}
+	for _, tc := range []struct {
+		name     string
+		promise  guardtest.Promise
+		new, alt func() guard.Guard
+	}{
+		{"data", between,
+			func() guard.Guard { return &guard.Data{Signals: []string{scale.Concurrency}} },
+			func() guard.Guard { return &guard.Data{Signals: []string{scale.RequestRate}} }},
+		{"behavior hpa", guardtest.Promise{},
+			func() guard.Guard { return guard.NewBehavior(guard.HPADefaults()) },
+			func() guard.Guard { return guard.NewBehavior(guard.NoRules()) }},
+		{"behavior tight", guardtest.Promise{},
+			func() guard.Guard { return guard.NewBehavior(tight()) },
+			func() guard.Guard { return guard.NewBehavior(guard.NoRules()) }},
+		{"cooldown", between,
+			func() guard.Guard { return cooldown(time.Minute) },
+			func() guard.Guard { return cooldown(time.Hour) }},
+		{"objective floor", between,
+			func() guard.Guard { return &guard.ObjectiveFloor{Objective: objective()} },
+			func() guard.Guard { return &guard.ObjectiveFloor{} }},
+		{"bounds", guardtest.Promise{},
+			func() guard.Guard { return guard.Bounds{Min: 2, Max: 10} },
+			func() guard.Guard { return guard.Bounds{Min: 1, Max: 10} }},
+	} {
+		t.Run(tc.name, func(t *testing.T) { guardtest.Run(t, tc.promise, tc.new, tc.alt) })
+	}
+}
+
+func TestDataHoldsScaleDownOnly(t *testing.T) {
+	g := &guard.Data{Signals: []string{scale.Concurrency}}
+	fresh := scaletest.Fresh(scale.Concurrency, scaletest.At(0), 1)
+	stale := fresh
+	stale.Trust = scale.Stale
+	for _, tc := range []struct {
+		rule   string
+		signal []scale.Signal
+		want   int
+		limit  int
+		code   string
+	}{
+		{"fresh data may scale down", []scale.Signal{fresh}, 2, 2, ""},
+		{"stale data may not", []scale.Signal{stale}, 2, 5, "StaleData"},
+		{"missing data may not", nil, 2, 5, "NoData"},
+		{"stale data may scale up", []scale.Signal{stale}, 8, 8, ""},
+	} {
+		t.Run(tc.rule, func(t *testing.T) {
+			got, reason := g.Limit(scaletest.Observation(0, 5, tc.signal...), tc.want)
+			if got != tc.limit || reason.Code != tc.code {
+				t.Errorf("got %d (%s), want %d (%s)", got, reason.Code, tc.limit, tc.code)
+			}
+		})
+	}
+}
+
+func TestCooldown(t *testing.T) {
+	g := guard.NewCooldown(guard.CooldownConfig{ScaleDown: scale.Duration(5 * time.Minute)})
+	limit := func(after time.Duration, current, want int) int {
+		n, _ := g.Limit(scaletest.Observation(after, current), want)
+		return n
+	}
+	if n := limit(0, 10, 4); n != 4 {
+		t.Errorf("before any change: got %d, want 4", n)
+	}
+	g.Applied(scaletest.At(0), 8, 8)
+	if n := limit(time.Second, 8, 4); n != 4 {
+		t.Errorf("an applied change that is none started a cooldown: got %d, want 4", n)
+	}
+	g.Applied(scaletest.At(0), 8, 10)
+	if n := limit(4*time.Minute, 10, 4); n != 10 {
+		t.Errorf("inside the cooldown: got %d, want 10", n)
+	}
+	if n := limit(4*time.Minute, 10, 12); n != 12 {
+		t.Errorf("scale-up has no cooldown here: got %d, want 12", n)
+	}
+	if n := limit(5*time.Minute, 10, 4); n != 4 {
+		t.Errorf("after the cooldown: got %d, want 4", n)
+	}
+}
+
+func TestObjectiveFloor(t *testing.T) {
+	g := &guard.ObjectiveFloor{Objective: objective()}
+	violated := scaletest.Fresh(scale.ViolationRatio, scaletest.At(0), 0.002)
+	met := scaletest.Fresh(scale.ViolationRatio, scaletest.At(0), 0.001)
+	if n, reason := g.Limit(scaletest.Observation(0, 6, violated), 3); n != 6 || !strings.Contains(reason.String(), "0.2 %") {
+		t.Errorf("violated: got %d (%s), want 6 with the ratio", n, reason)
+	}
+	if n, _ := g.Limit(scaletest.Observation(0, 6, violated), 9); n != 9 {
+		t.Errorf("violated, going up: got %d, want 9", n)
+	}
+	if n, _ := g.Limit(scaletest.Observation(0, 6, met), 3); n != 3 {
+		t.Errorf("exactly at the target counts as met: got %d, want 3", n)
+	}
+	if n, _ := g.Limit(scaletest.Observation(0, 6), 3); n != 3 {
+		t.Errorf("without a violation ratio: got %d, want 3", n)
+	}
+}
