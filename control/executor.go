@@ -1,0 +1,47 @@
+package control
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/flyball-io/flyball/bus"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target"
+)
+
+// Executor carries out the decisions of one target.
+type Executor struct {
+	Name      string
+	Target    target.Target
+	Decisions bus.Topic[Decided]
+	Changes   bus.Topic[Applied]
+	Log       *slog.Logger
+}
+
+// Run applies decisions until ctx is done.
+func (e *Executor) Run(ctx context.Context) error {
+	decisions, err := e.Decisions.Subscribe(ctx)
+	if err != nil {
+		return err
+	}
+	for d := range decisions {
+		if d.Decision.Target == e.Name && d.Mode == Apply && d.Decision.Changes() {
+			e.apply(ctx, d.Decision)
+		}
+	}
+	return nil
+}
+
+func (e *Executor) apply(ctx context.Context, d scale.Decision) {
+	done := Applied{Target: e.Name, At: d.At, From: d.CurrentReplicas, To: d.DesiredReplicas}
+	if err := e.Target.SetReplicas(ctx, d.DesiredReplicas); err != nil {
+		if ctx.Err() != nil {
+			return
+		}
+		done.Error = err.Error()
+		e.Log.Error("cannot scale", slog.String("target", e.Name), slog.Int("from", done.From), slog.Int("to", done.To), slog.Any("error", err))
+	}
+	if err := e.Changes.Publish(ctx, done); err != nil && ctx.Err() == nil {
+		e.Log.Error("change not announced", slog.String("target", e.Name), slog.Any("error", err))
+	}
+}

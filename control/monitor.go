@@ -1,0 +1,99 @@
+package control
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/flyball-io/flyball/bus"
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/source"
+	"github.com/flyball-io/flyball/target"
+)
+
+// Monitor reads one target and its sources and reports what it saw.
+type Monitor struct {
+	Name     string
+	Target   target.Target
+	Sources  map[string]source.Source // by name
+	Interval time.Duration
+	Reports  bus.Topic[Report]
+	Clock    clock.Clock
+	Log      *slog.Logger
+
+	failing map[string]bool // what failed last time, so that it is logged once
+}
+
+// Run reports every Interval, and the target alone whenever it changes, until
+// ctx is done.
+func (m *Monitor) Run(ctx context.Context) error {
+	m.failing = map[string]bool{}
+	ticker := m.Clock.NewTicker(m.Interval)
+	defer ticker.Stop()
+	for {
+		m.publish(ctx, m.look(ctx, true))
+		if !m.wait(ctx, ticker.C) {
+			return nil
+		}
+	}
+}
+
+// wait returns at the next tick, reporting changes of the target meanwhile;
+// false when ctx is done.
+func (m *Monitor) wait(ctx context.Context, tick <-chan time.Time) bool {
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick:
+			return true
+		case <-m.Target.Changes():
+			m.publish(ctx, m.look(ctx, false))
+		}
+	}
+}
+
+func (m *Monitor) publish(ctx context.Context, r Report) {
+	if err := m.Reports.Publish(ctx, r); err != nil && ctx.Err() == nil {
+		m.Log.Error("report lost", slog.String("target", m.Name), slog.Any("error", err))
+	}
+}
+
+// look reads the target and, if asked to, its sources. What cannot be read is
+// reported as a fault, never as a zero. No read may take longer than it is
+// until the read after the next: a hung source must not stop the others.
+func (m *Monitor) look(ctx context.Context, measure bool) Report {
+	ctx, cancel := context.WithTimeout(ctx, max(2*m.Interval, time.Second))
+	defer cancel()
+	report := Report{Target: m.Name, At: m.Clock.Now()}
+	status, err := m.Target.Status(ctx)
+	if m.check(&report, "target", err) {
+		report.Status = &status
+	}
+	if !measure {
+		return report
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Sources)) {
+		samples, err := m.Sources[name].Collect(ctx)
+		m.check(&report, name, err)
+		report.Samples = append(report.Samples, samples...)
+	}
+	return report
+}
+
+// check notes a fault in the report and logs when it begins and ends.
+func (m *Monitor) check(report *Report, from string, err error) (ok bool) {
+	if err != nil {
+		report.Faults = append(report.Faults, Fault{From: from, Error: err.Error()})
+	}
+	switch failed := err != nil; {
+	case failed && !m.failing[from]:
+		m.Log.Warn("cannot read", slog.String("target", m.Name), slog.String("from", from), slog.Any("error", err))
+	case !failed && m.failing[from]:
+		m.Log.Info("can read again", slog.String("target", m.Name), slog.String("from", from))
+	}
+	m.failing[from] = err != nil
+	return err == nil
+}

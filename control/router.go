@@ -1,0 +1,52 @@
+package control
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/flyball-io/flyball/balancer"
+	"github.com/flyball-io/flyball/bus"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// Router keeps the balancer's backends equal to the replicas that take work.
+type Router struct {
+	Name     string
+	Balancer balancer.Balancer
+	Reports  bus.Topic[Report]
+	Log      *slog.Logger
+
+	failing bool
+}
+
+// Run follows the reports until ctx is done. Every report with a status sets
+// the backends anew, so a balancer that was restarted is mended by the next.
+func (r *Router) Run(ctx context.Context) error {
+	reports, err := r.Reports.Subscribe(ctx)
+	if err != nil {
+		return err
+	}
+	for report := range reports {
+		if report.Target == r.Name && report.Status != nil {
+			r.route(ctx, report.Status.Replicas)
+		}
+	}
+	return nil
+}
+
+func (r *Router) route(ctx context.Context, replicas []scale.Replica) {
+	backends := make([]balancer.Backend, 0, len(replicas))
+	for i := range replicas {
+		if replicas[i].TakesWork() && replicas[i].Address != "" {
+			backends = append(backends, balancer.Backend{ID: replicas[i].ID, Address: replicas[i].Address})
+		}
+	}
+	err := r.Balancer.SetBackends(ctx, backends)
+	switch failed := err != nil && ctx.Err() == nil; {
+	case failed && !r.failing:
+		r.Log.Warn("cannot update the balancer", slog.String("target", r.Name), slog.Any("error", err))
+	case !failed && r.failing:
+		r.Log.Info("balancer updated again", slog.String("target", r.Name))
+	}
+	r.failing = err != nil
+}
