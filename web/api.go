@@ -1,0 +1,268 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// TargetView is a target as the API shows it. Times are Unix seconds,
+// durations seconds.
+type TargetView struct {
+	Name        string           `json:"name"`
+	Mode        control.Mode     `json:"mode"`
+	Policy      string           `json:"policy"`
+	Shadows     []string         `json:"shadows"`
+	Min         int              `json:"min"`
+	Max         int              `json:"max"`
+	Sync        float64          `json:"sync"`
+	Kind        string           `json:"kind"`
+	Balancer    string           `json:"balancer,omitempty"`
+	Compression float64          `json:"compression"`
+	Objective   *ObjectiveStatus `json:"objective"` // null: none stated
+	ReportAt    float64          `json:"reportAt"`  // of the newest report; 0: none yet
+	StaleAfter  float64          `json:"staleAfter"`
+	Point       *Point           `json:"point"`      // newest; null: none yet
+	Decision    *DecisionView    `json:"decision"`   // newest; null: none yet
+	LastChange  *DecisionView    `json:"lastChange"` // newest that asked for another count
+	Faults      []FaultView      `json:"faults"`     // that last
+	Conditions  []ConditionView  `json:"conditions"`
+	Replicas    []ReplicaView    `json:"replicas,omitempty"` // only of a single target
+}
+
+// ConditionView is something about a target that lasts.
+type ConditionView struct {
+	Type    string  `json:"type"`
+	Since   float64 `json:"since"` // Unix seconds
+	Message string  `json:"message"`
+}
+
+// minStaleAfter is the least age at which the newest report counts as old.
+const minStaleAfter = 10 * time.Second
+
+func (h *history) conditions() []ConditionView {
+	views := []ConditionView{}
+	if h.status == nil {
+		return views
+	}
+	for _, c := range h.status.Conditions {
+		views = append(views, ConditionView{Type: c.Type, Since: unix(c.Since), Message: c.Message})
+	}
+	return views
+}
+
+func (h *history) view(now time.Time) TargetView {
+	v := TargetView{
+		Name: h.name, Mode: h.info.Mode, Policy: h.info.Policy, Shadows: append([]string{}, h.info.Shadows...),
+		Min: h.info.Min, Max: h.info.Max, Sync: h.info.Sync.Seconds(), Kind: h.info.Kind, Balancer: h.info.Balancer,
+		Compression: max(1, h.info.Compression), Objective: h.objectiveStatus(now), ReportAt: unix(h.reportAt),
+		StaleAfter: max(minStaleAfter, 3*h.info.Sync).Seconds(),
+		Faults:     append([]FaultView{}, h.faults...), Conditions: h.conditions(),
+	}
+	if n := len(h.points); n > 0 {
+		p := h.points[n-1]
+		v.Point = &p
+	}
+	if newest := h.decisionsBefore(0, 1, filterAll); len(newest) > 0 {
+		v.Decision = &newest[0]
+	}
+	if newest := h.decisionsBefore(0, 1, filterChanges); len(newest) > 0 {
+		v.LastChange = &newest[0]
+	}
+	return v
+}
+
+func (s *Server) serveTargets(w http.ResponseWriter, _ *http.Request) {
+	now := s.opts.Clock.Now()
+	s.mu.Lock()
+	views := make([]TargetView, 0, len(s.order))
+	for _, name := range s.order {
+		views = append(views, s.targets[name].view(now))
+	}
+	last := s.events.last()
+	s.mu.Unlock()
+	answer(w, struct {
+		Now         float64      `json:"now"`
+		Version     string       `json:"version"`
+		LastEventID string       `json:"lastEventId"`
+		Targets     []TargetView `json:"targets"`
+	}{unix(now), s.opts.Version, last, views})
+}
+
+func (s *Server) serveTarget(w http.ResponseWriter, r *http.Request) {
+	now := s.opts.Clock.Now()
+	s.withTarget(w, r, func(h *history) any {
+		view := h.view(now)
+		view.Replicas = append([]ReplicaView{}, h.replicas...)
+		return struct {
+			Now         float64    `json:"now"`
+			Version     string     `json:"version"`
+			LastEventID string     `json:"lastEventId"`
+			Target      TargetView `json:"target"`
+		}{unix(now), s.opts.Version, s.events.last(), view}
+	})
+}
+
+func (s *Server) serveSeries(w http.ResponseWriter, r *http.Request) {
+	since, err := timeParam(r, "since")
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "%v", err)
+		return
+	}
+	step, err := stepParam(r)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "%v", err)
+		return
+	}
+	s.withTarget(w, r, func(h *history) any {
+		return struct {
+			Target string  `json:"target"`
+			Step   float64 `json:"step"`
+			Points []Point `json:"points"`
+		}{h.name, step.Seconds(), append([]Point{}, downsample(h.pointsSince(since), step)...)}
+	})
+}
+
+func (s *Server) serveDecisions(w http.ResponseWriter, r *http.Request) {
+	limit, err := countParam(r, "limit", 100, maxDecisions)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "%v", err)
+		return
+	}
+	before, err := countParam(r, "before", 0, 1<<62)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "%v", err)
+		return
+	}
+	filter := r.URL.Query().Get("filter")
+	switch filter {
+	case "", filterAll, filterChanges, filterHeld:
+	default:
+		refuse(w, http.StatusBadRequest, "filter: %q: must be one of all, changes, held", filter)
+		return
+	}
+	s.withTarget(w, r, func(h *history) any {
+		return struct {
+			Target    string         `json:"target"`
+			Decisions []DecisionView `json:"decisions"`
+		}{h.name, h.decisionsBefore(before, limit, filter)}
+	})
+}
+
+func (s *Server) serveVersion(w http.ResponseWriter, _ *http.Request) {
+	answer(w, map[string]string{"version": s.opts.Version})
+}
+
+func serveHealth(w http.ResponseWriter, _ *http.Request) {
+	answer(w, map[string]string{"status": "ok"})
+}
+
+func serveNoSuchEndpoint(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		refuseMethod(w, r)
+		return
+	}
+	refuse(w, http.StatusNotFound, "no %s here: there are /api/v1/targets, /api/v1/targets/{name} with /series and /decisions below, /api/v1/stream", r.URL.Path)
+}
+
+func refuseMethod(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Allow", "GET, HEAD")
+	refuse(w, http.StatusMethodNotAllowed, "method %s: everything here is only read, use GET", r.Method)
+}
+
+// withTarget answers with what get makes of the named target's history.
+func (s *Server) withTarget(w http.ResponseWriter, r *http.Request, get func(*history) any) {
+	name := r.PathValue("name")
+	s.mu.Lock()
+	h, known := s.targets[name]
+	var body any
+	if known {
+		body = get(h)
+	}
+	s.mu.Unlock()
+	if !known {
+		s.refuseTarget(w, name)
+		return
+	}
+	answer(w, body)
+}
+
+func (s *Server) known(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, known := s.targets[name]
+	return known
+}
+
+func (s *Server) refuseTarget(w http.ResponseWriter, name string) {
+	s.mu.Lock()
+	names := strings.Join(s.order, ", ")
+	s.mu.Unlock()
+	if names == "" {
+		names = "none"
+	}
+	refuse(w, http.StatusNotFound, "no target %q: known are %s", name, names)
+}
+
+func timeParam(r *http.Request, name string) (time.Time, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return t, fmt.Errorf("%s: %q: must be a time such as 2026-01-31T14:03:15Z", name, text)
+	}
+	return t, nil
+}
+
+func stepParam(r *http.Request) (time.Duration, error) {
+	text := r.URL.Query().Get("step")
+	if text == "" {
+		return time.Second, nil
+	}
+	d, err := scale.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("step: %w", err)
+	}
+	if d.Std() < time.Second {
+		return 0, fmt.Errorf("step: must be at least 1s, got %v", d)
+	}
+	return d.Std(), nil
+}
+
+func countParam(r *http.Request, name string, otherwise, most int64) (n int64, err error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return otherwise, nil
+	}
+	n, err = strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 || n > most {
+		return 0, fmt.Errorf("%s: %q: must be a whole number from 1 to %d", name, text, most)
+	}
+	return n, nil
+}
+
+func answer(w http.ResponseWriter, body any) { respond(w, http.StatusOK, body) }
+
+func refuse(w http.ResponseWriter, status int, format string, args ...any) {
+	respond(w, status, map[string]string{"error": fmt.Sprintf(format, args...)})
+}
+
+// respond encodes before it promises a status.
+func respond(w http.ResponseWriter, status int, body any) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		status, data = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be written as JSON"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	w.Write(append(data, '\n')) //nolint:errcheck // the client is gone: nobody to tell
+}

@@ -1,0 +1,169 @@
+package web
+
+import (
+	"slices"
+
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// DecisionView is one line of the decision log: a decision, or a run of
+// decisions that differ only in their numbers. Times are Unix seconds.
+type DecisionView struct {
+	ID    int64   `json:"id"`
+	At    float64 `json:"at"`    // of the first of the run
+	Until float64 `json:"until"` // of the newest, whose words are shown
+	Count int     `json:"count"` // how many the run holds
+
+	Mode           control.Mode         `json:"mode"`
+	Policy         string               `json:"policy"`
+	From           int                  `json:"from"`
+	To             int                  `json:"to"`
+	Reason         scale.Reason         `json:"reason"`
+	SetBy          string               `json:"setBy"`
+	NoData         bool                 `json:"noData,omitempty"`
+	Recommendation scale.Recommendation `json:"recommendation"`
+	Steps          []scale.Step         `json:"steps"`
+	Shadows        []ShadowView         `json:"shadows,omitempty"`
+	Applied        *AppliedView         `json:"applied,omitempty"`
+}
+
+// ShadowView is what a policy that is only watched would have decided.
+type ShadowView struct {
+	Policy   string       `json:"policy"`
+	Replicas int          `json:"replicas"`
+	Reason   scale.Reason `json:"reason"`
+	SetBy    string       `json:"setBy"`
+}
+
+// AppliedView says what became of a decision.
+type AppliedView struct {
+	At    float64 `json:"at"`
+	Error string  `json:"error,omitempty"`
+}
+
+// held reports whether a guard allowed another number than it was given.
+func (v *DecisionView) held() bool {
+	return slices.ContainsFunc(v.Steps, func(s scale.Step) bool { return s.From != s.To })
+}
+
+func (v *DecisionView) changes() bool { return v.From != v.To }
+
+// sameRun reports whether next says the same as v, its numbers aside.
+func (v *DecisionView) sameRun(next *DecisionView) bool {
+	if v.From != next.From || v.To != next.To || v.Mode != next.Mode || v.SetBy != next.SetBy ||
+		v.Policy != next.Policy || v.NoData != next.NoData || v.Reason.Code != next.Reason.Code {
+		return false
+	}
+	return slices.EqualFunc(v.Steps, next.Steps, func(a, b scale.Step) bool {
+		return a.Guard == b.Guard && (a.From == a.To) == (b.From == b.To)
+	})
+}
+
+// viewDecision copies what it keeps: the decider reuses its slices.
+func viewDecision(d control.Decided) DecisionView {
+	kept := d.Decision.Clone()
+	at := unix(kept.At)
+	view := DecisionView{
+		At: at, Until: at, Count: 1, Mode: d.Mode, Policy: kept.Policy,
+		From: kept.CurrentReplicas, To: kept.DesiredReplicas, Reason: kept.Reason, SetBy: kept.SetBy,
+		NoData: kept.NoData, Recommendation: kept.Recommendation, Steps: kept.Steps,
+	}
+	if view.Steps == nil {
+		view.Steps = []scale.Step{}
+	}
+	for _, s := range d.Shadows {
+		view.Shadows = append(view.Shadows, ShadowView{Policy: s.Policy, Replicas: s.DesiredReplicas, Reason: s.Reason, SetBy: s.SetBy})
+	}
+	return view
+}
+
+// addDecision appends to the log or lengthens its newest run, and returns the
+// line as it is now.
+func (h *history) addDecision(d control.Decided) DecisionView {
+	view := viewDecision(d)
+	h.info.Mode = d.Mode
+	if n := len(h.decisions); n > 0 && h.decisions[n-1].sameRun(&view) {
+		old := &h.decisions[n-1]
+		view.ID, view.At, view.Count, view.Applied = old.ID, old.At, old.Count+1, old.Applied
+		*old = view
+		return view
+	}
+	view.ID = h.nextID
+	h.nextID++
+	if len(h.decisions) >= maxDecisions+maxDecisions/8 {
+		h.decisions = slices.Delete(h.decisions, 0, len(h.decisions)-maxDecisions)
+	}
+	h.decisions = append(h.decisions, view)
+	return view
+}
+
+// wish writes the decided counts into the newest point, which the next ones
+// inherit, and reports whether they are others than before.
+func (h *history) wish(d control.Decided) bool {
+	p, desired := h.pointAt(d.Decision.At), Number(d.Decision.DesiredReplicas)
+	if p.Desired == desired && sameWishes(p.Shadows, d.Shadows) {
+		return false
+	}
+	p.Desired = desired
+	wishes := make(map[string]int, len(d.Shadows))
+	for _, s := range d.Shadows {
+		wishes[s.Policy] = s.DesiredReplicas
+	}
+	p.Shadows = wishes
+	return true
+}
+
+func sameWishes(known map[string]int, shadows []scale.Decision) bool {
+	for _, s := range shadows {
+		if n, ok := known[s.Policy]; !ok || n != s.DesiredReplicas {
+			return false
+		}
+	}
+	return len(known) == len(shadows)
+}
+
+// addApplied finds the decision that was carried out and notes what became of
+// it.
+func (h *history) addApplied(a control.Applied) (DecisionView, bool) {
+	at := unix(a.At)
+	for i := len(h.decisions) - 1; i >= 0; i-- {
+		d := &h.decisions[i]
+		if at >= d.At && at <= d.Until && d.To == a.To {
+			d.Applied = &AppliedView{At: at, Error: a.Error}
+			return *d, true
+		}
+	}
+	return DecisionView{}, false
+}
+
+// Filters of the decision log.
+const (
+	filterAll     = "all"
+	filterChanges = "changes" // asks for another count than there is
+	filterHeld    = "held"    // a guard allowed another number than wanted
+)
+
+func matches(filter string, v *DecisionView) bool {
+	switch filter {
+	case filterChanges:
+		return v.changes()
+	case filterHeld:
+		return v.held()
+	default:
+		return true
+	}
+}
+
+// decisionsBefore returns at most limit lines with an ID below before (0: no
+// bound), newest first.
+func (h *history) decisionsBefore(before, limit int64, filter string) []DecisionView {
+	out := []DecisionView{}
+	for i := len(h.decisions) - 1; i >= 0 && int64(len(out)) < limit; i-- {
+		d := &h.decisions[i]
+		if (before == 0 || d.ID < before) && matches(filter, d) {
+			out = append(out, *d)
+		}
+	}
+	return out
+}

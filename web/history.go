@@ -1,0 +1,159 @@
+package web
+
+import (
+	"slices"
+	"time"
+
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/target"
+)
+
+// How much is kept of each target: three hours of seconds and the last
+// decisions that differ from their predecessor.
+const (
+	maxPoints    = 3 * 60 * 60
+	maxDecisions = 2000
+)
+
+// executorFault is where faults of applying come from; it must not be the
+// name of a source.
+const executorFault = "executor"
+
+// FaultView is something that could not be read or done, since when.
+type FaultView struct {
+	From     string  `json:"from"` // "target", "executor" or the name of a source
+	Error    string  `json:"error"`
+	Since    float64 `json:"since"` // Unix seconds
+	Resolved bool    `json:"resolved,omitempty"`
+}
+
+// history is everything remembered of one target. Its owner locks.
+type history struct {
+	name      string
+	info      TargetInfo
+	points    []Point // oldest first
+	decisions []DecisionView
+	nextID    int64
+	keeper    *keeper // nil: no objective
+	faults    []FaultView
+	replicas  []ReplicaView
+	status    *target.Status
+	reportAt  time.Time
+	version   int64 // grows when replicas or conditions change
+}
+
+func newHistory(name string) *history { return &history{name: name, nextID: 1} }
+
+func (h *history) configure(info TargetInfo) {
+	info.Shadows = slices.Clone(info.Shadows)
+	if info.Objective == nil {
+		h.keeper = nil
+	} else if h.keeper == nil || h.keeper.objective != *info.Objective {
+		h.keeper = newKeeper(*info.Objective)
+	}
+	h.info = info
+}
+
+func (h *history) addReport(r control.Report) {
+	if r.At.After(h.reportAt) {
+		h.reportAt = r.At
+	}
+	if r.Status != nil {
+		h.status = r.Status
+		h.replicas = viewReplicas(r)
+		h.version++
+	}
+	if h.keeper != nil {
+		h.keeper.add(r)
+	}
+	h.pointAt(r.At).measure(r)
+}
+
+// pointAt returns the point of at's second, the newest one or a new one after
+// it. A report from the past lands in the newest: series never go back.
+func (h *history) pointAt(at time.Time) *Point {
+	fresh := unmeasured(at)
+	if n := len(h.points); n > 0 {
+		newest := &h.points[n-1]
+		if newest.T >= fresh.T {
+			return newest
+		}
+		fresh.Desired, fresh.Shadows = newest.Desired, newest.Shadows
+	}
+	if len(h.points) >= maxPoints+maxPoints/8 { // move seldom, not at every point
+		h.points = slices.Delete(h.points, 0, len(h.points)-maxPoints)
+	}
+	h.points = append(h.points, fresh)
+	return &h.points[len(h.points)-1]
+}
+
+// pointsSince returns the points at or after t, oldest first.
+func (h *history) pointsSince(t time.Time) []Point {
+	from, _ := slices.BinarySearchFunc(h.points, unix(t), func(p Point, t float64) int {
+		if p.T < t {
+			return -1
+		}
+		return 1
+	})
+	return slices.Clone(h.points[from:])
+}
+
+func (h *history) objectiveStatus(now time.Time) *ObjectiveStatus {
+	if h.keeper == nil {
+		return nil
+	}
+	return h.keeper.status(now)
+}
+
+// updateFaults returns the faults that began, changed or ended with a report.
+func (h *history) updateFaults(r control.Report) []FaultView {
+	var news []FaultView
+	for _, f := range r.Faults {
+		if view, changed := h.raiseFault(f.From, f.Error, r.At); changed {
+			news = append(news, view)
+		}
+	}
+	for _, old := range slices.Clone(h.faults) {
+		stays := old.From == executorFault || slices.ContainsFunc(r.Faults, func(f control.Fault) bool { return f.From == old.From })
+		if stays {
+			continue
+		}
+		if view, cleared := h.clearFault(old.From); cleared {
+			news = append(news, view)
+		}
+	}
+	return news
+}
+
+// raiseFault remembers a fault since its first occurrence, with its newest
+// words; changed reports whether there is anything new to tell.
+func (h *history) raiseFault(from, text string, at time.Time) (view FaultView, changed bool) {
+	for i := range h.faults {
+		if f := &h.faults[i]; f.From == from {
+			changed, f.Error = f.Error != text, text
+			return *f, changed
+		}
+	}
+	view = FaultView{From: from, Error: text, Since: unix(at)}
+	h.faults = append(h.faults, view)
+	return view, true
+}
+
+// executed notes whether the newest change could be made.
+func (h *history) executed(a control.Applied) (view FaultView, changed bool) {
+	if a.Error == "" {
+		return h.clearFault(executorFault)
+	}
+	return h.raiseFault(executorFault, a.Error, a.At)
+}
+
+func (h *history) clearFault(from string) (was FaultView, cleared bool) {
+	for i, f := range h.faults {
+		if f.From == from {
+			h.faults = slices.Delete(h.faults, i, i+1)
+			f.Resolved = true
+			return f, true
+		}
+	}
+	return FaultView{}, false
+}

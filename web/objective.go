@@ -1,0 +1,151 @@
+package web
+
+import (
+	"math"
+	"time"
+
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// ObjectiveStatus says how far an objective was kept. Durations are in
+// seconds, shares 0..1.
+type ObjectiveStatus struct {
+	Threshold float64 `json:"threshold"`
+	Target    float64 `json:"target"`
+	Window    float64 `json:"window"`
+	// Covered is the part of the window that was watched: the window, or less
+	// when the server has not run that long.
+	Covered float64 `json:"covered"`
+	// Requests is how many requests the share is of; 0 means met.
+	Requests float64 `json:"requests"`
+	Good     Number  `json:"good"` // share of good requests; null without requests
+	Met      bool    `json:"met"`
+	// RecentGood is the share over the last minute; null without requests.
+	RecentGood Number `json:"recentGood"`
+}
+
+// ledgerSlots is how finely the window is cut: the oldest slot leaves as a
+// whole, so the window is known to 1/360, 10 s in an hour.
+const ledgerSlots = 360
+
+// recentWindow is what "now" means for an objective.
+const recentWindow = time.Minute
+
+// ledger counts all and bad requests over a sliding window in slots, so that a
+// window of weeks costs as little as one of minutes.
+type ledger struct {
+	window time.Duration
+	slots  [ledgerSlots]struct{ number, all, bad float64 }
+}
+
+func (l *ledger) width() float64 { return l.window.Seconds() / ledgerSlots }
+
+func (l *ledger) add(at time.Time, all, bad float64) {
+	number := math.Floor(unix(at) / l.width())
+	slot := &l.slots[int(math.Mod(number, ledgerSlots))]
+	if slot.number != number {
+		slot.number, slot.all, slot.bad = number, 0, 0
+	}
+	slot.all += all
+	slot.bad += bad
+}
+
+func (l *ledger) sum(now time.Time) (all, bad float64) {
+	newest := math.Floor(unix(now) / l.width())
+	for i := range l.slots {
+		if age := newest - l.slots[i].number; age >= 0 && age < ledgerSlots {
+			all += l.slots[i].all
+			bad += l.slots[i].bad
+		}
+	}
+	return all, bad
+}
+
+// keeper judges one objective from reports.
+type keeper struct {
+	objective    scale.Objective
+	whole        ledger
+	recent       ledger
+	since, until time.Time // first and newest report
+}
+
+func newKeeper(o scale.Objective) *keeper {
+	return &keeper{objective: o, whole: ledger{window: o.Window.Std()}, recent: ledger{window: recentWindow}}
+}
+
+// add counts the requests of one report: rate × time since the last one. What
+// happened in a gap longer than the rate's own window is not known and not
+// counted.
+func (k *keeper) add(r control.Report) {
+	gap := r.At.Sub(k.until)
+	if k.since.IsZero() {
+		k.since, gap = r.At, time.Second
+	}
+	if gap <= 0 {
+		return
+	}
+	rate, bad, ok := goodness(r, k.objective)
+	if !ok {
+		return
+	}
+	k.until = r.At
+	span := min(gap, max(rate.Window, time.Second)).Seconds()
+	k.whole.add(r.At, rate.Value*span, rate.Value*span*bad)
+	k.recent.add(r.At, rate.Value*span, rate.Value*span*bad)
+}
+
+// goodness returns the request rate and the share of bad requests. A source
+// that does not measure the share but has a histogram is read from that:
+// too slow or failed, whichever is more.
+func goodness(r control.Report, o scale.Objective) (rate *scale.Sample, bad float64, ok bool) {
+	rate = wholeSample(r, scale.RequestRate)
+	if rate == nil || !(rate.Value >= 0) || math.IsInf(rate.Value, 0) {
+		return nil, 0, false
+	}
+	if s := wholeSample(r, scale.ViolationRatio); s != nil && Number(s.Value).Known() {
+		return rate, min(1, max(0, s.Value)), true
+	}
+	if rate.Value == 0 {
+		return rate, 0, true
+	}
+	s := wholeSample(r, scale.Latency)
+	if s == nil || s.Distribution == nil {
+		return nil, 0, false
+	}
+	bad = s.Distribution.ShareAbove(o.Threshold.Std().Seconds())
+	if e := wholeSample(r, scale.ErrorRate); e != nil && Number(e.Value).Known() {
+		bad = max(bad, e.Value/rate.Value)
+	}
+	return rate, min(1, bad), true
+}
+
+func wholeSample(r control.Report, signal string) *scale.Sample {
+	for i := range r.Samples {
+		if s := &r.Samples[i]; s.Signal == signal && s.Replica == "" {
+			return s
+		}
+	}
+	return nil
+}
+
+func (k *keeper) status(now time.Time) *ObjectiveStatus {
+	window := k.objective.Window.Std()
+	all, bad := k.whole.sum(now)
+	recentAll, recentBad := k.recent.sum(now)
+	covered := 0.0
+	if !k.since.IsZero() {
+		covered = min(now.Sub(k.since), window).Seconds()
+	}
+	good := Number(1 - bad/all) // 0/0: unknown
+	return &ObjectiveStatus{
+		Threshold:  k.objective.Threshold.Std().Seconds(),
+		Target:     k.objective.Target,
+		Window:     window.Seconds(),
+		Covered:    covered,
+		Requests:   math.Round(all),
+		Good:       good,
+		Met:        !(float64(good) < k.objective.Target),
+		RecentGood: Number(1 - recentBad/recentAll),
+	}
+}

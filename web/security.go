@@ -1,0 +1,76 @@
+package web
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// pagePolicy allows what the binary itself serves and nothing else: no inline
+// script or style, no other host, no frame around it.
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// secure lets through only what this server's own page would send.
+func (s *Server) secure(next http.Handler) http.Handler {
+	crossOrigin := http.NewCrossOriginProtection()
+	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		refuse(w, http.StatusForbidden, "the request comes from another site")
+	}))
+	checked := crossOrigin.Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		setHeaders(w.Header())
+		if err := s.checkHost(r); err != nil {
+			refuse(w, http.StatusForbidden, "%v", err)
+			return
+		}
+		// A read changes nothing, but other sites have no business here.
+		if site := r.Header.Get("Sec-Fetch-Site"); strings.HasPrefix(r.URL.Path, "/api/") && (site == "cross-site" || site == "same-site") {
+			refuse(w, http.StatusForbidden, "the request comes from another site")
+			return
+		}
+		checked.ServeHTTP(w, r)
+	})
+}
+
+func setHeaders(h http.Header) {
+	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+}
+
+// checkHost refuses a name that is not this machine's on a connection that
+// arrived on a loopback address: a page elsewhere whose name was pointed at
+// 127.0.0.1 (DNS rebinding) would otherwise be of the same origin.
+func (s *Server) checkHost(r *http.Request) error {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok || !isLoopback(local.String()) || isLoopback(r.Host) || slices.Contains(s.opts.AllowedHosts, hostOnly(r.Host)) {
+		return nil
+	}
+	return fmt.Errorf("host %q is not allowed on a loopback address: use localhost or 127.0.0.1, or allow the name", r.Host)
+}
+
+// isLoopback reports whether a host, with or without a port, names this
+// machine alone.
+func isLoopback(hostPort string) bool {
+	host := hostOnly(hostPort)
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+func hostOnly(hostPort string) string {
+	host, _, err := net.SplitHostPort(hostPort)
+	if err != nil {
+		host = hostPort
+	}
+	return strings.ToLower(strings.Trim(host, "[]"))
+}
