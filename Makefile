@@ -1,0 +1,55 @@
+# The commands of this repository. `make help` lists them.
+GO            ?= go
+BIN           := bin
+FLYBALL       := $(BIN)/flyball
+GOLANGCI_LINT := $(BIN)/golangci-lint
+GOLANGCI_LINT_VERSION := v2.15.0
+VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS       := -s -w -X main.version=$(VERSION)
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test test-short lint generate check-generate ui bench setup clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## bin/flyball
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(FLYBALL) ./cmd/flyball
+
+demo: build ## real processes, real load, autoscaler and dashboard; needs only Go
+	$(FLYBALL) demo $(ARGS)
+
+setup: ## install what the tests need besides Go (Debian packages; names what it cannot install)
+	@scripts/setup-tests
+
+test: setup build check-generate ## everything: unit, integration, end to end, with the race detector
+	$(GO) vet ./...
+	$(GO) test -race -timeout 25m ./...
+	$(GO) test -timeout 25m -count=1 ./test/e2e/...
+
+test-short: ## the inner loop: unit tests, under two minutes
+	$(GO) test -short ./...
+
+lint: $(GOLANGCI_LINT) ## format, vet, linters, shell scripts
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these'; exit 1; }
+	$(GOLANGCI_LINT) run ./...
+	@if command -v shellcheck >/dev/null; then shellcheck $$(git ls-files scripts .ci bench | xargs grep -lE '^#!.*(ba)?sh'); else echo 'shellcheck: not installed, skipped'; fi
+
+$(GOLANGCI_LINT):
+	GOBIN=$(abspath $(BIN)) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+generate: ui ## write generated files anew: JSON schema, built front end
+	$(GO) generate ./...
+
+ui: ## build the dashboard's front end (needs npm; the result is checked in)
+	cd web/ui && npm ci --no-audit --no-fund && npm run build
+
+check-generate: ## fail when a generated file is stale
+	@scripts/check-generate
+
+bench: build ## benchmarks; figures and how to read them in docs/benchmarks.md
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+	@for script in bench/*.sh; do [ ! -e "$$script" ] || "$$script"; done
+
+clean: ## remove what was built
+	rm -rf $(BIN)

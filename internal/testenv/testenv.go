@@ -1,0 +1,56 @@
+// Package testenv says what a test needs beyond Go. Where it is missing the
+// test is skipped by name; in CI (CI=true) it fails, so that nothing there is
+// skipped in silence.
+package testenv
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+// Command returns the path of a program the test needs.
+func Command(t testing.TB, name string) string {
+	t.Helper()
+	for _, candidate := range []string{name, filepath.Join("/usr/sbin", name)} {
+		if found, err := exec.LookPath(candidate); err == nil {
+			return found
+		}
+	}
+	missing(t, "the program "+name)
+	return ""
+}
+
+// Trace returns the path of a recorded workload: a file of the folder
+// FLYBALL_TRACES, by default shared/traces beside the repository.
+func Trace(t testing.TB, name string) string {
+	t.Helper()
+	dir := os.Getenv("FLYBALL_TRACES")
+	if dir == "" {
+		_, here, _, _ := runtime.Caller(0)
+		dir = filepath.Join(filepath.Dir(here), "..", "..", "..", "shared", "traces")
+	}
+	file := filepath.Join(dir, name)
+	if _, err := os.Stat(file); err != nil {
+		missing(t, "the recorded workload "+name+" (folder FLYBALL_TRACES)")
+	}
+	return file
+}
+
+// Long skips a test that takes long when the inner loop is run (-short).
+func Long(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("long test, left out by -short")
+	}
+}
+
+func missing(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is missing, and in CI nothing may be skipped", what)
+	}
+	t.Skipf("%s is missing", what)
+}
