@@ -1,0 +1,161 @@
+package builtin
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/balancer"
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// rig is a running proxy and what its tests need.
+type rig struct {
+	*Proxy
+	t    *testing.T
+	url  string
+	stop func() // ends the proxy and waits for it
+}
+
+// start runs a proxy on a free port; change adapts the default configuration.
+func start(t *testing.T, change func(*Config)) *rig {
+	t.Helper()
+	cfg := Default()
+	cfg.Listen = "127.0.0.1:0"
+	cfg.Health.Interval = scale.Duration(20 * time.Millisecond)
+	cfg.DrainTimeout = scale.Duration(10 * time.Second)
+	if change != nil {
+		change(&cfg)
+	}
+	p, err := New(cfg, clock.System, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Listen(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- p.Serve(ctx, l) }()
+	r := &rig{Proxy: p, t: t, url: "http://" + l.Addr().String()}
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	t.Cleanup(r.stop)
+	return r
+}
+
+// backends makes the servers the proxy's backends b0, b1, ….
+func (r *rig) backends(servers ...*httptest.Server) {
+	r.t.Helper()
+	var list []balancer.Backend
+	for i, s := range servers {
+		list = append(list, balancer.Backend{ID: fmt.Sprintf("b%d", i), Address: s.Listener.Addr().String()})
+	}
+	if err := r.SetBackends(r.t.Context(), list); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// serve starts a backend.
+func serve(t *testing.T, h http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// named starts a backend that answers with its name.
+func named(t *testing.T, name string) *httptest.Server {
+	return serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, name) })
+}
+
+// get returns status and body, or fails the test.
+func (r *rig) get(path string) (int, string) {
+	r.t.Helper()
+	response, err := http.Get(r.url + path)
+	if err != nil {
+		r.t.Fatalf("GET %s: %v", path, err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		r.t.Fatalf("GET %s: read the body: %v", path, err)
+	}
+	return response.StatusCode, string(body)
+}
+
+// eventually waits until the condition holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within 20 s", what)
+		}
+	}
+}
+
+// closedAddress is one where nothing listens.
+func closedAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func TestRequestReachesABackend(t *testing.T) {
+	r := start(t, nil)
+	r.backends(named(t, "one"))
+	if status, body := r.get("/x?a=1;b"); status != 200 || body != "one" {
+		t.Errorf("got %d %q, want 200 one", status, body)
+	}
+}
+
+func TestPostOfAnyLengthArrivesWhole(t *testing.T) {
+	r := start(t, nil)
+	r.backends(serve(t, func(w http.ResponseWriter, q *http.Request) {
+		n, err := io.Copy(io.Discard, q.Body)
+		fmt.Fprint(w, n, err)
+	}))
+	for _, n := range []int{0, 1, replayLimit, 3 << 20} {
+		response, err := http.Post(r.url, "text/plain", strings.NewReader(strings.Repeat("x", n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(response.Body)
+		response.Body.Close()
+		if want := fmt.Sprint(n, nil); string(body) != want {
+			t.Errorf("%d bytes: backend saw %q, want %q", n, body, want)
+		}
+	}
+}
+
+func TestHeldUntilABackendIsThere(t *testing.T) {
+	r := start(t, nil)
+	got := make(chan string)
+	go func() {
+		_, body := r.get("/")
+		got <- body
+	}()
+	eventually(t, "the request is held", func() bool { return r.pool.heldNow() == 1 })
+	r.backends(named(t, "late"))
+	if body := <-got; body != "late" {
+		t.Errorf("got %q, want late", body)
+	}
+}

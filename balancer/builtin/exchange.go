@@ -1,0 +1,257 @@
+package builtin
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/http/httputil"
+	"syscall"
+	"time"
+)
+
+const (
+	attemptLimit = 10 // backends one request is sent to at most
+	resendLimit  = 2  // of these after something had been sent
+)
+
+// exchange is one request of a client and its answer. It is the transport of
+// its own reverse proxy: it chooses, holds and tries again.
+type exchange struct {
+	proxy   *Proxy
+	reverse httputil.ReverseProxy
+	body    clientBody
+	arrived time.Time
+
+	backend  *backend // that has the request now
+	sentAt   time.Time
+	tried    []*backend
+	resent   int
+	status   int   // of the answer, 0 before
+	refused  bool  // the answer is ours
+	answered bool  // counted already: what follows is a stream
+	complete bool  // the whole answer was read from the backend
+	broken   error // what ended the answer early on the backend's side
+}
+
+func (p *Proxy) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
+	x := &exchange{proxy: p, arrived: p.clk.Now()}
+	x.reverse = httputil.ReverseProxy{
+		Rewrite:      p.rewrite,
+		Transport:    x,
+		BufferPool:   &p.buffers,
+		ErrorLog:     p.quiet,
+		ErrorHandler: x.refuse,
+	}
+	if r.Body != nil && r.ContentLength != 0 {
+		x.body = clientBody{
+			src:     r.Body,
+			control: http.NewResponseController(w),
+			clk:     p.clk,
+			stall:   p.cfg.BodyStallTimeout.Std(),
+			keep:    idempotent(r.Method) && r.ContentLength > 0 && r.ContentLength <= replayLimit,
+		}
+	}
+	return x
+}
+
+// idempotent methods may be carried out twice (RFC 9110, 9.2.2).
+func idempotent(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return false
+}
+
+// RoundTrip sends the request to a backend, and to another where that is safe.
+func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
+	for {
+		b, err := x.acquire(out)
+		if err != nil {
+			return nil, err
+		}
+		attempt, body := x.attempt(out, b)
+		response, err := b.transport.RoundTrip(attempt)
+		if err == nil {
+			x.answer(response)
+			return response, nil
+		}
+		if body != nil {
+			_ = body.Close() // keeps a late writer of this attempt away from the body
+		}
+		if !x.again(out, err) {
+			return nil, err
+		}
+	}
+}
+
+// acquire chooses the backend of the next attempt.
+func (x *exchange) acquire(out *http.Request) (*backend, error) {
+	p := x.proxy
+	b := p.pool.acquire(x.tried)
+	if b == nil {
+		if out.ProtoMajor == 1 && out.Header.Get("Expect") == "" {
+			x.body.fill()
+		}
+		var err error
+		b, err = p.pool.hold(out.Context(), p.cfg.HoldLimit, p.clk.After(p.cfg.HoldTimeout.Std()))
+		if err != nil {
+			return nil, err
+		}
+	}
+	x.backend, x.sentAt = b, p.clk.Now()
+	b.meter.arrive(x.sentAt)
+	return b, nil
+}
+
+// attempt is the request as b gets it.
+func (x *exchange) attempt(out *http.Request, b *backend) (*http.Request, *attemptBody) {
+	if len(x.tried) > 0 {
+		// The attempt before may still be read by its connection.
+		again, url := *out, *out.URL
+		again.URL = &url
+		out = &again
+	}
+	out.URL.Host = b.Address
+	if out.Body == nil || x.body.src == nil {
+		return out, nil
+	}
+	body := &attemptBody{of: &x.body}
+	out.Body = body
+	return out, body
+}
+
+// again closes an attempt that failed and says whether to make another.
+func (x *exchange) again(out *http.Request, err error) bool {
+	p, b, now := x.proxy, x.backend, x.proxy.clk.Now()
+	x.backend = nil
+	x.tried = append(x.tried, b)
+	if out.Context().Err() != nil || x.body.clientFault() != nil {
+		b.meter.end(now, outcome{gaveUp: true})
+		p.pool.release(b, false)
+		return false
+	}
+	b.meter.end(now, outcome{latency: now.Sub(x.sentAt), failed: true, notGood: true})
+	p.pool.release(b, true)
+	var dial dialFault
+	unsent := errors.As(err, &dial)
+	p.strike(b, err, unsent && errors.Is(err, syscall.ECONNREFUSED))
+	if len(x.tried) >= attemptLimit || !x.body.replayable() {
+		return false
+	}
+	if unsent {
+		return true
+	}
+	if !idempotent(out.Method) || refusalOf(err).status == http.StatusGatewayTimeout || x.resent >= resendLimit {
+		return false
+	}
+	x.resent++
+	return p.budget.retry(now)
+}
+
+// answer notes that a backend has begun to answer.
+func (x *exchange) answer(response *http.Response) {
+	x.status = response.StatusCode
+	x.body.answered.Store(true)
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		x.complete = true
+		x.count()
+		return
+	}
+	if isEventStream(response.Header) {
+		x.count()
+	}
+	response.Body = &answerBody{ReadCloser: response.Body, of: x}
+}
+
+// isEventStream reports a stream that lasts as long as both sides like: its
+// latency is the time to its beginning.
+func isEventStream(h http.Header) bool {
+	text := h.Get("Content-Type")
+	if len(text) < len("text/event-stream") {
+		return false
+	}
+	kind, _, err := mime.ParseMediaType(text)
+	return err == nil && kind == "text/event-stream"
+}
+
+// count counts the answer while the exchange goes on.
+func (x *exchange) count() {
+	now := x.proxy.clk.Now()
+	x.answered = true
+	x.proxy.total.answer(now, x.outcome(now.Sub(x.arrived), false))
+	x.backend.meter.answer(now, x.outcome(now.Sub(x.sentAt), false))
+}
+
+// answerBody is a backend's answer on its way to the client.
+type answerBody struct {
+	io.ReadCloser
+	of *exchange
+}
+
+func (a *answerBody) Read(p []byte) (int, error) {
+	n, err := a.ReadCloser.Read(p)
+	if err == io.EOF {
+		a.of.complete = true
+	} else if err != nil {
+		a.of.broken = err
+	}
+	return n, err
+}
+
+// refuse answers a request that no backend answered.
+func (x *exchange) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		if !errors.Is(context.Cause(r.Context()), errClosing) {
+			return // the client is gone
+		}
+		err = errClosing
+	}
+	if fault := x.body.clientFault(); fault != nil {
+		err = fault
+		if !errors.Is(fault, errStalled) {
+			return // the client broke off its own body
+		}
+	}
+	x.refused = true
+	answer := refusalOf(err)
+	x.status = answer.status
+	x.complete = true
+	answer.write(w)
+}
+
+// end counts the exchange as over.
+func (x *exchange) end() {
+	p, now := x.proxy, x.proxy.clk.Now()
+	x.body.end()
+	gaveUp := !x.complete && x.broken == nil
+	if b := x.backend; b != nil {
+		o := x.outcome(now.Sub(x.sentAt), gaveUp)
+		if x.answered {
+			b.meter.leave(now)
+		} else {
+			b.meter.end(now, o)
+		}
+		p.pool.release(b, o.failed)
+	}
+	if x.answered {
+		p.total.leave(now)
+		return
+	}
+	p.total.end(now, x.outcome(now.Sub(x.arrived), gaveUp))
+}
+
+// outcome judges the exchange after the given time.
+func (x *exchange) outcome(latency time.Duration, gaveUp bool) outcome {
+	slow := x.proxy.cfg.Threshold > 0 && latency > x.proxy.cfg.Threshold.Std()
+	if gaveUp || x.status == http.StatusRequestTimeout && x.refused {
+		return outcome{latency: latency, gaveUp: true, notGood: slow}
+	}
+	failed := x.status >= 500 || x.broken != nil
+	return outcome{
+		latency: latency, failed: failed, notGood: failed || slow,
+		refused: x.refused && latency < time.Millisecond,
+	}
+}
