@@ -1,0 +1,115 @@
+package process
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/target"
+)
+
+// ending is how patiently a replica is ended.
+//
+//	drainFirst ─► no new requests, those in progress finish (drainTimeout)
+//	                 │
+//	terminateFirst ──┴─► SIGTERM ─► terminationGracePeriod
+//	                                    │
+//	killAtOnce ─────────────────────────┴─► SIGKILL ─► nothing left
+type ending uint8
+
+const (
+	drainFirst ending = iota
+	terminateFirst
+	killAtOnce
+)
+
+// groupPoll is how often the rest of a process group is looked at once its
+// leader has ended.
+const groupPoll = 20 * time.Millisecond
+
+// ender ends one replica.
+type ender struct {
+	clock   clock.Clock
+	log     *slog.Logger
+	traffic target.Traffic
+	cfg     Config
+	owner   string
+	replica *replica
+	how     ending
+}
+
+// run returns true when nothing of the replica is left, false when ctx was
+// cancelled before. Once patient is cancelled the replica is killed.
+func (e *ender) run(ctx, patient context.Context) bool {
+	if e.how == drainFirst {
+		e.drain(patient)
+	}
+	if e.how != killAtOnce && patient.Err() == nil {
+		e.replica.leader.terminate()
+		e.waitGone(patient, e.cfg.TerminationGracePeriod.Std())
+	}
+	if ctx.Err() != nil {
+		return false
+	}
+	return e.kill(ctx)
+}
+
+// drain waits until no request is in progress, the replica has ended by
+// itself or drainTimeout has passed.
+func (e *ender) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.DrainTimeout.Std())
+	defer cancel()
+	drained := make(chan error, 1)
+	go func() { drained <- e.traffic.Drain(ctx, e.replica.id) }()
+	select {
+	case err := <-drained:
+		if err != nil && ctx.Err() == context.DeadlineExceeded {
+			e.log.Warn("requests still in progress after drainTimeout", "replica", e.replica.id, "error", err)
+		}
+	case <-e.replica.exited:
+		cancel()
+		<-drained
+	}
+}
+
+// waitGone waits until the whole process group has ended, at most for grace.
+func (e *ender) waitGone(ctx context.Context, grace time.Duration) {
+	over := e.clock.After(grace)
+	select {
+	case <-e.replica.exited:
+	case <-over:
+		e.log.Warn("replica did not end on SIGTERM in time", "replica", e.replica.id, "after", grace)
+		return
+	case <-ctx.Done():
+		return
+	}
+	for !e.replica.leader.groupEmpty() {
+		select {
+		case <-e.clock.After(groupPoll):
+		case <-over:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// kill ends what is left of the group, and processes that left the group but
+// carry the replica's mark.
+func (e *ender) kill(ctx context.Context) bool {
+	for {
+		if !e.replica.gone() || !e.replica.leader.groupEmpty() {
+			e.replica.leader.kill()
+		}
+		left := killMarked(e.owner, e.replica.id)
+		if left == 0 && e.replica.gone() && e.replica.leader.groupEmpty() {
+			return true
+		}
+		select {
+		case <-e.clock.After(groupPoll):
+		case <-ctx.Done():
+			return false
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package process
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/flyball-io/flyball/target"
+)
+
+// settled is how long a replica must have been ready for its end not to count
+// as a failed start: it is then replaced at once.
+const settled = 10 * time.Second
+
+// failures remembers starts that came to nothing.
+type failures struct {
+	inARow  int
+	last    time.Time // when the last one was counted
+	since   time.Time // when the row became a loop
+	retryAt time.Time // no start before
+	message string
+	// restarts are the failures of replicas that have no successor yet.
+	restarts []int
+}
+
+// add counts the end of a replica. Replicas that were started before the last
+// failure was counted belong to the same wave: ten that crash together are
+// one failure, not ten.
+func (f *failures) add(now time.Time, r *replica, message string, b Backoff) {
+	f.restarts = append(f.restarts, r.restarts+1)
+	if !r.readyAt.IsZero() && now.Sub(r.readyAt) >= settled {
+		return
+	}
+	f.message = message
+	if f.inARow > 0 && r.startedAt.Before(f.last) {
+		return
+	}
+	f.count(now, message, b)
+}
+
+// count adds one to the row and doubles the wait.
+func (f *failures) count(now time.Time, message string, b Backoff) {
+	f.inARow++
+	f.last, f.message = now, message
+	if f.inARow == 2 {
+		f.since = now
+	}
+	f.retryAt = now.Add(f.wait(b))
+}
+
+func (f *failures) wait(b Backoff) time.Duration {
+	wait := b.Min.Std()
+	for range f.inARow - 1 {
+		wait = min(2*wait, b.Max.Std())
+	}
+	return wait
+}
+
+// succeed takes the failures that a new replica stands in for.
+func (f *failures) succeed() int {
+	if len(f.restarts) == 0 {
+		return 0
+	}
+	n := f.restarts[0]
+	f.restarts = f.restarts[1:]
+	return n
+}
+
+// settleAt is when the failures will be forgotten; zero when that is not in
+// sight.
+func (f *failures) settleAt(replicas map[string]*replica, b Backoff) time.Time {
+	var earliest time.Time
+	if f.inARow == 0 {
+		return earliest
+	}
+	for _, r := range replicas {
+		if !r.readiness.Ready || !r.deletedAt.IsZero() || r.startedAt.Before(f.last) {
+			continue
+		}
+		if at := r.readiness.Since.Add(b.ResetAfter.Std()); earliest.IsZero() || at.Before(earliest) {
+			earliest = at
+		}
+	}
+	return earliest
+}
+
+// settle forgets the failures once a replica started after the last one has
+// been ready for ResetAfter; true when it did.
+func (f *failures) settle(now time.Time, replicas map[string]*replica, b Backoff) bool {
+	at := f.settleAt(replicas, b)
+	if at.IsZero() || at.After(now) {
+		return false
+	}
+	*f = failures{restarts: f.restarts}
+	return true
+}
+
+// condition is what an operator should see: a failure that repeats.
+func (f *failures) condition() (target.Condition, bool) {
+	if f.inARow < 2 {
+		return target.Condition{}, false
+	}
+	return target.Condition{
+		Type: "CrashLoop", Since: f.since,
+		Message: fmt.Sprintf("%d failed starts in a row; last: %s", f.inARow, f.message),
+	}, true
+}

@@ -1,0 +1,102 @@
+package process_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target"
+)
+
+func TestReplicasStartAndStop(t *testing.T) {
+	w := newWorld(t, appConfig(t, nil), nil)
+	w.run()
+	w.set(3)
+	s := w.until("3 are ready", ready(3))
+	for _, r := range s.Replicas {
+		resp, err := http.Get("http://" + r.Address)
+		if err != nil {
+			t.Fatalf("%s: %v", r.ID, err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if !strings.Contains(string(body), r.ID) {
+			t.Errorf("%s at %s answers %q", r.ID, r.Address, body)
+		}
+	}
+	w.set(1)
+	w.until("1 is left", ready(1))
+	if err := w.target.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if left := owned(t, w.owner()); len(left) > 0 {
+		t.Errorf("left after Stop: %v", left)
+	}
+}
+
+func TestKilledReplicaIsReplaced(t *testing.T) {
+	w := newWorld(t, appConfig(t, nil), nil)
+	w.run()
+	w.set(2)
+	before := w.until("2 are ready", ready(2))
+	victim := before.Replicas[0].ID
+	if err := syscall.Kill(pidOf(t, w.owner(), victim), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	after := w.until("another one is ready", func(s target.Status) bool { return ready(2)(s) && !has(s, victim) })
+	if !has(after, before.Replicas[1].ID) {
+		t.Errorf("the other replica went too: %v, before %v", ids(after), ids(before))
+	}
+}
+
+func TestStopWorksWhereNobodyRuns(t *testing.T) {
+	w := newWorld(t, appConfig(t, nil), nil)
+	w.run()
+	w.set(2)
+	w.until("2 are ready", ready(2))
+	w.leave()
+	if got := len(owned(t, w.owner())); got != 2 {
+		t.Fatalf("%d replicas after Run has ended, want 2: they stay", got)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := w.target.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if left := owned(t, w.owner()); len(left) > 0 {
+		t.Errorf("left after Stop: %v", left)
+	}
+}
+
+func has(s target.Status, id string) bool {
+	for _, r := range s.Replicas {
+		if r.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+func ids(s target.Status) []string {
+	var all []string
+	for _, r := range s.Replicas {
+		all = append(all, r.ID)
+	}
+	return all
+}
+
+func condition(s target.Status, kind string) (target.Condition, bool) {
+	for _, c := range s.Conditions {
+		if c.Type == kind {
+			return c, true
+		}
+	}
+	return target.Condition{}, false
+}
+
+func short(d time.Duration) scale.Duration { return scale.Duration(d) }

@@ -1,0 +1,127 @@
+package process
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// store is what outlives the controller: <name>.json, and <name>.lock, which
+// says that a controller looks after the target.
+type store struct {
+	dir, name string
+	lockFile  *os.File
+	loaded    bool
+}
+
+// state is the content of <name>.json.
+type state struct {
+	Desired  int      `json:"desired"`
+	Replicas []record `json:"replicas"`
+}
+
+// record is a replica as it was when the state was written. Where the table
+// of processes can be read it is only a second witness.
+type record struct {
+	ID        string    `json:"id"`
+	PID       int       `json:"pid"`
+	Identity  string    `json:"identity"` // tells a process from a later one of the same number
+	Port      int       `json:"port"`
+	Config    string    `json:"config"`
+	StartedAt time.Time `json:"startedAt,omitzero"`
+	DeletedAt time.Time `json:"deletedAt,omitzero"`
+	Restarts  int       `json:"restarts,omitempty"`
+}
+
+func newStore(dir, name string) *store { return &store{dir: dir, name: name} }
+
+func (s *store) path(ext string) string { return filepath.Join(s.dir, s.name+ext) }
+
+func (s *store) held() bool { return s.lockFile != nil }
+
+// lock takes the lock, or says who may have it.
+func (s *store) lock() error {
+	if err := os.MkdirAll(s.dir, 0o755); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	file, err := os.OpenFile(s.path(".lock"), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	if err := lockFile(file); err != nil {
+		holder, _ := os.ReadFile(s.path(".lock"))
+		file.Close()
+		if errors.Is(err, errLocked) {
+			return fmt.Errorf("%w: %s is locked by process %s", ErrInUse, s.path(".lock"), strings.TrimSpace(string(holder)))
+		}
+		return fmt.Errorf("lock %s: %w", s.path(".lock"), err)
+	}
+	file.Truncate(0)
+	fmt.Fprintf(file, "%d\n", os.Getpid())
+	s.lockFile = file
+	return nil
+}
+
+// unlock gives the lock back. The file stays: removing it would let two
+// controllers lock two files of the same name.
+func (s *store) unlock() {
+	s.lockFile.Close()
+	s.lockFile, s.loaded = nil, false
+}
+
+// hold takes the lock unless it is held already.
+func (s *store) hold() (release func(), err error) {
+	if s.held() {
+		return func() {}, nil
+	}
+	if err := s.lock(); err != nil {
+		return nil, err
+	}
+	return s.unlock, nil
+}
+
+// read returns what was written last; false when nothing was.
+func (s *store) read() (state, bool, error) {
+	var st state
+	raw, err := os.ReadFile(s.path(".json"))
+	if errors.Is(err, os.ErrNotExist) {
+		return st, false, nil
+	}
+	if err != nil {
+		return st, false, fmt.Errorf("read state: %w", err)
+	}
+	if err := json.Unmarshal(raw, &st); err != nil || st.Desired < 0 {
+		return state{}, false, fmt.Errorf("state %s is damaged (remove it to go on from what runs): %w", s.path(".json"), err)
+	}
+	return st, true, nil
+}
+
+// write replaces the state as a whole: after a crash at any moment either
+// the old or the new one is there.
+func (s *store) write(st state) error {
+	raw, err := json.MarshalIndent(st, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write state: %w", err)
+	}
+	temporary := s.path(".json.new")
+	if err := writeSynced(temporary, append(raw, '\n')); err != nil {
+		return fmt.Errorf("write state: %w", err)
+	}
+	if err := os.Rename(temporary, s.path(".json")); err != nil {
+		return fmt.Errorf("write state: %w", err)
+	}
+	return syncDir(s.dir)
+}
+
+func writeSynced(path string, data []byte) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	return errors.Join(err, file.Sync(), file.Close())
+}
