@@ -1,0 +1,42 @@
+package v1alpha1
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// Default returns a document with the defaults of every field that does not
+// depend on another.
+func Default() Autoscaler {
+	return Autoscaler{APIVersion: APIVersion, Kind: Kind, Spec: Spec{
+		Mode:     control.Apply,
+		Replicas: Replicas{Min: 1},
+		Sync:     scale.Duration(15 * time.Second),
+	}}
+}
+
+// Complete fills in the defaults that depend on what is stated.
+func (a *Autoscaler) Complete() {
+	if a.Spec.Policy == nil {
+		a.Spec.Policy = chosen("hpa")
+	}
+	if a.Spec.Balancer == nil && a.Spec.Target.Kind == "process" {
+		a.Spec.Balancer = chosen("builtin")
+	}
+}
+
+// UnmarshalJSON reads the objective over its defaults.
+func (o *LatencyObjective) UnmarshalJSON(data []byte) error {
+	type plain LatencyObjective
+	read := plain{Window: scale.Duration(time.Hour)}
+	if err := json.Unmarshal(data, &read); err != nil {
+		return err
+	}
+	*o = LatencyObjective(read)
+	return nil
+}
+
+func chosen(kind string) *Plugin { return &Plugin{Kind: kind, Body: json.RawMessage("{}")} }

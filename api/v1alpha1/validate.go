@@ -1,0 +1,139 @@
+package v1alpha1
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/internal/strict"
+)
+
+const namePattern = `^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+
+const nameWords = "lower-case letters, digits and hyphens, at most 63, starting and ending with a letter or digit"
+
+// Validate reports every fault but those inside plug-in bodies. Each message
+// starts with the path of its field.
+func (a *Autoscaler) Validate() error {
+	var errs []error
+	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if a.APIVersion != APIVersion {
+		add("apiVersion: must be %s, got %q", APIVersion, a.APIVersion)
+	}
+	if a.Kind != Kind {
+		add("kind: must be %s, got %q", Kind, a.Kind)
+	}
+	if n := a.Metadata.Name; len(n) > 63 || !regexp.MustCompile(namePattern).MatchString(n) {
+		add("metadata.name: must be %s; got %q", nameWords, n)
+	}
+	return errors.Join(append(errs, under("spec", a.Spec.Validate()))...)
+}
+
+// Validate reports every fault but those inside plug-in bodies.
+func (s *Spec) Validate() error {
+	var errs []error
+	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	switch s.Mode {
+	case control.Apply, control.Recommend, control.Paused:
+	default:
+		add("mode: must be one of Apply, Recommend, Paused, got %q", s.Mode)
+	}
+	if s.PausedUntil != nil && s.Mode != control.Paused {
+		add("pausedUntil: must be left out unless mode is Paused")
+	}
+	if s.Target.Kind == "" {
+		add("target: needs exactly one target")
+	}
+	if s.Policy != nil && s.Policy.Kind == "" {
+		add("policy: needs exactly one policy")
+	}
+	if s.Balancer != nil && s.Balancer.Kind == "" {
+		add("balancer: needs exactly one balancer")
+	}
+	for i := range s.Shadows {
+		if s.Shadows[i].Kind == "" {
+			add("shadows[%d]: needs exactly one policy", i)
+		}
+	}
+	if s.Sync <= 0 {
+		add("sync: must be above 0, got %v", s.Sync)
+	}
+	errs = append(errs, under("replicas", s.Replicas.Validate()), under("objective", s.Objective.Validate()))
+	errs = append(errs, s.signalFaults()...)
+	return errors.Join(append(errs, under("behavior", s.Behavior.Validate()), under("cooldown", s.Cooldown.Validate()))...)
+}
+
+// Validate reports every fault.
+func (r Replicas) Validate() error {
+	var errs []error
+	if r.Min < 0 {
+		errs = append(errs, fmt.Errorf("min: must be at least 0, got %d", r.Min))
+	}
+	if r.Max < 1 || r.Max < r.Min {
+		errs = append(errs, fmt.Errorf("max: must be at least 1 and not below min (%d), got %d", r.Min, r.Max))
+	}
+	return errors.Join(errs...)
+}
+
+// Validate reports every fault; no objective has none.
+func (o *Objective) Validate() error {
+	if o == nil {
+		return nil
+	}
+	if o.Latency == nil && o.Cost == nil {
+		return errors.New("latency: an objective needs latency or cost")
+	}
+	var errs []error
+	if o.Latency != nil {
+		errs = append(errs, under("latency", o.Latency.Scale().Validate()))
+	}
+	if c := o.Cost; c != nil {
+		errs = append(errs, under("cost", c.Validate()))
+	}
+	return errors.Join(errs...)
+}
+
+// Validate reports every fault.
+func (c CostObjective) Validate() error {
+	var errs []error
+	if !(c.PerReplicaHour > 0) {
+		errs = append(errs, fmt.Errorf("perReplicaHour: must be above 0, got %v", c.PerReplicaHour))
+	}
+	if c.BudgetPerDay < 0 {
+		errs = append(errs, fmt.Errorf("budgetPerDay: must be above 0, got %v", c.BudgetPerDay))
+	}
+	if c.Hard && c.BudgetPerDay == 0 {
+		errs = append(errs, errors.New("hard: needs a budgetPerDay"))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Spec) signalFaults() []error {
+	var errs []error
+	first := map[string]int{}
+	for i, signal := range s.Signals {
+		if signal.Source.Kind == "" {
+			errs = append(errs, fmt.Errorf("signals[%d]: needs exactly one source", i))
+		}
+		if signal.Name == "" {
+			errs = append(errs, fmt.Errorf("signals[%d].name: must not be empty", i))
+			continue
+		}
+		if j, ok := first[signal.Name]; ok {
+			errs = append(errs, fmt.Errorf("signals[%d].name: %q is already the name of signals[%d]", i, signal.Name, j))
+			continue
+		}
+		first[signal.Name] = i
+	}
+	return errs
+}
+
+// under puts the path of an object before each message about it.
+func under(path string, err error) error {
+	var errs []error
+	for _, m := range strict.Messages(err) {
+		errs = append(errs, fmt.Errorf("%s.%s", path, m))
+	}
+	return errors.Join(errs...)
+}

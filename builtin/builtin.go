@@ -1,0 +1,63 @@
+//go:generate go test . -run TestCheckedInSchema -update
+
+// Package builtin lists the plug-ins that ship with Flyball. Registration is
+// explicit and into a value: one line for each, no init and no globals.
+package builtin
+
+import (
+	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/policy/hpa"
+	"github.com/flyball-io/flyball/scale"
+)
+
+var _ v1alpha1.Plugins = (*Registry)(nil)
+
+// Registry knows the plug-ins of every contract.
+type Registry struct {
+	Targets   Kinds
+	Policies  Policies
+	Balancers Kinds
+	Sources   Kinds
+}
+
+// Empty returns a registry without plug-ins.
+func Empty() *Registry {
+	return &Registry{
+		Targets:   Kinds{Contract: string(v1alpha1.TargetContract)},
+		Policies:  Policies{Kinds: Kinds{Contract: string(v1alpha1.PolicyContract)}},
+		Balancers: Kinds{Contract: string(v1alpha1.BalancerContract)},
+		Sources:   Kinds{Contract: string(v1alpha1.SourceContract)},
+	}
+}
+
+// New returns a registry of all that ships.
+func New() *Registry {
+	r := Empty()
+	Register(&r.Policies, "hpa", hpa.Default, hpa.New)
+	return r
+}
+
+func (r *Registry) kinds(c v1alpha1.Contract) *Kinds {
+	switch c {
+	case v1alpha1.TargetContract:
+		return &r.Targets
+	case v1alpha1.PolicyContract:
+		return &r.Policies.Kinds
+	case v1alpha1.BalancerContract:
+		return &r.Balancers
+	default:
+		return &r.Sources
+	}
+}
+
+// Defaults returns the default configuration of each kind of a contract.
+func (r *Registry) Defaults(c v1alpha1.Contract) map[string]any { return r.kinds(c).Defaults() }
+
+// Check decodes and validates the body of a plug-in and of those nested in it.
+func (r *Registry) Check(c v1alpha1.Contract, p scale.Plugin) error {
+	cfg, err := r.kinds(c).Decode(p)
+	if err != nil {
+		return err
+	}
+	return r.checkNested(cfg)
+}

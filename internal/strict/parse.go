@@ -1,0 +1,203 @@
+package strict
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Limits of a document; far above any honest one.
+const (
+	maxDepth  = 50
+	maxValues = 10000 // with aliases counted wherever they are used
+)
+
+// Parse reads all documents of a file. Empty documents are passed over. A
+// syntax error ends the reading; the documents before it are returned.
+func Parse(file string, data []byte, env Env) ([]*Tree, Faults) {
+	var trees []*Tree
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	for {
+		var doc yaml.Node
+		err := decoder.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			return trees, nil
+		}
+		if err != nil {
+			return trees, Faults{syntaxFault(file, data, err)}
+		}
+		if root := doc.Content[0]; root.ShortTag() != "!!null" {
+			trees = append(trees, build(file, root, env))
+		}
+	}
+}
+
+var syntaxError = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+func syntaxFault(file string, data []byte, err error) Fault {
+	f := Fault{File: file, Message: "not valid YAML: " + strings.ReplaceAll(syntaxError.ReplaceAllString(err.Error(), ""), "\n", " ")}
+	if m := syntaxError.FindStringSubmatch(err.Error()); m != nil {
+		f.Line, _ = strconv.Atoi(m[1])
+	}
+	if strings.Contains(f.Message, "cannot start any token") {
+		for i, line := range strings.Split(string(data), "\n") {
+			indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+			if strings.Contains(indent, "\t") {
+				f.Line, f.Message = i+1, "not valid YAML: a tab is used for indentation; use spaces"
+				break
+			}
+		}
+	}
+	return f
+}
+
+// builder turns the nodes of one document into a value.
+type builder struct {
+	tree   *Tree
+	env    Env
+	values int
+}
+
+func build(file string, root *yaml.Node, env Env) *Tree {
+	b := &builder{env: env, tree: &Tree{File: file, Line: root.Line, spots: map[string]spot{}}}
+	b.tree.Value, _ = b.value(nil, root)
+	return b.tree
+}
+
+func (b *builder) fault(path Path, n *yaml.Node, format string, args ...any) (any, bool) {
+	b.tree.addAt(path, spot{n.Line, n.Column}, fmt.Sprintf(format, args...))
+	return nil, false
+}
+
+// value returns false when the node cannot be used; the fault is recorded.
+func (b *builder) value(path Path, n *yaml.Node) (any, bool) {
+	b.values++
+	if b.values > maxValues || len(path) > maxDepth {
+		if b.values != maxValues+1 && len(path) <= maxDepth {
+			return nil, false // said once
+		}
+		return b.fault(path, n, "the document is too large: at most %d values, nested %d deep", maxValues, maxDepth)
+	}
+	switch n.Kind {
+	case yaml.AliasNode:
+		return b.value(path, n.Alias)
+	case yaml.MappingNode:
+		return b.mapping(path, n)
+	case yaml.SequenceNode:
+		return b.sequence(path, n)
+	default:
+		return b.scalar(path, n)
+	}
+}
+
+func (b *builder) mapping(path Path, n *yaml.Node) (any, bool) {
+	if tag := n.ShortTag(); tag != "!!map" {
+		return b.fault(path, n, "the tag %s is not supported", tag)
+	}
+	m := make(map[string]any, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		if k.Kind == yaml.AliasNode {
+			k = k.Alias
+		}
+		b.entry(path, m, k, v)
+	}
+	return m, true
+}
+
+func (b *builder) entry(path Path, m map[string]any, k, v *yaml.Node) {
+	switch tag := k.ShortTag(); {
+	case tag == "!!merge":
+		b.fault(path, k, "merge keys (<<) are not supported; repeat the fields")
+		return
+	case k.Kind != yaml.ScalarNode || tag != "!!str":
+		b.fault(path, k, "a key must be a string, got %s", nodeWords(k))
+		return
+	}
+	at := path.At(k.Value)
+	if first, ok := b.tree.spots[key(at)]; ok {
+		b.fault(at, k, "is given twice; first on line %d", first.line)
+		return
+	}
+	b.tree.spots[key(at)] = spot{k.Line, k.Column}
+	if value, ok := b.value(at, v); ok {
+		m[k.Value] = value
+	}
+}
+
+// sequence is of no use when one of its items is not.
+func (b *builder) sequence(path Path, n *yaml.Node) (any, bool) {
+	if tag := n.ShortTag(); tag != "!!seq" {
+		return b.fault(path, n, "the tag %s is not supported", tag)
+	}
+	list, sound := make([]any, len(n.Content)), true
+	for i, item := range n.Content {
+		at := path.Index(i)
+		b.tree.spots[key(at)] = spot{item.Line, item.Column}
+		value, ok := b.value(at, item)
+		list[i], sound = value, sound && ok
+	}
+	return list, sound
+}
+
+func (b *builder) scalar(path Path, n *yaml.Node) (any, bool) {
+	expanded, err := expand(n.Value, b.env)
+	if err != nil {
+		return b.fault(path, n, "%v", err)
+	}
+	if expanded != n.Value {
+		n = reread(n, expanded)
+	}
+	switch tag := n.ShortTag(); tag {
+	case "!!str", "!!timestamp":
+		return n.Value, true
+	case "!!null":
+		return nil, true
+	case "!!bool":
+		var v bool
+		err = n.Decode(&v)
+		return v, err == nil
+	case "!!int", "!!float":
+		return b.number(path, n)
+	default:
+		return b.fault(path, n, "the tag %s is not supported", tag)
+	}
+}
+
+// reread gives a plain scalar the type that its expanded text has:
+// ${MAX:-20} is a number. A quoted one stays a string.
+func reread(n *yaml.Node, text string) *yaml.Node {
+	again := *n
+	again.Value = text
+	if n.Style == 0 {
+		again.Tag = ""
+	}
+	return &again
+}
+
+func (b *builder) number(path Path, n *yaml.Node) (any, bool) {
+	var i int64
+	if n.ShortTag() == "!!int" && n.Decode(&i) == nil {
+		return json.Number(strconv.FormatInt(i, 10)), true
+	}
+	var f float64
+	if err := n.Decode(&f); err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+		return b.fault(path, n, "must be a finite number, got %s", n.Value)
+	}
+	return json.Number(strconv.FormatFloat(f, 'f', -1, 64)), true
+}
+
+func nodeWords(n *yaml.Node) string {
+	if n.Kind == yaml.ScalarNode {
+		return n.Value
+	}
+	return "a list or an object"
+}

@@ -1,0 +1,192 @@
+package strict
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+)
+
+// unknown says which fields there are. In an object that chooses a plug-in,
+// which has a title, these are the kinds.
+func unknown(at *jsonschema.Schema, name string) string {
+	allowed := fields(at)
+	if at == nil || at.Title == "" {
+		return "unknown field; allowed: " + list(allowed) + meant(name, allowed)
+	}
+	return fmt.Sprintf("unknown %s; known: %s%s", at.Title, list(allowed), meant(name, allowed))
+}
+
+// fields lists the properties of an object; for a plug-in the kinds, without
+// the fields that stand beside them.
+func fields(at *jsonschema.Schema) []string {
+	if at == nil {
+		return nil
+	}
+	names := slices.Sorted(maps.Keys(at.Properties))
+	if at.Title == "" {
+		return names
+	}
+	return slices.DeleteFunc(names, func(n string) bool { return slices.Contains(at.Required, n) })
+}
+
+func list(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// sentence puts one fault into words.
+func (c *check) sentence(k jsonschema.ErrorKind, at *jsonschema.Schema, value any) string {
+	switch k := k.(type) {
+	case *kind.Type:
+		return c.wrongType(k, at, value)
+	case *kind.Pattern:
+		return fmt.Sprintf("must be %s, got %s", c.patternWords(k.Want), Words(value))
+	case *kind.Enum:
+		return oneOf(k.Want, value)
+	case *kind.Const:
+		return fmt.Sprintf("must be %s, got %s", Words(k.Want), Words(value))
+	case *kind.Format:
+		return fmt.Sprintf("must be %s, got %s", formatWords(k.Want), Words(value))
+	case *kind.MinProperties:
+		return tooFew(at, k)
+	case *kind.MaxProperties:
+		return tooMany(at, k, value)
+	}
+	if text := limit(k); text != "" {
+		return fmt.Sprintf("must %s, got %s", text, Words(value))
+	}
+	return k.LocalizedString(message.NewPrinter(language.English))
+}
+
+// limit is the rule of a kind that compares with a number.
+func limit(k jsonschema.ErrorKind) string {
+	switch k := k.(type) {
+	case *kind.Minimum:
+		return "be at least " + k.Want.RatString()
+	case *kind.Maximum:
+		return "be at most " + k.Want.RatString()
+	case *kind.ExclusiveMinimum:
+		return "be above " + k.Want.RatString()
+	case *kind.ExclusiveMaximum:
+		return "be below " + k.Want.RatString()
+	case *kind.MultipleOf:
+		return "be a multiple of " + k.Want.RatString()
+	case *kind.MinLength:
+		if k.Want == 1 {
+			return "not be empty"
+		}
+		return fmt.Sprintf("have at least %d characters", k.Want)
+	case *kind.MaxLength:
+		return fmt.Sprintf("have at most %d characters", k.Want)
+	case *kind.MinItems:
+		return fmt.Sprintf("have at least %d items", k.Want)
+	case *kind.MaxItems:
+		return fmt.Sprintf("have at most %d items", k.Want)
+	}
+	return ""
+}
+
+func (c *check) wrongType(k *kind.Type, at *jsonschema.Schema, value any) string {
+	want := make([]string, len(k.Want))
+	for i, name := range k.Want {
+		want[i] = typeWords(name)
+	}
+	text := strings.Join(want, " or ")
+	if at != nil && at.Pattern != nil && slices.Contains(k.Want, "string") {
+		text = c.patternWords(at.Pattern.String())
+	}
+	hint := ""
+	if value == nil && slices.Contains(k.Want, "object") {
+		hint = "; write {} for the defaults"
+	}
+	return fmt.Sprintf("must be %s, got %s%s", text, Words(value), hint)
+}
+
+func (c *check) patternWords(pattern string) string {
+	if text, ok := c.schema.patterns[pattern]; ok {
+		return text
+	}
+	return "text that matches " + pattern
+}
+
+func formatWords(format string) string {
+	if format == "date-time" {
+		return "a time with a zone such as 2026-01-31T08:00:00Z"
+	}
+	return "a valid " + format
+}
+
+func typeWords(name string) string {
+	switch name {
+	case "integer":
+		return "a whole number"
+	case "boolean":
+		return "true or false"
+	case "array":
+		return "a list"
+	case "object":
+		return "an object"
+	case "null":
+		return "nothing"
+	default:
+		return "a " + name
+	}
+}
+
+// Words shows a value on one line of bearable length.
+func Words(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return "nothing"
+	case map[string]any:
+		return "an object"
+	case []any:
+		return fmt.Sprintf("a list of %d", len(v))
+	case json.Number:
+		return v.String()
+	case string:
+		if runes := []rune(v); len(runes) > 60 {
+			return strconv.Quote(string(runes[:60])) + "…"
+		}
+		return strconv.Quote(v)
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+func oneOf(want []any, value any) string {
+	names := make([]string, len(want))
+	for i, w := range want {
+		names[i] = fmt.Sprint(w)
+	}
+	text, _ := value.(string)
+	return fmt.Sprintf("must be one of %s, got %s%s", list(names), Words(value), meant(text, names))
+}
+
+func tooFew(at *jsonschema.Schema, k *kind.MinProperties) string {
+	if at == nil || at.Title == "" {
+		return fmt.Sprintf("needs at least %d fields, got %d", k.Want, k.Got)
+	}
+	return fmt.Sprintf("needs exactly one %s; known: %s", at.Title, list(fields(at)))
+}
+
+func tooMany(at *jsonschema.Schema, k *kind.MaxProperties, value any) string {
+	if at == nil || at.Title == "" {
+		return fmt.Sprintf("allows at most %d fields, got %d", k.Want, k.Got)
+	}
+	object, _ := value.(map[string]any)
+	chosen := slices.DeleteFunc(slices.Sorted(maps.Keys(object)), func(n string) bool {
+		return slices.Contains(at.Required, n)
+	})
+	return fmt.Sprintf("needs exactly one %s, got %s", at.Title, list(chosen))
+}
