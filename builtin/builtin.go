@@ -6,8 +6,11 @@ package builtin
 
 import (
 	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/guard"
+	balancerbuiltin "github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/policy/hpa"
 	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target/process"
 )
 
 var _ v1alpha1.Plugins = (*Registry)(nil)
@@ -33,7 +36,10 @@ func Empty() *Registry {
 // New returns a registry of all that ships.
 func New() *Registry {
 	r := Empty()
+	RegisterConfig(&r.Targets, "process", process.Default)
 	Register(&r.Policies, "hpa", hpa.Default, hpa.New)
+	RegisterConfig(&r.Balancers, "builtin", balancerbuiltin.Default)
+	r.Policies.SetRules("hpa", guard.HPADefaults())
 	return r
 }
 

@@ -3,6 +3,7 @@ package builtin
 import (
 	"fmt"
 
+	"github.com/flyball-io/flyball/guard"
 	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/scale"
 )
@@ -11,6 +12,24 @@ import (
 type Policies struct {
 	Kinds
 	build map[string]func(cfg any, env policy.Env) (policy.Policy, error)
+	rules map[string]guard.BehaviorRules
+}
+
+// SetRules states the scaling behaviour that comes with a policy where a
+// document says nothing. A policy without any is not limited.
+func (p *Policies) SetRules(name string, rules guard.BehaviorRules) {
+	if p.rules == nil {
+		p.rules = map[string]guard.BehaviorRules{}
+	}
+	p.rules[name] = rules
+}
+
+// Rules returns the scaling behaviour that comes with a policy.
+func (p *Policies) Rules(name string) guard.BehaviorRules {
+	if rules, ok := p.rules[name]; ok {
+		return rules
+	}
+	return guard.NoRules()
 }
 
 // Register adds a policy: its defaults and its constructor. A policy that
