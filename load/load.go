@@ -54,6 +54,8 @@ func (o Options) Validate() error {
 	var errs []error
 	if err := validURL(o.URL); err != nil {
 		errs = append(errs, err)
+	} else {
+		errs = append(errs, o.validRequests()...)
 	}
 	if o.Shape == nil {
 		errs = append(errs, errors.New("shape: must be given"))
@@ -72,20 +74,22 @@ func (o Options) Validate() error {
 	if o.MaxInFlight < 0 {
 		errs = append(errs, fmt.Errorf("max in flight: must be above 0, got %d", o.MaxInFlight))
 	}
+	return errors.Join(errs...)
+}
+
+func (o Options) validRequests() []error {
+	var errs []error
 	for i, r := range o.Requests {
 		if _, err := newKind(r, o.URL); err != nil {
 			errs = append(errs, fmt.Errorf("request %d: %w", i+1, err))
 		}
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
 func validURL(text string) error {
 	u, err := url.Parse(text)
-	if err != nil {
-		return fmt.Errorf("url %q: %w", text, errors.Unwrap(err))
-	}
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
 		return fmt.Errorf("url %q: must be http://HOST[:PORT][/PATH] or https://…", text)
 	}
 	return nil
