@@ -74,24 +74,25 @@ func (c *RulesConfig) faults(direction string) []error {
 // BehaviorRules is the behaviour of both directions with every default
 // filled in. Being durations, its times can be divided when time is compressed.
 type BehaviorRules struct {
-	Up, Down Rules
+	Up   Rules `json:"up"`
+	Down Rules `json:"down"`
 }
 
 // Rules limits one direction.
 type Rules struct {
 	// StabilizationWindow is how long past recommendations count.
-	StabilizationWindow scale.Duration
+	StabilizationWindow scale.Duration `json:"stabilizationWindow"`
 	// Select is Max, Min or Disabled.
-	Select string
+	Select string `json:"select"`
 	// Rates are the limits to select from; none = no limit.
-	Rates []Rate
+	Rates []Rate `json:"rates"`
 }
 
 // Rate limits the change within Period to Value replicas or percent.
 type Rate struct {
-	Percent bool
-	Value   int
-	Period  scale.Duration
+	Percent bool           `json:"percent"`
+	Value   int            `json:"value"`
+	Period  scale.Duration `json:"period"`
 }
 
 // HPADefaults are the HorizontalPodAutoscaler's own rules

@@ -3,6 +3,7 @@ package hpa
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/flyball-io/flyball/scale"
 )
@@ -52,6 +53,22 @@ func (c Config) metrics() []Metric {
 		all = append(all, Metric{Signal: scale.CPUUtilization, AverageUtilization: utilization})
 	}
 	return all
+}
+
+// String says what the policy aims at: "concurrency 2.8 per replica".
+func (c Config) String() string {
+	var all []string
+	for _, m := range c.metrics() {
+		switch {
+		case m.AverageValue != 0:
+			all = append(all, fmt.Sprintf("%s %s per replica", m.Signal, scale.Number(m.AverageValue)))
+		case m.AverageUtilization != 0:
+			all = append(all, fmt.Sprintf("%s %d %%", m.Signal, m.AverageUtilization))
+		default:
+			all = append(all, fmt.Sprintf("%s %s", m.Signal, scale.Number(m.Value)))
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // Validate reports every fault.

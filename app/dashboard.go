@@ -1,0 +1,61 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/flyball-io/flyball/web"
+)
+
+// Info is what the dashboard shows of the service before anything is measured.
+func (s *Spec) Info(balancer string, compression float64) web.TargetInfo {
+	info := web.TargetInfo{
+		Name: s.Name, Mode: s.Mode, Policy: s.Policy.Description(), Objective: s.Objective, Min: s.Min, Max: s.Max,
+		Sync: s.Sync.Std(), Kind: "process " + strings.Join(s.Process.Command, " "), Balancer: balancer, Compression: compression,
+	}
+	for _, p := range s.Shadows {
+		info.Shadows = append(info.Shadows, p.Description())
+	}
+	return info
+}
+
+// Description says which policy it is and what it aims at.
+func (p PolicySpec) Description() string {
+	if aim, ok := p.Config.(fmt.Stringer); ok {
+		return fmt.Sprintf("%s (%s)", p.Kind, aim)
+	}
+	return p.Kind
+}
+
+// ServeDashboard serves the API and the dashboard on l until ctx is done.
+func ServeDashboard(ctx context.Context, l net.Listener, dashboard *web.Server) error {
+	watching, stopWatching := context.WithCancel(ctx)
+	defer stopWatching()
+	watched := make(chan error, 1)
+	go func() { watched <- dashboard.Run(watching) }()
+
+	server := &http.Server{Handler: dashboard.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-served:
+	}
+	stopWatching() // ends the streams, which Shutdown would wait for
+	err = errors.Join(err, <-watched)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if server.Shutdown(last) != nil {
+		_ = server.Close() // a page that does not go is cut off
+	}
+	if err != nil {
+		return fmt.Errorf("dashboard: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,261 @@
+// Package demo is the main job with nothing installed: real sample processes
+// behind the built-in balancer, real HTTP load, the autoscaler and its
+// dashboard, and a scorecard at the end.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/builtin"
+	"github.com/flyball-io/flyball/bus"
+	"github.com/flyball-io/flyball/bus/memory"
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/load"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/web"
+	"github.com/flyball-io/flyball/workload"
+)
+
+// Options say what is demonstrated.
+type Options struct {
+	Policy  scale.Plugin
+	Compare *scale.Plugin // a second service under the same load; nil: none
+	// Shape is the load over real time, already compressed; Workload names it.
+	Shape    workload.Shape
+	Workload string
+	Duration time.Duration // of the load, real time
+	// Speed is how many times faster than life time runs: every time constant
+	// of policies and rules is divided by it.
+	Speed       float64
+	MaxReplicas int
+	Seed        uint64
+	Executable  string // this program, whose sample-app is scaled
+	StateDir    string // scratch folder
+	Dashboard   net.Listener
+	Plugins     *builtin.Registry
+	Version     string
+	Log         *slog.Logger
+	// Screen gets what a person follows; Progress one line a second.
+	Screen   io.Writer
+	Progress func(Progress)
+	// Hurry, once done, turns a graceful end into an immediate one.
+	Hurry context.Context
+}
+
+// Progress is the state of all services a person follows.
+type Progress struct {
+	Elapsed, Total time.Duration
+	Services       []ServiceProgress
+}
+
+// ServiceProgress is the state of one service.
+type ServiceProgress struct {
+	Name                  string
+	Rate                  float64 // requests per second sent in the last second
+	P95                   time.Duration
+	Ready, Specified      int
+	Failed, Requests      int64
+	LastFrom, LastTo      int
+	LastReason, LastSetBy string
+}
+
+// side is one of the services that are compared.
+type side struct {
+	spec    app.Spec
+	plane   *app.LocalPlane
+	service *app.Service
+	tally   *tally
+	result  load.Result
+
+	mu     sync.Mutex
+	latest load.Snapshot
+}
+
+// Run plays the demonstration until the load ends or ctx is done; when it
+// returns, no process is left.
+func Run(ctx context.Context, o Options) (Result, error) {
+	b := memory.New()
+	sides, err := newSides(ctx, o, b)
+	if err != nil {
+		return Result{}, err
+	}
+	infos := make([]web.TargetInfo, len(sides))
+	for i, s := range sides {
+		infos[i] = s.spec.Info(s.plane.Address(), o.Speed)
+	}
+	dashboard := web.New(web.Options{Bus: b, Clock: clock.System, Log: o.Log, Version: o.Version, Targets: infos})
+
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	g, running := errgroup.WithContext(running)
+	g.Go(func() error { return app.ServeDashboard(running, o.Dashboard, dashboard) })
+	g.Go(func() error { return count(running, b, sides) })
+	for _, s := range sides {
+		g.Go(func() error { return s.service.Run(running, app.Ending{StopReplicas: true, Hurry: o.Hurry}) })
+	}
+	playing, stopPlaying := context.WithCancel(ctx)
+	context.AfterFunc(running, stopPlaying) // a part that fails ends the load
+	playErr := play(playing, o, sides)
+	stopPlaying()
+	for _, s := range sides {
+		s.tally.settle(clock.System.Now())
+	}
+	stop()
+	return result(ctx, o, sides), errors.Join(g.Wait(), playErr)
+}
+
+func newSides(ctx context.Context, o Options, b bus.Bus) ([]*side, error) {
+	policies := map[string]scale.Plugin{"shop": o.Policy}
+	names := []string{"shop"}
+	if o.Compare != nil {
+		names = append(names, "shop-compare")
+		policies["shop-compare"] = *o.Compare
+	}
+	var sides []*side
+	for _, name := range names {
+		s, changes, err := newSide(ctx, name, policies[name], o, b)
+		if err != nil {
+			return nil, err
+		}
+		sides = append(sides, s)
+		if name == names[0] {
+			introduce(o, s, changes)
+		}
+	}
+	return sides, nil
+}
+
+func newSide(ctx context.Context, name string, policy scale.Plugin, o Options, b bus.Bus) (*side, []builtin.Change, error) {
+	spec, changes, err := spec(name, policy, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	plane, err := app.NewLocalPlane(ctx, spec.Balancer, clock.System, o.Log)
+	if err != nil {
+		return nil, nil, err
+	}
+	service, err := app.NewService(spec, plane, app.Deps{Bus: b, Clock: clock.System, Log: o.Log, StateDir: o.StateDir, DieWithController: true})
+	if err != nil {
+		return nil, nil, errors.Join(err, plane.Close())
+	}
+	return &side{spec: spec, plane: plane, service: service, tally: newTally(name)}, changes, nil
+}
+
+// introduce says what is about to be seen and by how much time is compressed.
+func introduce(o Options, s *side, changes []builtin.Change) {
+	fmt.Fprintf(o.Screen, "Flyball scales a sample service (%d slots of %v: 50 requests/s per replica) under %s for %v.\n",
+		slots, serviceMean, o.Workload, short(o.Duration))
+	fmt.Fprintf(o.Screen, "Time runs %s times faster than life. Divided by it:\n", scale.Number(o.Speed))
+	fmt.Fprintf(o.Screen, "    start-up %s → %s\n", short(startupDelay), short(compress(startupDelay, o.Speed)))
+	for _, c := range changes {
+		fmt.Fprintf(o.Screen, "    %s %s → %s\n", c.Path, short(c.Before.Std()), short(c.After.Std()))
+	}
+	fmt.Fprintf(o.Screen, "  service    http://%s\n  dashboard  http://%s\n\n", s.plane.Address(), o.Dashboard.Addr())
+}
+
+// short writes a duration with three significant digits.
+func short(d time.Duration) string { return scale.Because("", "{0s}", d.Seconds()).String() }
+
+// count feeds the tallies until ctx is done.
+func count(ctx context.Context, b bus.Bus, sides []*side) error {
+	reports, err := control.Reports(b).Subscribe(ctx)
+	if err != nil {
+		return err
+	}
+	decisions, err := control.Decisions(b).Subscribe(ctx)
+	if err != nil {
+		return err
+	}
+	changes, err := control.Changes(b).Subscribe(ctx)
+	if err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case r := <-reports:
+			each(sides, func(t *tally) { t.report(r) })
+		case d := <-decisions:
+			each(sides, func(t *tally) { t.decided(d) })
+		case c := <-changes:
+			each(sides, func(t *tally) { t.applied(c) })
+		}
+	}
+}
+
+func each(sides []*side, f func(*tally)) {
+	for _, s := range sides {
+		f(s.tally)
+	}
+}
+
+// play sends the same seeded load to every service at the same time.
+func play(ctx context.Context, o Options, sides []*side) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for i, s := range sides {
+		g.Go(func() error {
+			var err error
+			s.result, err = load.Run(ctx, load.Options{
+				URL: "http://" + s.plane.Address() + "/", Shape: o.Shape, Seed: o.Seed, Threshold: threshold, Clock: clock.System,
+				OnProgress: func(snapshot load.Snapshot) {
+					s.mu.Lock()
+					s.latest = snapshot
+					s.mu.Unlock()
+					if i == 0 && o.Progress != nil {
+						o.Progress(progress(o, sides))
+					}
+				},
+			})
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+func progress(o Options, sides []*side) Progress {
+	p := Progress{Total: o.Duration}
+	for _, s := range sides {
+		s.mu.Lock()
+		snapshot := s.latest
+		s.mu.Unlock()
+		p.Elapsed = max(p.Elapsed, snapshot.Elapsed)
+		ready, specified, last := s.tally.counts()
+		p.Services = append(p.Services, ServiceProgress{
+			Name: s.spec.Name, Rate: snapshot.AchievedRate, P95: snapshot.P95, Ready: ready, Specified: specified,
+			Failed: snapshot.Failed, Requests: snapshot.Requests,
+			LastFrom: last.CurrentReplicas, LastTo: last.DesiredReplicas, LastReason: last.Reason.String(), LastSetBy: last.SetBy,
+		})
+	}
+	return p
+}
+
+func result(ctx context.Context, o Options, sides []*side) Result {
+	r := Result{
+		Scorecard: sides[0].scorecard(), Workload: o.Workload, DurationSeconds: sides[0].result.DurationSeconds, TimeCompression: o.Speed,
+		ThresholdSeconds: threshold.Seconds(), ObjectiveTarget: share, Seed: o.Seed, Interrupted: ctx.Err() != nil, Warnings: []string{},
+	}
+	for _, s := range sides {
+		r.Warnings = append(r.Warnings, s.result.Warnings...)
+	}
+	if len(sides) > 1 {
+		compare := sides[1].scorecard()
+		r.Compare = &compare
+	}
+	return r
+}
+
+func (s *side) scorecard() Scorecard {
+	return newScorecard(s.spec.Policy.Kind, s.spec.Policy.Description(), s.result, s.tally)
+}

@@ -1,0 +1,121 @@
+package demo
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// tally adds up what one service did. Times are real, not compressed.
+type tally struct {
+	mu      sync.Mutex
+	service string
+	last    *control.Report
+	latest  control.Decided
+
+	replicaSeconds float64
+	maxReplicas    int
+	actions        int
+	shadows        map[string]*wish
+	rate           float64
+}
+
+// wish adds up what a shadow would have wanted, decision by decision.
+type wish struct {
+	sum, count, max int
+}
+
+func newTally(service string) *tally { return &tally{service: service, shadows: map[string]*wish{}} }
+
+// report charges the time since the last report with the replicas that
+// existed: each from its creation to the end of its draining.
+func (t *tally) report(r control.Report) {
+	if r.Target != t.service || r.Status == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.last != nil {
+		t.replicaSeconds += r.At.Sub(t.last.At).Seconds() * float64(len(t.last.Status.Replicas))
+	}
+	t.maxReplicas = max(t.maxReplicas, len(r.Status.Replicas))
+	t.last = &r
+	for _, s := range r.Samples {
+		if s.Signal == scale.RequestRate && s.Replica == "" {
+			t.rate = s.Value
+		}
+	}
+}
+
+func (t *tally) decided(d control.Decided) {
+	if d.Decision.Target != t.service {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.latest.Decision.At.IsZero() || d.Decision.Changes() || d.Decision.NoData {
+		t.latest = d
+	}
+	for _, s := range d.Shadows {
+		w := t.shadows[s.Policy]
+		if w == nil {
+			w = &wish{}
+			t.shadows[s.Policy] = w
+		}
+		w.sum += s.DesiredReplicas
+		w.count++
+		w.max = max(w.max, s.DesiredReplicas)
+	}
+}
+
+func (t *tally) applied(a control.Applied) {
+	if a.Target != t.service || a.Error != "" {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.actions++
+}
+
+// counts are the ready and all specified replicas, and the last decision that
+// changed something.
+func (t *tally) counts() (ready, specified int, last scale.Decision) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.last != nil {
+		for i := range t.last.Status.Replicas {
+			if t.last.Status.Replicas[i].TakesWork() {
+				ready++
+			}
+		}
+		specified = t.last.Status.SpecReplicas
+	}
+	return ready, specified, t.latest.Decision
+}
+
+// settle ends the account at an instant.
+func (t *tally) settle(at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.last == nil || at.Before(t.last.At) {
+		return
+	}
+	t.replicaSeconds += at.Sub(t.last.At).Seconds() * float64(len(t.last.Status.Replicas))
+	t.last = nil
+}
+
+// wishes lists what the shadows wanted, sorted by policy.
+func (t *tally) wishes() []Shadow {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := []Shadow{}
+	for _, name := range slices.Sorted(maps.Keys(t.shadows)) {
+		w := t.shadows[name]
+		all = append(all, Shadow{Policy: name, MeanReplicas: float64(w.sum) / float64(w.count), MaxReplicas: w.max})
+	}
+	return all
+}

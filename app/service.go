@@ -1,0 +1,162 @@
+// Package app puts the parts together: a document becomes a running service,
+// services and dashboard become a controller. It wires; it decides nothing.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flyball-io/flyball/balancer"
+	"github.com/flyball-io/flyball/bus"
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/source"
+	"github.com/flyball-io/flyball/target"
+	"github.com/flyball-io/flyball/target/process"
+)
+
+// DataPlane is what carries the requests of one service and measures them.
+type DataPlane interface {
+	balancer.Balancer
+	source.Source
+	target.Traffic
+	// Run serves until ctx is done.
+	Run(ctx context.Context) error
+}
+
+// Deps is what services share.
+type Deps struct {
+	Bus      bus.Bus
+	Clock    clock.Clock
+	Log      *slog.Logger
+	StateDir string
+	// DieWithController ends the replicas with this process, however it ends.
+	DieWithController bool
+}
+
+// Service is one running autoscaler: its replicas, the balancer before them
+// and the loop that decides.
+type Service struct {
+	name   string
+	deps   Deps
+	spec   Spec
+	plane  DataPlane
+	target *process.Target
+	plans  chan control.Plan
+}
+
+// NewService checks everything that can be checked without starting
+// anything.
+func NewService(spec Spec, plane DataPlane, deps Deps) (*Service, error) {
+	plan, err := spec.Plan()
+	if err != nil {
+		return nil, err
+	}
+	t, err := process.New(spec.Name, spec.Process, process.Options{
+		Clock: deps.Clock, Log: deps.Log, Traffic: plane, StateDir: deps.StateDir, DieWithController: deps.DieWithController,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{name: spec.Name, deps: deps, spec: spec, plane: plane, target: t, plans: make(chan control.Plan, 1)}
+	s.plans <- plan
+	return s, nil
+}
+
+// Ending says how a service ends when its ctx is done.
+type Ending struct {
+	// StopReplicas ends the replicas too; otherwise they go on and the next
+	// controller adopts them.
+	StopReplicas bool
+	// Hurry, once done, turns a graceful end into an immediate one.
+	Hurry context.Context
+}
+
+// Run drives the service until ctx is done or a part fails, and returns when
+// all of its work has ended. The parts end in the reverse order of their
+// start: first the loop, then the replicas, which drain through the balancer,
+// then the balancer.
+func (s *Service) Run(ctx context.Context, ending Ending) error {
+	parts, failed := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer failed(nil)
+	plane := start(parts, "balancer", s.plane.Run, failed)
+	replicas := start(parts, "target", s.target.Run, failed)
+
+	loop, stopLoop := context.WithCancel(ctx)
+	defer stopLoop()
+	context.AfterFunc(parts, stopLoop) // a part that fails ends the loop
+	err := s.loop(loop)
+	if ending.StopReplicas && context.Cause(parts) == nil {
+		err = errors.Join(err, s.stopReplicas(ending.Hurry))
+	}
+	return errors.Join(err, replicas.end(), plane.end())
+}
+
+// stopReplicas drains and ends every replica; by force when hurried.
+func (s *Service) stopReplicas(hurry context.Context) error {
+	if err := s.target.Stop(hurry); err != nil && hurry.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// loop runs the stages until ctx is done.
+func (s *Service) loop(ctx context.Context) error {
+	b, log := s.deps.Bus, s.deps.Log
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return (&control.Router{Name: s.name, Balancer: s.plane, Reports: control.Reports(b), Log: log}).Run(ctx)
+	})
+	g.Go(func() error {
+		return (&control.Executor{Name: s.name, Target: s.target, Decisions: control.Decisions(b), Changes: control.Changes(b), Log: log}).Run(ctx)
+	})
+	g.Go(func() error {
+		return (&control.Planner{Name: s.name, Reports: control.Reports(b), Decisions: control.Decisions(b),
+			Changes: control.Changes(b), Clock: s.deps.Clock, Log: log, Plans: s.plans}).Run(ctx)
+	})
+	g.Go(func() error {
+		return (&control.Monitor{Name: s.name, Target: s.target, Sources: map[string]source.Source{"balancer": s.plane},
+			Interval: s.spec.interval(), Reports: control.Reports(b), Clock: s.deps.Clock, Log: log}).Run(ctx)
+	})
+	return g.Wait()
+}
+
+// part is a component that runs beside the loop.
+type part struct {
+	cancel context.CancelFunc
+	done   chan error
+}
+
+// start runs a component; should it end by itself, failed is told why.
+func start(ctx context.Context, name string, run func(context.Context) error, failed context.CancelCauseFunc) part {
+	ctx, cancel := context.WithCancel(ctx)
+	p := part{cancel: cancel, done: make(chan error, 1)}
+	go func() {
+		err := run(ctx)
+		if err == nil && ctx.Err() == nil {
+			err = fmt.Errorf("%s ended by itself", name)
+		}
+		if err != nil {
+			failed(err)
+		}
+		p.done <- err
+	}()
+	return p
+}
+
+// end stops the component and waits for it.
+func (p part) end() error {
+	p.cancel()
+	return <-p.done
+}
+
+// graceful is how long ending replicas may take before they are killed: what
+// the target allows for draining and terminating, and a moment more.
+func (s *Service) graceful() time.Duration {
+	return s.spec.Process.DrainTimeout.Std() + s.spec.Process.TerminationGracePeriod.Std() + 5*time.Second
+}

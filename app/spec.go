@@ -1,0 +1,209 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/flyball-io/flyball/api/v1alpha1"
+	proxy "github.com/flyball-io/flyball/balancer/builtin"
+	"github.com/flyball-io/flyball/builtin"
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/decide"
+	"github.com/flyball-io/flyball/guard"
+	"github.com/flyball-io/flyball/policy"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target/process"
+)
+
+// Spec is one autoscaler, decoded and checked, with every default filled in.
+type Spec struct {
+	Name      string
+	Mode      control.Mode
+	Min, Max  int
+	Objective *scale.Objective
+	// Sync is the time between two decisions.
+	Sync     scale.Duration
+	Policy   PolicySpec
+	Shadows  []PolicySpec
+	Cooldown guard.CooldownConfig
+	Process  process.Config
+	Balancer proxy.Config
+}
+
+// PolicySpec is a policy chosen and configured, with the rules that limit it.
+type PolicySpec struct {
+	Name   string // unique within the document
+	Kind   string
+	Config any // pointer to the decoded configuration
+	Rules  guard.BehaviorRules
+	build  func(policy.Env) (policy.Policy, error)
+}
+
+// NewSpec decodes the parts of a document. Faults name file and line.
+func NewSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, error) {
+	in := doc.Spec
+	s := Spec{Name: doc.Metadata.Name, Mode: in.Mode, Min: in.Replicas.Min, Max: in.Replicas.Max, Sync: in.Sync, Cooldown: in.Cooldown}
+	if in.Objective != nil && in.Objective.Latency != nil {
+		objective := in.Objective.Latency.Scale()
+		s.Objective = &objective
+	}
+	var errs []error
+	fault := func(path string, err error) {
+		if err != nil {
+			errs = append(errs, doc.Faults(path, err))
+		}
+	}
+	var err error
+	s.Policy, err = newPolicySpec(*in.Policy, in.Behavior, plugins)
+	fault("spec.policy", err)
+	for i, p := range in.Shadows {
+		shadow, err := newPolicySpec(p, in.Behavior, plugins)
+		fault(fmt.Sprintf("spec.shadows[%d]", i), err)
+		s.Shadows = append(s.Shadows, shadow)
+	}
+	s.nameShadows()
+	fault("spec.target", s.decodeTarget(in.Target, plugins))
+	fault("spec.balancer", s.decodeBalancer(in.Balancer, plugins))
+	return s, errors.Join(errs...)
+}
+
+func newPolicySpec(p scale.Plugin, behavior guard.BehaviorConfig, plugins *builtin.Registry) (PolicySpec, error) {
+	cfg, err := plugins.Policies.Decode(p)
+	if err != nil {
+		return PolicySpec{}, err
+	}
+	return PolicySpec{
+		Name: p.Kind, Kind: p.Kind, Config: cfg, Rules: behavior.Over(plugins.Policies.Rules(p.Kind)),
+		build: func(env policy.Env) (policy.Policy, error) { return plugins.Policies.Build(p.Kind, cfg, env) },
+	}, nil
+}
+
+// nameShadows tells policies of one kind apart by what they aim at, and those
+// that aim at the same by a number.
+func (s *Spec) nameShadows() {
+	taken := map[string]bool{s.Policy.Name: true}
+	for i := range s.Shadows {
+		p := &s.Shadows[i]
+		if taken[p.Name] {
+			p.Name = p.Description()
+		}
+		for n := 2; taken[p.Name]; n++ {
+			p.Name = fmt.Sprintf("%s #%d", p.Description(), n)
+		}
+		taken[p.Name] = true
+	}
+}
+
+func (s *Spec) decodeTarget(p scale.Plugin, plugins *builtin.Registry) error {
+	cfg, err := plugins.Targets.Decode(p)
+	if err != nil {
+		return err
+	}
+	decoded, ok := cfg.(*process.Config)
+	if !ok {
+		return fmt.Errorf("%s: flyball run cannot drive this target yet; it can drive: process", p.Kind)
+	}
+	s.Process = *decoded
+	return nil
+}
+
+// decodeBalancer reads the balancer's configuration and fills in what other
+// parts of the document say: the port of the service, its readiness path and
+// the objective's threshold.
+func (s *Spec) decodeBalancer(p *scale.Plugin, plugins *builtin.Registry) error {
+	cfg, err := plugins.Balancers.Decode(*p)
+	if err != nil {
+		return err
+	}
+	decoded, ok := cfg.(*proxy.Config)
+	if !ok {
+		return fmt.Errorf("%s: flyball run cannot drive this balancer yet; it can drive: builtin", p.Kind)
+	}
+	s.Balancer = *decoded
+	if defaults := proxy.Default(); s.Balancer.Listen == defaults.Listen && s.Process.Port != 0 {
+		s.Balancer.Listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Process.Port))
+	}
+	if s.Balancer.Health.Path == "" {
+		s.Balancer.Health.Path = s.Process.Readiness.Path
+	}
+	if s.Objective != nil {
+		s.Balancer.Threshold = s.Objective.Threshold
+	}
+	return nil
+}
+
+// Compress divides every time constant of policies and rules, the time
+// between decisions, the objective's and the measuring window by factor, and
+// lists what changed. How long replicas take to start, drain or answer is a
+// fact of the service and stays.
+func (s *Spec) Compress(factor float64) []builtin.Change {
+	changes := builtin.Compress(&struct {
+		Sync         *scale.Duration       `json:"sync"`
+		MetricWindow *scale.Duration       `json:"metricWindow"`
+		Objective    *scale.Duration       `json:"objective.window"`
+		Cooldown     *guard.CooldownConfig `json:"cooldown"`
+		Behavior     *guard.BehaviorRules  `json:"behavior"`
+		Policy       any                   `json:"policy"`
+	}{&s.Sync, &s.Balancer.MetricWindow, s.window(), &s.Cooldown, &s.Policy.Rules, s.Policy.Config}, factor)
+	for i := range s.Shadows {
+		builtin.Compress(&s.Shadows[i].Rules, factor)
+		builtin.Compress(s.Shadows[i].Config, factor)
+	}
+	return changes
+}
+
+// window is the objective's, nil without an objective. The threshold is a
+// latency, not a time constant.
+func (s *Spec) window() *scale.Duration {
+	if s.Objective == nil {
+		return nil
+	}
+	return &s.Objective.Window
+}
+
+// interval is the time between two measurements: a second, less where
+// decisions come more often.
+func (s *Spec) interval() time.Duration {
+	return min(time.Second, s.Sync.Std()/2)
+}
+
+// Plan builds the deciders of the spec: the active one and one per shadow,
+// each with rules and memory of its own.
+func (s *Spec) Plan() (control.Plan, error) {
+	plan := control.Plan{Mode: s.Mode, Sync: s.Sync.Std(), MaxAge: max(3*s.interval(), s.Sync.Std(), time.Second)}
+	active, err := s.decider(s.Policy)
+	if err != nil {
+		return control.Plan{}, fmt.Errorf("policy %s: %w", s.Policy.Kind, err)
+	}
+	plan.Decider = active
+	for i, p := range s.Shadows {
+		shadow, err := s.decider(p)
+		if err != nil {
+			return control.Plan{}, fmt.Errorf("shadows[%d] %s: %w", i, p.Kind, err)
+		}
+		plan.Shadows = append(plan.Shadows, shadow)
+	}
+	return plan, nil
+}
+
+// decider puts a policy behind the guards, in the order of the design: data,
+// behaviour, cooldown, objective floor, bounds.
+func (s *Spec) decider(spec PolicySpec) (*decide.Decider, error) {
+	p, err := spec.build(policy.Env{Target: s.Name, Min: s.Min, Max: s.Max, Objective: s.Objective, Sync: s.Sync.Std()})
+	if err != nil {
+		return nil, err
+	}
+	var guards []guard.Guard
+	if reader, ok := p.(policy.Reader); ok {
+		guards = append(guards, &guard.Data{Signals: reader.Signals()})
+	}
+	guards = append(guards, guard.NewBehavior(spec.Rules), guard.NewCooldown(s.Cooldown))
+	if s.Objective != nil {
+		guards = append(guards, &guard.ObjectiveFloor{Objective: *s.Objective})
+	}
+	guards = append(guards, guard.Bounds{Min: s.Min, Max: s.Max})
+	return decide.New(spec.Name, p, guards...), nil
+}

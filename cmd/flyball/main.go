@@ -1,0 +1,84 @@
+// Command flyball keeps a service just large enough for its objective.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flyball-io/flyball/internal/cli"
+)
+
+// version is set at build time.
+var version = ""
+
+func main() { os.Exit(run(context.Background(), os.Args[1:])) }
+
+// run returns the exit status: 0 done, 1 failed, 2 wrong usage or
+// configuration.
+func run(ctx context.Context, args []string) int {
+	root := newRootCommand()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(root.ErrOrStderr(), "flyball:", err)
+	var usage cli.UsageError
+	if errors.As(err, &usage) {
+		return 2
+	}
+	return 1
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "flyball",
+		Short:         "An autoscaler that keeps a service just large enough for its objective, and says why",
+		Version:       programVersion(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.UsageError{Err: err} })
+	root.AddCommand(newDemoCommand(), newValidateCommand(), newLoadCommand(),
+		newVersionCommand(), newSampleAppCommand())
+	for _, cmd := range root.Commands() {
+		refuseArguments(cmd)
+	}
+	return root
+}
+
+// refuseArguments makes a stray argument wrong usage, in a sentence.
+func refuseArguments(cmd *cobra.Command) {
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return cli.UsageError{Err: fmt.Errorf("%s takes flags only, got %q; see flyball %s --help", cmd.Name(), strings.Join(args, " "), cmd.Name())}
+	}
+}
+
+func newVersionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version",
+		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "flyball", programVersion()) },
+	}
+}
+
+// programVersion is what the build was given, else what Go noted itself.
+func programVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "dev"
+}
