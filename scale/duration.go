@@ -3,6 +3,7 @@ package scale
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -28,12 +29,16 @@ func (d Duration) String() string {
 	return s
 }
 
-// ParseDuration reads a duration with a unit; days ("d") are 24 hours.
+// maxDays is how many days a duration can hold.
+const maxDays = float64(math.MaxInt64 / (24 * int64(time.Hour)))
+
+// ParseDuration reads a duration with a unit; days ("d") are 24 hours and
+// come first.
 func ParseDuration(text string) (Duration, error) {
 	days, rest := 0.0, text
 	if head, tail, found := strings.Cut(text, "d"); found {
 		n, err := strconv.ParseFloat(head, 64)
-		if err != nil {
+		if err != nil || !(math.Abs(n) <= maxDays) {
 			return 0, durationFault(text)
 		}
 		days, rest = n, tail
@@ -41,7 +46,7 @@ func ParseDuration(text string) (Duration, error) {
 	d := time.Duration(days * 24 * float64(time.Hour))
 	if rest != "" {
 		more, err := time.ParseDuration(rest)
-		if err != nil {
+		if err != nil || (d > 0 && d+more < 0) {
 			return 0, durationFault(text)
 		}
 		d += more

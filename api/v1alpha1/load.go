@@ -28,7 +28,10 @@ type Document struct {
 // for errors that only show when it is put to use. A message that starts with
 // a field path is about that field below path.
 func (d Document) Faults(path string, err error) error {
-	t := *d.tree
+	t := strict.Tree{File: d.Metadata.Name} // made in Go, not read from a file
+	if d.tree != nil {
+		t = *d.tree
+	}
 	for _, m := range strict.Messages(err) {
 		below, rest := strict.SplitMessage(m)
 		t.Add(append(strict.ParsePath(path), below...), rest)
@@ -70,7 +73,7 @@ func (l Loader) Load(paths []string) ([]Document, error) {
 // the tree.
 func (l Loader) document(schema *strict.Schema, t *strict.Tree) Document {
 	d := Document{File: t.File, Line: t.Line, tree: t, Autoscaler: Default()}
-	if !l.isAutoscaler(t) {
+	if !t.Readable || !l.isAutoscaler(t) {
 		return d
 	}
 	schema.Check(t)

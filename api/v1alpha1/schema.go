@@ -16,12 +16,14 @@ import (
 
 const durationPattern = `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h|d))+$|^0$`
 
-// patterns puts the patterns of the schema into words.
-func patterns() map[string]string {
-	return map[string]string{
-		durationPattern:   "a duration with a unit (ms, s, m, h, d), for example 30s",
-		percentagePattern: "a percentage with its sign, for example 99.9%",
-		namePattern:       nameWords,
+func patterns() map[string]strict.Pattern {
+	return map[string]strict.Pattern{
+		durationPattern: {
+			Words: "a duration with a unit (ms, s, m, h, d), for example 30s",
+			Valid: func(text string) bool { _, err := scale.ParseDuration(text); return err == nil },
+		},
+		percentagePattern: {Words: "a percentage with its sign, for example 99.9%"},
+		namePattern:       {Words: nameWords},
 	}
 }
 
@@ -91,6 +93,10 @@ func mapType(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: percentagePattern}
 	case reflect.TypeFor[Signal]():
 		return &jsonschema.Schema{Ref: definition(SourceContract)}
+	}
+	switch t.Kind() {
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return &jsonschema.Schema{Type: "integer", Minimum: "0"}
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 // Limits of a document; far above any honest one.
 const (
 	maxDepth  = 50
-	maxValues = 10000 // with aliases counted wherever they are used
+	maxValues = 10000
 )
 
 // Parse reads all documents of a file. Empty documents are passed over. A
@@ -59,16 +59,21 @@ func syntaxFault(file string, data []byte, err error) Fault {
 	return f
 }
 
+// maxNumber is the limit up to which a JSON reader need not round a whole
+// number.
+const maxNumber = 1 << 53
+
 // builder turns the nodes of one document into a value.
 type builder struct {
 	tree   *Tree
 	env    Env
 	values int
+	full   bool // a limit was reached; nothing more is read
 }
 
 func build(file string, root *yaml.Node, env Env) *Tree {
 	b := &builder{env: env, tree: &Tree{File: file, Line: root.Line, spots: map[string]spot{}}}
-	b.tree.Value, _ = b.value(nil, root)
+	b.tree.Value, b.tree.Readable = b.value(nil, root)
 	return b.tree
 }
 
@@ -79,12 +84,12 @@ func (b *builder) fault(path Path, n *yaml.Node, format string, args ...any) (an
 
 // value returns false when the node cannot be used; the fault is recorded.
 func (b *builder) value(path Path, n *yaml.Node) (any, bool) {
-	b.values++
-	if b.values > maxValues || len(path) > maxDepth {
-		if b.values != maxValues+1 && len(path) <= maxDepth {
-			return nil, false // said once
-		}
-		return b.fault(path, n, "the document is too large: at most %d values, nested %d deep", maxValues, maxDepth)
+	if b.full {
+		return nil, false
+	}
+	if b.values++; b.values > maxValues || len(path) > maxDepth {
+		b.full = true
+		return b.fault(nil, n, "the document is too large: at most %d values (aliases counted wherever they are used), nested %d deep", maxValues, maxDepth)
 	}
 	switch n.Kind {
 	case yaml.AliasNode:
@@ -110,7 +115,7 @@ func (b *builder) mapping(path Path, n *yaml.Node) (any, bool) {
 		}
 		b.entry(path, m, k, v)
 	}
-	return m, true
+	return m, !b.full
 }
 
 func (b *builder) entry(path Path, m map[string]any, k, v *yaml.Node) {
@@ -184,20 +189,16 @@ func reread(n *yaml.Node, text string) *yaml.Node {
 }
 
 func (b *builder) number(path Path, n *yaml.Node) (any, bool) {
-	var i int64
-	if n.ShortTag() == "!!int" && n.Decode(&i) == nil {
-		return json.Number(strconv.FormatInt(i, 10)), true
-	}
 	var f float64
-	if err := n.Decode(&f); err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
-		return b.fault(path, n, "must be a finite number, got %s", n.Value)
+	if err := n.Decode(&f); err != nil || !(math.Abs(f) <= maxNumber) {
+		return b.fault(path, n, "must be a number of at most %d, got %s", int64(maxNumber), Words(json.Number(n.Value)))
 	}
 	return json.Number(strconv.FormatFloat(f, 'f', -1, 64)), true
 }
 
 func nodeWords(n *yaml.Node) string {
 	if n.Kind == yaml.ScalarNode {
-		return n.Value
+		return Words(json.Number(n.Value))
 	}
 	return "a list or an object"
 }

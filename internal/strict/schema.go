@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -12,20 +13,31 @@ import (
 
 // Schema says what a document may hold.
 type Schema struct {
-	root *jsonschema.Schema
-	// patterns puts the patterns of the schema into words, to follow "must be".
-	patterns map[string]string
+	root     *jsonschema.Schema
+	patterns map[string]Pattern
 }
 
-// Compile reads a JSON Schema. patterns puts regular expressions used in it
-// into words: the duration pattern is "a duration with a unit, for example 30s".
-func Compile(raw []byte, patterns map[string]string) (*Schema, error) {
+// Pattern is what is behind a regular expression of a schema.
+type Pattern struct {
+	// Words say what matches, to follow "must be": "a duration with a unit".
+	Words string
+	// Valid checks what the expression is too weak to say; nil: nothing.
+	Valid func(text string) bool
+}
+
+// Compile reads a JSON Schema. patterns tells what is behind the regular
+// expressions used in it.
+func Compile(raw []byte, patterns map[string]Pattern) (*Schema, error) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 	if err != nil {
 		return nil, fmt.Errorf("read JSON Schema: %w", err)
 	}
 	compiler := jsonschema.NewCompiler()
 	compiler.AssertFormat()
+	compiler.UseRegexpEngine(func(expression string) (jsonschema.Regexp, error) {
+		r, err := regexp.Compile(expression)
+		return matcher{r, patterns[expression].Valid}, err
+	})
 	const name = "schema.json"
 	if err := compiler.AddResource(name, doc); err != nil {
 		return nil, fmt.Errorf("add JSON Schema: %w", err)
@@ -35,6 +47,16 @@ func Compile(raw []byte, patterns map[string]string) (*Schema, error) {
 		return nil, fmt.Errorf("compile JSON Schema: %w", err)
 	}
 	return &Schema{root: root, patterns: patterns}, nil
+}
+
+// matcher is an expression with what it is too weak to say.
+type matcher struct {
+	*regexp.Regexp
+	valid func(string) bool
+}
+
+func (m matcher) MatchString(text string) bool {
+	return m.Regexp.MatchString(text) && (m.valid == nil || m.valid(text))
 }
 
 // Check records everything in which the shape of a document differs from the

@@ -14,11 +14,16 @@ import (
 	"golang.org/x/text/message"
 )
 
-// unknown says which fields there are. In an object that chooses a plug-in,
-// which has a title, these are the kinds.
+// isChoice is true for an object that chooses one of several plug-ins; its
+// title is the word for one.
+func isChoice(at *jsonschema.Schema) bool {
+	return at != nil && at.Title != "" && at.MaxProperties != nil
+}
+
+// unknown says which fields there are.
 func unknown(at *jsonschema.Schema, name string) string {
 	allowed := fields(at)
-	if at == nil || at.Title == "" {
+	if !isChoice(at) {
 		return "unknown field; allowed: " + list(allowed) + meant(name, allowed)
 	}
 	return fmt.Sprintf("unknown %s; known: %s%s", at.Title, list(allowed), meant(name, allowed))
@@ -31,7 +36,7 @@ func fields(at *jsonschema.Schema) []string {
 		return nil
 	}
 	names := slices.Sorted(maps.Keys(at.Properties))
-	if at.Title == "" {
+	if !isChoice(at) {
 		return names
 	}
 	return slices.DeleteFunc(names, func(n string) bool { return slices.Contains(at.Required, n) })
@@ -39,7 +44,7 @@ func fields(at *jsonschema.Schema) []string {
 
 func list(names []string) string {
 	if len(names) == 0 {
-		return "none"
+		return "none in this version"
 	}
 	return strings.Join(names, ", ")
 }
@@ -97,6 +102,9 @@ func limit(k jsonschema.ErrorKind) string {
 }
 
 func (c *check) wrongType(k *kind.Type, at *jsonschema.Schema, value any) string {
+	if at != nil && at.Enum != nil {
+		return oneOf(at.Enum.Values, value)
+	}
 	want := make([]string, len(k.Want))
 	for i, name := range k.Want {
 		want[i] = typeWords(name)
@@ -105,16 +113,31 @@ func (c *check) wrongType(k *kind.Type, at *jsonschema.Schema, value any) string
 	if at != nil && at.Pattern != nil && slices.Contains(k.Want, "string") {
 		text = c.patternWords(at.Pattern.String())
 	}
-	hint := ""
-	if value == nil && slices.Contains(k.Want, "object") {
-		hint = "; write {} for the defaults"
+	return fmt.Sprintf("must be %s, got %s%s", text, Words(value), typeHint(k, at, value))
+}
+
+func typeHint(k *kind.Type, at *jsonschema.Schema, value any) string {
+	wantsText := slices.Contains(k.Want, "string")
+	switch v := value.(type) {
+	case nil:
+		if slices.Contains(k.Want, "object") && at != nil && len(at.Required) == 0 && !isChoice(at) {
+			return "; write {} for the defaults"
+		}
+	case json.Number, bool:
+		if wantsText && (at == nil || at.Pattern == nil) {
+			return "; write it in quotes"
+		}
+	case string:
+		if _, err := strconv.ParseFloat(v, 64); err == nil && !wantsText {
+			return "; write it without quotes"
+		}
 	}
-	return fmt.Sprintf("must be %s, got %s%s", text, Words(value), hint)
+	return ""
 }
 
 func (c *check) patternWords(pattern string) string {
-	if text, ok := c.schema.patterns[pattern]; ok {
-		return text
+	if p, ok := c.schema.patterns[pattern]; ok {
+		return p.Words
 	}
 	return "text that matches " + pattern
 }
@@ -153,15 +176,20 @@ func Words(value any) string {
 	case []any:
 		return fmt.Sprintf("a list of %d", len(v))
 	case json.Number:
-		return v.String()
+		quoted := strconv.Quote(shortened(v.String()))
+		return quoted[1 : len(quoted)-1]
 	case string:
-		if runes := []rune(v); len(runes) > 60 {
-			return strconv.Quote(string(runes[:60])) + "…"
-		}
-		return strconv.Quote(v)
+		return strconv.Quote(shortened(v))
 	default:
 		return fmt.Sprint(v)
 	}
+}
+
+func shortened(text string) string {
+	if runes := []rune(text); len(runes) > 60 {
+		return string(runes[:60]) + "…"
+	}
+	return text
 }
 
 func oneOf(want []any, value any) string {
@@ -174,14 +202,14 @@ func oneOf(want []any, value any) string {
 }
 
 func tooFew(at *jsonschema.Schema, k *kind.MinProperties) string {
-	if at == nil || at.Title == "" {
+	if !isChoice(at) {
 		return fmt.Sprintf("needs at least %d fields, got %d", k.Want, k.Got)
 	}
 	return fmt.Sprintf("needs exactly one %s; known: %s", at.Title, list(fields(at)))
 }
 
 func tooMany(at *jsonschema.Schema, k *kind.MaxProperties, value any) string {
-	if at == nil || at.Title == "" {
+	if !isChoice(at) {
 		return fmt.Sprintf("allows at most %d fields, got %d", k.Want, k.Got)
 	}
 	object, _ := value.(map[string]any)

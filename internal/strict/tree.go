@@ -13,6 +13,8 @@ type Tree struct {
 	// Value holds map[string]any, []any, string, json.Number, bool and nil.
 	// What could not be read is left out.
 	Value any
+	// Readable is false when nothing of the document could be used.
+	Readable bool
 
 	spots  map[string]spot
 	faults []located
