@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -217,11 +218,57 @@ func TestFaultsLastFromTheirFirstReportToTheFirstWithout(t *testing.T) {
 		if diff := cmp.Diff(want, got.Target.Faults); diff != "" {
 			t.Errorf("faults that last:\n%s", diff)
 		}
-		r.report(seen(start().Add(10*time.Second), 1, 0))
+		r.report(control.Report{Target: "shop", At: second(6), Samples: seen(second(6), 1, 0).Samples})
+		r.get("/api/v1/targets/shop", &got)
+		if len(got.Target.Faults) != 2 {
+			t.Errorf("faults %+v: the target was still not read", got.Target.Faults)
+		}
+		r.report(control.Report{Target: "shop", At: second(7), Faults: []control.Fault{{From: "prometheus", Error: "timed out"}}})
+		r.report(control.Report{Target: "shop", At: second(8), Status: status(second(8))})
+		r.get("/api/v1/targets/shop", &got)
+		if len(got.Target.Faults) != 2 || got.Target.Faults[1].From != "prometheus" {
+			t.Errorf("faults %+v: the target is well, nobody asked prometheus again", got.Target.Faults)
+		}
+		r.report(seen(second(10), 1, 0))
 		r.apply(control.Applied{Target: "shop", At: start(), To: 3})
 		r.get("/api/v1/targets/shop", &got)
 		if len(got.Target.Faults) != 0 {
 			t.Errorf("faults %+v after all went well", got.Target.Faults)
+		}
+	})
+}
+
+func TestReportOfTheTargetAloneKeepsMeasurements(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, shop())
+		defer r.stop()
+		measured := seen(second(1), 10, 0)
+		measured.Status = status(second(1), scale.Replica{ID: "a"})
+		measured.Samples = append(measured.Samples, scale.Sample{Signal: scale.Concurrency, Replica: "a", Value: 3})
+		r.report(measured)
+		r.report(control.Report{Target: "shop", At: second(1), Status: status(second(1), scale.Replica{ID: "a"}, scale.Replica{ID: "b"})})
+		var got targetAnswer
+		r.get("/api/v1/targets/shop", &got)
+		if got.Target.Point.Rate != 10 || got.Target.Replicas[0].InFlight != 3 || got.Target.Replicas[1].InFlight.Known() {
+			t.Errorf("rate %v, replicas %+v: want the second's rate and a's 3 in flight kept, b unknown", got.Target.Point.Rate, got.Target.Replicas)
+		}
+	})
+}
+
+func TestNonsenseNumbersDoNotBreakTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, shop())
+		defer r.stop()
+		r.report(seen(second(1), math.Inf(1), math.NaN()))
+		r.report(seen(second(2), math.MaxFloat64, -3))
+		r.report(seen(second(3), math.MaxFloat64, 7))
+		d := decision(second(1), 1, 2, 2)
+		d.Decision.Recommendation.Confidence = math.NaN()
+		r.decide(d)
+		var got targetAnswer
+		r.get("/api/v1/targets/shop", &got)
+		if got.Target.Decision == nil || got.Target.Objective == nil {
+			t.Errorf("answer %+v lacks the decision or the objective", got.Target)
 		}
 	})
 }

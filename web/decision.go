@@ -69,6 +69,9 @@ func viewDecision(d control.Decided) DecisionView {
 		From: kept.CurrentReplicas, To: kept.DesiredReplicas, Reason: kept.Reason, SetBy: kept.SetBy,
 		NoData: kept.NoData, Recommendation: kept.Recommendation, Steps: kept.Steps,
 	}
+	if !Number(view.Recommendation.Confidence).Known() {
+		view.Recommendation.Confidence = 0 // JSON knows no NaN
+	}
 	if view.Steps == nil {
 		view.Steps = []scale.Step{}
 	}

@@ -65,7 +65,8 @@ func newEventLog(now time.Time) *eventLog {
 	return &eventLog{boot: strconv.FormatInt(now.UnixNano(), 36), next: 1, changed: make(chan struct{})}
 }
 
-// add appends an event. Data that cannot be encoded is a programmer's mistake.
+// add appends an event. Data holds no float that JSON does not know (see
+// Number), so not being able to encode it is a programmer's mistake.
 func (l *eventLog) add(kind, target string, data any) {
 	payload := struct {
 		Target string `json:"target,omitempty"`

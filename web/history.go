@@ -15,9 +15,11 @@ const (
 	maxDecisions = 2000
 )
 
-// executorFault is where faults of applying come from; it must not be the
-// name of a source.
-const executorFault = "executor"
+// Where faults come from that are not a source's.
+const (
+	targetFault   = "target"   // its status cannot be read
+	executorFault = "executor" // the decided count cannot be applied
+)
 
 // FaultView is something that could not be read or done, since when.
 type FaultView struct {
@@ -60,7 +62,7 @@ func (h *history) addReport(r control.Report) {
 	}
 	if r.Status != nil {
 		h.status = r.Status
-		h.replicas = viewReplicas(r)
+		h.replicas = viewReplicas(r, h.replicas)
 		h.version++
 	}
 	if h.keeper != nil {
@@ -114,8 +116,7 @@ func (h *history) updateFaults(r control.Report) []FaultView {
 		}
 	}
 	for _, old := range slices.Clone(h.faults) {
-		stays := old.From == executorFault || slices.ContainsFunc(r.Faults, func(f control.Fault) bool { return f.From == old.From })
-		if stays {
+		if lasts(old, r) {
 			continue
 		}
 		if view, cleared := h.clearFault(old.From); cleared {
@@ -123,6 +124,23 @@ func (h *history) updateFaults(r control.Report) []FaultView {
 		}
 	}
 	return news
+}
+
+// lasts reports whether a fault goes on after a report: the target is well
+// again once its status was read, a source once samples came without it
+// failing. A report of the target alone says nothing of sources.
+func lasts(f FaultView, r control.Report) bool {
+	if slices.ContainsFunc(r.Faults, func(again control.Fault) bool { return again.From == f.From }) {
+		return true
+	}
+	switch f.From {
+	case executorFault:
+		return true
+	case targetFault:
+		return r.Status == nil
+	default:
+		return len(r.Samples) == 0
+	}
 }
 
 // raiseFault remembers a fault since its first occurrence, with its newest

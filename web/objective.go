@@ -18,9 +18,9 @@ type ObjectiveStatus struct {
 	// when the server has not run that long.
 	Covered float64 `json:"covered"`
 	// Requests is how many requests the share is of; 0 means met.
-	Requests float64 `json:"requests"`
-	Good     Number  `json:"good"` // share of good requests; null without requests
-	Met      bool    `json:"met"`
+	Requests Number `json:"requests"`
+	Good     Number `json:"good"` // share of good requests; null without requests
+	Met      bool   `json:"met"`
 	// RecentGood is the share over the last minute; null without requests.
 	RecentGood Number `json:"recentGood"`
 }
@@ -143,7 +143,7 @@ func (k *keeper) status(now time.Time) *ObjectiveStatus {
 		Target:     k.objective.Target,
 		Window:     window.Seconds(),
 		Covered:    covered,
-		Requests:   math.Round(all),
+		Requests:   Number(math.Round(all)),
 		Good:       good,
 		Met:        !(float64(good) < k.objective.Target),
 		RecentGood: Number(1 - recentBad/recentAll),

@@ -49,8 +49,9 @@ func phaseOf(r *scale.Replica) string {
 	}
 }
 
-// viewReplicas describes each replica with the newest samples that are its own.
-func viewReplicas(r control.Report) []ReplicaView {
+// viewReplicas describes each replica with the newest samples that are its
+// own. A report of the target alone leaves the measurements as they were.
+func viewReplicas(r control.Report, before []ReplicaView) []ReplicaView {
 	views := make([]ReplicaView, len(r.Status.Replicas))
 	byID := make(map[string]*ReplicaView, len(views))
 	for i := range r.Status.Replicas {
@@ -70,7 +71,18 @@ func viewReplicas(r control.Report) []ReplicaView {
 			v.sample(&r.Samples[i])
 		}
 	}
+	if len(r.Samples) == 0 {
+		keepMeasurements(byID, before)
+	}
 	return views
+}
+
+func keepMeasurements(views map[string]*ReplicaView, before []ReplicaView) {
+	for _, old := range before {
+		if v := views[old.ID]; v != nil {
+			v.InFlight, v.Rate, v.P95, v.Errors = old.InFlight, old.Rate, old.P95, old.Errors
+		}
+	}
 }
 
 func phaseSince(r *scale.Replica) time.Time {

@@ -1,0 +1,140 @@
+package web_test
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/bus/memory"
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/web"
+)
+
+// patience is how long anything may take on a machine that does other things.
+const patience = 30 * time.Second
+
+// site is a dashboard on a real port with a feeder behind it.
+type site struct {
+	t       *testing.T
+	address string
+	bus     *memory.Bus
+	server  *web.Server
+	feeder  *feeder
+	second  int
+	close   func()
+}
+
+func demo() web.TargetInfo {
+	return web.TargetInfo{
+		Name: "shop-web", Mode: control.Apply, Policy: "hpa (requestRate, 35 per replica)", Shadows: []string{"kpa"},
+		Objective: &scale.Objective{Threshold: scale.Duration(500 * time.Millisecond), Target: 0.99, Window: scale.Duration(time.Hour)},
+		Min:       2, Max: 20, Sync: 5 * time.Second, Kind: "process flyball sample-app", Balancer: "127.0.0.1:8080", Compression: 480,
+	}
+}
+
+// open starts a dashboard; with an empty address on any free port.
+func open(t *testing.T, address string, targets ...web.TargetInfo) *site {
+	t.Helper()
+	if address == "" {
+		address = "127.0.0.1:0"
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{t: t, address: listener.Addr().String(), bus: memory.New()}
+	s.server = web.New(web.Options{Bus: s.bus, Clock: clock.System, Version: "v0.0.0-test", Targets: targets})
+	s.feeder = newFeeder(s.bus, "shop-web")
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	served := &http.Server{Handler: s.server.Handler(), ReadHeaderTimeout: patience}
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := s.server.Run(ctx); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	all.Go(func() { served.Serve(listener) }) //nolint:errcheck // ErrServerClosed
+	s.close = sync.OnceFunc(func() {
+		cancel()
+		served.Close() //nolint:errcheck
+		all.Wait()
+	})
+	t.Cleanup(s.close)
+	return s
+}
+
+func (s *site) url(hash string) string { return "http://" + s.address + "/" + hash }
+
+// play feeds n seconds at once, the last of which is now.
+func (s *site) play(n int) {
+	s.t.Helper()
+	now := clock.System.Now().Truncate(time.Second)
+	for i := range n {
+		s.feeder.step(s.t, s.second, now.Add(time.Duration(i-n+1)*time.Second))
+		s.second++
+		if i%100 == 99 || i == n-1 {
+			s.heard(now.Add(time.Duration(i-n+1) * time.Second))
+		}
+	}
+}
+
+// live feeds a second every second until the returned function is called.
+func (s *site) live() (stop func()) {
+	ctx, cancel := context.WithCancel(s.t.Context())
+	var done sync.WaitGroup
+	done.Go(func() {
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case now := <-ticker.C:
+				s.feeder.step(s.t, s.second, now)
+				s.second++
+			}
+		}
+	})
+	stop = sync.OnceFunc(func() { cancel(); done.Wait() })
+	s.t.Cleanup(stop)
+	return stop
+}
+
+// heard waits until the server knows of a report of at, so that the bus never
+// overflows.
+func (s *site) heard(at time.Time) {
+	s.t.Helper()
+	poll(s.t, "the server has heard all reports", func() bool {
+		answer, err := http.Get(s.url("api/v1/targets/shop-web"))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		defer answer.Body.Close() //nolint:errcheck
+		var got targetAnswer
+		if err := json.NewDecoder(answer.Body).Decode(&got); err != nil {
+			s.t.Fatal(err)
+		}
+		return got.Target.ReportAt >= float64(at.Unix())
+	})
+}
+
+func poll(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-deadline.C:
+			t.Fatalf("not within %v: %s", patience, what)
+		case <-tick.C:
+		}
+	}
+}

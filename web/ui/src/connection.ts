@@ -1,0 +1,117 @@
+// A connection loads everything once, then listens to events. Whatever goes
+// wrong, it loads everything again: first soon, then ever less often.
+import { ping, Refusal, streamAddress } from "./api";
+
+export type State =
+  | { is: "loading" }
+  | { is: "live" }
+  | { is: "lost"; since: number; retryAt: number }
+  | { is: "refused"; why: string };
+
+export interface Handlers {
+  load(signal: AbortSignal): Promise<{ now: number; lastEventId: string }>;
+  event(kind: string, target: string, data: unknown): void;
+  state(state: State): void;
+}
+
+const kinds = ["point", "replicas", "decision", "applied", "fault"];
+const silence = 25_000; // ms without any event after which the server is asked whether it lives
+const longestPause = 10_000; // ms
+
+export class Connection {
+  // skew is the server's clock minus the reader's, in seconds.
+  skew = 0;
+  private state: State = { is: "loading" };
+  private source: EventSource | null = null;
+  private abort = new AbortController();
+  private retry = 0;
+  private watch = 0;
+  private pause = 1000;
+  private heard = 0;
+
+  constructor(private target: string, private handlers: Handlers) {}
+
+  start(): void {
+    void this.connect();
+    this.watch = window.setInterval(() => void this.checkSilence(), 5000);
+  }
+
+  stop(): void {
+    this.close();
+    window.clearInterval(this.watch);
+  }
+
+  retryNow(): void {
+    this.close();
+    void this.connect();
+  }
+
+  private close(): void {
+    this.abort.abort();
+    this.source?.close();
+    this.source = null;
+    window.clearTimeout(this.retry);
+  }
+
+  private async connect(): Promise<void> {
+    const abort = (this.abort = new AbortController());
+    try {
+      const { now, lastEventId } = await this.handlers.load(abort.signal);
+      if (abort.signal.aborted) return;
+      this.skew = now - Date.now() / 1000;
+      this.listen(lastEventId);
+    } catch (e) {
+      if (abort.signal.aborted) return;
+      if (e instanceof Refusal) this.enter({ is: "refused", why: e.message });
+      this.retryLater();
+    }
+  }
+
+  private listen(after: string): void {
+    const source = (this.source = new EventSource(streamAddress(this.target, after)));
+    source.onopen = () => {
+      this.pause = 1000;
+      this.heard = Date.now();
+      this.enter({ is: "live" });
+    };
+    source.onerror = () => {
+      this.close();
+      this.retryLater();
+    };
+    for (const kind of kinds) {
+      source.addEventListener(kind, (e) => {
+        this.heard = Date.now();
+        const { target, data } = JSON.parse((e as MessageEvent<string>).data);
+        this.handlers.event(kind, target, data);
+      });
+    }
+    for (const again of ["reset", "targets"]) source.addEventListener(again, () => this.retryNow());
+  }
+
+  private retryLater(): void {
+    const now = Date.now();
+    if (this.state.is !== "refused") {
+      const since = this.state.is === "lost" ? this.state.since : now / 1000;
+      this.enter({ is: "lost", since, retryAt: (now + this.pause) / 1000 });
+    }
+    this.retry = window.setTimeout(() => void this.connect(), this.pause);
+    this.pause = Math.min(longestPause, this.pause * 2);
+  }
+
+  // checkSilence finds the connections that died without a word.
+  private async checkSilence(): Promise<void> {
+    if (this.state.is !== "live" || Date.now() - this.heard < silence) return;
+    const source = this.source;
+    try {
+      await ping();
+      this.heard = Date.now();
+    } catch {
+      if (this.source === source) source?.onerror?.(new Event("error"));
+    }
+  }
+
+  private enter(state: State): void {
+    this.state = state;
+    this.handlers.state(state);
+  }
+}

@@ -1,0 +1,184 @@
+// One chart: a heading with the values under the cursor, and the canvas.
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import { indexAt, span, type Columns } from "./columns";
+import { clock } from "./format";
+import { label, type Chart, type Line } from "./plots";
+import type { Theme } from "./theme";
+
+// View is what all charts of a page share.
+export interface View {
+  from: number;
+  to: number;
+  cursor: number | null; // time under the pointer
+  mark: number | null; // instant of the chosen decision
+  onZoom: (from: number, to: number) => void;
+  onReset: () => void;
+  onCursor: (t: number | null) => void;
+  onPick: (t: number) => void;
+}
+
+interface Props {
+  chart: Chart;
+  columns: Columns;
+  theme: Theme;
+  view: View;
+  labels: boolean; // of the time axis
+  tool?: preact.ComponentChildren;
+}
+
+export function Plot({ chart, columns, theme, view, labels, tool }: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const latest = useRef({ view, columns });
+  latest.current = { view, columns };
+
+  useEffect(() => {
+    const element = box.current!;
+    const u = new uPlot(options(chart, theme, labels, element, () => latest.current.view), dataOf(chart, latest.current.columns), element);
+    plot.current = u;
+    const resized = new ResizeObserver(() => u.setSize({ width: element.clientWidth, height: element.clientHeight }));
+    resized.observe(element);
+    return () => {
+      resized.disconnect();
+      u.destroy();
+      plot.current = null;
+    };
+  }, [chart, theme, labels]);
+
+  useEffect(() => {
+    const u = plot.current;
+    u?.batch(() => {
+      u.setData(dataOf(chart, columns), false);
+      u.setScale("x", { min: view.from, max: view.to });
+    });
+  }, [chart, theme, labels, columns, view.from, view.to]);
+
+  useEffect(() => plot.current?.redraw(false, false), [view.mark]);
+
+  const at = view.cursor ?? view.to;
+  const row = indexAt(columns.t, at + 0.5);
+  return (
+    <figure class="chart" aria-labelledby={`chart-${chart.id}`}>
+      <figcaption>
+        <h2 id={`chart-${chart.id}`}>{chart.title} {chart.unit && <span class="unit">{chart.unit}</span>}</h2>
+        {tool}
+        <Legend lines={chart.lines} columns={columns} row={row} />
+        <p class="hidden">{summary(chart, columns, view)}</p>
+      </figcaption>
+      <div class="plot" ref={box} />
+    </figure>
+  );
+}
+
+function Legend({ lines, columns, row }: { lines: Line[]; columns: Columns; row: number }) {
+  return (
+    <ul class="legend">
+      {lines.map((line) => (
+        <li key={line.label}>
+          {line.mark !== "none" && <i class={`mark ${line.mark}`} aria-hidden="true" />}
+          {line.label} <output>{line.words(line.column(columns)[row] ?? null)}</output>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+// summary says in words what the canvas shows; it changes with the data at
+// most every 15 s, so a screen reader is left in peace.
+function summary(chart: Chart, columns: Columns, view: View): string {
+  const to = Math.floor(view.to / 15) * 15;
+  const key = useMemo(() => ({}), [chart, to, view.from === view.to]);
+  return useMemo(() => {
+    const parts = chart.lines.map((line) => {
+      const column = line.column(columns);
+      const range = span(columns.t, column, view.from, view.to);
+      if (!range) return `${line.label}: nothing measured`;
+      return `${line.label}: now ${line.words(column.at(-1) ?? null)}, between ${line.words(range[0])} and ${line.words(range[1])}`;
+    });
+    return `From ${clock(view.from)} to ${clock(view.to)}. ${parts.join("; ")}.`;
+  }, [key]);
+}
+
+function dataOf(chart: Chart, c: Columns): uPlot.AlignedData {
+  return [c.t, ...chart.lines.filter((l) => l.series).map((l) => (l.drawn ?? l.column)(c))] as uPlot.AlignedData;
+}
+
+const axisWidth = 54;
+const axisHeight = 24;
+const wholeSteps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
+
+function options(chart: Chart, theme: Theme, labels: boolean, box: HTMLElement, view: () => View): uPlot.Options {
+  const line = { stroke: theme.grid, width: 1 };
+  return {
+    width: box.clientWidth,
+    height: box.clientHeight,
+    padding: [6, 8, labels ? 0 : 4, 0],
+    legend: { show: false },
+    scales: { x: { time: true, auto: false }, y: chart.scale },
+    series: [{}, ...chart.lines.filter((l) => l.series).map((l) => ({ points: { show: false }, ...l.series }))],
+    bands: chart.bands?.(theme) ?? [],
+    axes: [
+      {
+        size: labels ? axisHeight : 0, stroke: theme.muted, font: theme.font, grid: line, ticks: { show: false }, gap: 4, space: 90,
+        values: (_u, splits, _axis, _space, step) => splits.map((t) => (labels ? tick(t, step) : "")),
+      },
+      {
+        size: axisWidth, stroke: theme.muted, font: theme.font, grid: line, ticks: { show: false }, gap: 6, space: 26,
+        values: (_u, splits) => splits.map((v) => chart.axis(v)),
+        ...(chart.splits ? { splits: chart.splits } : {}),
+        ...(chart.whole ? { incrs: wholeSteps } : {}),
+      },
+    ],
+    cursor: {
+      sync: { key: "time", setSeries: false, scales: ["x", null] },
+      drag: { x: true, y: false, setScale: false, dist: 5 },
+      points: { size: 5, width: 0 },
+      y: false,
+      bind: { dblclick: () => () => (view().onReset(), null), click: (u, _target, handler) => (e) => (pick(u, e, view()), handler(e)) },
+    },
+    hooks: {
+      setCursor: [(u) => view().onCursor(u.cursor.left !== undefined && u.cursor.left >= 0 ? u.posToVal(u.cursor.left, "x") : null)],
+      setSelect: [(u) => zoom(u, view())],
+      draw: [(u) => chart.draw?.(u, theme), (u) => drawMark(u, theme, view().mark, chart.id === "rate")],
+    },
+  };
+}
+
+// tick writes a time of day, with seconds where the steps need them.
+function tick(t: number, step: number): string {
+  return step < 60 ? clock(t) : clock(t).slice(0, 5);
+}
+
+function zoom(u: uPlot, view: View): void {
+  const { left, width } = u.select;
+  if (width < 5) return;
+  view.onZoom(u.posToVal(left, "x"), u.posToVal(left + width, "x"));
+  u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+}
+
+function pick(u: uPlot, e: MouseEvent, view: View): void {
+  if (u.select.width < 5) view.onPick(u.posToVal(e.clientX - u.over.getBoundingClientRect().left, "x"));
+}
+
+// drawMark draws the instant of the chosen decision.
+function drawMark(u: uPlot, theme: Theme, t: number | null, named: boolean): void {
+  const { left, top, width, height } = u.bbox;
+  if (t === null) return;
+  const x = Math.round(u.valToPos(t, "x", true)) + 0.5;
+  if (x < left || x > left + width) return;
+  const { ctx } = u;
+  ctx.save();
+  ctx.strokeStyle = theme.accent;
+  ctx.lineWidth = 1.5 * devicePixelRatio;
+  ctx.beginPath();
+  ctx.moveTo(x, top);
+  ctx.lineTo(x, top + height);
+  ctx.stroke();
+  if (named) {
+    const text = clock(t);
+    const room = left + width - x > 70 * devicePixelRatio;
+    label(u, theme, text, room ? x + 5 * devicePixelRatio : x - 62 * devicePixelRatio, top + 12 * devicePixelRatio);
+  }
+  ctx.restore();
+}

@@ -1,0 +1,140 @@
+// The answers of the API as docs/api.md describes them. Times are Unix
+// seconds, durations and latencies seconds, rates per second; null is unknown.
+
+export type Value = number | null;
+
+export interface Point {
+  t: number;
+  rate: Value;
+  p50: Value;
+  p95: Value;
+  p99: Value;
+  violationRatio: Value;
+  concurrency: Value;
+  queue: Value;
+  errors: Value;
+  ready: Value;
+  starting: Value;
+  terminating: Value;
+  desired: Value;
+  shadows?: Record<string, number>;
+}
+
+export interface Objective {
+  threshold: number;
+  target: number;
+  window: number;
+  covered: number;
+  requests: Value;
+  good: Value;
+  met: boolean;
+  recentGood: Value;
+}
+
+export interface Reason {
+  code: string;
+  text: string;
+}
+
+export interface Proposal {
+  signal: string;
+  replicas: number;
+  reason: Reason;
+  missing?: boolean;
+}
+
+export interface Step {
+  guard: string;
+  from: number;
+  to: number;
+  reason: Reason;
+}
+
+export interface Shadow {
+  policy: string;
+  replicas: number;
+  reason: Reason;
+  setBy: string;
+}
+
+export interface Decision {
+  id: number;
+  at: number;
+  until: number;
+  count: number;
+  mode: string;
+  policy: string;
+  from: number;
+  to: number;
+  reason: Reason;
+  setBy: string;
+  noData?: boolean;
+  recommendation: { replicas: number; reason: Reason; confidence: number; proposals?: Proposal[] };
+  steps: Step[];
+  shadows?: Shadow[];
+  applied?: { at: number; error?: string };
+}
+
+export interface Replica {
+  id: string;
+  address?: string;
+  phase: "ready" | "starting" | "unready" | "terminating" | "ended";
+  since: number;
+  started: number;
+  restarts: number;
+  inFlight: Value;
+  rate: Value;
+  p95: Value;
+  errors: Value;
+}
+
+export interface Fault {
+  from: string;
+  error: string;
+  since: number;
+  resolved?: boolean;
+}
+
+export interface Condition {
+  type: string;
+  since: number;
+  message: string;
+}
+
+export interface Target {
+  name: string;
+  mode: string;
+  policy: string;
+  shadows: string[];
+  min: number;
+  max: number;
+  sync: number;
+  kind: string;
+  balancer?: string;
+  compression: number;
+  objective: Objective | null;
+  reportAt: number;
+  staleAfter: number;
+  point: Point | null;
+  decision: Decision | null;
+  lastChange: Decision | null;
+  faults: Fault[];
+  conditions: Condition[];
+  replicas?: Replica[];
+}
+
+export interface TargetAnswer {
+  now: number;
+  version: string;
+  lastEventId: string;
+  target: Target;
+}
+
+export interface TargetsAnswer {
+  now: number;
+  version: string;
+  lastEventId: string;
+  targets: Target[];
+}
+
+export type Filter = "all" | "changes" | "held";
