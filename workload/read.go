@@ -51,6 +51,9 @@ func OpenTrace(path string) (*Trace, error) {
 		return nil, err
 	}
 	if r, ok := s.(*Requests); ok {
+		if r.length > maxRows*time.Second {
+			return nil, fmt.Errorf("trace %s: lasts %v: must be at most %d s to be counted per second", path, r.length, maxRows)
+		}
 		return r.Binned(time.Second), nil
 	}
 	return s.(*Trace), nil
@@ -86,7 +89,7 @@ func Read(name string, r io.Reader) (Shape, error) {
 	case header == requestsHeader:
 		return readRequests(lines)
 	default:
-		return nil, lines.fault("the header is %.60q: must be %q or, for single requests, %q", header, rateHeader, requestsHeader)
+		return nil, lines.fault("the header is %.40q: must be %q or, for single requests, %q", header, rateHeader, requestsHeader)
 	}
 }
 

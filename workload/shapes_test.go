@@ -52,7 +52,7 @@ func checkShape(t *testing.T, shape workload.Shape) {
 	if length == 0 {
 		length = 10 * time.Minute
 	}
-	const slots = 20_000
+	const slots = 4_000
 	sum, peak := 0.0, 0.0
 	for i := range slots {
 		from := length * time.Duration(i) / slots
