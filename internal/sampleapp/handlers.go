@@ -3,6 +3,7 @@ package sampleapp
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -116,7 +117,9 @@ func (a *app) stream(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 			fmt.Fprintf(w, "data: %s %d\n\n", a.cfg.Replica, i+1)
-			http.NewResponseController(w).Flush()
+			if http.NewResponseController(w).Flush() != nil {
+				return // the client has left
+			}
 		}
 		fmt.Fprintf(w, "event: end\ndata: %d\n\n", chunks)
 	})
@@ -154,7 +157,7 @@ func (a *app) echo(w http.ResponseWriter, r *http.Request) {
 	go func() {
 		defer close(closed)
 		<-ctx.Done()
-		conn.Close(websocket.StatusGoingAway, "shutting down")
+		_ = conn.Close(websocket.StatusGoingAway, "shutting down") // closed already is fine
 	}()
 	defer func() {
 		cancel()
@@ -191,10 +194,10 @@ func (a *app) fail(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.mode.Store(mode)
-	a.log.Info("mode changed", "mode", string(mode))
+	a.log.Info("mode changed", slog.String("mode", string(mode)))
 	w.WriteHeader(http.StatusNoContent)
 	if mode == Crash {
-		http.NewResponseController(w).Flush()
+		_ = http.NewResponseController(w).Flush() // so that who asked hears the answer, if still there
 		a.crashNow()
 	}
 }

@@ -98,7 +98,7 @@ func (a *app) serve(ctx context.Context, listener net.Listener) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	a.log.Info("listening", "address", listener.Addr().String(), "replica", a.cfg.Replica)
+	a.log.Info("listening", slog.String("address", listener.Addr().String()), slog.String("replica", a.cfg.Replica))
 
 	var crashAt <-chan time.Time
 	if a.cfg.CrashAfter > 0 {
@@ -113,9 +113,7 @@ func (a *app) serve(ctx context.Context, listener net.Listener) error {
 		return a.shutdown(server, served)
 	}
 	a.close()
-	server.Close()
-	<-served
-	return fmt.Errorf("sample app: %w", ErrCrash)
+	return fmt.Errorf("sample app: %w", errors.Join(ErrCrash, server.Close(), unexpected(<-served)))
 }
 
 // shutdown refuses new connections, ends idle ones and waits for the requests
@@ -126,12 +124,19 @@ func (a *app) shutdown(server *http.Server, served <-chan error) error {
 	a.close()
 	err := server.Shutdown(ctx)
 	if err != nil {
-		server.Close()
-		err = fmt.Errorf("sample app: requests cut off after %v: %w", a.cfg.ShutdownTimeout, err)
+		err = fmt.Errorf("sample app: requests cut off after %v: %w", a.cfg.ShutdownTimeout, errors.Join(err, server.Close()))
 	}
-	<-served
+	err = errors.Join(err, unexpected(<-served))
 	a.sockets.Wait()
-	a.log.Info("stopped", "replica", a.cfg.Replica)
+	a.log.Info("stopped", slog.String("replica", a.cfg.Replica))
+	return err
+}
+
+// unexpected is err unless it only says that the server was closed.
+func unexpected(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
 	return err
 }
 

@@ -1,8 +1,53 @@
 package process
 
 import (
-	"github.com/flyball-io/flyball/scale"
+	"context"
+	"errors"
+	"log/slog"
+	"time"
 )
+
+// A controller that is killed while it starts a replica leaves a child behind
+// that holds the lock until its program is loaded and shows its mark a moment
+// after. So the lock is asked for a few times, and the table of processes is
+// read a moment later.
+const (
+	lockTries = 10
+	lockPause = 50 * time.Millisecond
+	markPause = 20 * time.Millisecond
+)
+
+// open takes the lock, finds the replicas that are there and ends what those
+// that are gone left behind.
+func (e *engine) open(ctx context.Context) error {
+	err := e.store.lock()
+	for try := 1; errors.Is(err, ErrInUse) && try < lockTries; try++ {
+		if !e.pause(ctx, lockPause) {
+			return nil
+		}
+		err = e.store.lock()
+	}
+	if err != nil {
+		return err
+	}
+	e.pause(ctx, markPause)
+	if err := e.load(); err != nil {
+		e.store.unlock()
+		return err
+	}
+	killMarked(e.owner, func(id string) bool { return e.replicas[id] == nil })
+	return nil
+}
+
+// pause waits; false when ctx ended first.
+func (e *engine) pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-e.clock.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
 
 // load reads what should be and finds what is.
 func (e *engine) load() error {
@@ -10,37 +55,39 @@ func (e *engine) load() error {
 	if err != nil {
 		return err
 	}
+	e.forgetDead()
 	e.adopt(st.Replicas)
 	e.desired = st.Desired
 	if !found {
-		e.desired = len(e.replicas)
+		e.desired = e.staying()
 	}
-	e.store.loaded = true
 	return nil
 }
 
-// save writes down what should be and what is.
-func (e *engine) save() error {
-	st := state{Desired: e.desired}
-	for _, id := range sortedIDs(e.replicas) {
-		r := e.replicas[id]
-		st.Replicas = append(st.Replicas, record{
-			ID: r.id, PID: r.leader.pid, Identity: r.leader.identity, Port: r.port,
-			Config: r.config, StartedAt: r.startedAt, DeletedAt: r.deletedAt, Restarts: r.restarts,
-		})
+// forgetDead drops replicas that ended while nobody was looking.
+func (e *engine) forgetDead() {
+	for id, r := range e.replicas {
+		if r.leader.alive() {
+			continue
+		}
+		if !r.gone() {
+			r.leader.kill() // what it left behind
+			r.leader.reap()
+		}
+		r.leader.close()
+		delete(e.replicas, id)
+		e.changed = true
 	}
-	return e.store.write(st)
 }
 
-// adopt makes every replica that runs and is not known one of ours again, and
-// ends processes that replicas left behind.
+// adopt makes every replica that runs and is not known one of ours again.
 func (e *engine) adopt(records []record) {
 	known := map[string]record{}
 	for _, r := range records {
 		known[r.ID] = r
 	}
-	for _, m := range findLeaders(e.owner, known) {
-		if e.replicas[m.replica] != nil {
+	for id, m := range findLeaders(e.owner, known) {
+		if e.replicas[id] != nil {
 			continue
 		}
 		l, ok := adoptLeader(m.pid, m.identity)
@@ -49,14 +96,28 @@ func (e *engine) adopt(records []record) {
 		}
 		now := e.clock.Now()
 		r := &replica{
-			id: m.replica, port: m.port, config: m.config, leader: l, adopted: true,
-			startedAt: now, seenAt: now, exited: make(chan struct{}), readiness: scale.Readiness{},
+			id: id, port: m.port, config: m.config, leader: l, adopted: true,
+			startedAt: now, seenAt: now, exited: make(chan struct{}),
 		}
-		if rec, ok := known[r.id]; ok {
-			r.startedAt, r.deletedAt, r.restarts = rec.StartedAt, rec.DeletedAt, rec.Restarts
+		if written, ok := known[id]; ok {
+			r.startedAt, r.readySince = written.StartedAt, written.ReadySince
+			r.deletedAt, r.restarts = written.DeletedAt, written.Restarts
 		}
-		e.replicas[r.id] = r
-		e.dirty = true
-		e.log.Info("replica adopted", "replica", r.id, "pid", l.pid, "port", r.port)
+		e.replicas[id] = r
+		e.changed = true
+		e.log.Info("replica adopted", slog.String("replica", id), slog.Int("pid", l.pid), slog.Int("port", r.port))
 	}
+}
+
+// save writes down what should be and what is.
+func (e *engine) save() error {
+	st := state{Desired: e.desired, Replicas: []record{}}
+	for _, id := range sortedIDs(e.replicas) {
+		r := e.replicas[id]
+		st.Replicas = append(st.Replicas, record{
+			ID: r.id, PID: r.leader.pid, Identity: r.leader.identity, Port: r.port, Config: r.config,
+			StartedAt: r.startedAt, ReadySince: r.readySince, DeletedAt: r.deletedAt, Restarts: r.restarts,
+		})
+	}
+	return e.store.write(st)
 }

@@ -2,7 +2,9 @@ package process
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
@@ -59,17 +61,19 @@ func (e *ender) run(ctx, patient context.Context) bool {
 // itself or drainTimeout has passed.
 func (e *ender) drain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.DrainTimeout.Std())
+	var exiting sync.WaitGroup
+	defer exiting.Wait()
 	defer cancel()
-	drained := make(chan error, 1)
-	go func() { drained <- e.traffic.Drain(ctx, e.replica.id) }()
-	select {
-	case err := <-drained:
-		if err != nil && ctx.Err() == context.DeadlineExceeded {
-			e.log.Warn("requests still in progress after drainTimeout", "replica", e.replica.id, "error", err)
+	exiting.Go(func() { // what has ended by itself needs no waiting for
+		select {
+		case <-e.replica.exited:
+			cancel()
+		case <-ctx.Done():
 		}
-	case <-e.replica.exited:
-		cancel()
-		<-drained
+	})
+	err := e.traffic.Drain(ctx, e.replica.id)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		e.log.Warn("requests still in progress after drainTimeout", slog.String("replica", e.replica.id), slog.Any("error", err))
 	}
 }
 
@@ -79,7 +83,7 @@ func (e *ender) waitGone(ctx context.Context, grace time.Duration) {
 	select {
 	case <-e.replica.exited:
 	case <-over:
-		e.log.Warn("replica did not end on SIGTERM in time", "replica", e.replica.id, "after", grace)
+		e.log.Warn("replica did not end on SIGTERM in time", slog.String("replica", e.replica.id), slog.Duration("after", grace))
 		return
 	case <-ctx.Done():
 		return
@@ -98,18 +102,20 @@ func (e *ender) waitGone(ctx context.Context, grace time.Duration) {
 // kill ends what is left of the group, and processes that left the group but
 // carry the replica's mark.
 func (e *ender) kill(ctx context.Context) bool {
-	for {
-		if !e.replica.gone() || !e.replica.leader.groupEmpty() {
+	ours := func(id string) bool { return id == e.replica.id }
+	for wait := groupPoll; ; wait = min(2*wait, time.Second) {
+		if !e.groupGone() {
 			e.replica.leader.kill()
 		}
-		left := killMarked(e.owner, e.replica.id)
-		if left == 0 && e.replica.gone() && e.replica.leader.groupEmpty() {
+		if killMarked(e.owner, ours) == 0 && e.groupGone() {
 			return true
 		}
 		select {
-		case <-e.clock.After(groupPoll):
+		case <-e.clock.After(wait):
 		case <-ctx.Done():
 			return false
 		}
 	}
 }
+
+func (e *ender) groupGone() bool { return e.replica.gone() && e.replica.leader.groupEmpty() }

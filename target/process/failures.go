@@ -65,6 +65,12 @@ func (f *failures) succeed() int {
 	return n
 }
 
+// forgetPredecessors drops those that get no successor: no more replicas are
+// missing than are remembered.
+func (f *failures) forgetPredecessors(missing int) {
+	f.restarts = f.restarts[:min(len(f.restarts), max(0, missing))]
+}
+
 // settleAt is when the failures will be forgotten; zero when that is not in
 // sight.
 func (f *failures) settleAt(replicas map[string]*replica, b Backoff) time.Time {
@@ -73,12 +79,10 @@ func (f *failures) settleAt(replicas map[string]*replica, b Backoff) time.Time {
 		return earliest
 	}
 	for _, r := range replicas {
-		if !r.readiness.Ready || !r.deletedAt.IsZero() || r.startedAt.Before(f.last) {
+		if !r.readiness.Ready || !r.stays() || r.startedAt.Before(f.last) {
 			continue
 		}
-		if at := r.readiness.Since.Add(b.ResetAfter.Std()); earliest.IsZero() || at.Before(earliest) {
-			earliest = at
-		}
+		earliest = earlier(earliest, r.readiness.Since.Add(b.ResetAfter.Std()))
 	}
 	return earliest
 }

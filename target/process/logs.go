@@ -2,24 +2,30 @@ package process
 
 import (
 	"bytes"
-	"errors"
+	"cmp"
+	"context"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
+
+	"github.com/flyball-io/flyball/internal/clock"
 )
 
 // Bounds of what replicas may write.
 const (
-	maxLogBytes = 8 << 20 // per replica; what is older is dropped
-	maxOldLogs  = 10      // of replicas that have ended
+	maxLogBytes = 8 << 20 // per replica; then its file starts anew
+	maxOldLogs  = 10      // files of replicas that have ended
+	logInterval = 10 * time.Second
 )
 
 // logs keeps the output of replicas in <name>.logs/<id>.log. Replicas write
 // to the files themselves: a pipe would break with the controller.
 type logs struct {
 	dir string
-	old []string // files of ended replicas, oldest first
 }
 
 func newLogs(dir, name string) *logs { return &logs{dir: filepath.Join(dir, name+".logs")} }
@@ -34,45 +40,75 @@ func (l *logs) open(id string) (*os.File, error) {
 	return os.OpenFile(l.path(id), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 }
 
-// lastLine is the last line a replica wrote that is not empty.
+// lastLine is the last line a replica wrote that is not empty; "" when it
+// wrote none.
 func (l *logs) lastLine(id string) string {
 	file, err := os.Open(l.path(id))
 	if err != nil {
 		return ""
 	}
 	defer file.Close()
-	if end, err := file.Seek(0, io.SeekEnd); err == nil {
-		file.Seek(max(0, end-4096), io.SeekStart)
+	const enough, longest = 4096, 300
+	if end, err := file.Seek(0, io.SeekEnd); err != nil || end == 0 {
+		return ""
+	} else if _, err := file.Seek(max(0, end-enough), io.SeekStart); err != nil {
+		return ""
 	}
-	tail, _ := io.ReadAll(io.LimitReader(file, 4096))
+	tail, err := io.ReadAll(io.LimitReader(file, enough))
+	if err != nil {
+		return ""
+	}
 	tail = bytes.TrimSpace(tail)
-	if i := bytes.LastIndexByte(tail, '\n'); i >= 0 {
-		tail = tail[i+1:]
-	}
-	const longest = 300
-	if len(tail) > longest {
-		tail = tail[:longest]
-	}
-	return strings.ToValidUTF8(string(tail), "?")
+	tail = tail[bytes.LastIndexByte(tail, '\n')+1:]
+	return strings.ToValidUTF8(string(tail[:min(len(tail), longest)]), "?")
 }
 
-// bound drops the output of a replica that has written too much. It writes
-// by appending, so it goes on at the new end.
-func (l *logs) bound(id string) error {
-	info, err := os.Stat(l.path(id))
-	if err != nil || info.Size() <= maxLogBytes {
-		return nil
-	}
-	return os.Truncate(l.path(id), 0)
-}
-
-// ended keeps the file of an ended replica for a while.
-func (l *logs) ended(id string) {
-	l.old = append(l.old, l.path(id))
-	for len(l.old) > maxOldLogs {
-		if err := os.Remove(l.old[0]); err != nil && !errors.Is(err, os.ErrNotExist) {
+// keepBounded looks after the sizes of the files until ctx is done.
+func (l *logs) keepBounded(ctx context.Context, clk clock.Clock) {
+	for {
+		l.bound(maxLogBytes)
+		select {
+		case <-clk.After(logInterval):
+		case <-ctx.Done():
 			return
 		}
-		l.old = l.old[1:]
 	}
+}
+
+// bound empties files over limit. Replicas write by appending, so they go on
+// at the new end.
+func (l *logs) bound(limit int64) {
+	for _, file := range l.files() {
+		if file.Size() > limit {
+			_ = os.Truncate(filepath.Join(l.dir, file.Name()), 0) // tried again next time
+		}
+	}
+}
+
+// prune removes the oldest files of replicas that are not alive, but the last
+// few.
+func (l *logs) prune(alive func(id string) bool) {
+	old := slices.DeleteFunc(l.files(), func(f fs.FileInfo) bool {
+		return alive(strings.TrimSuffix(f.Name(), ".log"))
+	})
+	slices.SortFunc(old, func(a, b fs.FileInfo) int {
+		return cmp.Or(b.ModTime().Compare(a.ModTime()), cmp.Compare(a.Name(), b.Name()))
+	})
+	for _, f := range old[min(len(old), maxOldLogs):] {
+		_ = os.Remove(filepath.Join(l.dir, f.Name())) // tried again next time
+	}
+}
+
+func (l *logs) files() []fs.FileInfo {
+	entries, err := os.ReadDir(l.dir)
+	if err != nil {
+		return nil
+	}
+	var files []fs.FileInfo
+	for _, entry := range entries {
+		if info, err := entry.Info(); err == nil && strings.HasSuffix(entry.Name(), ".log") {
+			files = append(files, info)
+		}
+	}
+	return files
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 package process_test
 
 import (
@@ -71,7 +73,7 @@ func appConfig(t *testing.T, change func(*sampleapp.Config)) process.Config {
 	}
 	cfg := process.Default()
 	cfg.Command = []string{executable(t)}
-	cfg.Env = map[string]string{"TEST_ROLE": "app", "APP": string(raw)}
+	cfg.Env = map[string]string{"TEST_ROLE": "app", "APP": string(raw), "GORACE": "atexit_sleep_ms=0"}
 	cfg.Readiness.Path = "/healthz"
 	return cfg
 }

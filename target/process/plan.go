@@ -184,24 +184,19 @@ func (v *view) overdue(m member) (cause string, at time.Time) {
 // wake is when planning must look again although nothing happened; zero when
 // it need not.
 func (v *view) wake() time.Time {
-	var earliest time.Time
 	if v.stopping {
-		return earliest
+		return time.Time{}
 	}
-	consider := func(at time.Time) {
-		if earliest.IsZero() || at.Before(earliest) {
-			earliest = at
-		}
-	}
+	var at time.Time
 	for _, m := range v.replicas {
-		if cause, at := v.overdue(m); cause != "" && !m.deleted {
-			consider(at)
+		if _, overdue := v.overdue(m); !m.deleted {
+			at = earlier(at, overdue)
 		}
 	}
 	if v.retryAt.After(v.now) {
-		consider(v.retryAt)
+		at = earlier(at, v.retryAt)
 	}
-	return earliest
+	return at
 }
 
 func removals(members []member, cause string) []action {

@@ -18,35 +18,38 @@ type prober struct {
 	clock   clock.Clock
 	cfg     Readiness
 	address string
-	ready   bool // was ready when last probed
+	client  *http.Client
+	ready   bool // when last probed
 	started bool // has been ready before
+	failed  int  // probes in a row
 }
 
-// run tells report the first result and every change until ctx is cancelled.
-// One success makes a replica ready, FailureThreshold failures in a row make
-// it not ready.
-func (p *prober) run(ctx context.Context, report func(ready bool)) {
-	client := &http.Client{
-		// Every probe opens a connection of its own: whether new ones are
-		// accepted is what it is to find out.
-		Transport:     &http.Transport{DisableKeepAlives: true, DialContext: new(net.Dialer).DialContext},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+func newProber(clk clock.Clock, cfg Readiness, r *replica) *prober {
+	return &prober{
+		clock:   clk,
+		cfg:     cfg,
+		address: r.address(),
+		ready:   r.readiness.Ready,
+		started: !r.readyAt.IsZero(),
+		client: &http.Client{
+			// Every probe opens a connection: whether new ones are accepted
+			// is what it is to find out.
+			Transport:     &http.Transport{DisableKeepAlives: true},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
 	}
-	known, ready, failed := p.ready, p.ready, 0
-	for {
-		ok := p.probe(ctx, client)
+}
+
+// run tells report the first finding and every change until ctx is
+// cancelled.
+func (p *prober) run(ctx context.Context, report func(ready bool)) {
+	for first := true; ; first = false {
+		ok := p.probe(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if ok {
-			failed = 0
-		} else {
-			failed++
-		}
-		now := ok || (ready && failed < p.cfg.FailureThreshold)
-		if !known || now != ready {
-			known, ready = true, now
-			p.started = p.started || ready
+		before := p.ready
+		if ready := p.judge(ok); first || ready != before {
 			report(ready)
 		}
 		interval := p.cfg.Interval.Std()
@@ -61,7 +64,20 @@ func (p *prober) run(ctx context.Context, report func(ready bool)) {
 	}
 }
 
-func (p *prober) probe(ctx context.Context, client *http.Client) bool {
+// judge says whether the replica is ready: one success makes it so,
+// FailureThreshold failures in a row unmake it.
+func (p *prober) judge(ok bool) bool {
+	if ok {
+		p.failed, p.ready, p.started = 0, true, true
+		return true
+	}
+	p.failed++
+	p.ready = p.ready && p.failed < p.cfg.FailureThreshold
+	return p.ready
+}
+
+// probe asks once.
+func (p *prober) probe(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.Timeout.Std())
 	defer cancel()
 	if p.cfg.Path == "" {
@@ -76,7 +92,7 @@ func (p *prober) probe(ctx context.Context, client *http.Client) bool {
 	if err != nil {
 		return false
 	}
-	resp, err := client.Do(req)
+	resp, err := p.client.Do(req)
 	if err != nil {
 		return false
 	}

@@ -55,7 +55,6 @@ type Target struct {
 	calls   chan func(*engine)
 	changes chan struct{}
 	gone    chan struct{} // closed when stopped and no replica is left
-	stop    sync.Once
 }
 
 var (
@@ -106,8 +105,9 @@ func canonical(dir string) (string, error) {
 		return "", err
 	}
 	resolved, err := filepath.EvalSymlinks(abs)
-	if errors.Is(err, os.ErrNotExist) {
-		return abs, nil
+	if parent := filepath.Dir(abs); errors.Is(err, os.ErrNotExist) && parent != abs {
+		resolved, err = canonical(parent)
+		resolved = filepath.Join(resolved, filepath.Base(abs))
 	}
 	return resolved, err
 }
@@ -151,17 +151,23 @@ func (t *Target) do(ctx context.Context, f func(*engine)) error {
 		call(e)
 		t.idle <- e
 	case <-ctx.Done():
-		return fmt.Errorf("process target %s: %w", t.name, ctx.Err())
+		return fmt.Errorf("process target %s: %w", t.name, context.Cause(ctx))
 	}
 	return nil
 }
 
-// Status says what exists. While Run does not run, readiness is not known.
+// Status says what exists. While Run does not run it looks and probes for
+// itself, also beside another controller.
 func (t *Target) Status(ctx context.Context) (target.Status, error) {
 	var status target.Status
 	var failed error
-	err := t.do(ctx, func(e *engine) { status, failed = e.status() })
-	return status, errors.Join(err, failed)
+	if err := t.do(ctx, func(e *engine) { status, failed = e.status(ctx) }); err != nil {
+		return target.Status{}, err
+	}
+	if failed != nil {
+		return target.Status{}, fmt.Errorf("process target %s: %w", t.name, failed)
+	}
+	return status, nil
 }
 
 // SetReplicas writes the count down, then acts on it as soon as Run runs.
@@ -198,27 +204,32 @@ func (t *Target) Changes() <-chan struct{} { return t.changes }
 // desired count on disk stays, for whoever starts the target again.
 func (t *Target) Stop(ctx context.Context) error {
 	// Where Run does not run, or ends meanwhile, Stop does its work.
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	finished := make(chan error, 1)
-	go func() { finished <- t.run(running) }()
-	defer func() {
-		cancel()
-		<-finished
-	}()
-	if err := t.do(running, func(e *engine) { e.stopAll() }); err != nil {
+	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	var helper sync.WaitGroup
+	defer helper.Wait()
+	defer cancel(nil)
+	helper.Go(func() {
+		if err := t.run(running); err != nil {
+			cancel(err)
+		}
+	})
+	if err := t.do(running, (*engine).stopAll); err != nil {
 		return err
 	}
 	select {
 	case <-t.gone:
 		return nil
-	case err := <-finished:
-		finished <- nil
-		return fmt.Errorf("process target %s: stop: %w", t.name, err)
+	case <-running.Done():
+		return fmt.Errorf("process target %s: stop: %w", t.name, context.Cause(running))
 	case <-ctx.Done():
 	}
-	if err := t.do(running, func(e *engine) { e.killAll() }); err != nil {
+	if err := t.do(running, (*engine).killAll); err != nil {
 		return err
 	}
-	<-t.gone
-	return fmt.Errorf("process target %s: replicas were killed: %w", t.name, ctx.Err())
+	select {
+	case <-t.gone:
+		return fmt.Errorf("process target %s: replicas were killed: %w", t.name, ctx.Err())
+	case <-running.Done():
+		return fmt.Errorf("process target %s: stop: %w", t.name, context.Cause(running))
+	}
 }

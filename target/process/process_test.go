@@ -1,3 +1,5 @@
+//go:build linux
+
 package process_test
 
 import (
@@ -9,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 )
 
@@ -98,5 +99,3 @@ func condition(s target.Status, kind string) (target.Condition, bool) {
 	}
 	return target.Condition{}, false
 }
-
-func short(d time.Duration) scale.Duration { return scale.Duration(d) }

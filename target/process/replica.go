@@ -18,19 +18,20 @@ type replica struct {
 	config    string // hash of what it runs
 	leader    *leader
 	startedAt time.Time
-	seenAt    time.Time // when it was started or adopted by this controller
+	seenAt    time.Time // when this controller started or adopted it
 	adopted   bool
 	restarts  int           // failures of those it stands in for
 	exited    chan struct{} // closed when the leader has ended and was reaped
 
-	readiness scale.Readiness
-	readyAt   time.Time // when it was first seen ready
-	deletedAt time.Time
-	how       ending
-	exit      exit
+	readiness  scale.Readiness
+	readyAt    time.Time // when this controller first saw it ready
+	readySince time.Time // when it became ready, also before it was adopted; zero while it is not
+	deletedAt  time.Time
+	how        ending
+	exit       exit
 
 	watched   bool
-	stopProbe context.CancelFunc
+	stopProbe context.CancelFunc // set while it is being probed
 	hurry     context.CancelFunc // set while it is being ended
 }
 
@@ -42,6 +43,10 @@ type exit struct {
 
 func (r *replica) address() string { return fmt.Sprintf("127.0.0.1:%d", r.port) }
 
+// stays is false once the end of the replica was asked for.
+func (r *replica) stays() bool { return r.deletedAt.IsZero() }
+
+// gone is true once its first process has ended.
 func (r *replica) gone() bool {
 	select {
 	case <-r.exited:
@@ -49,6 +54,27 @@ func (r *replica) gone() bool {
 	default:
 		return false
 	}
+}
+
+// note keeps the result of a probe; false when it says nothing new.
+func (r *replica) note(ready bool, now time.Time) bool {
+	if r.readiness.Known && r.readiness.Ready == ready {
+		return false
+	}
+	switch {
+	case !ready:
+		r.readySince = time.Time{}
+	case r.readiness.Known || r.readySince.IsZero():
+		r.readySince = now
+	}
+	if ready && r.readyAt.IsZero() {
+		r.readyAt = now
+	}
+	r.readiness = scale.Readiness{Known: true, Ready: ready, Since: now}
+	if ready {
+		r.readiness.Since = r.readySince
+	}
+	return true
 }
 
 // describe is the replica as Status shows it.
@@ -76,7 +102,7 @@ func (r *replica) describe() scale.Replica {
 func (r *replica) member(config string) member {
 	m := member{
 		id:        r.id,
-		deleted:   !r.deletedAt.IsZero(),
+		deleted:   !r.stays(),
 		unprobed:  r.adopted && !r.readiness.Known,
 		ready:     r.readiness.Ready,
 		everReady: !r.readyAt.IsZero(),
@@ -96,40 +122,43 @@ func sortedIDs(replicas map[string]*replica) []string { return slices.Sorted(map
 func (e *engine) attend(ctx context.Context, r *replica) {
 	if !r.watched && !r.gone() {
 		r.watched = true
-		e.workers.Go(func() { e.watch(ctx, r) })
-	}
-	if r.deletedAt.IsZero() {
-		if r.stopProbe == nil {
-			var probing context.Context
-			probing, r.stopProbe = context.WithCancel(ctx)
-			p := prober{clock: e.clock, cfg: e.job.cfg.Readiness, address: r.address(), ready: r.readiness.Ready, started: !r.readyAt.IsZero()}
-			e.workers.Go(func() {
-				p.run(probing, func(ready bool) { e.post(probing, func() { e.probed(r, ready) }) })
-			})
-		}
-		return
-	}
-	if r.stopProbe != nil {
-		r.stopProbe()
-	}
-	if r.hurry == nil {
-		var patient context.Context
-		patient, r.hurry = context.WithCancel(ctx)
-		if e.forced {
-			r.hurry()
-		}
-		end := ender{clock: e.clock, log: e.log, traffic: e.traffic, cfg: e.job.cfg, owner: e.owner, replica: r, how: r.how}
 		e.workers.Go(func() {
-			if end.run(ctx, patient) {
-				e.post(ctx, func() { e.ended(r) })
+			if r.leader.await(ctx) == nil {
+				e.post(ctx, func() { e.exited(r) })
 			}
 		})
 	}
+	switch {
+	case r.stays() && r.stopProbe == nil:
+		e.probe(ctx, r)
+	case !r.stays() && r.hurry == nil:
+		e.endNow(ctx, r)
+	}
 }
 
-// watch waits for the end of the replica's first process.
-func (e *engine) watch(ctx context.Context, r *replica) {
-	if r.leader.await(ctx) == nil {
-		e.post(ctx, func() { e.exited(r) })
+// probe starts the worker that asks a replica whether it is ready.
+func (e *engine) probe(ctx context.Context, r *replica) {
+	ctx, r.stopProbe = context.WithCancel(ctx)
+	p := newProber(e.clock, e.job.cfg.Readiness, r)
+	e.workers.Go(func() {
+		p.run(ctx, func(ready bool) { e.post(ctx, func() { e.probed(r, ready) }) })
+	})
+}
+
+// endNow starts the worker that ends a replica.
+func (e *engine) endNow(ctx context.Context, r *replica) {
+	if r.stopProbe != nil {
+		r.stopProbe()
 	}
+	var patient context.Context
+	patient, r.hurry = context.WithCancel(ctx)
+	if e.forced {
+		r.hurry()
+	}
+	end := ender{clock: e.clock, log: e.log, traffic: e.traffic, cfg: e.job.cfg, owner: e.owner, replica: r, how: r.how}
+	e.workers.Go(func() {
+		if end.run(ctx, patient) {
+			e.post(ctx, func() { e.ended(r) })
+		}
+	})
 }

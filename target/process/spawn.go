@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"os/exec"
@@ -56,10 +57,10 @@ func (e *engine) start() {
 	if err == nil {
 		l, err = e.spawn(id, port)
 	}
-	e.dirty = true
+	e.changed = true
 	if err != nil {
 		message := fmt.Sprintf("%s cannot be started: %v", id, err)
-		e.log.Warn("replica failed", "replica", id, "error", message)
+		e.log.Warn("replica failed", slog.String("replica", id), slog.String("error", message))
 		e.failures.count(now, message, e.job.cfg.Backoff)
 		return
 	}
@@ -68,7 +69,7 @@ func (e *engine) start() {
 		startedAt: now, seenAt: now, restarts: e.failures.succeed(),
 		exited: make(chan struct{}),
 	}
-	e.log.Info("replica started", "replica", id, "pid", l.pid, "port", port)
+	e.log.Info("replica started", slog.String("replica", id), slog.Int("pid", l.pid), slog.Int("port", port))
 }
 
 // newID makes a name that was never used: 40 random bits.
@@ -105,8 +106,7 @@ func (e *engine) spawn(id string, port int) (*leader, error) {
 		SysProcAttr: groupLeader(e.dieWithController),
 	}
 	if err := cmd.Start(); err != nil {
-		os.Remove(e.logs.path(id))
-		return nil, err
+		return nil, errors.Join(err, os.Remove(e.logs.path(id)))
 	}
 	l, err := newLeader(cmd)
 	if err != nil {

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 type store struct {
 	dir, name string
 	lockFile  *os.File
-	loaded    bool
+	written   []byte // what write wrote last
 }
 
 // state is the content of <name>.json.
@@ -27,14 +28,15 @@ type state struct {
 // record is a replica as it was when the state was written. Where the table
 // of processes can be read it is only a second witness.
 type record struct {
-	ID        string    `json:"id"`
-	PID       int       `json:"pid"`
-	Identity  string    `json:"identity"` // tells a process from a later one of the same number
-	Port      int       `json:"port"`
-	Config    string    `json:"config"`
-	StartedAt time.Time `json:"startedAt,omitzero"`
-	DeletedAt time.Time `json:"deletedAt,omitzero"`
-	Restarts  int       `json:"restarts,omitempty"`
+	ID         string    `json:"id"`
+	PID        int       `json:"pid"`
+	Identity   string    `json:"identity"` // tells a process from a later one of the same number
+	Port       int       `json:"port"`
+	Config     string    `json:"config"`
+	StartedAt  time.Time `json:"startedAt,omitzero"`
+	ReadySince time.Time `json:"readySince,omitzero"`
+	DeletedAt  time.Time `json:"deletedAt,omitzero"`
+	Restarts   int       `json:"restarts,omitempty"`
 }
 
 func newStore(dir, name string) *store { return &store{dir: dir, name: name} }
@@ -60,9 +62,12 @@ func (s *store) lock() error {
 		}
 		return fmt.Errorf("lock %s: %w", s.path(".lock"), err)
 	}
-	file.Truncate(0)
-	fmt.Fprintf(file, "%d\n", os.Getpid())
 	s.lockFile = file
+	// Only for the message above: who cannot write it down has the lock all
+	// the same.
+	if file.Truncate(0) == nil {
+		fmt.Fprintf(file, "%d\n", os.Getpid())
+	}
 	return nil
 }
 
@@ -70,18 +75,7 @@ func (s *store) lock() error {
 // controllers lock two files of the same name.
 func (s *store) unlock() {
 	s.lockFile.Close()
-	s.lockFile, s.loaded = nil, false
-}
-
-// hold takes the lock unless it is held already.
-func (s *store) hold() (release func(), err error) {
-	if s.held() {
-		return func() {}, nil
-	}
-	if err := s.lock(); err != nil {
-		return nil, err
-	}
-	return s.unlock, nil
+	s.lockFile, s.written = nil, nil
 }
 
 // read returns what was written last; false when nothing was.
@@ -94,9 +88,10 @@ func (s *store) read() (state, bool, error) {
 	if err != nil {
 		return st, false, fmt.Errorf("read state: %w", err)
 	}
-	if err := json.Unmarshal(raw, &st); err != nil || st.Desired < 0 {
+	if err := json.Unmarshal(raw, &st); err != nil {
 		return state{}, false, fmt.Errorf("state %s is damaged (remove it to go on from what runs): %w", s.path(".json"), err)
 	}
+	st.Desired = max(0, st.Desired)
 	return st, true, nil
 }
 
@@ -107,14 +102,21 @@ func (s *store) write(st state) error {
 	if err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}
+	if bytes.Equal(raw, s.written) {
+		return nil
+	}
 	temporary := s.path(".json.new")
-	if err := writeSynced(temporary, append(raw, '\n')); err != nil {
+	if err := writeSynced(temporary, raw); err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}
 	if err := os.Rename(temporary, s.path(".json")); err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}
-	return syncDir(s.dir)
+	if err := syncDir(s.dir); err != nil {
+		return fmt.Errorf("write state: %w", err)
+	}
+	s.written = raw
+	return nil
 }
 
 func writeSynced(path string, data []byte) error {

@@ -2,6 +2,7 @@ package process
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"strconv"
@@ -125,18 +126,65 @@ func groupAlive(group int) bool {
 	return false
 }
 
-// killMarked kills every process that carries the mark of a replica, wherever
-// it went, and returns how many there were.
-func killMarked(owner, replica string) int {
+// killMarked kills every process of this owner whose replica is chosen,
+// wherever it went, and all of its group, and returns how many there were.
+func killMarked(owner string, chosen func(replica string) bool) int {
 	n := 0
 	for _, m := range scanMarked() {
-		if m.owner != owner || m.replica != replica {
+		if m.owner != owner || !chosen(m.replica) {
 			continue
 		}
 		n++
-		if process, err := os.FindProcess(m.pid); err == nil && alive(m.pid, m.identity) {
-			process.Signal(syscall.SIGKILL)
-		}
+		m.kill()
 	}
 	return n
+}
+
+// kill ends the process and its group, if it is still the one that was seen.
+func (m marked) kill() {
+	if !alive(m.pid, m.identity) {
+		return
+	}
+	if m.group == syscall.Getpgrp() {
+		_ = syscall.Kill(m.pid, syscall.SIGKILL) // it joined our group: the rest is ours
+		return
+	}
+	killGroup(m.group)
+}
+
+// findLeaders lists the first process of each replica of this owner. Several
+// processes of one replica may lead a group; the first is the one that was
+// written down, else the one that started first.
+func findLeaders(owner string, known map[string]record) map[string]marked {
+	leaders := map[string]marked{}
+	for _, m := range scanMarked() {
+		if m.owner != owner || m.pid != m.group {
+			continue
+		}
+		if other, ok := leaders[m.replica]; !ok || m.before(other, known[m.replica]) {
+			leaders[m.replica] = m
+		}
+	}
+	for id, r := range known {
+		// A program may have overwritten its environment with its title.
+		if _, ok := leaders[id]; !ok && alive(r.PID, r.Identity) {
+			leaders[id] = marked{pid: r.PID, group: r.PID, identity: r.Identity, owner: owner, replica: id, config: r.Config, port: r.Port}
+		}
+	}
+	return leaders
+}
+
+func (m marked) before(other marked, written record) bool {
+	switch {
+	case m.identity == written.Identity && m.pid == written.PID:
+		return true
+	case other.identity == written.Identity && other.pid == written.PID:
+		return false
+	}
+	// Both of one boot: the shorter number of ticks is the smaller one.
+	return cmp.Or(
+		cmp.Compare(len(m.identity), len(other.identity)),
+		cmp.Compare(m.identity, other.identity),
+		cmp.Compare(m.pid, other.pid),
+	) < 0
 }

@@ -1,0 +1,105 @@
+package process
+
+import (
+	"context"
+	"sync"
+
+	"github.com/flyball-io/flyball/target"
+)
+
+// setDesired writes the count down before anything is done about it.
+func (e *engine) setDesired(n int) error {
+	if e.stopping {
+		return ErrStopped
+	}
+	if !e.store.held() {
+		if err := e.store.lock(); err != nil {
+			return err
+		}
+		defer e.store.unlock()
+		if err := e.load(); err != nil {
+			return err
+		}
+	}
+	before := e.desired
+	e.desired = n
+	if err := e.save(); err != nil {
+		e.desired = before
+		return err
+	}
+	e.changed = e.changed || before != n
+	return nil
+}
+
+// update changes the configuration.
+func (e *engine) update(j job) {
+	if j.hash != e.job.hash {
+		e.failures = failures{} // what failed before says nothing of the new command
+	}
+	e.job, e.changed = j, true
+	e.ports.limit(j.cfg)
+	for _, r := range e.replicas {
+		if r.stopProbe != nil { // attend starts another by the new rules
+			r.stopProbe()
+			r.stopProbe = nil
+		}
+	}
+}
+
+func (e *engine) stopAll() { e.stopping, e.changed = true, true }
+
+// killAll takes away the patience with every replica on its way out.
+func (e *engine) killAll() {
+	e.forced = true
+	for _, r := range e.replicas {
+		if r.hurry != nil {
+			r.hurry()
+		}
+	}
+}
+
+// status says what is. Where nobody runs the target, here or elsewhere, it
+// has to look first.
+func (e *engine) status(ctx context.Context) (target.Status, error) {
+	if !e.store.held() {
+		if err := e.load(); err != nil {
+			return target.Status{}, err
+		}
+		e.probeOnce(ctx)
+	}
+	s := target.Status{At: e.clock.Now(), SpecReplicas: e.desired}
+	if e.stopping {
+		s.SpecReplicas = 0
+	}
+	for _, id := range sortedIDs(e.replicas) {
+		s.Replicas = append(s.Replicas, e.replicas[id].describe())
+	}
+	if c, ok := e.failures.condition(); ok && s.SpecReplicas > 0 {
+		s.Conditions = append(s.Conditions, c)
+	}
+	if !e.rollout.IsZero() {
+		s.Conditions = append(s.Conditions, target.Condition{
+			Type: "RolloutInProgress", Since: e.rollout,
+			Message: "replicas of an earlier command are being replaced one by one",
+		})
+	}
+	return s, nil
+}
+
+// probeOnce asks every replica once, all at a time.
+func (e *engine) probeOnce(ctx context.Context) {
+	var asked sync.WaitGroup
+	answers := make(map[*replica]*bool, len(e.replicas))
+	for _, r := range e.replicas {
+		if r.stays() {
+			answer := new(bool)
+			answers[r] = answer
+			p := newProber(e.clock, e.job.cfg.Readiness, r)
+			asked.Go(func() { *answer = p.probe(ctx) })
+		}
+	}
+	asked.Wait()
+	for r, ready := range answers {
+		r.note(*ready, e.clock.Now())
+	}
+}
