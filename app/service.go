@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -48,6 +49,8 @@ type Service struct {
 	plane  DataPlane
 	target *process.Target
 	plans  chan control.Plan
+	// interval is the time between two measurements.
+	interval time.Duration
 }
 
 // NewService checks everything that can be checked without starting
@@ -63,7 +66,7 @@ func NewService(spec Spec, plane DataPlane, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{name: spec.Name, deps: deps, spec: spec, plane: plane, target: t, plans: make(chan control.Plan, 1)}
+	s := &Service{name: spec.Name, deps: deps, spec: spec, plane: plane, target: t, plans: make(chan control.Plan, 1), interval: spec.interval()}
 	s.plans <- plan
 	return s, nil
 }
@@ -80,8 +83,8 @@ type Ending struct {
 // Run drives the service until ctx is done or a part fails, and returns when
 // all of its work has ended. The parts end in the reverse order of their
 // start: first the loop, then the replicas, which drain through the balancer,
-// then the balancer.
-func (s *Service) Run(ctx context.Context, ending Ending) error {
+// then the balancer. How the end goes is asked when it has come.
+func (s *Service) Run(ctx context.Context, ending func() Ending) error {
 	parts, failed := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer failed(nil)
 	plane := start(parts, "balancer", s.plane.Run, failed)
@@ -91,8 +94,8 @@ func (s *Service) Run(ctx context.Context, ending Ending) error {
 	defer stopLoop()
 	context.AfterFunc(parts, stopLoop) // a part that fails ends the loop
 	err := s.loop(loop)
-	if ending.StopReplicas && context.Cause(parts) == nil {
-		err = errors.Join(err, s.stopReplicas(ending.Hurry))
+	if last := ending(); last.StopReplicas && context.Cause(parts) == nil {
+		err = errors.Join(err, s.stopReplicas(last.Hurry))
 	}
 	return errors.Join(err, replicas.end(), plane.end())
 }
@@ -121,7 +124,7 @@ func (s *Service) loop(ctx context.Context) error {
 	})
 	g.Go(func() error {
 		return (&control.Monitor{Name: s.name, Target: s.target, Sources: map[string]source.Source{"balancer": s.plane},
-			Interval: s.spec.interval(), Reports: control.Reports(b), Clock: s.deps.Clock, Log: log}).Run(ctx)
+			Interval: s.interval, Reports: control.Reports(b), Clock: s.deps.Clock, Log: log}).Run(ctx)
 	})
 	return g.Wait()
 }
@@ -155,8 +158,24 @@ func (p part) end() error {
 	return <-p.done
 }
 
-// graceful is how long ending replicas may take before they are killed: what
-// the target allows for draining and terminating, and a moment more.
-func (s *Service) graceful() time.Duration {
-	return s.spec.Process.DrainTimeout.Std() + s.spec.Process.TerminationGracePeriod.Std() + 5*time.Second
+// Update takes over a changed document while the service runs. A changed
+// command is rolled out replica by replica.
+func (s *Service) Update(ctx context.Context, spec Spec) error {
+	plan, err := spec.Plan()
+	if err != nil {
+		return err
+	}
+	if err := s.target.Update(ctx, spec.Process); err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(s.spec.Balancer, spec.Balancer) {
+		s.deps.Log.Warn("the balancer keeps its old configuration until the next start", slog.String("target", s.name))
+		spec.Balancer = s.spec.Balancer
+	}
+	s.spec = spec
+	select {
+	case s.plans <- plan:
+	case <-ctx.Done():
+	}
+	return nil
 }

@@ -70,6 +70,12 @@ func NewSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, error) {
 	return s, errors.Join(errs...)
 }
 
+// CustomPolicy is a policy made by hand, outside the registry, under the given
+// rules.
+func CustomPolicy(name string, rules guard.BehaviorRules, build func(policy.Env) (policy.Policy, error)) PolicySpec {
+	return PolicySpec{Name: name, Kind: name, Config: &struct{}{}, Rules: rules, build: build}
+}
+
 func newPolicySpec(p scale.Plugin, behavior guard.BehaviorConfig, plugins *builtin.Registry) (PolicySpec, error) {
 	cfg, err := plugins.Policies.Decode(p)
 	if err != nil {

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -132,4 +133,15 @@ func (a *assembler) waiting() bool {
 		}
 	}
 	return false
+}
+
+// Observe returns the observation that one report alone allows, for deciding
+// once without a running loop.
+func Observe(r Report, maxAge time.Duration) (scale.Observation, error) {
+	a := newAssembler(r.Target, maxAge)
+	a.take(r)
+	if !a.ready() {
+		return scale.Observation{}, fmt.Errorf("%s: %w: the target could not be read", r.Target, scale.ErrNoData)
+	}
+	return a.observe(r.At), nil
 }

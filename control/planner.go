@@ -67,8 +67,11 @@ func (p *Planner) loop(ctx context.Context, reports <-chan Report, changes <-cha
 		case <-ctx.Done():
 			return nil
 		case next := <-p.Plans:
+			// Many reloads in a row must not keep putting the decision off.
+			if next.Sync != p.plan.Sync {
+				ticker.Reset(next.Sync)
+			}
 			p.adopt(next)
-			ticker.Reset(next.Sync)
 		case r, open := <-reports:
 			if !open {
 				return nil

@@ -102,7 +102,9 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	g.Go(func() error { return app.ServeDashboard(running, o.Dashboard, dashboard) })
 	g.Go(func() error { return count(running, b, sides) })
 	for _, s := range sides {
-		g.Go(func() error { return s.service.Run(running, app.Ending{StopReplicas: true, Hurry: o.Hurry}) })
+		g.Go(func() error {
+			return s.service.Run(running, func() app.Ending { return app.Ending{StopReplicas: true, Hurry: o.Hurry} })
+		})
 	}
 	playing, stopPlaying := context.WithCancel(ctx)
 	context.AfterFunc(running, stopPlaying) // a part that fails ends the load

@@ -47,7 +47,7 @@ func newRootCommand() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.UsageError{Err: err} })
-	root.AddCommand(newDemoCommand(), newValidateCommand(), newLoadCommand(),
+	root.AddCommand(newDemoCommand(), newRunCommand(), newValidateCommand(), newPlanCommand(), newLoadCommand(),
 		newVersionCommand(), newSampleAppCommand())
 	for _, cmd := range root.Commands() {
 		refuseArguments(cmd)

@@ -1,0 +1,238 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flyball-io/flyball/web"
+)
+
+// Options say how a controller runs.
+type Options struct {
+	Deps
+	// Specs are what runs from the start.
+	Specs []Spec
+	// Reload reads the documents anew, whenever Reloads receives. An error
+	// keeps everything as it is.
+	Reload  func() ([]Spec, error)
+	Reloads <-chan struct{}
+	// NewPlane makes the data plane of a service; it must not serve yet.
+	NewPlane func(ctx context.Context, s Spec) (DataPlane, error)
+	// Dashboard is where API and dashboard are served.
+	Dashboard net.Listener
+	Version   string
+	Ending    Ending
+}
+
+// Controller runs one service for each document, and the dashboard.
+type Controller struct {
+	opts      Options
+	dashboard *web.Server
+	services  map[string]*running
+	failed    context.CancelCauseFunc
+}
+
+// running is a service with what stops it.
+type running struct {
+	*Service
+	address string
+	stop    context.CancelFunc
+	remove  context.CancelFunc // also ends its replicas
+	done    chan struct{}
+	err     error
+}
+
+// addressed is a data plane that knows where it takes requests.
+type addressed interface{ Address() string }
+
+// Run runs everything until ctx is done or a part fails.
+func Run(ctx context.Context, opts Options) error {
+	c := &Controller{opts: opts, services: map[string]*running{}}
+	if err := c.prepare(ctx); err != nil {
+		return err
+	}
+	c.dashboard = web.New(web.Options{Bus: opts.Bus, Clock: opts.Clock, Log: opts.Log, Version: opts.Version, Targets: c.infos()})
+	running, failed := context.WithCancelCause(ctx)
+	defer failed(nil)
+	c.failed = failed
+	// The dashboard outlives the loop, so that the end can be watched.
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	g := errgroup.Group{}
+	g.Go(func() error {
+		err := ServeDashboard(serving, opts.Dashboard, c.dashboard)
+		failed(err)
+		return err
+	})
+	for _, s := range c.services {
+		c.launch(running, s)
+	}
+	c.follow(running)
+	err := c.end()
+	stopServing()
+	return errors.Join(err, g.Wait())
+}
+
+// prepare makes every service before any is started.
+func (c *Controller) prepare(ctx context.Context) error {
+	var errs []error
+	for _, spec := range c.opts.Specs {
+		s, err := c.make(ctx, spec)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", spec.Name, err))
+			continue
+		}
+		c.services[spec.Name] = s
+	}
+	if len(errs) > 0 {
+		for _, s := range c.services {
+			closePlane(s.plane)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Controller) make(ctx context.Context, spec Spec) (*running, error) {
+	plane, err := c.opts.NewPlane(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	service, err := NewService(spec, plane, c.opts.Deps)
+	if err != nil {
+		closePlane(plane)
+		return nil, err
+	}
+	r := &running{Service: service, address: spec.Balancer.Listen, done: make(chan struct{})}
+	if a, ok := plane.(addressed); ok {
+		r.address = a.Address()
+	}
+	return r, nil
+}
+
+func closePlane(p DataPlane) {
+	if closer, ok := p.(interface{ Close() error }); ok {
+		_ = closer.Close() // it never served
+	}
+}
+
+// launch starts a service beside the others.
+func (c *Controller) launch(ctx context.Context, r *running) {
+	ctx, r.stop = context.WithCancel(ctx)
+	removed, remove := context.WithCancel(context.Background())
+	r.remove = remove
+	go func() {
+		defer close(r.done)
+		defer remove()
+		ending := c.opts.Ending
+		r.err = r.Run(ctx, func() Ending {
+			ending.StopReplicas = ending.StopReplicas || removed.Err() != nil
+			return ending
+		})
+		if r.err != nil {
+			c.failed(fmt.Errorf("%s: %w", r.name, r.err))
+		}
+	}()
+}
+
+// follow reloads until ctx is done.
+func (c *Controller) follow(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.opts.Reloads:
+			if err := c.reload(ctx); err != nil {
+				c.opts.Log.Error("reload refused: everything goes on as it was", slog.Any("error", err))
+			}
+		}
+	}
+}
+
+// reload brings the services in line with the documents. Nothing is changed
+// unless every document is right.
+func (c *Controller) reload(ctx context.Context) error {
+	specs, err := c.opts.Reload()
+	if err != nil {
+		return err
+	}
+	fresh, err := c.prepareNew(ctx, specs)
+	if err != nil {
+		return err
+	}
+	for name, r := range c.services {
+		if !slices.ContainsFunc(specs, func(s Spec) bool { return s.Name == name }) {
+			c.opts.Log.Info("document gone: its replicas are drained and ended", slog.String("target", name))
+			r.remove()
+			r.stop()
+			<-r.done
+			delete(c.services, name)
+		}
+	}
+	for _, spec := range specs {
+		if r, known := c.services[spec.Name]; known {
+			err = errors.Join(err, r.Update(ctx, spec))
+		}
+	}
+	for name, r := range fresh {
+		c.services[name] = r
+		c.launch(ctx, r)
+	}
+	c.dashboard.SetTargets(c.infos())
+	c.opts.Log.Info("reloaded", slog.Int("documents", len(specs)))
+	return err
+}
+
+// prepareNew makes the services that do not run yet and checks the plans of
+// those that do.
+func (c *Controller) prepareNew(ctx context.Context, specs []Spec) (map[string]*running, error) {
+	fresh := map[string]*running{}
+	var errs []error
+	for _, spec := range specs {
+		if _, known := c.services[spec.Name]; known {
+			_, err := spec.Plan()
+			errs = append(errs, err)
+			continue
+		}
+		r, err := c.make(ctx, spec)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", spec.Name, err))
+			continue
+		}
+		fresh[spec.Name] = r
+	}
+	if err := errors.Join(errs...); err != nil {
+		for _, r := range fresh {
+			closePlane(r.plane)
+		}
+		return nil, err
+	}
+	return fresh, nil
+}
+
+// end stops every service and returns what went wrong.
+func (c *Controller) end() error {
+	var errs []error
+	for _, r := range c.services {
+		r.stop()
+	}
+	for _, r := range c.services {
+		<-r.done
+		errs = append(errs, r.err)
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Controller) infos() []web.TargetInfo {
+	infos := make([]web.TargetInfo, 0, len(c.services))
+	for _, r := range c.services {
+		infos = append(infos, r.spec.Info(r.address, 1))
+	}
+	slices.SortFunc(infos, func(a, b web.TargetInfo) int { return strings.Compare(a.Name, b.Name) })
+	return infos
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/builtin"
+	"github.com/flyball-io/flyball/internal/cli"
+)
+
+// documentFlags name the documents of a command.
+type documentFlags struct {
+	files []string
+}
+
+func (f *documentFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVarP(&f.files, "file", "f", nil, "file or directory with documents, - for standard input; may be repeated")
+}
+
+// specs reads the documents. Its errors are usage errors.
+func (f *documentFlags) specs(in io.Reader) ([]app.Spec, error) {
+	if len(f.files) == 0 {
+		return nil, cli.UsageError{Err: errors.New("name at least one file with -f FILE, or - for standard input")}
+	}
+	plugins := builtin.New()
+	docs, err := v1alpha1.Loader{Plugins: plugins, Env: os.LookupEnv, Stdin: in}.Load(f.files)
+	if err != nil {
+		return nil, cli.UsageError{Err: err}
+	}
+	var specs []app.Spec
+	var errs []error
+	for _, doc := range docs {
+		spec, err := app.NewSpec(doc, plugins)
+		specs, errs = append(specs, spec), append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, cli.UsageError{Err: err}
+	}
+	return specs, nil
+}
+
+// watchable are the files that can change while the command runs.
+func (f *documentFlags) watchable() []string {
+	var paths []string
+	for _, path := range f.files {
+		if path != "-" {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/bus/memory"
+	"github.com/flyball-io/flyball/internal/cli"
+	"github.com/flyball-io/flyball/internal/clock"
+)
+
+type runFlags struct {
+	documents documentFlags
+	listen    string
+	stateDir  string
+	onExit    string
+	logFormat string
+	logLevel  slog.Level
+}
+
+func newRunCommand() *cobra.Command {
+	f := &runFlags{}
+	cmd := &cobra.Command{
+		Use:   "run -f FILE...",
+		Short: "Run the controller: scale what the documents say",
+		Long: `Starts or adopts the replicas of each document, sends them requests through the
+balancer, and scales them. Documents are read again on SIGHUP and when a file
+changes; a document that is wrong changes nothing.
+
+The balancer is a process of its own: killing, restarting or upgrading the
+controller does not cut traffic, and the next controller adopts balancer and
+replicas. With --on-exit stop (the default) Ctrl-C and SIGTERM end them too,
+drained; with --on-exit keep they go on. A second Ctrl-C ends at once.`,
+		Example: `  flyball run -f examples/process.yaml
+  flyball run -f documents/ --on-exit keep --state-dir /var/lib/flyball`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+	}
+	f.documents.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:7070", "loopback address of API and dashboard")
+	flags.StringVar(&f.stateDir, "state-dir", "", "folder for what must outlive the controller (default "+defaultStateDir("$XDG_STATE_HOME")+")")
+	flags.StringVar(&f.onExit, "on-exit", "stop", "what Ctrl-C and SIGTERM do to replicas and balancer: stop or keep")
+	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
+	flags.TextVar(&f.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
+	return cmd
+}
+
+func (f *runFlags) run(cmd *cobra.Command) error {
+	specs, err := f.check(cmd)
+	if err != nil {
+		return err
+	}
+	ctx, hurry, stop := interruptible(cmd.Context())
+	defer stop()
+	log := f.log()
+	dashboard, err := listenLoopback(ctx, f.listen)
+	if err != nil {
+		return cli.UsageError{Err: fmt.Errorf("--listen: %w", err)}
+	}
+	defer dashboard.Close()
+	reloads, err := f.reloads(ctx)
+	if err != nil {
+		return err
+	}
+	log.Info("flyball runs", slog.String("version", programVersion()), slog.Int("documents", len(specs)),
+		slog.String("dashboard", "http://"+dashboard.Addr().String()), slog.String("state", f.stateDir))
+	deps := app.Deps{Bus: memory.New(), Clock: clock.System, Log: log, StateDir: f.stateDir}
+	stopReplicas := f.onExit == "stop"
+	return app.Run(ctx, app.Options{
+		Deps: deps, Specs: specs, Dashboard: dashboard, Version: programVersion(),
+		Reload: func() ([]app.Spec, error) { return f.documents.specs(strings.NewReader("")) }, Reloads: reloads,
+		NewPlane: newPlane(deps, stopReplicas),
+		Ending:   app.Ending{StopReplicas: stopReplicas, Hurry: hurry},
+	})
+}
+
+// check reads flags and documents; nothing has been started when it fails.
+func (f *runFlags) check(cmd *cobra.Command) ([]app.Spec, error) {
+	if f.onExit != "stop" && f.onExit != "keep" {
+		return nil, cli.UsageError{Err: fmt.Errorf("--on-exit: must be stop or keep, got %q", f.onExit)}
+	}
+	if f.logFormat != "text" && f.logFormat != "json" {
+		return nil, cli.UsageError{Err: fmt.Errorf("--log-format: must be text or json, got %q", f.logFormat)}
+	}
+	if f.stateDir == "" {
+		f.stateDir = defaultStateDir(os.Getenv("XDG_STATE_HOME"))
+	}
+	specs, err := f.documents.specs(cmd.InOrStdin())
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(f.stateDir, 0o700); err != nil {
+		return nil, cli.UsageError{Err: fmt.Errorf("--state-dir: %w", err)}
+	}
+	return specs, nil
+}
+
+// defaultStateDir follows the XDG base directory specification.
+func defaultStateDir(stateHome string) string {
+	if stateHome != "" {
+		return filepath.Join(stateHome, "flyball")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "flyball-state"
+	}
+	return filepath.Join(home, ".local", "state", "flyball")
+}
+
+func (f *runFlags) log() *slog.Logger {
+	options := &slog.HandlerOptions{Level: f.logLevel}
+	if f.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+// reloads receives on SIGHUP and when a document changes.
+func (f *runFlags) reloads(ctx context.Context) (<-chan struct{}, error) {
+	changed, err := app.Watch(ctx, clock.System, f.documents.watchable())
+	if err != nil {
+		return nil, err
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, reloadSignals()...)
+	reloads := make(chan struct{})
+	go func() {
+		defer signal.Stop(signals)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-changed:
+			case <-signals:
+			}
+			select {
+			case reloads <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return reloads, nil
+}
+
+// listenLoopback opens an address that only this machine can reach: the API
+// asks for no token yet.
+func listenLoopback(ctx context.Context, address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("must be host:port, got %q", address)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, errors.New("must be a loopback address (127.0.0.1, ::1 or localhost), because the API asks for no token")
+	}
+	return new(net.ListenConfig).Listen(ctx, "tcp", address)
+}
