@@ -6,8 +6,8 @@ package builtin
 
 import (
 	"github.com/flyball-io/flyball/api/v1alpha1"
-	"github.com/flyball-io/flyball/guard"
 	balancerbuiltin "github.com/flyball-io/flyball/balancer/builtin"
+	"github.com/flyball-io/flyball/guard"
 	"github.com/flyball-io/flyball/policy/hpa"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target/process"

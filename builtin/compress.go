@@ -2,8 +2,8 @@ package builtin
 
 import (
 	"fmt"
+	"math"
 	"reflect"
-	"time"
 
 	"github.com/flyball-io/flyball/scale"
 )
@@ -18,7 +18,7 @@ type Change struct {
 func (c Change) String() string { return fmt.Sprintf("%s %v -> %v", c.Path, c.Before, c.After) }
 
 // Compress divides every [scale.Duration] that is reachable from a
-// configuration by factor, rounded to a nanosecond, and lists those that
+// configuration by factor, rounded to the nanosecond, and lists those that
 // changed in the order of their fields. cfg must be a pointer, as Decode
 // returns it; factor must be above 0. Bodies of nested plug-ins that are
 // still raw are not reached.
@@ -33,7 +33,7 @@ func Compress(cfg any, factor float64) []Change {
 			return true
 		}
 		before := scale.Duration(v.Int())
-		after := scale.Duration(time.Duration(float64(before)/factor + 0.5))
+		after := scale.Duration(math.Round(float64(before) / factor))
 		if after != before {
 			v.SetInt(int64(after))
 			changes = append(changes, Change{path, before, after})

@@ -69,7 +69,10 @@ func (k *Kinds) Defaults() map[string]any {
 // path.
 func (k *Kinds) Decode(p scale.Plugin) (any, error) {
 	found, ok := k.byName[p.Kind]
-	if !ok {
+	switch {
+	case p.Kind == "":
+		return nil, fmt.Errorf("needs exactly one %s; known: %s", k.Contract, strings.Join(k.Names(), ", "))
+	case !ok:
 		return nil, fmt.Errorf("unknown %s %q; known: %s", k.Contract, p.Kind, strings.Join(k.Names(), ", "))
 	}
 	return found.decode(p.Body)

@@ -47,6 +47,10 @@ func (l Loader) Load(paths []string) ([]Document, error) {
 	if err != nil {
 		return nil, err
 	}
+	return l.load(schema, paths)
+}
+
+func (l Loader) load(schema *strict.Schema, paths []string) ([]Document, error) {
 	files, faults := l.read(paths)
 	var docs []Document
 	for _, f := range files {
