@@ -25,7 +25,7 @@ type Promise struct {
 func Run(t *testing.T, promise Promise, newGuard, other func() guard.Guard) {
 	t.Run("a change has a reason, no change has none", func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
-			play(t, newGuard(), func(_ guard.Guard, obs scale.Observation, want, got int, reason scale.Reason) {
+			play(t, newGuard(), func(_ guard.Guard, _ scale.Observation, want, got int, reason scale.Reason) {
 				if (got != want) != (reason.String() != "") {
 					t.Fatalf("%d → %d with reason %q", want, got, reason)
 				}
