@@ -22,15 +22,24 @@ func (f *documentFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVarP(&f.files, "file", "f", nil, "file or directory with documents, - for standard input; may be repeated")
 }
 
-// specs reads the documents. Its errors are usage errors.
-func (f *documentFlags) specs(in io.Reader) ([]app.Spec, error) {
+// load reads the documents. Its errors are usage errors.
+func (f *documentFlags) load(plugins *builtin.Registry, in io.Reader) ([]v1alpha1.Document, error) {
 	if len(f.files) == 0 {
 		return nil, cli.UsageError{Err: errors.New("name at least one file with -f FILE, or - for standard input")}
 	}
-	plugins := builtin.New()
 	docs, err := v1alpha1.Loader{Plugins: plugins, Env: os.LookupEnv, Stdin: in}.Load(f.files)
 	if err != nil {
 		return nil, cli.UsageError{Err: err}
+	}
+	return docs, nil
+}
+
+// specs reads and decodes the documents. Its errors are usage errors.
+func (f *documentFlags) specs(in io.Reader) ([]app.Spec, error) {
+	plugins := builtin.New()
+	docs, err := f.load(plugins, in)
+	if err != nil {
+		return nil, err
 	}
 	var specs []app.Spec
 	var errs []error

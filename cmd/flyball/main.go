@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/flyball-io/flyball/api/v1alpha1"
 	"github.com/flyball-io/flyball/internal/cli"
 )
 
@@ -28,7 +30,18 @@ func run(ctx context.Context, args []string) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(root.ErrOrStderr(), "flyball:", err)
+	return report(root.ErrOrStderr(), err)
+}
+
+// report says what went wrong and returns the exit status. Faults of
+// documents are lines that start with their file, as editors expect them.
+func report(out io.Writer, err error) int {
+	var faults v1alpha1.Faults
+	if errors.As(err, &faults) {
+		fmt.Fprintln(out, err)
+	} else {
+		fmt.Fprintln(out, "flyball:", err)
+	}
 	var usage cli.UsageError
 	if errors.As(err, &usage) {
 		return 2

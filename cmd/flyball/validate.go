@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
 	"github.com/flyball-io/flyball/builtin"
-	"github.com/flyball-io/flyball/internal/cli"
 )
 
 func newValidateCommand() *cobra.Command {
@@ -22,18 +20,17 @@ func newValidateCommand() *cobra.Command {
 		Example: `  flyball validate -f shop.yaml
   flyball validate -f documents/ --json
   flyball validate --schema > autoscaler.schema.json`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return v.run(cmd.OutOrStdout(), cmd.InOrStdin()) },
 	}
+	v.documents.add(cmd)
 	flags := cmd.Flags()
-	flags.StringArrayVarP(&v.files, "file", "f", nil, "file or directory with documents, - for standard input; may be repeated")
 	flags.BoolVar(&v.json, "json", false, "print the result as one JSON object")
 	flags.BoolVar(&v.schema, "schema", false, "print the JSON Schema of the document, for editors, and check nothing")
 	return cmd
 }
 
 type validation struct {
-	files        []string
+	documents    documentFlags
 	json, schema bool
 }
 
@@ -47,10 +44,7 @@ func (v validation) run(out io.Writer, in io.Reader) error {
 		_, err = out.Write(raw)
 		return err
 	}
-	if len(v.files) == 0 {
-		return cli.UsageError{Err: errors.New("validate: name at least one file with -f FILE, or - for standard input")}
-	}
-	docs, err := v1alpha1.Loader{Plugins: plugins, Env: os.LookupEnv, Stdin: in}.Load(v.files)
+	docs, err := v.documents.load(plugins, in)
 	var faults v1alpha1.Faults
 	if err != nil && !errors.As(err, &faults) {
 		return err
@@ -58,10 +52,7 @@ func (v validation) run(out io.Writer, in io.Reader) error {
 	if printErr := v.print(out, validated(docs, faults)); printErr != nil {
 		return printErr
 	}
-	if err != nil {
-		return cli.UsageError{Err: err}
-	}
-	return nil
+	return err
 }
 
 // validationResult is what --json prints.
