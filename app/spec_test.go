@@ -1,0 +1,107 @@
+package app_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/builtin"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/scale/scaletest"
+	"github.com/google/go-cmp/cmp"
+)
+
+const shop = `
+apiVersion: flyball.io/v1alpha1
+kind: Autoscaler
+metadata: {name: shop-web}
+spec:
+  target: {process: {command: [sleep, "60"], port: 8123, readiness: {path: /healthz}}}
+  replicas: {min: 2, max: 8}
+  objective: {latency: {threshold: 400ms, target: 99%}}
+  policy: {hpa: {metrics: [{signal: concurrency, averageValue: 3}]}}
+  shadows:
+    - hpa: {metrics: [{signal: requestRate, averageValue: 35}]}
+    - hpa: {metrics: [{signal: requestRate, averageValue: 35}]}
+  cooldown: {scaleDown: 1m}
+`
+
+func load(t *testing.T, text string) app.Spec {
+	t.Helper()
+	plugins := builtin.New()
+	loader := v1alpha1.Loader{Plugins: plugins, Env: func(string) (string, bool) { return "", false }, Stdin: strings.NewReader(text)}
+	docs, err := loader.Load([]string{"-"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := app.NewSpec(docs[0], plugins)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spec
+}
+
+func TestTheBalancerLearnsFromTheRestOfTheDocument(t *testing.T) {
+	s := load(t, shop)
+	if s.Balancer.Listen != "127.0.0.1:8123" || s.Balancer.Health.Path != "/healthz" || s.Balancer.Threshold.Std() != 400*time.Millisecond {
+		t.Errorf("got listen %s, health path %s, threshold %v", s.Balancer.Listen, s.Balancer.Health.Path, s.Balancer.Threshold)
+	}
+	stated := load(t, strings.Replace(shop, "  cooldown:", "  balancer: {builtin: {listen: \"127.0.0.1:9000\", health: {path: /alive}}}\n  cooldown:", 1))
+	if stated.Balancer.Listen != "127.0.0.1:9000" || stated.Balancer.Health.Path != "/alive" {
+		t.Errorf("what the document states was overridden: %+v", stated.Balancer)
+	}
+}
+
+func TestShadowsHaveNamesOfTheirOwn(t *testing.T) {
+	s := load(t, shop)
+	got := []string{s.Policy.Name, s.Shadows[0].Name, s.Shadows[1].Name}
+	want := []string{"hpa", "hpa (requestRate 35 per replica)", "hpa (requestRate 35 per replica) #2"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestThePlanWalksTheGuardsInTheOrderOfTheDesign(t *testing.T) {
+	s := load(t, shop)
+	plan, err := s.Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := plan.Decider.Decide(scaletest.Observation(0, 4, scaletest.Fresh(scale.Concurrency, scaletest.At(0), 100)))
+	var order []string
+	for _, step := range d.Steps {
+		order = append(order, step.Guard)
+	}
+	if diff := cmp.Diff([]string{"data", "behavior", "cooldown", "objective floor", "bounds"}, order); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if len(plan.Shadows) != 2 || d.DesiredReplicas != 8 {
+		t.Errorf("got %d shadows and %d replicas, want 2 and 4 + 100 %%", len(plan.Shadows), d.DesiredReplicas)
+	}
+}
+
+// Compression divides the time constants of policies and rules; a latency and
+// what the service needs to start or end are facts and stay.
+func TestCompress(t *testing.T) {
+	s := load(t, shop)
+	changes := s.Compress(10)
+	if s.Sync.Std() != 1500*time.Millisecond || s.Cooldown.ScaleDown.Std() != 6*time.Second ||
+		s.Policy.Rules.Down.StabilizationWindow.Std() != 30*time.Second || s.Shadows[1].Rules.Down.StabilizationWindow.Std() != 30*time.Second ||
+		s.Objective.Window.Std() != 6*time.Minute || s.Balancer.MetricWindow.Std() != 3*time.Second {
+		t.Errorf("not all was divided by 10: %+v", s)
+	}
+	if s.Objective.Threshold.Std() != 400*time.Millisecond || s.Process.TerminationGracePeriod.Std() != 10*time.Second {
+		t.Errorf("facts were divided: threshold %v, grace %v", s.Objective.Threshold, s.Process.TerminationGracePeriod)
+	}
+	var paths []string
+	for _, c := range changes {
+		paths = append(paths, c.Path)
+	}
+	for _, want := range []string{"sync", "cooldown.scaleDown", "behavior.down.stabilizationWindow", "objective.window"} {
+		if !strings.Contains(strings.Join(paths, " "), want) {
+			t.Errorf("%s is not in the list of changes: %v", want, paths)
+		}
+	}
+}
