@@ -1,4 +1,4 @@
-//go:generate go test . -run TestCheckedInSchema -update
+//go:generate go test . -run IsTheGeneratedOne -update
 
 // Package builtin lists the plug-ins that ship with Flyball. Registration is
 // explicit and into a value: one line for each, no init and no globals.

@@ -38,7 +38,7 @@ type Metadata struct {
 // Spec is the wish of the document.
 type Spec struct {
 	Mode        control.Mode         `json:"mode,omitempty" jsonschema:"enum=Apply,enum=Recommend,enum=Paused,description=Apply = scale; Recommend and Paused = decide and show but never scale"`
-	PausedUntil *time.Time           `json:"pausedUntil,omitempty" jsonschema:"description=when a paused autoscaler goes on by itself as Apply"`
+	PausedUntil *time.Time           `json:"pausedUntil,omitempty" jsonschema:"description=a note of when a paused autoscaler is to go on; nothing resumes by itself in this version"`
 	Target      Plugin               `json:"target" jsonschema:"required,description=what is scaled: exactly one" jsonschema_extras:"plugin=target"`
 	Replicas    Replicas             `json:"replicas" jsonschema:"required,description=limits that hold whatever anybody wants"`
 	Objective   *Objective           `json:"objective,omitempty" jsonschema:"description=what the service promises its users"`
@@ -64,7 +64,7 @@ type Replicas struct {
 // different kinds; at least one is stated.
 type Objective struct {
 	Latency *LatencyObjective `json:"latency,omitempty" jsonschema:"description=share of requests answered without error within a threshold"`
-	Cost    *CostObjective    `json:"cost,omitempty" jsonschema:"description=what replicas cost and may cost"`
+	Cost    *CostObjective    `json:"cost,omitempty" jsonschema:"description=what replicas cost and may cost; checked and kept but nothing acts on it in this version"`
 }
 
 // LatencyObjective promises that the Target share of the requests of any
@@ -82,7 +82,7 @@ func (o LatencyObjective) Scale() scale.Objective {
 }
 
 // CostObjective states what replicas cost, in any one currency. It is
-// reported; no policy of this version acts on it.
+// checked and kept; nothing acts on it yet.
 type CostObjective struct {
 	PerReplicaHour float64 `json:"perReplicaHour" jsonschema:"required,exclusiveMinimum=0,description=price of one replica for one hour"`
 	BudgetPerDay   float64 `json:"budgetPerDay,omitempty" jsonschema:"exclusiveMinimum=0,description=what all replicas may cost in a day"`
