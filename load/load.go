@@ -31,7 +31,7 @@ type Options struct {
 	// Threshold is the latency above which a request is a violation; 0 counts
 	// only failed requests as violations.
 	Threshold time.Duration
-	// MaxInFlight bounds the requests under way at once; 0 means 10,000. One
+	// MaxInFlight bounds the requests under way at once; 0 means 5,000. One
 	// that is due beyond it is dropped, counted as failed and never sent
 	// late: a bound that made it wait would close the loop unseen.
 	MaxInFlight int
@@ -40,13 +40,13 @@ type Options struct {
 	OnProgress func(Snapshot)
 
 	Transport http.RoundTripper // nil means one made for this run
-	Clock     clock.Clock       // nil means the system's
+	Clock     clock.Clock       // nil means the system's, and waits exact to some 50 µs where that can be had
 }
 
 // Default limits.
 const (
 	DefaultTimeout     = 30 * time.Second
-	DefaultMaxInFlight = 10_000
+	DefaultMaxInFlight = 5_000
 )
 
 // Validate reports everything that is wrong with o.

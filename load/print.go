@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -64,23 +63,22 @@ func (result Result) Print(w io.Writer) error {
 	return err
 }
 
+// printLatencies writes one row for each thing measured, in milliseconds.
 func (result Result) printLatencies(b *strings.Builder) {
-	table := tabwriter.NewWriter(b, 9, 0, 2, ' ', tabwriter.AlignRight)
-	row := func(name string, seconds ...float64) {
-		fmt.Fprintf(table, "%-12s\t", name)
-		for _, s := range seconds {
-			fmt.Fprintf(table, "%.2f\t", s*1000)
-		}
-		fmt.Fprintln(table)
-	}
-	latencies := func(name string, l Latency) { row(name, l.Mean, l.P50, l.P90, l.P95, l.P99, l.P999, l.Max) }
-	fmt.Fprintln(table, "milliseconds\tmean\tp50\tp90\tp95\tp99\tp99.9\tmax\t")
-	latencies("latency", result.Latency)
-	latencies("first byte", Latency(result.FirstByte))
+	width := len("milliseconds")
 	for _, kind := range result.Mix {
-		latencies(kind.Name, kind.Latency)
+		width = max(width, len(kind.Name))
 	}
-	_ = table.Flush() // a strings.Builder takes everything
+	fmt.Fprintf(b, "%-*s %9s %9s %9s %9s %9s %9s %9s\n", width, "milliseconds", "mean", "p50", "p90", "p95", "p99", "p99.9", "max")
+	row := func(name string, l Latency) {
+		fmt.Fprintf(b, "%-*s %9.2f %9.2f %9.2f %9.2f %9.2f %9.2f %9.2f\n", width, name,
+			l.Mean*1e3, l.P50*1e3, l.P90*1e3, l.P95*1e3, l.P99*1e3, l.P999*1e3, l.Max*1e3)
+	}
+	row("latency", result.Latency)
+	row("first byte", Latency(result.FirstByte))
+	for _, kind := range result.Mix {
+		row(kind.Name, kind.Latency)
+	}
 	fmt.Fprintf(b, "the load generator itself was late by %s (p50), %s (p99), %s (most)\n",
 		milliseconds(result.Lag.P50), milliseconds(result.Lag.P99), milliseconds(result.Lag.Max))
 }

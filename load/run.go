@@ -10,7 +10,7 @@ import (
 )
 
 // bodyBuffer is how much of an answer a sender reads at once.
-const bodyBuffer = 16 << 10
+const bodyBuffer = 8 << 10
 
 // Run sends the workload that o describes and returns once its time is up and
 // every request has had its outcome. When ctx ends first, requests under way
@@ -19,6 +19,10 @@ const bodyBuffer = 16 << 10
 func Run(ctx context.Context, o Options) (Result, error) {
 	if err := o.Validate(); err != nil {
 		return Result{}, err
+	}
+	exactly := time.Duration(0)
+	if o.Clock == nil {
+		exactly = longestNap
 	}
 	o = o.withDefaults()
 	requests, err := newMix(o.Requests, o.URL, o.Seed)
@@ -37,6 +41,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		recorder: newRecorder(len(requests.kinds), o.Threshold),
 		jobs:     make(chan job),
 		start:    o.Clock.Now(),
+		nap:      exactly,
 	}
 	return r.run(ctx), nil
 }
@@ -51,6 +56,7 @@ type run struct {
 	recorder *recorder
 	jobs     chan job
 	start    time.Time
+	nap      time.Duration // the end of a wait that is slept through exactly; 0 = none
 
 	senders  sync.WaitGroup
 	started  int // senders, all of which live to the end
@@ -103,12 +109,25 @@ func (r *run) schedule(ctx context.Context) {
 
 // wait returns true once the instant at has come, and false when ctx ends.
 func (r *run) wait(ctx context.Context, at time.Duration) bool {
-	left := at - r.elapsed()
-	if left <= 0 {
-		return ctx.Err() == nil
+	if left := at - r.elapsed() - r.nap; left > 0 && !r.sleep(ctx, left) {
+		return false
 	}
+	left := at - r.elapsed()
+	switch {
+	case left <= 0:
+		return ctx.Err() == nil
+	case r.nap > 0 && r.inFlight.Load() == 0:
+		nap(left)
+		return ctx.Err() == nil
+	default:
+		return r.sleep(ctx, left)
+	}
+}
+
+// sleep returns true after d, and false when ctx ends.
+func (r *run) sleep(ctx context.Context, d time.Duration) bool {
 	select {
-	case <-r.Clock.After(left):
+	case <-r.Clock.After(d):
 		return true
 	case <-ctx.Done():
 		return false
