@@ -12,6 +12,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -89,6 +90,25 @@ func run[T any](b *browser, what string, action chromedp.Action[T]) T {
 func (b *browser) open(address string) {
 	b.t.Helper()
 	run(b, "open "+address, chromedp.Navigate(address))
+}
+
+// key presses a key.
+func (b *browser) key(name string) {
+	b.t.Helper()
+	if len(name) > 1 || name < " " {
+		run(b, "press "+name, chromedp.KeyEvent(name))
+		return
+	}
+	// The text goes with the key, so that the page can keep it from being typed.
+	call(b, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: name, Text: name})
+	call(b, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyUp, Key: name})
+}
+
+// box is where an element is on the screen, in CSS pixels.
+func (b *browser) box(selector string) (x, y, width, height float64) {
+	b.t.Helper()
+	r := script[[]float64](b, "(r => [r.x, r.y, r.width, r.height])(document.querySelector(%q).getBoundingClientRect())", selector)
+	return r[0], r[1], r[2], r[3]
 }
 
 // script evaluates an expression in the page.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/flyball-io/flyball/control"
@@ -89,9 +90,11 @@ func (h *history) addDecision(d control.Decided) DecisionView {
 	if n := len(h.decisions); n > 0 && h.decisions[n-1].sameRun(&view) {
 		old := &h.decisions[n-1]
 		view.ID, view.At, view.Count, view.Applied = old.ID, old.At, old.Count+1, old.Applied
+		h.matchEarly(&view)
 		*old = view
 		return view
 	}
+	h.matchEarly(&view)
 	view.ID = h.nextID
 	h.nextID++
 	if len(h.decisions) >= maxDecisions+maxDecisions/8 {
@@ -101,19 +104,31 @@ func (h *history) addDecision(d control.Decided) DecisionView {
 	return view
 }
 
-// wish writes the decided counts into the newest point, which the next ones
-// inherit, and reports whether they are others than before.
+func (h *history) matchEarly(v *DecisionView) {
+	if h.early != nil && v.ledTo(*h.early) {
+		v.Applied = &AppliedView{At: unix(h.early.At), Error: h.early.Error}
+		h.early = nil
+	}
+}
+
+// wish remembers the decided counts for the points to come, writes them into
+// the newest one, and reports whether that changed it.
 func (h *history) wish(d control.Decided) bool {
-	p, desired := h.pointAt(d.Decision.At), Number(d.Decision.DesiredReplicas)
-	if p.Desired == desired && sameWishes(p.Shadows, d.Shadows) {
+	h.desired = Number(d.Decision.DesiredReplicas)
+	if !sameWishes(h.wishes, d.Shadows) {
+		h.wishes = make(map[string]int, len(d.Shadows)) // points share the old one
+		for _, s := range d.Shadows {
+			h.wishes[s.Policy] = s.DesiredReplicas
+		}
+	}
+	if len(h.points) == 0 {
 		return false
 	}
-	p.Desired = desired
-	wishes := make(map[string]int, len(d.Shadows))
-	for _, s := range d.Shadows {
-		wishes[s.Policy] = s.DesiredReplicas
+	p := &h.points[len(h.points)-1]
+	if p.Desired == h.desired && maps.Equal(p.Shadows, h.wishes) {
+		return false
 	}
-	p.Shadows = wishes
+	p.Desired, p.Shadows = h.desired, h.wishes
 	return true
 }
 
@@ -127,17 +142,22 @@ func sameWishes(known map[string]int, shadows []scale.Decision) bool {
 }
 
 // addApplied finds the decision that was carried out and notes what became of
-// it.
+// it. The bus keeps no order between subjects: a decision that comes after its
+// own result finds it waiting.
 func (h *history) addApplied(a control.Applied) (DecisionView, bool) {
-	at := unix(a.At)
 	for i := len(h.decisions) - 1; i >= 0; i-- {
-		d := &h.decisions[i]
-		if at >= d.At && at <= d.Until && d.To == a.To {
-			d.Applied = &AppliedView{At: at, Error: a.Error}
+		if d := &h.decisions[i]; d.ledTo(a) {
+			d.Applied = &AppliedView{At: unix(a.At), Error: a.Error}
 			return *d, true
 		}
 	}
+	h.early = &a
 	return DecisionView{}, false
+}
+
+func (v *DecisionView) ledTo(a control.Applied) bool {
+	at := unix(a.At)
+	return at >= v.At && at <= v.Until && v.To == a.To
 }
 
 // Filters of the decision log.

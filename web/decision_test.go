@@ -113,6 +113,20 @@ func TestAppliedIsNotedAtItsDecision(t *testing.T) {
 	})
 }
 
+func TestAppliedMayOvertakeItsDecision(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, shop())
+		defer r.stop()
+		r.apply(control.Applied{Target: "shop", At: second(1), From: 5, To: 8})
+		r.decide(decision(second(0), 5, 7, 7))
+		r.decide(decision(second(1), 5, 8, 8))
+		lines := r.log("")
+		if lines[0].Applied == nil || lines[1].Applied != nil {
+			t.Errorf("applied at 5 → 8: %v, at 5 → 7: %v; want it at the decision of its own instant", lines[0].Applied, lines[1].Applied)
+		}
+	})
+}
+
 func TestModeFollowsTheDecisions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, shop())

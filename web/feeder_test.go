@@ -42,7 +42,13 @@ const (
 )
 
 func newFeeder(b *memory.Bus, name string) *feeder {
-	return &feeder{bus: b, name: name, random: rand.New(rand.NewPCG(1, 2)), spec: 4}
+	f := &feeder{bus: b, name: name, random: rand.New(rand.NewPCG(1, 2)), spec: 4}
+	long := time.Unix(0, 0)
+	f.age(long)
+	for i := range f.replicas {
+		f.replicas[i].Readiness = scale.Readiness{Known: true, Ready: true, Since: long}
+	}
+	return f
 }
 
 // rate is requests per second in second n.

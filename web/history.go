@@ -33,10 +33,13 @@ type FaultView struct {
 type history struct {
 	name      string
 	info      TargetInfo
-	points    []Point // oldest first
+	points    []Point        // oldest first
+	desired   Number         // as decided last
+	wishes    map[string]int // of the shadows, as decided last; never changed
 	decisions []DecisionView
 	nextID    int64
-	keeper    *keeper // nil: no objective
+	early     *control.Applied // came before its decision
+	keeper    *keeper          // nil: no objective
 	faults    []FaultView
 	replicas  []ReplicaView
 	status    *target.Status
@@ -44,7 +47,9 @@ type history struct {
 	version   int64 // grows when replicas or conditions change
 }
 
-func newHistory(name string) *history { return &history{name: name, nextID: 1} }
+func newHistory(name string) *history {
+	return &history{name: name, nextID: 1, desired: Unknown()}
+}
 
 func (h *history) configure(info TargetInfo) {
 	info.Shadows = slices.Clone(info.Shadows)
@@ -75,12 +80,9 @@ func (h *history) addReport(r control.Report) {
 // it. A report from the past lands in the newest: series never go back.
 func (h *history) pointAt(at time.Time) *Point {
 	fresh := unmeasured(at)
-	if n := len(h.points); n > 0 {
-		newest := &h.points[n-1]
-		if newest.T >= fresh.T {
-			return newest
-		}
-		fresh.Desired, fresh.Shadows = newest.Desired, newest.Shadows
+	fresh.Desired, fresh.Shadows = h.desired, h.wishes
+	if n := len(h.points); n > 0 && h.points[n-1].T >= fresh.T {
+		return &h.points[n-1]
 	}
 	if len(h.points) >= maxPoints+maxPoints/8 { // move seldom, not at every point
 		h.points = slices.Delete(h.points, 0, len(h.points)-maxPoints)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flyball-io/flyball/bus"
 	"github.com/flyball-io/flyball/bus/memory"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/internal/clock"
@@ -33,8 +34,8 @@ type site struct {
 func demo() web.TargetInfo {
 	return web.TargetInfo{
 		Name: "shop-web", Mode: control.Apply, Policy: "hpa (requestRate, 35 per replica)", Shadows: []string{"kpa"},
-		Objective: &scale.Objective{Threshold: scale.Duration(500 * time.Millisecond), Target: 0.99, Window: scale.Duration(time.Hour)},
-		Min:       2, Max: 20, Sync: 5 * time.Second, Kind: "process flyball sample-app", Balancer: "127.0.0.1:8080", Compression: 480,
+		Objective: &scale.Objective{Threshold: scale.Duration(500 * time.Millisecond), Target: 0.999, Window: scale.Duration(time.Hour)},
+		Min:       2, Max: 20, Sync: 15 * time.Second, Kind: "process flyball sample-app", Balancer: "127.0.0.1:8080", Compression: 480,
 	}
 }
 
@@ -49,7 +50,8 @@ func open(t *testing.T, address string, targets ...web.TargetInfo) *site {
 		t.Fatal(err)
 	}
 	s := &site{t: t, address: listener.Addr().String(), bus: memory.New()}
-	s.server = web.New(web.Options{Bus: s.bus, Clock: clock.System, Version: "v0.0.0-test", Targets: targets})
+	heard := &countingBus{Bus: s.bus, subscriptions: make(chan string, 3)}
+	s.server = web.New(web.Options{Bus: heard, Clock: clock.System, Version: "v0.0.0-test", Targets: targets})
 	s.feeder = newFeeder(s.bus, "shop-web")
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	served := &http.Server{Handler: s.server.Handler(), ReadHeaderTimeout: patience}
@@ -66,7 +68,22 @@ func open(t *testing.T, address string, targets ...web.TargetInfo) *site {
 		all.Wait()
 	})
 	t.Cleanup(s.close)
+	for range cap(heard.subscriptions) {
+		<-heard.subscriptions // what is said before is not heard
+	}
 	return s
+}
+
+// countingBus tells when somebody has subscribed.
+type countingBus struct {
+	bus.Bus
+	subscriptions chan string
+}
+
+func (b *countingBus) Subscribe(ctx context.Context, subject string) (<-chan any, error) {
+	messages, err := b.Bus.Subscribe(ctx, subject)
+	b.subscriptions <- subject
+	return messages, err
 }
 
 func (s *site) url(hash string) string { return "http://" + s.address + "/" + hash }
@@ -76,11 +93,10 @@ func (s *site) play(n int) {
 	s.t.Helper()
 	now := clock.System.Now().Truncate(time.Second)
 	for i := range n {
-		s.feeder.step(s.t, s.second, now.Add(time.Duration(i-n+1)*time.Second))
+		at := now.Add(time.Duration(i-n+1) * time.Second)
+		s.feeder.step(s.t, s.second, at)
+		s.heard(s.second, at)
 		s.second++
-		if i%100 == 99 || i == n-1 {
-			s.heard(now.Add(time.Duration(i-n+1) * time.Second))
-		}
 	}
 }
 
@@ -106,12 +122,13 @@ func (s *site) live() (stop func()) {
 	return stop
 }
 
-// heard waits until the server knows of a report of at, so that the bus never
-// overflows.
-func (s *site) heard(at time.Time) {
+// heard waits until the server knows what happened in a second, so that the
+// bus never overflows and every decision meets its own report.
+func (s *site) heard(second int, at time.Time) {
 	s.t.Helper()
-	poll(s.t, "the server has heard all reports", func() bool {
-		answer, err := http.Get(s.url("api/v1/targets/shop-web"))
+	instant := float64(at.UnixMilli()) / 1000
+	poll(s.t, "the server has heard the newest report and decision", func() bool {
+		answer, err := http.Get(s.url("api/v1/targets/" + s.feeder.name))
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -120,7 +137,9 @@ func (s *site) heard(at time.Time) {
 		if err := json.NewDecoder(answer.Body).Decode(&got); err != nil {
 			s.t.Fatal(err)
 		}
-		return got.Target.ReportAt >= float64(at.Unix())
+		d := got.Target.Decision
+		decided := second%syncEvery != 0 || d != nil && d.Until >= instant && (d.From == d.To || d.Applied != nil)
+		return decided && got.Target.ReportAt >= instant
 	})
 }
 
@@ -128,7 +147,7 @@ func poll(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {

@@ -1,6 +1,6 @@
 // The two questions of an operator in words: is anything in trouble, and what
 // is Flyball doing about it.
-import { clock, duration, nbsp, plural, share } from "./format";
+import { age, duration, nbsp, plural, share } from "./format";
 import type { Decision, Objective, Target } from "./types";
 
 // Health is how a target is, worst first in levels.
@@ -16,8 +16,7 @@ export function staleFor(t: Target, now: number): number {
 
 export function health(t: Target, now: number): Health {
   if (t.reportAt === 0 && t.faults.length === 0) return { level: "waiting", words: "no measurement yet" };
-  const stale = staleFor(t, now);
-  if (stale > 0) return { level: "trouble", words: `no report for ${duration(stale)}` };
+  if (staleFor(t, now) > 0) return { level: "trouble", words: "no report any more" };
   const fault = t.faults[0];
   if (fault?.from === "executor") return { level: "trouble", words: "the decided count cannot be applied" };
   if (fault) return { level: "trouble", words: `${fault.from} cannot be read` };
@@ -43,12 +42,12 @@ export function promise(o: Objective): string {
   return `${share(o.target, 6)} of requests under ${duration(o.threshold)}`;
 }
 
-// verdict says whether it is kept, over which time and how well.
+// verdict says whether it is kept, how well and over which time.
 export function verdict(o: Objective): string {
   const digits = digitsFor(o.target);
   if (o.good === null) return "met: no requests yet";
-  const over = o.covered < o.window * 0.99 ? `${duration(Math.max(1, Math.floor(o.covered)))} so far of ${duration(o.window)}` : duration(o.window);
-  const words = `${o.met ? "met" : "broken"} ${share(o.good, digits)} over ${over}`;
+  const over = o.covered < o.window * 0.99 ? `first ${age(Math.max(1, o.covered))} of ${duration(o.window)}` : duration(o.window);
+  const words = `${o.met ? "met" : "broken"}: ${share(o.good, digits)} (${over})`;
   return atRisk(o) ? `${words}, last minute ${share(o.recentGood, digits)}` : words;
 }
 
@@ -67,8 +66,4 @@ export function doing(t: Target): string {
   if (starting > 0) return `waiting for ${plural(starting, "replica")} to start`;
   if (d.to >= t.max && t.max > 0 && t.objective && !t.objective.met) return `at the maximum of ${t.max}`;
   return `staying at ${d.to}`;
-}
-
-export function lostWords(since: number): string {
-  return `Connection lost at ${clock(since)}.`;
 }

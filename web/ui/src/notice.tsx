@@ -12,7 +12,7 @@ interface NoticeProps {
 }
 
 export function Notice({ children, id }: NoticeProps) {
-  return <p class="notice" role="status" id={id}><span aria-hidden="true">▲</span><span>{children}</span></p>;
+  return <p class="notice" id={id}><span aria-hidden="true">▲</span><span>{children}</span></p>;
 }
 
 export function Disconnected({ state, retry }: { state: State; retry: () => void }) {

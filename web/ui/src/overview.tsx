@@ -34,7 +34,7 @@ export function Overview({ openSingle, open }: Props) {
         {feed.targets.length > 0 && <Answer targets={feed.targets} now={now} />}
         {feed.targets.length > 0 && <Rows feed={feed} now={now} />}
       </main>
-      <Foot version={feed.version} />
+      {loaded && <Foot version={feed.version} />}
     </div>
   );
 }

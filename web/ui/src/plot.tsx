@@ -77,7 +77,7 @@ function Legend({ lines, columns, row }: { lines: Line[]; columns: Columns; row:
       {lines.map((line) => (
         <li key={line.label}>
           {line.mark !== "none" && <i class={`mark ${line.mark}`} aria-hidden="true" />}
-          {line.label} <output>{line.words(line.column(columns)[row] ?? null)}</output>
+          {line.label} <b>{line.words(line.column(columns)[row] ?? null)}</b>
         </li>
       ))}
     </ul>
@@ -105,7 +105,7 @@ function dataOf(chart: Chart, c: Columns): uPlot.AlignedData {
 }
 
 const axisWidth = 54;
-const axisHeight = 24;
+const axisHeight = 20;
 const wholeSteps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
 function options(chart: Chart, theme: Theme, labels: boolean, box: HTMLElement, view: () => View): uPlot.Options {
@@ -126,7 +126,7 @@ function options(chart: Chart, theme: Theme, labels: boolean, box: HTMLElement, 
       {
         size: axisWidth, stroke: theme.muted, font: theme.font, grid: line, ticks: { show: false }, gap: 6, space: 26,
         values: (_u, splits) => splits.map((v) => chart.axis(v)),
-        ...(chart.splits ? { splits: chart.splits } : {}),
+        ...(chart.splits ? { splits: chart.splits, filter: (_u: uPlot, splits: number[]) => splits } : {}),
         ...(chart.whole ? { incrs: wholeSteps } : {}),
       },
     ],
@@ -135,9 +135,10 @@ function options(chart: Chart, theme: Theme, labels: boolean, box: HTMLElement, 
       drag: { x: true, y: false, setScale: false, dist: 5 },
       points: { size: 5, width: 0 },
       y: false,
-      bind: { dblclick: () => () => (view().onReset(), null), click: (u, _target, handler) => (e) => (pick(u, e, view()), handler(e)) },
+      bind: { dblclick: () => () => (view().onReset(), null) },
     },
     hooks: {
+      ready: [(u) => u.over.addEventListener("click", (e) => view().onPick(u.posToVal(e.offsetX, "x")))],
       setCursor: [(u) => view().onCursor(u.cursor.left !== undefined && u.cursor.left >= 0 ? u.posToVal(u.cursor.left, "x") : null)],
       setSelect: [(u) => zoom(u, view())],
       draw: [(u) => chart.draw?.(u, theme), (u) => drawMark(u, theme, view().mark, chart.id === "rate")],
@@ -157,10 +158,6 @@ function zoom(u: uPlot, view: View): void {
   u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
 }
 
-function pick(u: uPlot, e: MouseEvent, view: View): void {
-  if (u.select.width < 5) view.onPick(u.posToVal(e.clientX - u.over.getBoundingClientRect().left, "x"));
-}
-
 // drawMark draws the instant of the chosen decision.
 function drawMark(u: uPlot, theme: Theme, t: number | null, named: boolean): void {
   const { left, top, width, height } = u.bbox;
@@ -170,6 +167,7 @@ function drawMark(u: uPlot, theme: Theme, t: number | null, named: boolean): voi
   const { ctx } = u;
   ctx.save();
   ctx.strokeStyle = theme.accent;
+  ctx.setLineDash([]);
   ctx.lineWidth = 1.5 * devicePixelRatio;
   ctx.beginPath();
   ctx.moveTo(x, top);

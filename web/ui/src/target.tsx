@@ -22,14 +22,17 @@ export function TargetPage({ name, help }: { name: string; help: () => void }) {
   const old = t !== null && (staleFor(t, now) > 0 || feed.state.is === "lost");
   return (
     <div class={`target ${old ? "stale" : ""}`}>
-      <header class="top">
-        <h1><a href={home} title="All targets">Flyball</a> <span class="muted">/</span> {name}</h1>
-        {t && <p class="policy">{t.mode} <span class="muted">·</span> {t.policy}</p>}
-        <Objective t={t} />
-      </header>
-      <div class="notices">
-        <Disconnected state={feed.state} retry={() => feed.retryNow()} />
-        {t && feed.state.is !== "lost" && <Troubles target={t} now={now} />}
+      <div class="head">
+        <header class="top">
+          <h1><a href={home} title="All targets">Flyball</a> <span class="muted">/</span> {name}</h1>
+          {t && <p class="policy">{t.mode} <span class="muted">·</span> {t.policy}</p>}
+          <Objective t={t} />
+        </header>
+        <div class="notices">
+          <Disconnected state={feed.state} retry={() => feed.retryNow()} />
+          {t && feed.state.is !== "lost" && <Troubles target={t} now={now} />}
+        </div>
+        <p class="hidden" role="status">{feed.state.is === "lost" ? "Disconnected" : t && health(t, now).words}</p>
       </div>
       <Numbers t={t} />
       <Log feed={feed} chosen={chosen} choose={setChosen} now={now} />
