@@ -113,18 +113,18 @@ func (s *Service) loop(ctx context.Context) error {
 	b, log := s.deps.Bus, s.deps.Log
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		return (&control.Router{Name: s.name, Balancer: s.plane, Reports: control.Reports(b), Log: log}).Run(ctx)
+		return (&control.Router{Name: s.name, Balancer: s.plane, Reports: control.Reports(b, s.name), Log: log}).Run(ctx)
 	})
 	g.Go(func() error {
-		return (&control.Executor{Name: s.name, Target: s.target, Decisions: control.Decisions(b), Changes: control.Changes(b), Log: log}).Run(ctx)
+		return (&control.Executor{Name: s.name, Target: s.target, Decisions: control.Decisions(b, s.name), Changes: control.Changes(b, s.name), Log: log}).Run(ctx)
 	})
 	g.Go(func() error {
-		return (&control.Planner{Name: s.name, Reports: control.Reports(b), Decisions: control.Decisions(b),
-			Changes: control.Changes(b), Clock: s.deps.Clock, Log: log, Plans: s.plans}).Run(ctx)
+		return (&control.Planner{Name: s.name, Reports: control.Reports(b, s.name), Decisions: control.Decisions(b, s.name),
+			Changes: control.Changes(b, s.name), Clock: s.deps.Clock, Log: log, Plans: s.plans}).Run(ctx)
 	})
 	g.Go(func() error {
 		return (&control.Monitor{Name: s.name, Target: s.target, Sources: map[string]source.Source{"balancer": s.plane},
-			Interval: s.interval, Reports: control.Reports(b), Clock: s.deps.Clock, Log: log}).Run(ctx)
+			Interval: s.interval, Reports: control.Reports(b, s.name), Clock: s.deps.Clock, Log: log}).Run(ctx)
 	})
 	return g.Wait()
 }

@@ -9,8 +9,14 @@ import (
 	"fmt"
 )
 
+// Any, as the last part of a subject, stands for all values of that part:
+// who subscribes to "reports.*" hears "reports.shop" and "reports.cart".
+// Nothing can be published to it.
+const Any = "*"
+
 // Bus delivers each message to everyone who subscribed to its subject before
-// it was published, in the order of publishing.
+// it was published, in the order of publishing. A subject is two words joined
+// by a dot, what it is about and whom.
 //
 // A subscriber that falls behind loses its oldest messages, never the newest:
 // every message carries the whole state it speaks of, so the newest replaces

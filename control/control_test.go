@@ -122,7 +122,7 @@ func start(t *testing.T, w *world, first control.Plan) (decisions func() []contr
 	planned <- first
 	var mu sync.Mutex
 	var seen []control.Decided
-	feed, err := control.Decisions(b).Subscribe(ctx)
+	feed, err := control.Decisions(b, control.All).Subscribe(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,12 +135,12 @@ func start(t *testing.T, w *world, first control.Plan) (decisions func() []contr
 		}
 	})
 	for _, run := range []func(context.Context) error{
-		(&control.Router{Name: "web", Balancer: w, Reports: control.Reports(b), Log: log}).Run,
-		(&control.Executor{Name: "web", Target: w, Decisions: control.Decisions(b), Changes: control.Changes(b), Log: log}).Run,
-		(&control.Planner{Name: "web", Reports: control.Reports(b), Decisions: control.Decisions(b), Changes: control.Changes(b),
+		(&control.Router{Name: "web", Balancer: w, Reports: control.Reports(b, "web"), Log: log}).Run,
+		(&control.Executor{Name: "web", Target: w, Decisions: control.Decisions(b, "web"), Changes: control.Changes(b, "web"), Log: log}).Run,
+		(&control.Planner{Name: "web", Reports: control.Reports(b, "web"), Decisions: control.Decisions(b, "web"), Changes: control.Changes(b, "web"),
 			Clock: clock.System, Log: log, Plans: planned}).Run,
 		(&control.Monitor{Name: "web", Target: w, Sources: map[string]source.Source{"balancer": w}, Interval: time.Second,
-			Reports: control.Reports(b), Clock: clock.System, Log: log}).Run,
+			Reports: control.Reports(b, "web"), Clock: clock.System, Log: log}).Run,
 	} {
 		running.Go(func() {
 			if err := run(ctx); err != nil {

@@ -25,7 +25,7 @@ func (e *Executor) Run(ctx context.Context) error {
 		return err
 	}
 	for d := range decisions {
-		if d.Decision.Target == e.Name && d.Mode == Apply && d.Decision.Changes() {
+		if d.Mode == Apply && d.Decision.Changes() {
 			e.apply(ctx, d.Decision)
 		}
 	}

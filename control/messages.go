@@ -56,11 +56,26 @@ type Applied struct {
 	Error  string    `json:"error,omitempty"` // why it could not be done
 }
 
-// Reports is the topic of what monitors see.
-func Reports(b bus.Bus) bus.Topic[Report] { return bus.Topic[Report]{Bus: b, Subject: "reports"} }
+// Topics of one target are named after it, so that its stages hear of nothing
+// else however many targets there are; those of All are for whoever watches
+// everything and can only be subscribed to.
 
-// Decisions is the topic of what planners decide.
-func Decisions(b bus.Bus) bus.Topic[Decided] { return bus.Topic[Decided]{Bus: b, Subject: "decisions"} }
+// Reports is what the monitor of a target sees.
+func Reports(b bus.Bus, target string) bus.Topic[Report] { return topic[Report](b, "reports", target) }
 
-// Changes is the topic of what executors did.
-func Changes(b bus.Bus) bus.Topic[Applied] { return bus.Topic[Applied]{Bus: b, Subject: "applied"} }
+// Decisions is what the planner of a target decides.
+func Decisions(b bus.Bus, target string) bus.Topic[Decided] {
+	return topic[Decided](b, "decisions", target)
+}
+
+// Changes is what the executor of a target did.
+func Changes(b bus.Bus, target string) bus.Topic[Applied] {
+	return topic[Applied](b, "applied", target)
+}
+
+// All stands for every target.
+const All = bus.Any
+
+func topic[T any](b bus.Bus, kind, target string) bus.Topic[T] {
+	return bus.Topic[T]{Bus: b, Subject: kind + "." + target}
+}

@@ -76,9 +76,6 @@ func (p *Planner) loop(ctx context.Context, reports <-chan Report, changes <-cha
 			if !open {
 				return nil
 			}
-			if r.Target != p.Name {
-				continue
-			}
 			p.seen.take(r)
 			if first := !decided && len(r.Samples) > 0; first || p.seen.waiting() {
 				decided = p.decide(ctx) || decided
@@ -86,7 +83,7 @@ func (p *Planner) loop(ctx context.Context, reports <-chan Report, changes <-cha
 		case <-ticker.C:
 			decided = p.decide(ctx) || decided
 		case c, open := <-changes:
-			if open && c.Target == p.Name && c.Error == "" {
+			if open && c.Error == "" {
 				p.applied(c)
 			}
 		}

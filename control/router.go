@@ -27,7 +27,7 @@ func (r *Router) Run(ctx context.Context) error {
 		return err
 	}
 	for report := range reports {
-		if report.Target == r.Name && report.Status != nil {
+		if report.Status != nil {
 			r.route(ctx, report.Status.Replicas)
 		}
 	}

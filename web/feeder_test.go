@@ -67,20 +67,20 @@ func (f *feeder) step(t *testing.T, n int, at time.Time) {
 	ctx := context.WithoutCancel(t.Context())
 	f.load = f.rate(n)
 	f.age(at)
-	if err := control.Reports(f.bus).Publish(ctx, f.report(at)); err != nil {
+	if err := control.Reports(f.bus, f.name).Publish(ctx, f.report(at)); err != nil {
 		t.Fatal(err)
 	}
 	if n%syncEvery != 0 {
 		return
 	}
 	d := f.decide(at)
-	if err := control.Decisions(f.bus).Publish(ctx, d); err != nil {
+	if err := control.Decisions(f.bus, d.Decision.Target).Publish(ctx, d); err != nil {
 		t.Fatal(err)
 	}
 	if d.Decision.Changes() {
 		done := control.Applied{Target: f.name, At: at, From: f.spec, To: d.Decision.DesiredReplicas}
 		f.spec = d.Decision.DesiredReplicas
-		if err := control.Changes(f.bus).Publish(ctx, done); err != nil {
+		if err := control.Changes(f.bus, done.Target).Publish(ctx, done); err != nil {
 			t.Fatal(err)
 		}
 	}

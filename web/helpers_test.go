@@ -61,7 +61,7 @@ func newRig(t *testing.T, targets ...web.TargetInfo) *rig {
 
 func (r *rig) report(m control.Report) {
 	r.t.Helper()
-	if err := control.Reports(r.bus).Publish(r.t.Context(), m); err != nil {
+	if err := control.Reports(r.bus, m.Target).Publish(r.t.Context(), m); err != nil {
 		r.t.Fatal(err)
 	}
 	synctest.Wait()
@@ -69,7 +69,7 @@ func (r *rig) report(m control.Report) {
 
 func (r *rig) decide(m control.Decided) {
 	r.t.Helper()
-	if err := control.Decisions(r.bus).Publish(r.t.Context(), m); err != nil {
+	if err := control.Decisions(r.bus, m.Decision.Target).Publish(r.t.Context(), m); err != nil {
 		r.t.Fatal(err)
 	}
 	synctest.Wait()
@@ -77,7 +77,7 @@ func (r *rig) decide(m control.Decided) {
 
 func (r *rig) apply(m control.Applied) {
 	r.t.Helper()
-	if err := control.Changes(r.bus).Publish(r.t.Context(), m); err != nil {
+	if err := control.Changes(r.bus, m.Target).Publish(r.t.Context(), m); err != nil {
 		r.t.Fatal(err)
 	}
 	synctest.Wait()

@@ -184,7 +184,7 @@ func TestPageStates(t *testing.T) {
 	b.scheme("light")
 	now := clock.System.Now()
 	publish := func(s *site, r control.Report) {
-		if err := control.Reports(s.bus).Publish(t.Context(), r); err != nil {
+		if err := control.Reports(s.bus, r.Target).Publish(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -235,7 +235,7 @@ func TestPageOfAllTargets(t *testing.T) {
 			if name == "billing" && i > 100 {
 				r.Faults = []control.Fault{{From: "target", Error: "docker: no such service"}}
 			}
-			if err := control.Reports(s.bus).Publish(t.Context(), r); err != nil {
+			if err := control.Reports(s.bus, r.Target).Publish(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -111,15 +111,15 @@ func (s *Server) Run(ctx context.Context) error {
 	defer close(s.stopped)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	reports, err := control.Reports(s.opts.Bus).Subscribe(ctx)
+	reports, err := control.Reports(s.opts.Bus, control.All).Subscribe(ctx)
 	if err != nil {
 		return err
 	}
-	decisions, err := control.Decisions(s.opts.Bus).Subscribe(ctx)
+	decisions, err := control.Decisions(s.opts.Bus, control.All).Subscribe(ctx)
 	if err != nil {
 		return err
 	}
-	changes, err := control.Changes(s.opts.Bus).Subscribe(ctx)
+	changes, err := control.Changes(s.opts.Bus, control.All).Subscribe(ctx)
 	if err != nil {
 		return err
 	}

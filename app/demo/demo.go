@@ -171,15 +171,15 @@ func short(d time.Duration) string { return scale.Because("", "{0s}", d.Seconds(
 
 // count feeds the tallies until ctx is done.
 func count(ctx context.Context, b bus.Bus, sides []*side) error {
-	reports, err := control.Reports(b).Subscribe(ctx)
+	reports, err := control.Reports(b, control.All).Subscribe(ctx)
 	if err != nil {
 		return err
 	}
-	decisions, err := control.Decisions(b).Subscribe(ctx)
+	decisions, err := control.Decisions(b, control.All).Subscribe(ctx)
 	if err != nil {
 		return err
 	}
-	changes, err := control.Changes(b).Subscribe(ctx)
+	changes, err := control.Changes(b, control.All).Subscribe(ctx)
 	if err != nil {
 		return err
 	}

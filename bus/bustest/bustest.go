@@ -16,7 +16,7 @@ const patience = 10 * time.Second
 // Run checks the bus that newBus returns.
 func Run(t *testing.T, newBus func(t *testing.T) bus.Bus) {
 	t.Run("every subscriber gets every message in order", func(t *testing.T) {
-		topic := bus.Topic[string]{Bus: newBus(t), Subject: "a"}
+		topic := bus.Topic[string]{Bus: newBus(t), Subject: "a.x"}
 		first, second := subscribe(t, topic), subscribe(t, topic)
 		for i := range 5 {
 			publish(t, topic, fmt.Sprint(i))
@@ -31,16 +31,30 @@ func Run(t *testing.T, newBus func(t *testing.T) bus.Bus) {
 	})
 	t.Run("subjects are kept apart", func(t *testing.T) {
 		b := newBus(t)
-		mine := bus.Topic[string]{Bus: b, Subject: "mine"}
+		mine := bus.Topic[string]{Bus: b, Subject: "a.mine"}
 		ch := subscribe(t, mine)
-		publish(t, bus.Topic[string]{Bus: b, Subject: "other"}, "not for me")
+		publish(t, bus.Topic[string]{Bus: b, Subject: "a.other"}, "not for me")
 		publish(t, mine, "for me")
 		if got := receive(t, ch); got != "for me" {
 			t.Errorf("got %q, want the message of my subject", got)
 		}
 	})
+	t.Run("a subscriber to all hears everyone of its kind", func(t *testing.T) {
+		b := newBus(t)
+		all := subscribe(t, bus.Topic[string]{Bus: b, Subject: "reports." + bus.Any})
+		publish(t, bus.Topic[string]{Bus: b, Subject: "decisions.shop"}, "another kind")
+		for _, whom := range []string{"shop", "cart"} {
+			publish(t, bus.Topic[string]{Bus: b, Subject: "reports." + whom}, whom)
+			if got := receive(t, all); got != whom {
+				t.Errorf("got %q, want the message of %s", got, whom)
+			}
+		}
+		if err := b.Publish(t.Context(), "reports."+bus.Any, "x"); err == nil {
+			t.Error("publishing to all was accepted")
+		}
+	})
 	t.Run("a slow subscriber keeps the newest", func(t *testing.T) {
-		topic := bus.Topic[int]{Bus: newBus(t), Subject: "a"}
+		topic := bus.Topic[int]{Bus: newBus(t), Subject: "a.x"}
 		ch := subscribe(t, topic)
 		const last = 100_000
 		for i := range last + 1 {
@@ -56,7 +70,7 @@ func Run(t *testing.T, newBus func(t *testing.T) bus.Bus) {
 		}
 	})
 	t.Run("the channel closes with its context", func(t *testing.T) {
-		topic := bus.Topic[int]{Bus: newBus(t), Subject: "a"}
+		topic := bus.Topic[int]{Bus: newBus(t), Subject: "a.x"}
 		ctx, cancel := context.WithCancel(t.Context())
 		ch, err := topic.Subscribe(ctx)
 		if err != nil {

@@ -3,6 +3,8 @@ package memory
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -35,9 +37,16 @@ func (b *Bus) Publish(ctx context.Context, subject string, message any) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	about, whom, _ := strings.Cut(subject, ".")
+	if whom == bus.Any {
+		return fmt.Errorf("publish to %q: %s is for subscribers", subject, bus.Any)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for s := range b.subscribers[subject] {
+		b.offer(s, message)
+	}
+	for s := range b.subscribers[about+"."+bus.Any] {
 		b.offer(s, message)
 	}
 	return nil
