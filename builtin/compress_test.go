@@ -20,6 +20,7 @@ type times struct {
 	Map     map[string]scale.Duration `json:"map"`
 	Structs map[string]inner          `json:"structs"`
 	Any     any                       `json:"any"`
+	Value   any                       `json:"value"`
 	Nested  *inner                    `json:"nested"`
 	Embedded
 	Zero  scale.Duration `json:"zero"`
@@ -41,7 +42,7 @@ func TestCompressReachesEveryTimeConstant(t *testing.T) {
 	cfg := times{
 		Plain: second, Pointer: &shared, List: []scale.Duration{2 * second, 3 * second}, Array: [1]scale.Duration{second},
 		Map: map[string]scale.Duration{"b": second, "a": 2 * second}, Structs: map[string]inner{"x": {Wait: 5 * second}},
-		Any: &inner{Wait: 6 * second}, Nested: &inner{Wait: 7 * second}, Embedded: Embedded{8 * second}, Count: 1000, Std: time.Second,
+		Any: &inner{Wait: 6 * second}, Value: inner{Wait: 9 * second}, Nested: &inner{Wait: 7 * second}, Embedded: Embedded{8 * second}, Count: 1000, Std: time.Second,
 	}
 	var got []string
 	for _, c := range builtin.Compress(&cfg, 1000) {
@@ -49,7 +50,7 @@ func TestCompressReachesEveryTimeConstant(t *testing.T) {
 	}
 	want := []string{
 		"plain 1s -> 1ms", "pointer 4s -> 4ms", "list[0] 2s -> 2ms", "list[1] 3s -> 3ms", "array[0] 1s -> 1ms",
-		"map[a] 2s -> 2ms", "map[b] 1s -> 1ms", "structs[x].wait 5s -> 5ms", "any.wait 6s -> 6ms", "nested.wait 7s -> 7ms",
+		"map[a] 2s -> 2ms", "map[b] 1s -> 1ms", "structs[x].wait 5s -> 5ms", "any.wait 6s -> 6ms", "value.wait 9s -> 9ms", "nested.wait 7s -> 7ms",
 		"inside 8s -> 8ms",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -57,7 +58,7 @@ func TestCompressReachesEveryTimeConstant(t *testing.T) {
 	}
 	ms := scale.Duration(time.Millisecond)
 	if cfg.Plain != ms || *cfg.Pointer != 4*ms || cfg.List[1] != 3*ms || cfg.Array[0] != ms || cfg.Map["a"] != 2*ms ||
-		cfg.Structs["x"].Wait != 5*ms || cfg.Any.(*inner).Wait != 6*ms || cfg.Nested.Wait != 7*ms {
+		cfg.Structs["x"].Wait != 5*ms || cfg.Any.(*inner).Wait != 6*ms || cfg.Value.(inner).Wait != 9*ms || cfg.Nested.Wait != 7*ms {
 		t.Errorf("the values were not divided: %+v", cfg)
 	}
 	if cfg.Count != 1000 || cfg.Std != time.Second {

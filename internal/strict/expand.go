@@ -31,7 +31,7 @@ func expand(text string, env Env) (string, error) {
 		case '{':
 			inner, after, found := strings.Cut(rest[1:], "}")
 			if !found {
-				return "", fmt.Errorf("%q has no closing brace; write $$ for a dollar sign", text[i:])
+				return "", fmt.Errorf("%s has no closing brace; write $$ for a dollar sign", Words(text[i:]))
 			}
 			value, err := lookUp(inner, env)
 			if err != nil {
@@ -49,7 +49,7 @@ func expand(text string, env Env) (string, error) {
 func lookUp(inner string, env Env) (string, error) {
 	m := variable.FindStringSubmatch(inner)
 	if m == nil {
-		return "", fmt.Errorf("${%s}: must be ${NAME} or ${NAME:-default}; write $$ for a dollar sign", inner)
+		return "", fmt.Errorf("must be ${NAME} or ${NAME:-default}, got %s; write $$ for a dollar sign", Words("${"+inner+"}"))
 	}
 	value, set := env(m[1])
 	if m[2] != "" {

@@ -23,6 +23,7 @@ func TestExpand(t *testing.T) {
 		{"unset without default", "${B}", "", "variable B is not set"},
 		{"another form", "${A-x}", "", "must be ${NAME}"},
 		{"no name", "${}", "", "must be ${NAME}"},
+		{"two lines", "${A\nB}", "", `got "${A\nB}"`},
 		{"no end", "a${A", "", "no closing brace"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

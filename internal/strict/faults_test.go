@@ -105,9 +105,10 @@ func TestSoundLeavesOutWhatIsAtFault(t *testing.T) {
 		"b": []any{map[string]any{"bad": "x", "good": "y"}, "z"},
 		"c": []any{"bad", "good"},
 		"d": "kept",
+		"e": []any{[]any{"bad"}, []any{"good"}},
 	}
 	tree := &Tree{Value: value}
-	for _, p := range []Path{{"a", "bad"}, {"b", "0", "bad"}, {"c", "0"}, {"missing", "x"}, {"d", "0"}} {
+	for _, p := range []Path{{"a", "bad"}, {"b", "0", "bad"}, {"c", "0"}, {"e", "0", "0"}, {"missing", "x"}, {"d", "0"}} {
 		tree.Add(p, "wrong")
 	}
 	want := map[string]any{
@@ -118,7 +119,7 @@ func TestSoundLeavesOutWhatIsAtFault(t *testing.T) {
 	if diff := cmp.Diff(want, tree.Sound()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if len(value) != 4 || len(value["c"].([]any)) != 2 {
+	if len(value) != 5 || len(value["c"].([]any)) != 2 {
 		t.Errorf("the tree itself was changed: %v", value)
 	}
 }
