@@ -14,6 +14,7 @@ import (
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
+	"github.com/flyball-io/flyball/web"
 )
 
 // watchShifts makes a page add up by how much its parts move without being
@@ -195,6 +196,10 @@ func TestPageStates(t *testing.T) {
 	b.shoot("empty-light")
 	b.open(s.url("#/t/nobody"))
 	b.sees("#refused", `no target "nobody": known are none`)
+	nobody := demo()
+	nobody.Name = "nobody"
+	s.server.SetTargets([]web.TargetInfo{nobody})
+	b.sees(".foot", "waiting for the first report") // it kept asking
 	b.clean(s.address, "404")
 
 	s = open(t, "", demo())

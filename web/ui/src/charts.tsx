@@ -28,6 +28,7 @@ export function Charts({ feed, chosen, choose }: Props) {
   const [cursor, setCursor] = useState<number | null>(null);
   const [log, setLog] = useState(() => localStorage.getItem("latency") !== "linear");
   const { points, target, range } = feed;
+  feed.keepFrom = zoom?.from ?? Infinity;
   const newest = points.at(-1);
   const shadows = shadowNames(points).join("\n");
   const data = useMemo(() => columns(points, Math.max(range.step * 3, target?.staleAfter ?? 10), shadows ? shadows.split("\n") : []), [points, newest, range, shadows]);
@@ -63,7 +64,7 @@ export function Charts({ feed, chosen, choose }: Props) {
           ))}
         </div>
       </div>
-      {points.length === 0 && <p class="waiting">{feed.state.is === "loading" ? "Loading…" : "Waiting for the first measurement…"}</p>}
+      {points.length === 0 && <p class="no-data">{feed.state.is === "loading" ? "Loading…" : "Waiting for the first measurement…"}</p>}
       {list.map((chart, i) => (
         <Plot key={chart.id} chart={chart} columns={data} theme={theme} view={view} labels={i === list.length - 1}
           tool={chart.id === "latency" && <ScaleToggle log={log} set={setLog} />} />

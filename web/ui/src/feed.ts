@@ -130,6 +130,8 @@ export const ranges = [
 
 export type Range = (typeof ranges)[number];
 
+const mostDecisions = 2000;
+
 export function matches(filter: Filter, d: Decision): boolean {
   if (filter === "changes") return d.from !== d.to;
   return filter === "all" || d.steps.some((s) => s.from !== s.to);
@@ -143,6 +145,7 @@ export class TargetFeed extends Feed {
   filter: Filter = "all";
   more = false; // there are older decisions
   range: Range = ranges[1];
+  keepFrom = Infinity; // oldest point that is still looked at
 
   constructor(readonly name: string, watcher: () => void) {
     super(watcher);
@@ -215,11 +218,12 @@ export class TargetFeed extends Feed {
     const known = this.decisions.findIndex((old) => old.id === d.id);
     if (known >= 0) this.decisions[known] = d;
     else this.decisions.unshift(d);
+    this.decisions.length = Math.min(this.decisions.length, mostDecisions);
   }
 
   // forget drops points out of range, in big strokes.
   private forget(): void {
-    const oldest = this.points.at(-1)!.t - this.range.span * 1.25;
-    if (this.points[0]!.t < oldest) this.points = this.points.filter((p) => p.t >= oldest + this.range.span * 0.25);
+    const needed = Math.min(this.points.at(-1)!.t - this.range.span, this.keepFrom);
+    if (this.points[0]!.t < needed - this.range.span / 4) this.points = this.points.filter((p) => p.t >= needed);
   }
 }

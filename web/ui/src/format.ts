@@ -56,6 +56,10 @@ export function age(seconds: number): string {
   return Math.floor(seconds / 86400) + nbsp + "d";
 }
 
+export function ago(seconds: number): string {
+  return seconds < 1 ? "now" : `${age(seconds)} ago`;
+}
+
 // share writes a share as a percentage, cut and not rounded: 99.996 % must not
 // read as 100 %.
 export function share(v: Value, digits = 2): string {

@@ -44,11 +44,20 @@ export function promise(o: Objective): string {
 
 // verdict says whether it is kept, how well and over which time.
 export function verdict(o: Objective): string {
-  const digits = digitsFor(o.target);
   if (o.good === null) return "met: no requests yet";
-  const over = o.covered < o.window * 0.99 ? `first ${age(Math.max(1, o.covered))} of ${duration(o.window)}` : duration(o.window);
-  const words = `${o.met ? "met" : "broken"}: ${share(o.good, digits)} (${over})`;
-  return atRisk(o) ? `${words}, last minute ${share(o.recentGood, digits)}` : words;
+  const words = `${o.met ? "met" : "broken"}: ${share(o.good, digitsFor(o.target))} (${over(o)})`;
+  return atRisk(o) ? `${words}, last minute ${share(o.recentGood, digitsFor(o.target))}` : words;
+}
+
+// measured is the verdict without its word, beside the promise.
+export function measured(o: Objective): string {
+  const good = o.good === null ? "no requests yet" : `${share(o.good, digitsFor(o.target))} good (${over(o)})`;
+  return `${good}; promised ${share(o.target, 6)} under ${duration(o.threshold)}`;
+}
+
+// over is the time that was judged: the window, or as much of it as was seen.
+function over(o: Objective): string {
+  return o.covered < o.window * 0.99 ? `first ${age(Math.max(1, o.covered))} of ${duration(o.window)}` : duration(o.window);
 }
 
 export function isHeld(d: Decision): boolean {

@@ -1,7 +1,7 @@
 // The decision log: each decision a sentence, its trail below it.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { TargetFeed } from "./feed";
-import { age, fullTime, nbsp, when } from "./format";
+import { ago, fullTime, nbsp, when } from "./format";
 import { doing, isHeld } from "./health";
 import { useMedia } from "./hooks";
 import { isTyping, onKey } from "./keys";
@@ -71,7 +71,7 @@ export function Log({ feed, chosen, choose, now }: Props) {
     <section class="log" aria-labelledby="log-title">
       <div class="lead">
         <h2 id="log-title">Why {t?.decision ? `${t.decision.to}${nbsp}${t.decision.to === 1 ? "replica" : "replicas"}` : "this many replicas"}</h2>
-        <p id="why">{t?.decision ? <><b>{capital(doing(t))}</b>: {t.decision.reason.text} <span class="muted">({setBy(t.decision)}, {age(now - t.decision.until)} ago)</span></> : "No decision yet."}</p>
+        <p id="why">{t?.decision ? <><b>{capital(doing(t))}</b>: {t.decision.reason.text} <span class="muted">({setBy(t.decision)}, {ago(now - t.decision.until)})</span></> : "No decision yet."}</p>
       </div>
       <div class="toolbar">
         <div class="choices" role="group" aria-label="Show decisions">

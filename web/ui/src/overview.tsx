@@ -1,8 +1,8 @@
 // All targets: is anything in trouble, and what is Flyball doing about it?
 import { useEffect } from "preact/hooks";
 import { OverviewFeed } from "./feed";
-import { age, exact, latency, nbsp, perSecond, plural } from "./format";
-import { doing, health, promise, staleFor, verdict, type Health } from "./health";
+import { ago, exact, latency, nbsp, perSecond, plural } from "./format";
+import { doing, health, measured, staleFor, type Health } from "./health";
 import { useFeed } from "./hooks";
 import { Disconnected } from "./notice";
 import { address } from "./routes";
@@ -85,9 +85,9 @@ function Row({ t, points, now }: { t: Target; points: Point[]; now: number }) {
         </span>
         <span class="how">
           <span><Sign level={h.level} /> {h.words}</span>
-          <span class="muted">{t.objective ? `${promise(t.objective)}: ${verdict(t.objective)}` : "no objective"}</span>
+          <span class="muted">{t.objective && measured(t.objective)}</span>
         </span>
-        <span class="spark"><Spark points={points} name="requests per second" /></span>
+        <span class="spark" title="requests per second, last 15 min"><Spark points={points} name="requests per second" /></span>
         <span class="what">
           <span>{p ? `${perSecond(p.rate)}, p95 ${latency(p.p95)}` : "no data"}</span>
           <span class="muted" title={p ? `${exact(p.rate, "requests/s")}` : ""}>
@@ -96,7 +96,7 @@ function Row({ t, points, now }: { t: Target; points: Point[]; now: number }) {
         </span>
         <span class="does">
           <span>{doing(t)}</span>
-          <span class="muted">{t.decision ? `${t.decision.reason.text} (${age(now - t.decision.until)} ago)` : ""}</span>
+          <span class="muted">{t.decision ? `${t.decision.reason.text} (${ago(now - t.decision.until)})` : ""}</span>
         </span>
       </a>
     </li>

@@ -81,10 +81,10 @@ function Objective({ t }: { t: Target | null }) {
   if (!t) return <p class="objective"> </p>;
   const o = t.objective;
   if (!o) return <p class="objective muted">no objective stated</p>;
-  const level = !o.met ? "trouble" : atRisk(o) ? "warning" : "ok";
+  const level = t.reportAt === 0 ? "waiting" : !o.met ? "trouble" : atRisk(o) ? "warning" : "ok";
   return (
     <p class="objective" id="objective" title={`${exact(o.requests, "requests")} judged over ${duration(o.covered)}`}>
-      <span class="muted">objective {promise(o)}</span> <b class={level}><Sign level={level} /> {verdict(o)}</b>
+      <span class="muted">objective {promise(o)}</span> <b class={level}><Sign level={level} /> {level === "waiting" ? "not judged yet" : verdict(o)}</b>
     </p>
   );
 }
@@ -97,15 +97,21 @@ function Numbers({ t }: { t: Target | null }) {
   const count = (n: number | null | undefined, what: string) => (n ? ` · ${n}${nbsp}${what}` : "");
   return (
     <dl class="numbers">
-      <Figure name="Requests" value={perSecond(p?.rate ?? null)} more={p?.errors ? `${perSecond(p.errors)} failed` : "none failed"} exact={exact(p?.rate ?? null, "requests/s")} />
+      <Figure name="Requests" value={perSecond(p?.rate ?? null)} exact={exact(p?.rate ?? null, "requests/s")} more={among(p?.errors, (n) => `${perSecond(n)} failed`, "none failed")} />
       <Figure name="Latency p95" value={latency(p?.p95 ?? null)} warn={Boolean(slow)} exact={exact(p?.p95 ?? null, "s")}
         more={t?.objective ? `${slow ? "▲ above" : "of"} ${duration(t.objective.threshold)}` : ""} />
       <Figure name="Replicas ready" value={short(p?.ready ?? null)} exact={exact(p?.ready ?? null, "replicas")}
-        more={p ? `of ${short(p.desired)} wanted${count(p.starting, "starting")}${count(p.terminating, "draining")}` : ""} />
-      <Figure name="In progress" value={short(p?.concurrency ?? null)} more={p?.queue ? `${short(p.queue)} held` : "none held"} exact={exact(p?.concurrency ?? null, "requests")} />
+        more={p && p.desired !== null ? `of ${short(p.desired)} wanted${count(p.starting, "starting")}${count(p.terminating, "draining")}` : ""} />
+      <Figure name="In progress" value={short(p?.concurrency ?? null)} exact={exact(p?.concurrency ?? null, "requests")} more={among(p?.queue, (n) => `${short(n)} held`, "none held")} />
       <Figure name="Bounds" value={t ? `${t.min}${nbsp}–${nbsp}${t.max}` : "–"} more="replicas" exact="fewest and most replicas allowed" />
     </dl>
   );
+}
+
+// among tells of the part that is not as it should be; of what nobody measured
+// it tells nothing.
+function among(n: number | null | undefined, some: (n: number) => string, none: string): string {
+  return n === null || n === undefined ? "" : n > 0 ? some(n) : none;
 }
 
 interface FigureProps {
