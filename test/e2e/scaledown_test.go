@@ -1,0 +1,39 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+)
+
+// Two services get the same load at the same time, so that whatever else the
+// machine does slows down both: one stays at three replicas, the other goes to
+// four and back all the time.
+func TestScalingDownLosesNothing(t *testing.T) {
+	p := newPlace(t)
+	const (
+		replicas  = 3
+		rps       = 60 // 40 % of what three replicas can carry
+		streamRPS = 6  // 9 %
+		lasts     = 40 * time.Second
+		atLeast   = 50
+	)
+	still := p.serve("still", fixed(replicas), replicas, nil)
+	swinging := p.serve("swinging", swing(replicas), replicas, nil)
+	var requests, streaming []*traffic
+	for _, s := range []*service{still, swinging} {
+		requests = append(requests, send(t, s.address(), only(gets, posts), rps, lasts))
+		streaming = append(streaming, send(t, s.address(), only(streams), streamRPS, lasts))
+	}
+	want, got := requests[0].perfect(), requests[1].perfect()
+	for _, s := range streaming {
+		s.perfect()
+	}
+	downs := swinging.downs.Load()
+	t.Logf("scaled down %d times; %d requests, p99 %.0f ms, undisturbed %.0f ms", downs, got.Requests, 1000*got.Latency.P99, 1000*want.Latency.P99)
+	if downs < atLeast {
+		t.Errorf("scaled down %d times, want at least %d", downs, atLeast)
+	}
+	if got.Latency.P99 > want.Latency.P99+serviceMean.Seconds() {
+		t.Errorf("p99 %.0f ms, want at most the undisturbed %.0f ms and one service time of %v", 1000*got.Latency.P99, 1000*want.Latency.P99, serviceMean)
+	}
+}
