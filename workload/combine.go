@@ -37,7 +37,12 @@ func (s sum) Duration() time.Duration {
 }
 
 // Scale multiplies every rate by factor, which must not be negative.
-func Scale(s Shape, factor float64) Shape { return scaled{s, factor} }
+func Scale(s Shape, factor float64) Shape {
+	if trace, ok := s.(*Trace); ok {
+		return trace.Scaled(factor)
+	}
+	return scaled{s, factor}
+}
 
 type scaled struct {
 	Shape
@@ -78,6 +83,17 @@ func (f fast) original(t time.Duration) time.Duration {
 func Clip(s Shape, from, to time.Duration) Shape {
 	if end := s.Duration(); end > 0 && (to == 0 || to > end) {
 		to = max(end, from)
+	}
+	switch s := s.(type) {
+	case *Trace:
+		if cut, err := s.Window(from, to); err == nil && !s.interpolated {
+			return cut
+		}
+	case *Requests:
+		if cut, ok := s.window(from, to); ok {
+			return cut
+		}
+		return Constant{For: to - from}
 	}
 	return clipped{shape: s, from: from, to: to, before: s.Expected(from)}
 }

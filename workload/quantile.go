@@ -12,10 +12,16 @@ func Peak(s Shape) float64 { return Quantile(s, 1) }
 
 // Quantile returns the rate that s does not exceed for the share q (0..1) of
 // its time, in requests per second. Traces are judged bin by bin, leaving out
-// gaps; other shapes in 10,000 slots, endless ones by their first day.
+// gaps, and recorded requests second by second; other shapes in 10,000 slots,
+// endless ones by their first day.
 func Quantile(s Shape, q float64) float64 {
-	if t, ok := s.(*Trace); ok {
-		return quantile(t.bins, q)
+	switch s := s.(type) {
+	case *Trace:
+		return quantile(s.bins, q)
+	case *Requests:
+		if s.length <= maxRows*time.Second {
+			return quantile(s.Binned(time.Second).bins, q)
+		}
 	}
 	length := s.Duration()
 	if length == 0 {

@@ -39,6 +39,21 @@ func (r *Requests) Name() string { return r.name }
 // Records returns the recorded requests in order. They must not be changed.
 func (r *Requests) Records() []Request { return r.records }
 
+// window returns the part from the instant from up to the instant to, if any
+// request was recorded there.
+func (r *Requests) window(from, to time.Duration) (*Requests, bool) {
+	first, last := r.before(from), r.before(to)
+	if first == last {
+		return nil, false
+	}
+	records := make([]Request, 0, last-first)
+	for _, record := range r.records[first:last] {
+		record.At -= from
+		records = append(records, record)
+	}
+	return &Requests{name: r.name, records: records, length: to - from}, true
+}
+
 // Rate returns the mean over the second that holds t.
 func (r *Requests) Rate(t time.Duration) float64 {
 	if t < 0 || t >= r.length {

@@ -1,6 +1,7 @@
 package workload_test
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -186,5 +187,33 @@ func TestFactorReachesTheRateAskedFor(t *testing.T) {
 	}
 	if _, err := workload.Factor(readTrace(t, "0,0\n60,0\n"), 1, 10); err == nil {
 		t.Error("a silent trace cannot be scaled: want an error")
+	}
+}
+
+// What is cut out of a record stays a record, so that its quantiles are those
+// of its own bins.
+func TestClipKeepsRecordsExact(t *testing.T) {
+	rows := &strings.Builder{}
+	for i := range 30_000 { // a peak one bin wide, between the slots of a shape
+		fmt.Fprintf(rows, "%d,%d\n", i, 1+8*max(0, 1-max(i-12_346, 12_346-i)))
+	}
+	trace := readTrace(t, rows.String())
+	if got := workload.Peak(workload.Scale(workload.Clip(trace, time.Hour, 0), 2)); got != 18 {
+		t.Errorf("peak of the clipped and scaled trace: got %v, want 18", got)
+	}
+	requests, err := workload.Read("r.csv", strings.NewReader("t_seconds,input_tokens,output_tokens\n1,1,1\n2,1,1\n2.5,1,1\n9,1,1\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := workload.Clip(requests, 1500*time.Millisecond, 5*time.Second)
+	if got := collect(cut, workload.Uniform, 1, time.Hour); len(got) != 2 ||
+		(got[0]-500*time.Millisecond).Abs() > time.Microsecond || (got[1]-time.Second).Abs() > time.Microsecond {
+		t.Errorf("clipped requests: got %v, want 500ms and 1s", got)
+	}
+	if got := workload.Peak(cut); got != 1 {
+		t.Errorf("peak of the clipped requests: got %v, want 1 in a second", got)
+	}
+	if got := workload.Clip(requests, 5*time.Second, 6*time.Second); got.Expected(time.Hour) != 0 || got.Duration() != time.Second {
+		t.Errorf("a part without requests: got %v of them in %v, want 0 in 1s", got.Expected(time.Hour), got.Duration())
 	}
 }

@@ -1,16 +1,13 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,21 +38,16 @@ func newLoadCommand() *cobra.Command {
 		Short: "Send HTTP requests at a set rate and measure the answers",
 		Long: `Send HTTP requests at the rate of a workload, whether or not earlier ones were
 answered (an open loop), and measure each from the instant it was meant to be
-sent: a service that stalls cannot hide it. See docs/load.md.`,
+sent: a service that stalls cannot hide it. See docs/load.md.
+
+Shapes take an hour and reach about 100 requests/s:
+` + cli.ListShapes(),
 		Example: `  flyball load --url http://127.0.0.1:8080/ --rps 50 --duration 30s --threshold 500ms
   flyball load --url http://127.0.0.1:8080/ --ramp-start 10 --ramp-end 200 --ramp-duration 1m --hold 2m
   flyball load --url http://127.0.0.1:8080/ --shape diurnal-flash --speed 20 --peak-rps 300
   flyball load --url http://127.0.0.1:8080/ --trace nasa.csv --window 12d:13d --speed 480 --peak-rps 200`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return cli.UsageError{Err: fmt.Errorf("unexpected argument %q: load takes flags only", args[0])}
-			}
-			return nil
-		},
-		SilenceUsage: true,
-		RunE:         func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.UsageError{Err: err} })
 	f.add(cmd)
 	return cmd
 }
@@ -80,10 +72,8 @@ func (f *loadFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+	ctx, _, stop := interruptible(cmd.Context())
 	defer stop()
-	// A second Ctrl-C ends the program at once.
-	defer context.AfterFunc(ctx, stop)()
 	if err := load.Reach(ctx, f.url); err != nil {
 		return err
 	}

@@ -21,9 +21,8 @@ import (
 // runLoad runs flyball load and returns what it prints and its error.
 func runLoad(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	cmd := newLoadCommand()
-	cmd.SilenceErrors = true
-	cmd.SetArgs(args)
+	cmd := newRootCommand()
+	cmd.SetArgs(append([]string{"load"}, args...))
 	out := &bytes.Buffer{}
 	cmd.SetOut(out)
 	cmd.SetErr(io.Discard)
@@ -147,7 +146,7 @@ func TestLoadRefusesBadInput(t *testing.T) {
 		{[]string{url, "--max-in-flight=0"}, "--max-in-flight: must be above 0"},
 		{[]string{url, "--seed=-1"}, `"-1" for "--seed"`},
 		{[]string{url, "--nonsense"}, "unknown flag: --nonsense"},
-		{[]string{url, "stray"}, `unexpected argument "stray"`},
+		{[]string{url, "stray"}, `takes flags only, got "stray"`},
 	}
 	for _, tt := range tests {
 		t.Run(strings.Join(tt.args[min(1, len(tt.args)):], " "), func(t *testing.T) {

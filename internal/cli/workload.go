@@ -50,7 +50,7 @@ func (w *WorkloadFlags) Add(flags *pflag.FlagSet) {
 	flags.Float64Var(&w.peakRPS, "peak-rps", 0, "scale a shape or trace so that its highest rate is this")
 	flags.Float64Var(&w.p99RPS, "p99-rps", 0, "scale a shape or trace so that its rate is this or less 99 % of the time")
 	DurationVar(flags, &w.duration, "duration", 0, "how long to send; 0 sends until interrupted (default 30s, or all of a ramp, shape or trace)")
-	flags.StringVar(&w.arrivals, "arrivals", "", "poisson (independent users) or uniform (evenly spaced) (default poisson; recorded single requests keep their instants)")
+	flags.StringVar(&w.arrivals, "arrivals", "", "poisson (independent users) or uniform (evenly spaced) (default uniform for a constant rate or a ramp, poisson for a shape or trace; recorded single requests keep their instants)")
 }
 
 // Plan is a workload ready to be played.
@@ -115,13 +115,13 @@ func (w *WorkloadFlags) base() (Plan, error) {
 		if ramp.Duration() == 0 {
 			return Plan{}, errors.New("--ramp-duration: must be above 0 where nothing is held after the ramp")
 		}
-		return Plan{fmt.Sprintf("ramp %v to %v requests/s", w.rampStart, w.rampEnd), ramp, workload.Poisson}, nil
+		return Plan{fmt.Sprintf("ramp %v to %v requests/s", w.rampStart, w.rampEnd), ramp, workload.Uniform}, nil
 	}
 	length := w.duration
 	if !w.flags.Changed("duration") {
 		length = defaultDuration
 	}
-	return Plan{fmt.Sprintf("%v requests/s", w.rps), workload.Constant{RPS: w.rps, For: length}, workload.Poisson}, nil
+	return Plan{fmt.Sprintf("%v requests/s", w.rps), workload.Constant{RPS: w.rps, For: length}, workload.Uniform}, nil
 }
 
 func (w *WorkloadFlags) fromTrace() (Plan, error) {
@@ -271,6 +271,28 @@ func (p Plan) String() string {
 		return p.Title + ", until interrupted"
 	}
 	requests := p.Shape.Expected(length)
-	return fmt.Sprintf("%s, %v, about %.0f requests, mean %.3g/s, peak %.3g/s",
-		p.Title, length.Round(time.Second), requests, requests/length.Seconds(), workload.Peak(p.Shape))
+	return fmt.Sprintf("%s, %v, about %.0f requests, mean %s/s, peak %s/s",
+		p.Title, scale.Duration(length.Round(time.Millisecond)), requests,
+		rate(requests/length.Seconds()), rate(workload.Peak(p.Shape)))
+}
+
+// rate writes requests per second with about three digits.
+func rate(rps float64) string {
+	switch {
+	case rps < 10:
+		return fmt.Sprintf("%.2f", rps)
+	case rps < 100:
+		return fmt.Sprintf("%.1f", rps)
+	default:
+		return fmt.Sprintf("%.0f", rps)
+	}
+}
+
+// ListShapes lists the workload shapes, one a line with what it looks like.
+func ListShapes() string {
+	lines := []string{}
+	for _, name := range workload.Names() {
+		lines = append(lines, fmt.Sprintf("  %-14s %s", name, workload.About(name)))
+	}
+	return strings.Join(lines, "\n")
 }

@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// On a terminal the line is written over and never scrolls, however long it is
+// and whatever width the terminal has.
+func TestProgressOnATerminalNeverScrolls(t *testing.T) {
+	out := &strings.Builder{}
+	width := 10
+	p := &Progress{out: out, terminal: true, width: func() int { return width }}
+	p.Show(time.Second, "12345678901234567890")
+	width = 5
+	p.Show(2*time.Second, "äöüäöü")
+	p.Done()
+	p.Done()
+	const want = "\r\x1b[K123456789" + "\r\x1b[Käöüä" + "\r\x1b[K"
+	if out.String() != want {
+		t.Errorf("got %q, want %q", out, want)
+	}
+}
+
+func TestProgressElsewhereIsALineEveryTenSeconds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	p := NewProgress(f)
+	for s := range 25 {
+		p.Show(time.Duration(s+1)*time.Second, strings.Repeat("x", s+1))
+	}
+	p.Done()
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.Repeat("x", 10) + "\n" + strings.Repeat("x", 20) + "\n"; string(got) != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
