@@ -27,6 +27,7 @@ type backend struct {
 	passes   int           // successful checks in a row
 	idle     chan struct{} // closed when nothing is in progress; made by who waits
 	checking bool
+	awaiting map[*exchange]struct{} // sent to it, unanswered, may be sent elsewhere
 }
 
 // takesWork reports whether the backend gets new requests.

@@ -28,11 +28,12 @@ type exchange struct {
 	sentAt   time.Time
 	tried    []*backend
 	resent   int
-	status   int   // of the answer, 0 before
-	refused  bool  // the answer is ours
-	answered bool  // counted already: what follows is a stream
-	complete bool  // the whole answer was read from the backend
-	broken   error // what ended the answer early on the backend's side
+	cancel   context.CancelCauseFunc // of the attempt; nil where it must not be sent twice
+	status   int                     // of the answer, 0 before
+	refused  error                   // why the answer is ours
+	answered bool                    // counted already: what follows is a stream
+	complete bool                    // the whole answer was read from the backend
+	broken   error                   // what ended the answer early on the backend's side
 }
 
 func (p *Proxy) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
@@ -45,12 +46,20 @@ func (p *Proxy) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 		ErrorHandler: x.refuse,
 	}
 	if r.Body != nil && r.ContentLength != 0 {
+		control, conn := http.NewResponseController(w), connOf(r)
+		if conn != nil {
+			// Let the answer begin while the body still comes: otherwise the
+			// server swallows what the backend has not read yet.
+			_ = control.EnableFullDuplex()
+		}
 		x.body = clientBody{
 			src:     r.Body,
-			control: http.NewResponseController(w),
+			control: control,
+			conn:    conn,
 			clk:     p.clk,
 			stall:   p.cfg.BodyStallTimeout.Std(),
-			keep:    idempotent(r.Method) && r.ContentLength > 0 && r.ContentLength <= replayLimit,
+			small:   r.ContentLength > 0 && r.ContentLength <= replayLimit,
+			keep:    idempotent(r.Method),
 		}
 	}
 	return x
@@ -74,6 +83,9 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 		}
 		attempt, body := x.attempt(out, b)
 		response, err := b.transport.RoundTrip(attempt)
+		if x.cancel != nil {
+			x.proxy.pool.settled(b, x)
+		}
 		if err == nil {
 			x.answer(response)
 			return response, nil
@@ -115,12 +127,26 @@ func (x *exchange) attempt(out *http.Request, b *backend) (*http.Request, *attem
 		out = &again
 	}
 	out.URL.Host = b.Address
+	if idempotent(out.Method) {
+		x.abandon(nil) // the attempt before: its connection is of no use any more
+		ctx, cancel := context.WithCancelCause(out.Context())
+		x.cancel = cancel
+		out = out.WithContext(ctx)
+		x.proxy.pool.awaiting(b, x)
+	}
 	if out.Body == nil || x.body.src == nil {
 		return out, nil
 	}
 	body := &attemptBody{of: &x.body}
 	out.Body = body
 	return out, body
+}
+
+// abandon ends the present attempt, because of cause.
+func (x *exchange) abandon(cause error) {
+	if x.cancel != nil {
+		x.cancel(cause)
+	}
 }
 
 // again closes an attempt that failed and says whether to make another.
@@ -137,14 +163,16 @@ func (x *exchange) again(out *http.Request, err error) bool {
 	p.pool.release(b, true)
 	var dial dialFault
 	unsent := errors.As(err, &dial)
-	p.strike(b, err, unsent && errors.Is(err, syscall.ECONNREFUSED))
+	if !errors.Is(err, errHung) {
+		p.strike(b, err, unsent && errors.Is(err, syscall.ECONNREFUSED))
+	}
 	if len(x.tried) >= attemptLimit || !x.body.replayable() {
 		return false
 	}
 	if unsent {
 		return true
 	}
-	if !idempotent(out.Method) || refusalOf(err).status == http.StatusGatewayTimeout || x.resent >= resendLimit {
+	if !idempotent(out.Method) || isLate(err) || x.resent >= resendLimit {
 		return false
 	}
 	x.resent++
@@ -201,31 +229,33 @@ func (a *answerBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// refuse answers a request that no backend answered.
+// refuse answers a request that no backend answered, unless the client is
+// gone.
 func (x *exchange) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil {
+	if fault := x.body.clientFault(); fault != nil {
+		// Whatever broke, it began with the body. The server has given the
+		// connection up already, so r's context says nothing.
+		err = fault
+		if !errors.Is(fault, errStalled) {
+			return
+		}
+		w.Header().Set("Connection", "close")
+	} else if r.Context().Err() != nil {
 		if !errors.Is(context.Cause(r.Context()), errClosing) {
-			return // the client is gone
+			return
 		}
 		err = errClosing
 	}
-	if fault := x.body.clientFault(); fault != nil {
-		err = fault
-		if !errors.Is(fault, errStalled) {
-			return // the client broke off its own body
-		}
-	}
-	x.refused = true
 	answer := refusalOf(err)
-	x.status = answer.status
-	x.complete = true
+	x.refused, x.status, x.complete = err, answer.status, true
 	answer.write(w)
 }
 
 // end counts the exchange as over.
 func (x *exchange) end() {
 	p, now := x.proxy, x.proxy.clk.Now()
-	x.body.end()
+	x.abandon(nil)
+	defer x.body.end(x.complete)
 	gaveUp := !x.complete && x.broken == nil
 	if b := x.backend; b != nil {
 		o := x.outcome(now.Sub(x.sentAt), gaveUp)
@@ -246,12 +276,12 @@ func (x *exchange) end() {
 // outcome judges the exchange after the given time.
 func (x *exchange) outcome(latency time.Duration, gaveUp bool) outcome {
 	slow := x.proxy.cfg.Threshold > 0 && latency > x.proxy.cfg.Threshold.Std()
-	if gaveUp || x.status == http.StatusRequestTimeout && x.refused {
+	if gaveUp || errors.Is(x.refused, errStalled) {
 		return outcome{latency: latency, gaveUp: true, notGood: slow}
 	}
 	failed := x.status >= 500 || x.broken != nil
 	return outcome{
 		latency: latency, failed: failed, notGood: failed || slow,
-		refused: x.refused && latency < time.Millisecond,
+		refused: errors.Is(x.refused, errFull),
 	}
 }

@@ -39,7 +39,6 @@ func (c *checker) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		case <-c.proxy.recheck:
 		}
 	}
 }
@@ -124,7 +123,9 @@ func (p *pool) checked(b *backend, ok bool, rule Health) change {
 		if b.misses < rule.UnhealthyAfter || b.down {
 			return unchanged
 		}
-		return p.take(b)
+		p.take(b)
+		p.rescue(b)
+		return wentDown
 	}
 	b.misses = 0
 	b.passes++
@@ -165,14 +166,11 @@ func (p *pool) strike(b *backend, refused bool, limit int) change {
 	return p.take(b)
 }
 
-// strike notes that b failed a request.
+// strike notes that b failed a request. A later check brings b back: by then
+// it has had a rest of up to one interval.
 func (p *Proxy) strike(b *backend, err error, refused bool) {
 	if p.pool.strike(b, refused, p.cfg.Health.UnhealthyAfter) == unchanged {
 		return
 	}
 	p.log.Warn("replica taken out", slog.String("replica", b.ID), slog.Any("error", err))
-	select {
-	case p.recheck <- struct{}{}:
-	default:
-	}
 }

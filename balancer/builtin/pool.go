@@ -197,3 +197,30 @@ func (p *pool) acquire(tried []*backend) *backend {
 	}
 	return p.choose(tried)
 }
+
+// awaiting notes that x waits for b's answer and may be sent elsewhere.
+func (p *pool) awaiting(b *backend, x *exchange) {
+	p.mu.Lock()
+	if b.awaiting == nil {
+		b.awaiting = map[*exchange]struct{}{}
+	}
+	b.awaiting[x] = struct{}{}
+	p.mu.Unlock()
+}
+
+// settled takes back awaiting.
+func (p *pool) settled(b *backend, x *exchange) {
+	p.mu.Lock()
+	delete(b.awaiting, x)
+	p.mu.Unlock()
+}
+
+// rescue sends elsewhere what waits in vain for b, if there is an elsewhere.
+func (p *pool) rescue(b *backend) {
+	if len(p.ready) == 0 {
+		return
+	}
+	for x := range b.awaiting {
+		x.abandon(errHung)
+	}
+}

@@ -31,8 +31,7 @@ type Proxy struct {
 	total   *meter // of the whole target
 	budget  *budget
 	buffers buffers
-	quiet   *log.Logger   // for the noise that clients make
-	recheck chan struct{} // asks for a round of health checks at once
+	quiet   *log.Logger // for the noise that clients make
 }
 
 var (
@@ -50,10 +49,9 @@ func New(cfg Config, clk clock.Clock, logger *slog.Logger) (*Proxy, error) {
 	now := clk.Now()
 	p := &Proxy{
 		cfg: cfg, clk: clk, log: logger,
-		total:   newMeter(cfg.MetricWindow.Std(), now),
-		budget:  &budget{share: cfg.RetryBudget, began: now},
-		quiet:   slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
-		recheck: make(chan struct{}, 1),
+		total:  newMeter(cfg.MetricWindow.Std(), now),
+		budget: &budget{share: cfg.RetryBudget, began: now},
+		quiet:  slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 	p.pool = newPool(newPicker(cfg), p.newBackend)
 	return p, nil
@@ -90,6 +88,9 @@ func (p *Proxy) Load(id string) (int, bool) { return p.pool.load(id) }
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoMajor >= 2 {
 		w = &streamWriter{ResponseWriter: w, control: http.NewResponseController(w), clk: p.clk, stall: p.cfg.BodyStallTimeout.Std()}
+	}
+	if conn := connOf(r); conn != nil && conn.spoiled.Load() {
+		panic(http.ErrAbortHandler) // this was never a request
 	}
 	if r.Method == http.MethodConnect {
 		refusal{http.StatusMethodNotAllowed, "CONNECT is not supported", false}.write(w)

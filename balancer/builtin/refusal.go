@@ -14,6 +14,7 @@ var (
 	errFull    = errors.New("no replica is ready and too many requests wait already")
 	errExpired = errors.New("no replica became ready in time")
 	errStalled = errors.New("the client stopped sending the body of its request")
+	errHung    = errors.New("the replica hangs")
 	errClosing = errors.New("the proxy is closing")
 )
 
@@ -27,7 +28,6 @@ type refusal struct {
 // refusalOf puts an error into words that name no address.
 func refusalOf(err error) refusal {
 	var dial dialFault
-	var timeout net.Error
 	switch {
 	case errors.Is(err, errFull), errors.Is(err, errExpired), errors.Is(err, errClosing):
 		return refusal{http.StatusServiceUnavailable, err.Error(), true}
@@ -37,7 +37,7 @@ func refusalOf(err error) refusal {
 		return refusal{http.StatusBadGateway, "the replica refused the connection", true}
 	case errors.As(err, &dial):
 		return refusal{http.StatusBadGateway, "the replica could not be reached", true}
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case errors.Is(err, errHung), isLate(err):
 		return refusal{http.StatusGatewayTimeout, "the replica did not answer in time", false}
 	default:
 		return refusal{http.StatusBadGateway, "the replica broke off before it answered", false}
@@ -54,6 +54,12 @@ func (r refusal) write(w http.ResponseWriter) {
 	}
 	w.WriteHeader(r.status)
 	_, _ = w.Write([]byte(r.text + "\n")) // a client that is gone needs no answer
+}
+
+// isLate reports a backend that took longer than it may.
+func isLate(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // isTimeout reports a deadline of ours that passed.

@@ -68,6 +68,7 @@ func (p *Proxy) server(base context.Context) *http.Server {
 		MaxHeaderBytes:    p.cfg.MaxHeaderBytes,
 		ErrorLog:          p.quiet,
 		BaseContext:       func(net.Listener) context.Context { return base },
+		ConnContext:       withConn,
 	}
 }
 

@@ -1,90 +1,15 @@
 package builtin
 
 import (
-	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
 )
 
-// listener accepts at most limit connections at a time and cuts off those
-// whose client stops reading.
-type listener struct {
-	net.Listener
-	clk   clock.Clock
-	stall time.Duration
-	slots chan struct{} // one element per open connection
-
-	closeOnce sync.Once
-	closed    chan struct{}
-}
-
-func newListener(l net.Listener, limit int, stall time.Duration, clk clock.Clock) *listener {
-	return &listener{Listener: l, clk: clk, stall: stall, slots: make(chan struct{}, limit), closed: make(chan struct{})}
-}
-
-// Accept waits for a connection and for room for it.
-func (l *listener) Accept() (net.Conn, error) {
-	select {
-	case l.slots <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		<-l.slots
-		return nil, err
-	}
-	return &clientConn{Conn: conn, of: l}, nil
-}
-
-// Close stops accepting; open connections live on.
-func (l *listener) Close() error {
-	l.closeOnce.Do(func() { close(l.closed) })
-	return l.Listener.Close()
-}
-
-// clientConn is a client's connection.
-type clientConn struct {
-	net.Conn
-	of   *listener
-	once sync.Once
-}
-
-func (c *clientConn) Close() error {
-	err := c.Conn.Close()
-	c.once.Do(func() { <-c.of.slots })
-	return err
-}
-
-// CloseWrite ends our side only, so that the client can still read.
-func (c *clientConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return nil
-}
-
-// Write fails once the client has taken no byte for the stall time. A client
-// that is merely slow, a few bytes at a time, is served.
-func (c *clientConn) Write(p []byte) (int, error) {
-	written := 0
-	for {
-		if err := c.Conn.SetWriteDeadline(c.of.clk.Now().Add(c.of.stall)); err != nil {
-			return written, err
-		}
-		n, err := c.Conn.Write(p[written:])
-		written += n
-		if n == 0 || !isTimeout(err) {
-			return written, err
-		}
-	}
-}
-
-// streamWriter does the same for one stream of an HTTP/2 connection, which
-// its client can block while the connection flows.
+// streamWriter fails once the client has taken no byte for the stall time. It
+// does for one stream of an HTTP/2 connection, which its client can block while
+// the connection flows, what clientConn does for a connection.
 type streamWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController

@@ -1,0 +1,91 @@
+package builtin
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/scale"
+)
+
+func systemClock() clock.Clock { return clock.System }
+
+func TestEndLetsRequestsFinish(t *testing.T) {
+	r := start(t, nil)
+	release := make(chan struct{})
+	r.backends(serve(t, func(w http.ResponseWriter, _ *http.Request) { <-release; fmt.Fprint(w, "done") }))
+	answer := make(chan string, 1)
+	go func() { _, body := r.get("/"); answer <- body }()
+	eventually(t, "the request is in progress", func() bool { n, _ := r.Load("b0"); return n == 1 })
+	stopped := make(chan struct{})
+	go func() { r.stop(); close(stopped) }()
+	eventually(t, "nothing is accepted any more", func() bool {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	})
+	select {
+	case <-stopped:
+		t.Error("the proxy ended with a request in progress")
+	default:
+	}
+	close(release)
+	if got := <-answer; got != "done" {
+		t.Errorf("got %q, want done", got)
+	}
+	<-stopped
+}
+
+func TestEndBreaksOffWhatDoesNotFinish(t *testing.T) {
+	r := start(t, func(c *Config) { c.DrainTimeout = scale.Duration(50 * time.Millisecond) })
+	r.backends(echo(t))
+	socket := r.websocket()
+	say(t, socket, "hello")
+	r.stop()
+	if _, _, err := socket.Read(t.Context()); err == nil {
+		t.Error("the WebSocket outlived the proxy")
+	}
+
+	held := start(t, func(c *Config) { c.DrainTimeout = scale.Duration(50 * time.Millisecond) })
+	conn := held.dial()
+	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	held.holding(1)
+	held.stop()
+	if response, err := http.ReadResponse(bufio.NewReader(conn), nil); err == nil && response.StatusCode != 503 {
+		t.Errorf("the held request got %d, want 503 or a closed connection", response.StatusCode)
+	}
+}
+
+func TestRunSaysWhatItCannotListenOn(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	cfg := Default()
+	cfg.Listen = l.Addr().String()
+	p, err := New(cfg, clock.System, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = p.Run(context.Background())
+	if err == nil || !strings.Contains(err.Error(), cfg.Listen) {
+		t.Errorf("got %v, want an error that names %s", err, cfg.Listen)
+	}
+}
+
+func TestBadConfigurationIsRefused(t *testing.T) {
+	if _, err := New(Config{}, clock.System, slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("got no error of an empty configuration")
+	}
+}
