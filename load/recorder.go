@@ -21,6 +21,17 @@ func record(h *hdrhistogram.Histogram, d time.Duration) {
 	_ = h.RecordValue(max(1, min(d.Microseconds(), h.HighestTrackableValue())))
 }
 
+// distribution is a histogram with an exact mean.
+type distribution struct {
+	*hdrhistogram.Histogram
+	sum time.Duration
+}
+
+func (d *distribution) add(v time.Duration) {
+	record(d.Histogram, v)
+	d.sum += v
+}
+
 // tally counts what became of requests.
 type tally struct {
 	requests   int64 // that had an outcome, dropped ones included
@@ -28,12 +39,16 @@ type tally struct {
 	violations int64 // of these, failed or over the threshold
 	bytes      int64
 	errors     map[string]int64
-	latency    *hdrhistogram.Histogram // answered, or timed out
-	firstByte  *hdrhistogram.Histogram
+	latency    distribution // answered, or timed out
+	firstByte  distribution
 }
 
 func newTally() *tally {
-	return &tally{errors: map[string]int64{}, latency: newHistogram(), firstByte: newHistogram()}
+	return &tally{
+		errors:    map[string]int64{},
+		latency:   distribution{Histogram: newHistogram()},
+		firstByte: distribution{Histogram: newHistogram()},
+	}
 }
 
 // add counts o. A 4xx is counted as an error but is not a failure: the service
@@ -54,10 +69,10 @@ func (t *tally) add(o outcome, threshold time.Duration) {
 		t.violations++
 	}
 	if o.failure == "" || o.failure == errTimeout {
-		record(t.latency, o.latency)
+		t.latency.add(o.latency)
 	}
 	if o.firstByte > 0 {
-		record(t.firstByte, o.firstByte)
+		t.firstByte.add(o.firstByte)
 	}
 }
 

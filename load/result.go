@@ -97,12 +97,14 @@ func at(h *hdrhistogram.Histogram, percentile float64) time.Duration {
 	return time.Duration(h.ValueAtPercentile(percentile)) * time.Microsecond
 }
 
-func latencyOf(h *hdrhistogram.Histogram) Latency {
-	if h.TotalCount() == 0 {
+func latencyOf(d distribution) Latency {
+	n := d.TotalCount()
+	if n == 0 {
 		return Latency{}
 	}
+	h := d.Histogram
 	return Latency{
-		Mean: h.Mean() / 1e6,
+		Mean: d.sum.Seconds() / float64(n),
 		P50:  at(h, 50).Seconds(),
 		P90:  at(h, 90).Seconds(),
 		P95:  at(h, 95).Seconds(),
