@@ -40,21 +40,35 @@ func Parse(file string, data []byte, env Env) ([]*Tree, Faults) {
 	}
 }
 
-var syntaxError = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+var (
+	syntaxError = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+	// parserError are the messages for which the library counts lines from 0.
+	parserError = regexp.MustCompile(`did not find expected (node content|key|'-' indicator|',' or|<document start>)|undefined tag handle`)
+	// inFlow finds ${ without quotes inside { } or [ ].
+	inFlow = regexp.MustCompile(`(?m)^[^"'#\n]*[^$"'#\n][{\[][^"'#\n]*\$\{`)
+	// tabIndent finds a tab before the first character of a line.
+	tabIndent = regexp.MustCompile(`(?m)^ *\t`)
+)
 
 func syntaxFault(file string, data []byte, err error) Fault {
-	f := Fault{File: file, Message: "not valid YAML: " + strings.ReplaceAll(syntaxError.ReplaceAllString(err.Error(), ""), "\n", " ")}
-	if m := syntaxError.FindStringSubmatch(err.Error()); m != nil {
+	text := err.Error()
+	f := Fault{File: file, Line: 1, Message: "not valid YAML: " + strings.ReplaceAll(syntaxError.ReplaceAllString(text, ""), "\n", " ")}
+	if m := syntaxError.FindStringSubmatch(text); m != nil && m[1] != "" {
 		f.Line, _ = strconv.Atoi(m[1])
-	}
-	if strings.Contains(f.Message, "cannot start any token") {
-		for i, line := range strings.Split(string(data), "\n") {
-			indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
-			if strings.Contains(indent, "\t") {
-				f.Line, f.Message = i+1, "not valid YAML: a tab is used for indentation; use spaces"
-				break
-			}
+		if parserError.MatchString(text) {
+			f.Line++
 		}
+	}
+	explain := func(found *regexp.Regexp, sentence string) {
+		if at := found.FindIndex(data); at != nil {
+			f.Line, f.Message = 1+bytes.Count(data[:at[1]], []byte("\n")), "not valid YAML: "+sentence
+		}
+	}
+	switch {
+	case strings.Contains(text, "cannot start any token"), strings.Contains(text, "tab character"):
+		explain(tabIndent, "a tab is used for indentation; use spaces")
+	case strings.Contains(text, "expected ',' or"):
+		explain(inFlow, "${...} must not stand without quotes inside {...} or [...]; give it a line of its own")
 	}
 	return f
 }

@@ -36,6 +36,29 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+func TestSyntaxErrorsSayWhere(t *testing.T) {
+	for _, tc := range []struct {
+		name, text string
+		line       int
+		want       string
+	}{
+		{"a list without end", "a: 1\nb: 2\nc: [x\nd: 3\n", 3, "did not find expected ',' or ']'"},
+		{"a colon too many", "a: 1\nb: c: d\n", 2, "mapping values are not allowed"},
+		{"a key out of line", "a:\n  b: 1\n c: 2\n", 3, "did not find expected key"},
+		{"a tab", "a:\n  b: 1\n\tc: 2\n", 3, "a tab is used for indentation"},
+		{"the first line", "a: }\n", 1, "did not find expected node content"},
+		{"a variable in a flow mapping", "a: ${X}\nb: \"{${X}}\"\nc: {max: ${MAX:-3}}\n", 3, "${...} must not stand without quotes"},
+		{"a variable in a flow list", "a:\n  - [x, ${MAX}]\n", 2, "${...} must not stand without quotes"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, faults := Parse("a.yaml", []byte(tc.text), noEnv)
+			if len(faults) != 1 || faults[0].Line != tc.line || !strings.Contains(faults[0].Message, tc.want) {
+				t.Errorf("got %v, want line %d: %s", faults, tc.line, tc.want)
+			}
+		})
+	}
+}
+
 func TestSyntaxErrorKeepsTheDocumentsBeforeIt(t *testing.T) {
 	trees, faults := Parse("a.yaml", []byte("a: 1\n---\nb: 2\n---\nc: [\n"), noEnv)
 	if len(trees) != 2 || len(faults) != 1 || faults[0].Line == 0 || !strings.HasPrefix(faults[0].Message, "not valid YAML: ") {
