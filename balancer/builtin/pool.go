@@ -97,14 +97,18 @@ func (p *pool) release(b *backend, failed bool) {
 	p.mu.Unlock()
 }
 
-// settle tells who waits that nothing is in progress on b.
+// settle tells who waits that nothing is in progress on b. A replica that is
+// asked to end waits for connections on which nothing was sent yet, so none
+// is kept where no request will follow.
 func (p *pool) settle(b *backend) {
+	if b.removed || b.draining {
+		b.transport.CloseIdleConnections()
+	}
 	if b.idle != nil {
 		close(b.idle)
 		b.idle = nil
 	}
 	if b.removed {
-		b.transport.CloseIdleConnections()
 		p.leaving = slices.DeleteFunc(p.leaving, func(l *backend) bool { return l == b })
 	}
 }
@@ -128,6 +132,7 @@ func (p *pool) beginDrain(id string) []<-chan struct{} {
 	var idle []<-chan struct{}
 	if b := p.known[id]; b != nil {
 		b.draining = true
+		b.transport.CloseIdleConnections()
 		p.refresh()
 		idle = appendBusy(idle, b)
 	}
