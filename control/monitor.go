@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -89,6 +90,7 @@ func (m *Monitor) check(report *Report, from string, err error) (ok bool) {
 		report.Faults = append(report.Faults, Fault{From: from, Error: err.Error()})
 	}
 	switch failed := err != nil; {
+	case errors.Is(err, context.Canceled): // this is the end, and no fault
 	case failed && !m.failing[from]:
 		m.Log.Warn("cannot read", slog.String("target", m.Name), slog.String("from", from), slog.Any("error", err))
 	case !failed && m.failing[from]:
