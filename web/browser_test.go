@@ -199,6 +199,14 @@ func (b *browser) clean(host string, forgiven ...string) {
 	}
 }
 
+// pixels counts those of a chart that have a colour.
+func (b *browser) pixels(chart int, red, green, blue byte) int {
+	b.t.Helper()
+	return script[int](b, `(c => { const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+		let n = 0; for (let i = 0; i < d.length; i += 4) if (d[i] === %d && d[i + 1] === %d && d[i + 2] === %d) n++; return n })(document.querySelectorAll("canvas")[%d])`,
+		red, green, blue, chart)
+}
+
 func (b *browser) size(width, height int64, mobile bool) {
 	b.t.Helper()
 	params := emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: mobile}

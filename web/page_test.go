@@ -75,6 +75,11 @@ func TestPageDecisionsUnfoldAndFilter(t *testing.T) {
 	}
 	b.click(".decisions > li.change .line")
 	b.sees(".trail", "signal", "requestRate", "policy", "hpa", "guard", "data", "ok", "behavior", "held", "bounds", "decided", "applied at", "shadow", "kpa")
+	for _, chart := range []int{0, 1, 3} { // the other draws in this colour anyway
+		if n := b.pixels(chart, 0x6d, 0xb1, 0xff); n < 50 {
+			t.Errorf("chart %d has %d pixels of a mark at the chosen decision", chart, n)
+		}
+	}
 	b.shoot("trail-dark")
 	b.click(".decisions > li.change .line")
 	poll(t, "the trail folds again", func() bool { return b.count(".trail") == 0 })
@@ -227,10 +232,11 @@ func TestPageStates(t *testing.T) {
 
 func TestPageOfAllTargets(t *testing.T) {
 	b := newBrowser(t)
-	quiet, waiting, mistyped := demo(), demo(), demo()
-	quiet.Name, waiting.Name, mistyped.Name = "api-gateway", "nightly-batch", "billing"
-	quiet.Objective, mistyped.Mode = nil, control.Recommend
-	s := open(t, "", waiting, quiet, demo(), mistyped)
+	quiet, waiting, faulty := demo(), demo(), demo()
+	quiet.Name, waiting.Name, faulty.Name = "api-gateway", "nightly-batch", "billing"
+	quiet.Objective, faulty.Mode = nil, control.Recommend
+	quiet.Sync, faulty.Sync = time.Minute, time.Minute // not stale before the test is over
+	s := open(t, "", waiting, quiet, demo(), faulty)
 	s.play(760)
 	for i := range 120 {
 		at := clock.System.Now().Add(time.Duration(i-119) * time.Second)
@@ -245,6 +251,11 @@ func TestPageOfAllTargets(t *testing.T) {
 			}
 		}
 	}
+	wish := decision(clock.System.Now(), 3, 5, 5)
+	wish.Decision.Target, wish.Mode = "billing", control.Recommend
+	if err := control.Decisions(s.bus, "billing").Publish(t.Context(), wish); err != nil {
+		t.Fatal(err)
+	}
 	stop := s.live()
 	defer stop()
 	b.size(1440, 900, false)
@@ -252,7 +263,7 @@ func TestPageOfAllTargets(t *testing.T) {
 	b.open(s.url(""))
 	b.sees(".answer", "2 of 4 targets in trouble", "shop-web", "billing")
 	b.sees(".rows li:first-child", "shop-web", "objective broken", "500 ms", "/s", "→")
-	b.sees(".rows", "target cannot be read", "no measurement yet", "no objective stated", "1.2")
+	b.sees(".rows", "target cannot be read", "no measurement yet", "no objective stated", "1.2", "adding 2: 3 → 5 (Recommend: not applied)")
 	b.shoot("overview-light")
 	b.scheme("dark")
 	b.size(390, 844, true)

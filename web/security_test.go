@@ -15,7 +15,7 @@ import (
 )
 
 func TestHostOfAnotherNameIsRefusedOnLoopback(t *testing.T) {
-	s := web.New(web.Options{Bus: memory.New(), Clock: clock.System, AllowedHosts: []string{"flyball.example"}})
+	handler := web.New(web.Options{Bus: memory.New(), Clock: clock.System, AllowedHosts: []string{"flyball.example"}}).Handler()
 	loopback := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7070}
 	public := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 7070}
 	for _, c := range []struct {
@@ -39,7 +39,7 @@ func TestHostOfAnotherNameIsRefusedOnLoopback(t *testing.T) {
 		r.Host = c.host
 		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, c.local))
 		w := httptest.NewRecorder()
-		s.Handler().ServeHTTP(w, r)
+		handler.ServeHTTP(w, r)
 		if w.Code != c.code {
 			t.Errorf("host %q on %v: %d %s, want %d", c.host, c.local, w.Code, w.Body, c.code)
 		}
@@ -47,7 +47,7 @@ func TestHostOfAnotherNameIsRefusedOnLoopback(t *testing.T) {
 }
 
 func TestOtherSitesAreRefused(t *testing.T) {
-	s := web.New(web.Options{Bus: memory.New(), Clock: clock.System})
+	handler := web.New(web.Options{Bus: memory.New(), Clock: clock.System}).Handler()
 	for _, c := range []struct {
 		method, path, site string
 		code               int
@@ -63,7 +63,7 @@ func TestOtherSitesAreRefused(t *testing.T) {
 		r := httptest.NewRequest(c.method, c.path, nil)
 		r.Header.Set("Sec-Fetch-Site", c.site)
 		w := httptest.NewRecorder()
-		s.Handler().ServeHTTP(w, r)
+		handler.ServeHTTP(w, r)
 		if w.Code != c.code {
 			t.Errorf("%s %s from %q: %d, want %d", c.method, c.path, c.site, w.Code, c.code)
 		}
