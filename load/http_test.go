@@ -19,14 +19,18 @@ import (
 	"github.com/flyball-io/flyball/workload"
 )
 
-// fire sends n requests to url, evenly spaced 20 ms apart, and checks that
-// nothing is left behind.
+// fire sends n requests to url, 20 ms apart.
 func fire(t *testing.T, url string, n int, requests ...load.Request) load.Result {
+	t.Helper()
+	return fireSlowly(t, 20*time.Millisecond, url, n, requests...)
+}
+
+func fireSlowly(t *testing.T, apart time.Duration, url string, n int, requests ...load.Request) load.Result {
 	t.Helper()
 	got, err := load.Run(t.Context(), load.Options{
 		URL:      url,
 		Requests: requests,
-		Shape:    workload.Constant{RPS: 50, For: time.Duration(n) * 20 * time.Millisecond},
+		Shape:    workload.Constant{RPS: 1 / apart.Seconds(), For: time.Duration(n) * apart},
 		Arrivals: workload.Uniform,
 		Timeout:  10 * time.Second,
 	})
@@ -182,8 +186,29 @@ func TestMixOfGetPostAndStream(t *testing.T) {
 	if total != 60 || len(got.Mix) != 5 {
 		t.Errorf("got %d kinds with %d requests, want 5 with 60", len(got.Mix), total)
 	}
-	if got.FirstByte.Max > got.Latency.Max-0.030 {
-		t.Errorf("first byte of a stream: got %v s, want well before its end at %v s", got.FirstByte.Max, got.Latency.Max)
+}
+
+func TestFirstByteOfAStreamComesBeforeItsEnd(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		for _, part := range []string{"first", "last"} {
+			fmt.Fprint(w, part)
+			w.(http.Flusher).Flush()
+			<-time.After(100 * time.Millisecond)
+		}
+	})
+	got := fire(t, url, 5)
+	if between := got.Latency.Mean - got.FirstByte.Mean; between < 0.200 {
+		t.Errorf("between the first byte and the end: got %v s, want at least 0.2", between)
+	}
+}
+
+// An error status is told as such, even when the body is not what a success
+// would have.
+func TestAnErrorStatusIsNotAnIncompleteBody(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	got := fire(t, url, 5, load.Request{WantBytes: 100})
+	if got.Errors["http_503"] != 5 || len(got.Errors) != 1 {
+		t.Errorf("got errors %v, want 5 of http_503", got.Errors)
 	}
 }
 
@@ -194,9 +219,10 @@ func TestRequestsSentAgainAreCounted(t *testing.T) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 		_, _ = conn.Read(make([]byte, 4096))
 	})
-	got := fire(t, url, 6)
-	if got.FailedRequests != 0 || got.ResentRequests < 2 {
-		t.Errorf("got %d failed, %d sent again, want 0 and some", got.FailedRequests, got.ResentRequests)
+	got := fireSlowly(t, 200*time.Millisecond, url, 6)
+	// All but the first, unless the machine is so slow that requests overlap.
+	if got.FailedRequests != 0 || got.ResentRequests < 2 || got.ResentRequests > 5 {
+		t.Errorf("got %d failed, %d sent again, want 0 and 2 to 5", got.FailedRequests, got.ResentRequests)
 	}
 }
 
@@ -210,9 +236,9 @@ func TestConnectionsAreKept(t *testing.T) {
 	}
 	server.Start()
 	defer server.Close()
-	fire(t, server.URL, 50)
-	if n := opened.Load(); n > 25 {
-		t.Errorf("50 requests in a row opened %d connections, want most of them kept", n)
+	fireSlowly(t, 100*time.Millisecond, server.URL, 20)
+	if n := opened.Load(); n > 10 {
+		t.Errorf("20 requests in a row opened %d connections, want most of them kept", n)
 	}
 }
 

@@ -117,7 +117,7 @@ func (s *sender) keepTail(read []byte, n int) {
 	if n == 0 {
 		return
 	}
-	s.tail = append(s.tail, read[max(0, len(read)-n):]...)
+	s.tail = append(s.tail, read...)
 	if extra := len(s.tail) - n; extra > 0 {
 		s.tail = s.tail[:copy(s.tail, s.tail[extra:])]
 	}

@@ -183,30 +183,30 @@ func TestProgressTellsRatesAndRecentLatencies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen []load.Snapshot
 		play(t, load.Options{
-			Shape:      workload.Step(10, 100, 10*time.Second, 5500*time.Millisecond),
+			Shape:      workload.Step(100, 10, 9*time.Second, 6500*time.Millisecond),
 			Arrivals:   workload.Uniform,
 			OnProgress: func(s load.Snapshot) { seen = append(seen, s) },
 		}, func(since time.Duration) time.Duration {
-			if since < 10*time.Second {
-				return 20 * time.Millisecond
+			if since < 9*time.Second {
+				return 200 * time.Millisecond
 			}
-			return 200 * time.Millisecond
+			return 20 * time.Millisecond
 		})
 		if len(seen) != 15 {
 			t.Fatalf("got %d snapshots, want one a second for 15.7 s", len(seen))
 		}
 		early, late := seen[4], seen[14]
-		if early.Elapsed != 5*time.Second || early.IntendedRate != 10 || math.Abs(early.AchievedRate-10) > 1.01 || early.Requests != 50 {
-			t.Errorf("after 5 s: got %+v, want 10/s and 50 requests", early)
+		if early.Elapsed != 5*time.Second || early.IntendedRate != 100 || early.AchievedRate != 100 || early.InFlight != 20 || early.Requests != 480 {
+			t.Errorf("after 5 s: got %+v, want 100/s, 20 in flight, 480 answered", early)
 		}
-		if math.Abs(early.P99.Seconds()/0.020-1) > 0.01 {
-			t.Errorf("p99 after 5 s: got %v, want 20 ms", early.P99)
+		if math.Abs(early.P50.Seconds()/0.2-1) > 0.01 {
+			t.Errorf("p50 after 5 s: got %v, want 200 ms", early.P50)
 		}
-		// The five seconds before hold only slow ones.
-		if late.IntendedRate != 100 || math.Abs(late.AchievedRate-100) > 1.01 || late.InFlight != 20 || math.Abs(late.P50.Seconds()/0.2-1) > 0.01 {
-			t.Errorf("after 15 s: got %+v, want 100/s, 20 in flight, p50 200 ms", late)
+		// The slow ones of more than five seconds ago are forgotten.
+		if late.IntendedRate != 10 || late.AchievedRate != 10 || late.InFlight != 0 || math.Abs(late.P99.Seconds()/0.02-1) > 0.01 {
+			t.Errorf("after 15 s: got %+v, want 10/s, none in flight, p99 20 ms", late)
 		}
-		if line := early.Line(15 * time.Second); line != "5s/15s  10 of 10 requests/s  p50 20.0 ms  p95 20.0 ms  p99 20.0 ms  in flight 0  failed 0" {
+		if line := late.Line(15500 * time.Millisecond); line != "15s/16s  10 of 10 requests/s  p50 20.0 ms  p95 20.0 ms  p99 20.0 ms  in flight 0  failed 0" {
 			t.Errorf("line: got %q", line)
 		}
 	})
@@ -249,7 +249,7 @@ func TestInterruptedRun(t *testing.T) {
 		time.AfterFunc(5500*time.Millisecond, cancel)
 		got, err := load.Run(ctx, load.Options{
 			URL:       "http://service/",
-			Shape:     workload.Constant{RPS: 10}, // endless
+			Shape:     workload.Constant{RPS: 10, For: time.Hour},
 			Arrivals:  workload.Uniform,
 			Transport: s,
 			Clock:     clock.System,
