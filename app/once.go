@@ -45,7 +45,7 @@ func DecideOnce(ctx context.Context, spec Spec, plane DataPlane, clk clock.Clock
 	if err != nil {
 		return control.Decided{}, err
 	}
-	out := control.Decided{Decision: plan.Decider.Decide(obs), Mode: spec.Mode}
+	out := control.Decided{Decision: plan.Decider.Decide(obs), Mode: plan.ModeAt(obs.At)}
 	for _, shadow := range plan.Shadows {
 		out.Shadows = append(out.Shadows, shadow.Decide(obs))
 	}

@@ -1,10 +1,12 @@
 package app
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
@@ -20,10 +22,12 @@ import (
 
 // Spec is one autoscaler, decoded and checked, with every default filled in.
 type Spec struct {
-	Name      string
-	Mode      control.Mode
-	Min, Max  int
-	Objective *scale.Objective
+	Name string
+	Mode control.Mode
+	// PausedUntil is when a paused spec goes on by itself; nil: never.
+	PausedUntil *time.Time
+	Min, Max    int
+	Objective   *scale.Objective
 	// Sync is the time between two decisions.
 	Sync     scale.Duration
 	Policy   PolicySpec
@@ -42,20 +46,43 @@ type PolicySpec struct {
 	build  func(policy.Env) (policy.Policy, error)
 }
 
-// NewSpec decodes the parts of a document. Faults name file and line.
-func NewSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, error) {
+// NewSpecs decodes all documents and checks that they can run side by side.
+// Faults name file and line.
+func NewSpecs(docs []v1alpha1.Document, plugins *builtin.Registry) ([]Spec, error) {
+	specs := make([]Spec, 0, len(docs))
+	var faults v1alpha1.Faults
+	for _, doc := range docs {
+		s, wrong := newSpec(doc, plugins)
+		faults = append(faults, wrong...)
+		for _, other := range specs {
+			if other.Balancer.Listen == s.Balancer.Listen && !strings.HasSuffix(s.Balancer.Listen, ":0") {
+				faults = append(faults, at(doc, "spec.target", fmt.Errorf("%s takes requests at %s, and so does %s", s.Name, s.Balancer.Listen, other.Name))...)
+			}
+		}
+		specs = append(specs, s)
+	}
+	return specs, faults.Err()
+}
+
+// at returns the messages of err as faults at a field of the document.
+func at(doc v1alpha1.Document, path string, err error) v1alpha1.Faults {
+	var faults v1alpha1.Faults
+	if err != nil {
+		errors.As(doc.Faults(path, err), &faults)
+	}
+	return faults
+}
+
+// newSpec decodes the parts of a document.
+func newSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, v1alpha1.Faults) {
 	in := doc.Spec
-	s := Spec{Name: doc.Metadata.Name, Mode: in.Mode, Min: in.Replicas.Min, Max: in.Replicas.Max, Sync: in.Sync, Cooldown: in.Cooldown}
+	s := Spec{Name: doc.Metadata.Name, Mode: in.Mode, PausedUntil: in.PausedUntil, Min: in.Replicas.Min, Max: in.Replicas.Max, Sync: in.Sync, Cooldown: in.Cooldown}
 	if in.Objective != nil && in.Objective.Latency != nil {
 		objective := in.Objective.Latency.Scale()
 		s.Objective = &objective
 	}
-	var errs []error
-	fault := func(path string, err error) {
-		if err != nil {
-			errs = append(errs, doc.Faults(path, err))
-		}
-	}
+	var faults v1alpha1.Faults
+	fault := func(path string, err error) { faults = append(faults, at(doc, path, err)...) }
 	var err error
 	s.Policy, err = newPolicySpec(*in.Policy, in.Behavior, plugins)
 	fault("spec.policy", err)
@@ -67,7 +94,7 @@ func NewSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, error) {
 	s.nameShadows()
 	fault("spec.target", s.decodeTarget(in.Target, plugins))
 	fault("spec.balancer", s.decodeBalancer(in.Balancer, plugins))
-	return s, errors.Join(errs...)
+	return s, faults
 }
 
 // CustomPolicy is a policy made by hand, outside the registry, under the given
@@ -129,7 +156,7 @@ func (s *Spec) decodeBalancer(p *scale.Plugin, plugins *builtin.Registry) error 
 		return fmt.Errorf("%s: flyball run cannot drive this balancer yet; it can drive: builtin", p.Kind)
 	}
 	s.Balancer = *decoded
-	if defaults := proxy.Default(); s.Balancer.Listen == defaults.Listen && s.Process.Port != 0 {
+	if s.Process.Port != 0 && !states(p, "listen") {
 		s.Balancer.Listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Process.Port))
 	}
 	if s.Balancer.Health.Path == "" {
@@ -139,6 +166,16 @@ func (s *Spec) decodeBalancer(p *scale.Plugin, plugins *builtin.Registry) error 
 		s.Balancer.Threshold = s.Objective.Threshold
 	}
 	return nil
+}
+
+// states reports whether the body of a plug-in has a field.
+func states(p *scale.Plugin, field string) bool {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(p.Body, &fields); err != nil {
+		return false
+	}
+	_, found := fields[field]
+	return found
 }
 
 // Compress divides every time constant of policies and rules, the time
@@ -179,7 +216,7 @@ func (s *Spec) interval() time.Duration {
 // Plan builds the deciders of the spec: the active one and one per shadow,
 // each with rules and memory of its own.
 func (s *Spec) Plan() (control.Plan, error) {
-	plan := control.Plan{Mode: s.Mode, Sync: s.Sync.Std(), MaxAge: max(3*s.interval(), s.Sync.Std(), time.Second)}
+	plan := control.Plan{Mode: s.Mode, PausedUntil: s.PausedUntil, Sync: s.Sync.Std(), MaxAge: max(3*s.interval(), s.Sync.Std(), time.Second)}
 	active, err := s.decider(s.Policy)
 	if err != nil {
 		return control.Plan{}, fmt.Errorf("policy %s: %w", s.Policy.Kind, err)

@@ -36,11 +36,25 @@ func load(t *testing.T, text string) app.Spec {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := app.NewSpec(docs[0], plugins)
+	specs, err := app.NewSpecs(docs, plugins)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return spec
+	return specs[0]
+}
+
+func TestTwoServicesCannotTakeRequestsAtOneAddress(t *testing.T) {
+	plugins := builtin.New()
+	both := shop + "---" + strings.Replace(shop, "shop-web", "shop-cart", 1)
+	loader := v1alpha1.Loader{Plugins: plugins, Env: func(string) (string, bool) { return "", false }, Stdin: strings.NewReader(both)}
+	docs, err := loader.Load([]string{"-"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = app.NewSpecs(docs, plugins)
+	if err == nil || !strings.Contains(err.Error(), "shop-cart takes requests at 127.0.0.1:8123, and so does shop-web") {
+		t.Errorf("got %v, want the address named", err)
+	}
 }
 
 func TestTheBalancerLearnsFromTheRestOfTheDocument(t *testing.T) {

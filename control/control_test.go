@@ -230,6 +230,29 @@ func TestRecommendAndPausedApplyNothing(t *testing.T) {
 	}
 }
 
+func TestAPauseEndsAtItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(1)
+		w.concurrency = 8
+		paused := plan(t, control.Paused, 2)
+		until := time.Now().Add(time.Minute)
+		paused.PausedUntil = &until
+		start(t, w, paused)
+		pass(59 * time.Second)
+		w.with(func(w *world) {
+			if len(w.sets) != 0 {
+				t.Errorf("replicas were set to %v during the pause", w.sets)
+			}
+		})
+		pass(2 * time.Second)
+		w.with(func(w *world) {
+			if w.spec != 4 {
+				t.Errorf("%d replicas after the pause, want 4", w.spec)
+			}
+		})
+	})
+}
+
 // A request held while there is no replica must not wait for the next sync.
 func TestScaleFromZeroDoesNotWaitForTheSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

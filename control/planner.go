@@ -12,13 +12,23 @@ import (
 
 // Plan is what a planner decides with; it can be replaced while it runs.
 type Plan struct {
-	Mode    Mode
-	Decider *decide.Decider
-	Shadows []*decide.Decider
+	Mode Mode
+	// PausedUntil is when a paused plan goes on by itself; nil: never.
+	PausedUntil *time.Time
+	Decider     *decide.Decider
+	Shadows     []*decide.Decider
 	// Sync is the time between two decisions.
 	Sync time.Duration
 	// MaxAge is how old a signal may be before it is stale.
 	MaxAge time.Duration
+}
+
+// ModeAt is what becomes of a decision made at an instant.
+func (p Plan) ModeAt(at time.Time) Mode {
+	if p.Mode == Paused && p.PausedUntil != nil && !at.Before(*p.PausedUntil) {
+		return Apply
+	}
+	return p.Mode
 }
 
 // Planner assembles the observations of one target and decides. It alone
@@ -108,7 +118,7 @@ func (p *Planner) decide(ctx context.Context) bool {
 		return false
 	}
 	obs := p.seen.observe(p.Clock.Now())
-	out := Decided{Decision: p.plan.Decider.Decide(obs).Clone(), Mode: p.plan.Mode}
+	out := Decided{Decision: p.plan.Decider.Decide(obs).Clone(), Mode: p.plan.ModeAt(obs.At)}
 	for _, shadow := range p.plan.Shadows {
 		out.Shadows = append(out.Shadows, shadow.Decide(obs).Clone())
 	}

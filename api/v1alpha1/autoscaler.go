@@ -38,7 +38,7 @@ type Metadata struct {
 // Spec is the wish of the document.
 type Spec struct {
 	Mode        control.Mode         `json:"mode,omitempty" jsonschema:"enum=Apply,enum=Recommend,enum=Paused,description=Apply = scale; Recommend and Paused = decide and show but never scale"`
-	PausedUntil *time.Time           `json:"pausedUntil,omitempty" jsonschema:"description=a note of when a paused autoscaler is to go on; nothing resumes by itself in this version"`
+	PausedUntil *time.Time           `json:"pausedUntil,omitempty" jsonschema:"description=when a paused autoscaler goes on by itself"`
 	Target      Plugin               `json:"target" jsonschema:"required,description=what is scaled: exactly one" jsonschema_extras:"plugin=target"`
 	Replicas    Replicas             `json:"replicas" jsonschema:"required,description=limits that hold whatever anybody wants"`
 	Objective   *Objective           `json:"objective,omitempty" jsonschema:"description=what the service promises its users"`

@@ -123,10 +123,11 @@ func spec(name string, policy scale.Plugin, o Options) (app.Spec, []builtin.Chan
 	if err != nil {
 		return app.Spec{}, nil, err
 	}
-	s, err := app.NewSpec(docs[0], o.Plugins)
+	specs, err := app.NewSpecs(docs, o.Plugins)
 	if err != nil {
 		return app.Spec{}, nil, err
 	}
+	s := specs[0]
 	changes := s.Compress(o.Speed)
 	s.Process.LivenessTimeout = scale.Duration(10 * time.Second)
 	return s, changes, nil

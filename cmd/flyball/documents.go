@@ -22,16 +22,12 @@ func (f *documentFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVarP(&f.files, "file", "f", nil, "file or directory with documents, - for standard input; may be repeated")
 }
 
-// load reads the documents. Its errors are usage errors.
+// load reads the documents.
 func (f *documentFlags) load(plugins *builtin.Registry, in io.Reader) ([]v1alpha1.Document, error) {
 	if len(f.files) == 0 {
-		return nil, cli.UsageError{Err: errors.New("name at least one file with -f FILE, or - for standard input")}
+		return nil, errors.New("name at least one file with -f FILE, or - for standard input")
 	}
-	docs, err := v1alpha1.Loader{Plugins: plugins, Env: os.LookupEnv, Stdin: in}.Load(f.files)
-	if err != nil {
-		return nil, cli.UsageError{Err: err}
-	}
-	return docs, nil
+	return v1alpha1.Loader{Plugins: plugins, Env: os.LookupEnv, Stdin: in}.Load(f.files)
 }
 
 // specs reads and decodes the documents. Its errors are usage errors.
@@ -39,15 +35,10 @@ func (f *documentFlags) specs(in io.Reader) ([]app.Spec, error) {
 	plugins := builtin.New()
 	docs, err := f.load(plugins, in)
 	if err != nil {
-		return nil, err
+		return nil, cli.UsageError{Err: err}
 	}
-	var specs []app.Spec
-	var errs []error
-	for _, doc := range docs {
-		spec, err := app.NewSpec(doc, plugins)
-		specs, errs = append(specs, spec), append(errs, err)
-	}
-	if err := errors.Join(errs...); err != nil {
+	specs, err := app.NewSpecs(docs, plugins)
+	if err != nil {
 		return nil, cli.UsageError{Err: err}
 	}
 	return specs, nil

@@ -9,7 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/builtin"
+	"github.com/flyball-io/flyball/internal/cli"
 )
 
 func newValidateCommand() *cobra.Command {
@@ -45,6 +47,13 @@ func (v validation) run(out io.Writer, in io.Reader) error {
 		return err
 	}
 	docs, err := v.documents.load(plugins, in)
+	if err == nil {
+		_, err = app.NewSpecs(docs, plugins)
+	}
+	if err != nil {
+		docs = nil
+		err = cli.UsageError{Err: err}
+	}
 	var faults v1alpha1.Faults
 	if err != nil && !errors.As(err, &faults) {
 		return err
