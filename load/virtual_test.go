@@ -288,3 +288,25 @@ func TestATimeoutCountsFromTheIntendedInstant(t *testing.T) {
 		}
 	})
 }
+
+// What was due but not sent when the run was interrupted counts as intended.
+func TestAnInterruptedLateGeneratorOwnsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(5500*time.Millisecond, cancel)
+		got, err := load.Run(ctx, load.Options{
+			URL:       "http://service/",
+			Shape:     workload.Constant{RPS: 10},
+			Arrivals:  workload.Uniform,
+			Transport: &service{start: time.Now()},
+			Clock:     lateClock{clock.System, time.Minute},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.IntendedRequests != 55 || got.Sent != 0 || got.AchievedRate != 0 || math.Abs(got.IntendedRate-10) > 0.01 {
+			t.Errorf("got %d intended at %v/s, %d sent at %v/s, want 55 at 10/s and none",
+				got.IntendedRequests, got.IntendedRate, got.Sent, got.AchievedRate)
+		}
+	})
+}

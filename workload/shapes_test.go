@@ -124,3 +124,24 @@ func TestRatesAtChosenInstants(t *testing.T) {
 		})
 	}
 }
+
+func TestNamedShapesTakeAnHourAndReachAHundred(t *testing.T) {
+	for _, name := range workload.Names() {
+		shape, err := workload.Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := shape.Duration(); got != time.Hour {
+			t.Errorf("%s lasts %v, want an hour", name, got)
+		}
+		if got := workload.Peak(shape); got < 95 || got > 105 {
+			t.Errorf("%s peaks at %v requests/s, want about 100", name, got)
+		}
+		if workload.About(name) == "" {
+			t.Errorf("%s is not described", name)
+		}
+	}
+	if workload.About("tsunami") != "" {
+		t.Error("an unknown shape is described")
+	}
+}
