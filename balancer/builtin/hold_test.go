@@ -3,6 +3,7 @@ package builtin
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -162,5 +163,23 @@ func TestRefusedByTheOnlyBackendIsHeld(t *testing.T) {
 	t.Cleanup(func() { server.Close() })
 	if text := <-got; text != "200 OK hello" {
 		t.Errorf("got %q, want 200 OK hello", text)
+	}
+}
+
+// No replica will come any more for what is held when the proxy ends.
+func TestEndRefusesWhatIsHeld(t *testing.T) {
+	r := start(t, func(c *Config) { c.DrainTimeout = scale.Duration(time.Hour) })
+	answer := make(chan string, 1)
+	go func() {
+		status, body := r.get("/")
+		answer <- fmt.Sprint(status, " ", body)
+	}()
+	r.holding(1)
+	r.stop()
+	if got, want := <-answer, fmt.Sprint("503 ", errClosing, "\n"); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if _, err := r.pool.hold(t.Context(), 1, nil); !errors.Is(err, errClosing) {
+		t.Errorf("held after the end: got %v, want %v", err, errClosing)
 	}
 }

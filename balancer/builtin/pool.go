@@ -21,6 +21,7 @@ type pool struct {
 	ready   []*backend // those of known that take work, sorted by ID
 	picker  picker
 	held    list.List // of *waiter, longest first
+	closed  bool      // nothing is held any more
 }
 
 func newPool(p picker, add func(balancer.Backend) *backend) *pool {

@@ -80,8 +80,10 @@ func (p *Proxy) accept(server *http.Server, l net.Listener) error {
 	return server.Serve(limited)
 }
 
-// finish lets what is in progress end, by force after the drain timeout.
+// finish lets what is in progress end, by force after the drain timeout. What
+// is held is refused at once: no replica will come for it.
 func (p *Proxy) finish(server *http.Server, breakOff context.CancelCauseFunc) {
+	p.pool.close()
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.DrainTimeout.Std())
 	defer cancel()
 	if server.Shutdown(ctx) == nil && p.quietWithin(ctx) == nil {
