@@ -52,13 +52,19 @@ type running struct {
 // addressed is a data plane that knows where it takes requests.
 type addressed interface{ Address() string }
 
-// Run runs everything until ctx is done or a part fails.
-func Run(ctx context.Context, opts Options) error {
+// NewController makes every service before any is started, so that whatever
+// is wrong is known while nothing runs.
+func NewController(ctx context.Context, opts Options) (*Controller, error) {
 	c := &Controller{opts: opts, services: map[string]*running{}}
 	if err := c.prepare(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	c.dashboard = web.New(web.Options{Bus: opts.Bus, Clock: opts.Clock, Log: opts.Log, Version: opts.Version, Targets: c.infos()})
+	return c, nil
+}
+
+// Run runs everything until ctx is done or a part fails.
+func (c *Controller) Run(ctx context.Context) error {
 	running, failed := context.WithCancelCause(ctx)
 	defer failed(nil)
 	c.failed = failed
@@ -66,7 +72,7 @@ func Run(ctx context.Context, opts Options) error {
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	g := errgroup.Group{}
 	g.Go(func() error {
-		err := ServeDashboard(serving, opts.Dashboard, c.dashboard)
+		err := ServeDashboard(serving, c.opts.Dashboard, c.dashboard)
 		failed(err)
 		return err
 	})
@@ -79,7 +85,7 @@ func Run(ctx context.Context, opts Options) error {
 	return errors.Join(err, g.Wait())
 }
 
-// prepare makes every service before any is started.
+// prepare makes every service, or none.
 func (c *Controller) prepare(ctx context.Context) error {
 	var errs []error
 	for _, spec := range c.opts.Specs {
@@ -188,15 +194,14 @@ func (c *Controller) reload(ctx context.Context) error {
 	return err
 }
 
-// prepareNew makes the services that do not run yet and checks the plans of
-// those that do.
+// prepareNew makes the services that do not run yet and checks what those that
+// do are to become.
 func (c *Controller) prepareNew(ctx context.Context, specs []Spec) (map[string]*running, error) {
 	fresh := map[string]*running{}
 	var errs []error
 	for _, spec := range specs {
 		if _, known := c.services[spec.Name]; known {
-			_, err := spec.Plan()
-			errs = append(errs, err)
+			errs = append(errs, spec.Check())
 			continue
 		}
 		r, err := c.make(ctx, spec)

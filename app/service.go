@@ -26,7 +26,9 @@ type DataPlane interface {
 	balancer.Balancer
 	source.Source
 	target.Traffic
-	// Run serves until ctx is done.
+	// Run serves until ctx is done. Where traffic ends with the controller it
+	// then takes no more requests and returns once those in progress have
+	// finished.
 	Run(ctx context.Context) error
 }
 
@@ -81,9 +83,11 @@ type Ending struct {
 }
 
 // Run drives the service until ctx is done or a part fails, and returns when
-// all of its work has ended. The parts end in the reverse order of their
-// start: first the loop, then the replicas, which drain through the balancer,
-// then the balancer. How the end goes is asked when it has come.
+// all of its work has ended. How the end goes is asked when it has come.
+//
+// First the loop ends. Where the replicas are to end too, the balancer comes
+// next: it takes no more requests while those in progress finish, for after
+// the replicas nobody could answer them.
 func (s *Service) Run(ctx context.Context, ending func() Ending) error {
 	parts, failed := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer failed(nil)
@@ -95,6 +99,7 @@ func (s *Service) Run(ctx context.Context, ending func() Ending) error {
 	context.AfterFunc(parts, stopLoop) // a part that fails ends the loop
 	err := s.loop(loop)
 	if last := ending(); last.StopReplicas && context.Cause(parts) == nil {
+		plane.finish(last.Hurry)
 		err = errors.Join(err, s.stopReplicas(last.Hurry))
 	}
 	return errors.Join(err, replicas.end(), plane.end())
@@ -132,30 +137,41 @@ func (s *Service) loop(ctx context.Context) error {
 // part is a component that runs beside the loop.
 type part struct {
 	cancel context.CancelFunc
-	done   chan error
+	done   chan struct{} // closed when it has ended
+	err    error         // why; valid then
 }
 
 // start runs a component; should it end by itself, failed is told why.
-func start(ctx context.Context, name string, run func(context.Context) error, failed context.CancelCauseFunc) part {
+func start(ctx context.Context, name string, run func(context.Context) error, failed context.CancelCauseFunc) *part {
 	ctx, cancel := context.WithCancel(ctx)
-	p := part{cancel: cancel, done: make(chan error, 1)}
+	p := &part{cancel: cancel, done: make(chan struct{})}
 	go func() {
-		err := run(ctx)
-		if err == nil && ctx.Err() == nil {
-			err = fmt.Errorf("%s ended by itself", name)
+		defer close(p.done)
+		p.err = run(ctx)
+		if p.err == nil && ctx.Err() == nil {
+			p.err = fmt.Errorf("%s ended by itself", name)
 		}
-		if err != nil {
-			failed(err)
+		if p.err != nil {
+			failed(p.err)
 		}
-		p.done <- err
 	}()
 	return p
 }
 
-// end stops the component and waits for it.
-func (p part) end() error {
+// finish stops the component and waits for it, but not when hurried.
+func (p *part) finish(hurry context.Context) {
 	p.cancel()
-	return <-p.done
+	select {
+	case <-p.done:
+	case <-hurry.Done():
+	}
+}
+
+// end stops the component and waits for it.
+func (p *part) end() error {
+	p.cancel()
+	<-p.done
+	return p.err
 }
 
 // Update takes over a changed document while the service runs. A changed

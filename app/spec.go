@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,6 +36,8 @@ type Spec struct {
 	Cooldown guard.CooldownConfig
 	Process  process.Config
 	Balancer proxy.Config
+
+	doc v1alpha1.Document // it was read from; empty: made by hand
 }
 
 // PolicySpec is a policy chosen and configured, with the rules that limit it.
@@ -76,7 +79,7 @@ func at(doc v1alpha1.Document, path string, err error) v1alpha1.Faults {
 // newSpec decodes the parts of a document.
 func newSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, v1alpha1.Faults) {
 	in := doc.Spec
-	s := Spec{Name: doc.Metadata.Name, Mode: in.Mode, PausedUntil: in.PausedUntil, Min: in.Replicas.Min, Max: in.Replicas.Max, Sync: in.Sync, Cooldown: in.Cooldown}
+	s := Spec{doc: doc, Name: doc.Metadata.Name, Mode: in.Mode, PausedUntil: in.PausedUntil, Min: in.Replicas.Min, Max: in.Replicas.Max, Sync: in.Sync, Cooldown: in.Cooldown}
 	if in.Objective != nil && in.Objective.Latency != nil {
 		objective := in.Objective.Latency.Scale()
 		s.Objective = &objective
@@ -95,6 +98,20 @@ func newSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, v1alpha1.F
 	fault("spec.target", s.decodeTarget(in.Target, plugins))
 	fault("spec.balancer", s.decodeBalancer(in.Balancer, plugins))
 	return s, faults
+}
+
+// Check reports what can only be seen where the spec is to run: a program, a
+// folder or a certificate that is not there. Nothing is started or changed.
+// Faults name file and line.
+func (s *Spec) Check() error {
+	faults := at(s.doc, "spec.target.process", s.Process.Check())
+	_, err := s.Plan()
+	faults = append(faults, at(s.doc, "spec", err)...)
+	if files := s.Balancer.TLS; files != nil {
+		_, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+		faults = append(faults, at(s.doc, "spec.balancer.builtin.tls", err)...)
+	}
+	return faults.Err()
 }
 
 // CustomPolicy is a policy made by hand, outside the registry, under the given

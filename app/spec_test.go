@@ -119,3 +119,21 @@ func TestCompress(t *testing.T) {
 		}
 	}
 }
+
+// What only this machine can tell is told with the line of the document.
+func TestCheckNamesWhatIsNotHere(t *testing.T) {
+	good := load(t, shop)
+	if err := good.Check(); err != nil {
+		t.Errorf("sleep is here, got %v", err)
+	}
+	for _, tc := range []struct{ was, is, want string }{
+		{"[sleep, ", "[no-such-program, ", `-:6: spec.target.process.command: exec: "no-such-program": executable file not found`},
+		{"port: 8123", "workingDirectory: /nowhere", "-:6: spec.target.process.workingDirectory: stat /nowhere: no such file"},
+		{"  cooldown:", "  balancer: {builtin: {tls: {certFile: /no.crt, keyFile: /no.key}}}\n  cooldown:", "-:13: spec.balancer.builtin.tls: open /no.crt: no such file"},
+	} {
+		bad := load(t, strings.Replace(shop, tc.was, tc.is, 1))
+		if err := bad.Check(); err == nil || !strings.HasPrefix(err.Error(), tc.want) {
+			t.Errorf("got %v, want %s", err, tc.want)
+		}
+	}
+}

@@ -30,7 +30,8 @@ func (f *documentFlags) load(plugins *builtin.Registry, in io.Reader) ([]v1alpha
 	return v1alpha1.Loader{Plugins: plugins, Env: os.LookupEnv, Stdin: in}.Load(f.files)
 }
 
-// specs reads and decodes the documents. Its errors are usage errors.
+// specs reads and decodes the documents and checks that this machine has what
+// they name. Its errors are usage errors.
 func (f *documentFlags) specs(in io.Reader) ([]app.Spec, error) {
 	plugins := builtin.New()
 	docs, err := f.load(plugins, in)
@@ -39,6 +40,13 @@ func (f *documentFlags) specs(in io.Reader) ([]app.Spec, error) {
 	}
 	specs, err := app.NewSpecs(docs, plugins)
 	if err != nil {
+		return nil, cli.UsageError{Err: err}
+	}
+	var errs []error
+	for i := range specs {
+		errs = append(errs, specs[i].Check())
+	}
+	if err := errors.Join(errs...); err != nil {
 		return nil, cli.UsageError{Err: err}
 	}
 	return specs, nil

@@ -72,16 +72,20 @@ func (f *runFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	log.Info("flyball runs", slog.String("version", programVersion()), slog.Int("documents", len(specs)),
-		slog.String("dashboard", "http://"+dashboard.Addr().String()), slog.String("state", f.stateDir))
 	deps := app.Deps{Bus: memory.New(), Clock: clock.System, Log: log, StateDir: f.stateDir}
 	stopReplicas := f.onExit == "stop"
-	return app.Run(ctx, app.Options{
+	controller, err := app.NewController(ctx, app.Options{
 		Deps: deps, Specs: specs, Dashboard: dashboard, Version: programVersion(),
 		Reload: func() ([]app.Spec, error) { return f.documents.specs(strings.NewReader("")) }, Reloads: reloads,
 		NewPlane: newPlane(deps, stopReplicas),
 		Ending:   app.Ending{StopReplicas: stopReplicas, Hurry: hurry},
 	})
+	if err != nil {
+		return cli.UsageError{Err: err}
+	}
+	log.Info("flyball runs", slog.String("version", programVersion()), slog.Int("documents", len(specs)),
+		slog.String("dashboard", "http://"+dashboard.Addr().String()), slog.String("state", f.stateDir))
+	return controller.Run(ctx)
 }
 
 // check reads flags and documents; nothing has been started when it fails.
