@@ -67,6 +67,14 @@ func (p *place) write(name, content string) string {
 	return path
 }
 
+// remove removes a file of the folder.
+func (p *place) remove(name string) {
+	p.t.Helper()
+	if err := os.Remove(filepath.Join(p.dir, name)); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // nothingLeft fails the test when a process of it is still there, and ends
 // that.
 func (p *place) nothingLeft() {
