@@ -54,11 +54,11 @@ func TestReadyAfterTheStartupDelay(t *testing.T) {
 		if err := tgt.SetReplicas(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(30*time.Second - 1)
+		time.Sleep(30*time.Second - time.Nanosecond)
 		if r := replicas(t, tgt)[0]; r.TakesWork() {
 			t.Errorf("ready before the start-up delay: %+v", r)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if r := replicas(t, tgt)[0]; !r.TakesWork() {
 			t.Errorf("not ready after the start-up delay: %+v", r)
 		}

@@ -23,7 +23,7 @@ func (e *engine) open(ctx context.Context) error {
 	err := e.store.lock()
 	for try := 1; errors.Is(err, ErrInUse) && try < lockTries; try++ {
 		if !e.pause(ctx, lockPause) {
-			return nil
+			return err
 		}
 		err = e.store.lock()
 	}
@@ -64,14 +64,14 @@ func (e *engine) load() error {
 	return nil
 }
 
-// forgetDead drops replicas that ended while nobody was looking.
+// forgetDead drops replicas that ended while nobody was looking. Nothing is
+// signalled: their numbers may belong to others by now.
 func (e *engine) forgetDead() {
 	for id, r := range e.replicas {
 		if r.leader.alive() {
 			continue
 		}
 		if !r.gone() {
-			r.leader.kill() // what it left behind
 			r.leader.reap()
 		}
 		r.leader.close()

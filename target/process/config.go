@@ -3,10 +3,12 @@ package process
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -77,7 +79,8 @@ func (c Config) Validate() error {
 	if len(c.Command) == 0 || c.Command[0] == "" {
 		fault(`command: must name a program, for example ["./web", "--port", "{port}"]`)
 	}
-	for key, value := range c.Env {
+	for _, key := range slices.Sorted(maps.Keys(c.Env)) {
+		value := c.Env[key]
 		if key == "" || strings.ContainsAny(key, "=\x00") || strings.ContainsRune(value, 0) {
 			fault("env: %q: a name must not be empty or hold = or NUL, a value no NUL", key)
 		}

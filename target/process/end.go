@@ -39,6 +39,7 @@ type ender struct {
 	owner   string
 	replica *replica
 	how     ending
+	empty   bool // the process group was seen empty
 }
 
 // run returns true when nothing of the replica is left, false when ctx was
@@ -88,7 +89,7 @@ func (e *ender) waitGone(ctx context.Context, grace time.Duration) {
 	case <-ctx.Done():
 		return
 	}
-	for !e.replica.leader.groupEmpty() {
+	for !e.groupGone() {
 		select {
 		case <-e.clock.After(groupPoll):
 		case <-over:
@@ -118,4 +119,9 @@ func (e *ender) kill(ctx context.Context) bool {
 	}
 }
 
-func (e *ender) groupGone() bool { return e.replica.gone() && e.replica.leader.groupEmpty() }
+// groupGone is true for good once the group was seen empty: from then on its
+// number may be given to others.
+func (e *ender) groupGone() bool {
+	e.empty = e.empty || (e.replica.gone() && e.replica.leader.groupEmpty())
+	return e.empty
+}

@@ -62,6 +62,9 @@ func newEngine(t *Target, j job, dir string, opts Options) *engine {
 // happens.
 func (e *engine) run(ctx context.Context, calls <-chan func(*engine)) error {
 	if err := e.open(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return err
 	}
 	defer e.store.unlock()
@@ -116,10 +119,12 @@ func (e *engine) reconcile(ctx context.Context) {
 	}
 	e.noteRollout(v)
 	e.failures.forgetPredecessors(e.desired - e.staying())
+	// First on disk, then under way: a controller that returns must know
+	// which replicas were asked to end.
+	e.publish()
 	for _, r := range e.replicas {
 		e.attend(ctx, r)
 	}
-	e.publish()
 	if e.stopping && len(e.replicas) == 0 {
 		e.stopped.Do(func() { close(e.gone) })
 	}
@@ -216,14 +221,10 @@ func (e *engine) end(r *replica, how ending, cause string) {
 
 // exited takes note that a replica's first process has ended.
 func (e *engine) exited(r *replica) {
-	byItself := r.stays()
-	if byItself {
-		r.leader.kill() // what it left behind, while its number is still its own
-	}
 	r.exit = r.leader.reap()
 	close(r.exited)
 	e.changed = true
-	if byItself {
+	if r.stays() {
 		e.fail(r, "ended by itself: "+r.exit.text)
 		e.end(r, killAtOnce, r.exit.text)
 	}

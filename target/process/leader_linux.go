@@ -119,7 +119,13 @@ func (l *leader) groupEmpty() bool { return groupGone(l.pid) || !groupAlive(l.pi
 // reap says how the process ended. It must have.
 func (l *leader) reap() exit {
 	if l.cmd == nil {
-		return exit{text: "exit status not known, an earlier controller started it"}
+		// An earlier target of this process may have started it: then nobody
+		// else takes the zombie away.
+		var status syscall.WaitStatus
+		if pid, err := syscall.Wait4(l.pid, &status, syscall.WNOHANG, nil); err != nil || pid != l.pid {
+			return exit{text: "exit status not known, an earlier controller started it"}
+		}
+		return exit{text: fmt.Sprintf("exit status %d", status.ExitStatus()), success: status.ExitStatus() == 0}
 	}
 	err := l.cmd.Wait()
 	if l.cmd.ProcessState == nil {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -78,6 +79,14 @@ func appConfig(t *testing.T, change func(*sampleapp.Config)) process.Config {
 	return cfg
 }
 
+// shellConfig is a target whose replicas run a shell script. Their readiness
+// is that of whatever listens on PORT.
+func shellConfig(script string) process.Config {
+	cfg := process.Default()
+	cfg.Command = []string{"/bin/sh", "-c", script}
+	return cfg
+}
+
 func executable(t *testing.T) string {
 	t.Helper()
 	path, err := os.Executable()
@@ -106,7 +115,23 @@ func playController() error {
 			return err
 		}
 	}
-	return tgt.Run(context.Background())
+	if orders.DieWithController {
+		go endThreads()
+	}
+	// Not on the first thread, which never ends.
+	runtime.LockOSThread()
+	done := make(chan error, 1)
+	go func() { done <- tgt.Run(context.Background()) }()
+	return <-done
+}
+
+// endThreads ends threads of this process all the time: the runtime ends the
+// thread of a goroutine that dies while it is locked to it.
+func endThreads() {
+	for {
+		go runtime.LockOSThread()
+		<-clock.System.After(time.Millisecond)
+	}
 }
 
 type controllerOrders struct {
@@ -174,6 +199,16 @@ func (w *world) leave() {
 		w.t.Errorf("Run: %v", err)
 	}
 	w.done <- nil
+}
+
+// end stops the target with all its replicas.
+func (w *world) end() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	defer cancel()
+	if err := w.target.Stop(ctx); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *world) set(n int) {

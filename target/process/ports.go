@@ -1,9 +1,15 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/flyball-io/flyball/internal/clock"
 )
 
 // ports gives every replica a port of its own. It goes round the range, so
@@ -44,6 +50,35 @@ func (p *ports) take(taken func(port int) bool) (int, error) {
 		}
 	}
 	return 0, fmt.Errorf("no free port in %d-%d: widen portRange", p.first, p.last)
+}
+
+// turnPause and turnTries bound the wait for another target's start.
+const (
+	turnPause = 5 * time.Millisecond
+	turnTries = 100
+)
+
+// takeTurn keeps other targets on this machine from choosing a port until
+// release is called. A port is known to be taken once its replica runs and
+// shows its mark; in between two targets could choose the same one. Where
+// there is no turn to be had it goes on without: most likely nothing happens,
+// and a replica that finds its port in use is replaced.
+func takeTurn(clk clock.Clock) (release func()) {
+	path := filepath.Join(os.TempDir(), "flyball-ports.lock")
+	file, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		file, err = os.OpenFile(path, os.O_RDONLY|os.O_CREATE, 0o644)
+	}
+	if err != nil {
+		return func() {}
+	}
+	for range turnTries {
+		if err := lockFile(file); !errors.Is(err, errLocked) {
+			break
+		}
+		<-clk.After(turnPause)
+	}
+	return func() { file.Close() }
 }
 
 func free(port int) bool {

@@ -3,13 +3,11 @@
 package process_test
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/flyball-io/flyball/target"
 )
@@ -32,9 +30,7 @@ func TestReplicasStartAndStop(t *testing.T) {
 	}
 	w.set(1)
 	w.until("1 is left", ready(1))
-	if err := w.target.Stop(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	w.end()
 	if left := owned(t, w.owner()); len(left) > 0 {
 		t.Errorf("left after Stop: %v", left)
 	}
@@ -64,11 +60,7 @@ func TestStopWorksWhereNobodyRuns(t *testing.T) {
 	if got := len(owned(t, w.owner())); got != 2 {
 		t.Fatalf("%d replicas after Run has ended, want 2: they stay", got)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	if err := w.target.Stop(ctx); err != nil {
-		t.Fatal(err)
-	}
+	w.end()
 	if left := owned(t, w.owner()); len(left) > 0 {
 		t.Errorf("left after Stop: %v", left)
 	}

@@ -51,6 +51,7 @@ func (e *engine) start() {
 	if e.failures.retryAt.After(now) {
 		return // an earlier start of the same plan did not succeed
 	}
+	defer takeTurn(e.clock)()
 	id := e.newID()
 	port, err := e.ports.take(e.taken())
 	var l *leader

@@ -152,38 +152,32 @@ func (m marked) kill() {
 	killGroup(m.group)
 }
 
-// findLeaders lists the first process of each replica of this owner. Several
-// processes of one replica may lead a group; the first is the one that was
-// written down, else the one that started first.
+// findLeaders lists the first process of each replica of this owner: the one
+// that was written down or, where the controller died before it could write,
+// the first one that leads a group.
 func findLeaders(owner string, known map[string]record) map[string]marked {
 	leaders := map[string]marked{}
-	for _, m := range scanMarked() {
-		if m.owner != owner || m.pid != m.group {
-			continue
-		}
-		if other, ok := leaders[m.replica]; !ok || m.before(other, known[m.replica]) {
-			leaders[m.replica] = m
+	for id, r := range known {
+		// Looked up by number: a program may have overwritten its mark.
+		if alive(r.PID, r.Identity) {
+			leaders[id] = marked{pid: r.PID, group: r.PID, identity: r.Identity, owner: owner, replica: id, config: r.Config, port: r.Port}
 		}
 	}
-	for id, r := range known {
-		// A program may have overwritten its environment with its title.
-		if _, ok := leaders[id]; !ok && alive(r.PID, r.Identity) {
-			leaders[id] = marked{pid: r.PID, group: r.PID, identity: r.Identity, owner: owner, replica: id, config: r.Config, port: r.Port}
+	for _, m := range scanMarked() {
+		if _, written := known[m.replica]; written || m.owner != owner || m.pid != m.group {
+			continue
+		}
+		if other, ok := leaders[m.replica]; !ok || m.before(other) {
+			leaders[m.replica] = m
 		}
 	}
 	return leaders
 }
 
-func (m marked) before(other marked, written record) bool {
-	switch {
-	case m.identity == written.Identity && m.pid == written.PID:
-		return true
-	case other.identity == written.Identity && other.pid == written.PID:
-		return false
-	}
-	// Both of one boot: the shorter number of ticks is the smaller one.
+// before is true when m started before the other, which is of the same boot.
+func (m marked) before(other marked) bool {
 	return cmp.Or(
-		cmp.Compare(len(m.identity), len(other.identity)),
+		cmp.Compare(len(m.identity), len(other.identity)), // the shorter number is the smaller one
 		cmp.Compare(m.identity, other.identity),
 		cmp.Compare(m.pid, other.pid),
 	) < 0

@@ -4,7 +4,6 @@ package targettest
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -400,6 +399,6 @@ func outlivesTheController(s *subject) {
 	s.set(1)
 	after := s.until("1 is left", working(1))
 	if !slices.Contains(before, after.Replicas[0].ID) {
-		s.Error(fmt.Sprintf("%v survived, which was not among %v", ids(after.Replicas), before))
+		s.Errorf("%v survived, which was not among %v", ids(after.Replicas), before)
 	}
 }

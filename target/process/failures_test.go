@@ -1,0 +1,110 @@
+package process
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/scale"
+)
+
+func backoff() Backoff { return Default().Backoff }
+
+// failed is a replica that was started at one time and ready at another (0:
+// never).
+func failed(started, ready int) *replica {
+	r := &replica{id: "web-1", startedAt: at(started)}
+	if ready > 0 {
+		r.readyAt = at(ready)
+	}
+	return r
+}
+
+func TestBackoffDoublesUpToItsLimit(t *testing.T) {
+	var f failures
+	for i, want := range []time.Duration{
+		500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second,
+		16 * time.Second, 30 * time.Second, 30 * time.Second,
+	} {
+		now := at(100 * i)
+		f.add(now, failed(100*i, 0), "broke", backoff())
+		if got := f.retryAt.Sub(now); got != want {
+			t.Errorf("wait after failure %d: %v, want %v", i+1, got, want)
+		}
+	}
+}
+
+func TestReplicasOfOneWaveFailOnce(t *testing.T) {
+	var f failures
+	f.add(at(10), failed(1, 0), "broke", backoff())
+	for range 9 {
+		f.add(at(11), failed(2, 0), "broke", backoff())
+	}
+	if f.inARow != 1 || !f.retryAt.Equal(at(10).Add(500*time.Millisecond)) {
+		t.Errorf("10 that were started together count as %d and wait until %v", f.inARow, f.retryAt)
+	}
+	if _, loop := f.condition(); loop {
+		t.Error("one wave is called a loop")
+	}
+}
+
+func TestOneThatWasReadyForLongIsReplacedAtOnce(t *testing.T) {
+	for _, test := range []struct{ ready, ended, want int }{{5, 14, 1}, {5, 15, 0}} {
+		var f failures
+		f.add(at(test.ended), failed(1, test.ready), "broke", backoff())
+		if f.inARow != test.want {
+			t.Errorf("ready at %d s, ended at %d s: counts %d, want %d", test.ready, test.ended, f.inARow, test.want)
+		}
+	}
+}
+
+func TestLoopIsToldWithItsLastFailure(t *testing.T) {
+	var f failures
+	f.add(at(10), failed(1, 0), "first", backoff())
+	f.add(at(20), failed(12, 0), "web-1 ended by itself: exit status 3: no such table", backoff())
+	c, loop := f.condition()
+	if !loop || c.Type != "CrashLoop" || !c.Since.Equal(at(20)) || !strings.Contains(c.Message, "exit status 3: no such table") {
+		t.Errorf("got %v %+v", loop, c)
+	}
+}
+
+func TestFailuresAreForgottenAfterSuccess(t *testing.T) {
+	var f failures
+	f.add(at(10), failed(1, 0), "broke", backoff())
+	ready := func(started, since int) map[string]*replica {
+		r := failed(started, since)
+		r.readiness = scale.Readiness{Known: true, Ready: true, Since: at(since)}
+		return map[string]*replica{"web-2": r}
+	}
+	if f.settle(at(1000), ready(9, 12), backoff()) {
+		t.Error("forgotten for one that was started before the failure")
+	}
+	if f.settle(at(79), ready(11, 20), backoff()) {
+		t.Error("forgotten before resetAfter")
+	}
+	if got := f.settleAt(ready(11, 20), backoff()); !got.Equal(at(80)) {
+		t.Errorf("will be forgotten at %v, want %v", got, at(80))
+	}
+	if !f.settle(at(80), ready(11, 20), backoff()) || f.inARow != 0 || !f.retryAt.IsZero() {
+		t.Errorf("not forgotten after resetAfter: %+v", f)
+	}
+}
+
+func TestSuccessorsCarryTheRestarts(t *testing.T) {
+	var f failures
+	r := failed(1, 0)
+	r.restarts = 4
+	f.add(at(10), r, "broke", backoff())
+	f.forgetPredecessors(1)
+	if got := f.succeed(); got != 5 {
+		t.Errorf("the successor of one with 4 restarts has %d, want 5", got)
+	}
+	if got := f.succeed(); got != 0 {
+		t.Errorf("the next one has %d, want 0", got)
+	}
+	f.add(at(20), r, "broke", backoff())
+	f.forgetPredecessors(0)
+	if got := f.succeed(); got != 0 {
+		t.Errorf("one that was started for another reason has %d restarts, want 0", got)
+	}
+}

@@ -1,0 +1,269 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestStateSurvives(t *testing.T) {
+	dir := t.TempDir()
+	want := state{Desired: 3, Replicas: []record{{ID: "web-1", PID: 7, Identity: "boot/9", Port: 20000, StartedAt: at(1).UTC()}}}
+	if err := newStore(dir, "web").write(want); err != nil {
+		t.Fatal(err)
+	}
+	got, found, err := newStore(dir, "web").read()
+	if err != nil || !found {
+		t.Fatalf("found %v, %v", found, err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestStateThatCannotBeReadIsAnError(t *testing.T) {
+	s := newStore(t.TempDir(), "web")
+	if _, found, err := s.read(); found || err != nil {
+		t.Errorf("nothing written yet: found %v, %v", found, err)
+	}
+	if err := os.WriteFile(s.path(".json"), []byte(`{"desired": 3`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.read(); err == nil || !strings.Contains(err.Error(), s.path(".json")) {
+		t.Errorf("damaged state: %v, want an error that names the file", err)
+	}
+}
+
+func TestFailedWriteKeepsTheOldState(t *testing.T) {
+	s := newStore(t.TempDir(), "web")
+	if err := s.write(state{Desired: 3}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(s.path(".json.new"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.write(state{Desired: 4}); err == nil {
+		t.Error("a write that cannot be done gave no error")
+	}
+	if st, _, err := s.read(); err != nil || st.Desired != 3 {
+		t.Errorf("after the failed write: %+v, %v", st, err)
+	}
+}
+
+func TestLockIsHeldByOne(t *testing.T) {
+	dir := t.TempDir()
+	first, second := newStore(dir, "web"), newStore(dir, "web")
+	if err := first.lock(); err != nil {
+		t.Fatal(err)
+	}
+	err := second.lock()
+	if !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), first.path(".lock")) ||
+		!strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
+		t.Errorf("second lock: %v, want ErrInUse naming the file and the process", err)
+	}
+	if err := newStore(dir, "api").lock(); err != nil {
+		t.Errorf("another target in the same directory: %v", err)
+	}
+	first.unlock()
+	if err := second.lock(); err != nil {
+		t.Errorf("after the first gave it back: %v", err)
+	}
+	second.unlock()
+}
+
+func TestLogs(t *testing.T) {
+	l := newLogs(t.TempDir(), "web")
+	write := func(id, text string) {
+		t.Helper()
+		file, err := l.open(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		if _, err := file.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct{ text, want string }{
+		{"", ""},
+		{"one line", "one line"},
+		{"first\nlast\n\n", "last"},
+		{strings.Repeat("x", 10_000) + "\nlast\n", "last"},
+		{strings.Repeat("y", 1000), strings.Repeat("y", 300)},
+	} {
+		id := fmt.Sprintf("web-%d", len(test.text))
+		write(id, test.text)
+		if got := l.lastLine(id); got != test.want {
+			t.Errorf("last line of %.20q…: %q, want %q", test.text, got, test.want)
+		}
+	}
+	l.bound(5000)
+	if got := l.lastLine("web-10006"); got != "" {
+		t.Errorf("a file over the bound still holds %q", got)
+	}
+	if got := l.lastLine("web-8"); got != "one line" {
+		t.Errorf("a file under the bound holds %q", got)
+	}
+	write("web-10006", "goes on\n")
+	if got := l.lastLine("web-10006"); got != "goes on" {
+		t.Errorf("after the bound: %q", got)
+	}
+}
+
+func TestOldLogsArePruned(t *testing.T) {
+	l := newLogs(t.TempDir(), "web")
+	for i := range maxOldLogs + 5 {
+		file, err := l.open(fmt.Sprintf("web-%02d", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file.Close()
+		if err := os.Chtimes(file.Name(), at(i), at(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.prune(func(id string) bool { return id == "web-00" })
+	var left []string
+	for _, f := range l.files() {
+		left = append(left, strings.TrimSuffix(f.Name(), ".log"))
+	}
+	want := []string{"web-00"} // alive
+	for i := 5; i < maxOldLogs+5; i++ {
+		want = append(want, fmt.Sprintf("web-%02d", i))
+	}
+	if diff := cmp.Diff(want, left); diff != "" {
+		t.Errorf("files left, -want +got:\n%s", diff)
+	}
+}
+
+func TestPortsAreFreeAndTakeTurns(t *testing.T) {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	port := busy.Addr().(*net.TCPAddr).Port
+	p := ports{first: port, last: port, next: port}
+	if got, err := p.take(func(int) bool { return false }); err == nil {
+		t.Errorf("took %d, on which somebody listens", got)
+	}
+	first := 18000
+	for !free(first) || !free(first+1) || !free(first+2) {
+		first += 3
+	}
+	cfg := Default()
+	cfg.PortRange = fmt.Sprintf("%d-%d", first, first+2)
+	p = newPorts(cfg, "owner")
+	taken := map[int]bool{}
+	for range 3 {
+		got, err := p.take(func(port int) bool { return taken[port] })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if taken[got] {
+			t.Errorf("took %d twice", got)
+		}
+		taken[got] = true
+	}
+	if _, err := p.take(func(port int) bool { return taken[port] }); err == nil || !strings.Contains(err.Error(), cfg.PortRange) {
+		t.Errorf("with all taken: %v, want an error that names the range", err)
+	}
+}
+
+func TestDirectoryHasOneName(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	// Before and after it exists the directory must have the same name, or
+	// replicas would not be found again.
+	want := filepath.Join(dir, "state", "flyball")
+	for range 2 {
+		if got, err := canonical(filepath.Join(link, "state", "flyball")); err != nil || got != want {
+			t.Errorf("got %s, %v, want %s", got, err, want)
+		}
+		if err := os.MkdirAll(want, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestProberWantsSeveralFailuresInARow(t *testing.T) {
+	p := &prober{cfg: Readiness{FailureThreshold: 3}}
+	for i, step := range []struct{ ok, want bool }{
+		{false, false}, {true, true}, {false, true}, {false, true}, {true, true},
+		{false, true}, {false, true}, {false, false}, {false, false}, {true, true},
+	} {
+		if got := p.judge(step.ok); got != step.want {
+			t.Errorf("step %d: probe %v makes it ready %v, want %v", i, step.ok, got, step.want)
+		}
+	}
+}
+
+func TestReadinessKeepsItsDateOverAdoption(t *testing.T) {
+	r := &replica{adopted: true, readySince: at(5), seenAt: at(50)}
+	r.note(true, at(51))
+	if !r.readiness.Since.Equal(at(5)) {
+		t.Errorf("ready since %v, want %v as before the adoption", r.readiness.Since, at(5))
+	}
+	if r.note(true, at(52)) {
+		t.Error("the same again is news")
+	}
+	r.note(false, at(60))
+	r.note(true, at(70))
+	if got := r.member("").since; !got.Equal(at(70)) {
+		t.Errorf("ready again since %v, want %v", got, at(70))
+	}
+}
+
+func TestJobsDifferByWhatRuns(t *testing.T) {
+	cfg := Default()
+	cfg.Command = []string{"web"}
+	before := cfg.hash()
+	cfg.DrainTimeout *= 2
+	cfg.Readiness.Path = "/ready"
+	if cfg.hash() != before {
+		t.Error("another time-out makes replicas outdated")
+	}
+	cfg.Env = map[string]string{"A": "1"}
+	if cfg.hash() == before {
+		t.Error("another environment does not make replicas outdated")
+	}
+}
+
+func TestIDsAreNotUsedTwice(t *testing.T) {
+	e := &engine{name: "web"}
+	seen := map[string]bool{}
+	for range 1000 {
+		id := e.newID()
+		if seen[id] || !strings.HasPrefix(id, "web-") {
+			t.Fatalf("%s", id)
+		}
+		seen[id] = true
+	}
+}
+
+func TestEarlier(t *testing.T) {
+	for _, test := range []struct{ a, b, want time.Time }{
+		{time.Time{}, time.Time{}, time.Time{}},
+		{at(1), time.Time{}, at(1)},
+		{time.Time{}, at(2), at(2)},
+		{at(1), at(2), at(1)},
+		{at(2), at(1), at(1)},
+	} {
+		if got := earlier(test.a, test.b); !got.Equal(test.want) {
+			t.Errorf("earlier(%v, %v) is %v", test.a, test.b, got)
+		}
+	}
+}
