@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,37 +22,51 @@ type rig struct {
 	*Proxy
 	t    *testing.T
 	url  string
-	stop func() // ends the proxy and waits for it
+	stop func()        // ends the proxy and waits for it
+	done chan struct{} // closed when it has ended
 }
 
 // start runs a proxy on a free port; change adapts the default configuration.
 func start(t *testing.T, change func(*Config)) *rig {
 	t.Helper()
-	cfg := Default()
-	cfg.Listen = "127.0.0.1:0"
-	cfg.Health.Interval = scale.Duration(20 * time.Millisecond)
-	cfg.DrainTimeout = scale.Duration(10 * time.Second)
+	cfg := testConfig()
 	if change != nil {
 		change(&cfg)
-	}
-	p, err := New(cfg, clock.System, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
 	}
 	l, err := Listen(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startOn(t, cfg, l)
+}
+
+// testConfig checks health often and waits long for the end of requests.
+func testConfig() Config {
+	cfg := Default()
+	cfg.Listen = "127.0.0.1:0"
+	cfg.Health.Interval = scale.Duration(20 * time.Millisecond)
+	cfg.DrainTimeout = scale.Duration(10 * time.Second)
+	return cfg
+}
+
+func startOn(t *testing.T, cfg Config, l net.Listener) *rig {
+	t.Helper()
+	p, err := New(cfg, clock.System, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- p.Serve(ctx, l) }()
-	r := &rig{Proxy: p, t: t, url: "http://" + l.Addr().String()}
-	r.stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
+	r := &rig{Proxy: p, t: t, url: "http://" + l.Addr().String(), done: make(chan struct{})}
+	go func() {
+		defer close(r.done)
+		if err := p.Serve(ctx, l); err != nil {
 			t.Errorf("serve: %v", err)
 		}
-	})
+	}()
+	r.stop = func() {
+		cancel()
+		<-r.done
+	}
 	t.Cleanup(r.stop)
 	return r
 }

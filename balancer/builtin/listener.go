@@ -52,6 +52,9 @@ func (l *listener) Accept() (net.Conn, error) {
 	return &clientConn{Conn: conn, of: l}, nil
 }
 
+// open is the number of connections, the one about to be accepted included.
+func (l *listener) open() int { return len(l.slots) }
+
 // Close stops accepting; open connections live on.
 func (l *listener) Close() error {
 	l.closeOnce.Do(func() { close(l.closed) })

@@ -61,9 +61,9 @@ type traffic struct {
 	stop   func()
 }
 
-func newTraffic(t *testing.T, url string, kinds ...func(*traffic) error) *traffic {
+func newTraffic(t *testing.T, url string, client *http.Client, kinds ...func(*traffic) error) *traffic {
 	ctx, cancel := context.WithCancel(t.Context())
-	f := &traffic{t: t, url: url, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}, Timeout: time.Minute}}
+	f := &traffic{t: t, url: url, client: client}
 	var work sync.WaitGroup
 	for _, send := range kinds {
 		work.Go(func() {
@@ -153,7 +153,7 @@ func TestDrainingLosesNothing(t *testing.T) {
 		}
 	}
 	set("keeper", "r0")
-	f := newTraffic(t, r.url, sendGet, sendGet, sendPost, sendPost, sendStream, sendStream, sendSocket, sendSocket)
+	f := newTraffic(t, r.url, clientOf(t, h1()), sendGet, sendGet, sendPost, sendPost, sendStream, sendStream, sendSocket, sendSocket)
 	for round := range 15 {
 		f.flows(30)
 		old, fresh := fmt.Sprint("r", round), fmt.Sprint("r", round+1)
@@ -182,7 +182,7 @@ func TestKilledReplicaLosesNoIdempotentRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	put := func(f *traffic) error { return f.want("PUT", "/", "hello", "5") }
-	f := newTraffic(t, r.url, sendGet, sendGet, sendGet, sendGet, put, put)
+	f := newTraffic(t, r.url, clientOf(t, h1()), sendGet, sendGet, sendGet, sendGet, put, put)
 	for _, victim := range servers[1:] {
 		f.flows(200)
 		victim.Listener.Close()
@@ -203,7 +203,7 @@ func TestKilledReplicaLosesNoIdempotentRequest(t *testing.T) {
 func TestScaleFromZeroLosesNothing(t *testing.T) {
 	r := start(t, nil)
 	w := worker(t)
-	f := newTraffic(t, r.url, sendGet, sendPost, sendStream, sendSocket)
+	f := newTraffic(t, r.url, clientOf(t, h1()), sendGet, sendPost, sendStream, sendSocket)
 	for range 5 {
 		r.holding(4)
 		r.backends(w)

@@ -31,7 +31,7 @@ import (
 func clientOf(t *testing.T, set func(*http.Protocols)) *http.Client {
 	t.Helper()
 	transport := &http.Transport{
-		Protocols:       new(http.Protocols),
+		Protocols: new(http.Protocols), MaxIdleConnsPerHost: 16,
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // the test's own certificate
 	}
 	set(transport.Protocols)

@@ -32,6 +32,9 @@ type Proxy struct {
 	budget  *budget
 	buffers buffers
 	quiet   *log.Logger // for the noise that clients make
+
+	retireOnce sync.Once
+	retired    chan struct{}
 }
 
 var (
@@ -49,9 +52,10 @@ func New(cfg Config, clk clock.Clock, logger *slog.Logger) (*Proxy, error) {
 	now := clk.Now()
 	p := &Proxy{
 		cfg: cfg, clk: clk, log: logger,
-		total:  newMeter(cfg.MetricWindow.Std(), now),
-		budget: &budget{share: cfg.RetryBudget, began: now},
-		quiet:  slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		total:   newMeter(cfg.MetricWindow.Std(), now),
+		budget:  &budget{share: cfg.RetryBudget, began: now},
+		quiet:   slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		retired: make(chan struct{}),
 	}
 	p.pool = newPool(newPicker(cfg), p.newBackend)
 	return p, nil
@@ -95,6 +99,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodConnect {
 		refusal{http.StatusMethodNotAllowed, "CONNECT is not supported", false}.write(w)
 		return
+	}
+	if r.Header["Upgrade"] == nil && p.isRetired() {
+		w.Header().Set("Connection", "close") // in HTTP/2 the same as GOAWAY
 	}
 	x := p.newExchange(w, r)
 	p.total.arrive(x.arrived)

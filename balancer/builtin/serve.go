@@ -32,11 +32,13 @@ func Listen(ctx context.Context, cfg Config) (net.Listener, error) {
 
 // Serve takes requests from l, which it closes, until ctx is cancelled. Then
 // it accepts no more, lets the requests in progress finish for at most the
-// drain timeout, breaks off the rest, and returns nil.
+// drain timeout, breaks off the rest, and returns nil. It also returns nil
+// once it was retired and the last connection has ended. It is called once.
 func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	base, breakOff := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer breakOff(errClosing)
 	server := p.server(base)
+	limited := newListener(l, p.cfg.MaxConnections, p.cfg.BodyStallTimeout.Std(), p.clk)
 
 	var work sync.WaitGroup
 	defer work.Wait()
@@ -45,13 +47,40 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	work.Go(func() { newChecker(p).run(checks) })
 
 	served := make(chan error, 1)
-	work.Go(func() { served <- p.accept(server, l) })
+	work.Go(func() { served <- p.accept(server, limited) })
 	select {
 	case err := <-served:
 		return fmt.Errorf("balancer: serve %s: %w", l.Addr(), err)
+	case <-p.retired:
+		limited.Close()
+		p.outlast(ctx, limited)
 	case <-ctx.Done():
-		p.finish(server, breakOff)
-		return nil
+	}
+	p.finish(server, breakOff)
+	return nil
+}
+
+// Retire hands the traffic over to another process that listens on the same
+// socket: Serve accepts no more connections, and those there are end with
+// their next answer, without any client seeing an error.
+func (p *Proxy) Retire() { p.retireOnce.Do(func() { close(p.retired) }) }
+
+func (p *Proxy) isRetired() bool {
+	select {
+	case <-p.retired:
+		return true
+	default:
+		return false
+	}
+}
+
+// outlast waits until the last connection has ended or ctx is cancelled.
+func (p *Proxy) outlast(ctx context.Context, l *listener) {
+	for l.open() > 0 && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-p.clk.After(20 * time.Millisecond):
+		}
 	}
 }
 
@@ -73,11 +102,10 @@ func (p *Proxy) server(base context.Context) *http.Server {
 }
 
 func (p *Proxy) accept(server *http.Server, l net.Listener) error {
-	limited := newListener(l, p.cfg.MaxConnections, p.cfg.BodyStallTimeout.Std(), p.clk)
 	if t := p.cfg.TLS; t != nil {
-		return server.ServeTLS(limited, t.CertFile, t.KeyFile)
+		return server.ServeTLS(l, t.CertFile, t.KeyFile)
 	}
-	return server.Serve(limited)
+	return server.Serve(l)
 }
 
 // finish lets what is in progress end, by force after the drain timeout. What

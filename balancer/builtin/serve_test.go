@@ -89,3 +89,39 @@ func TestBadConfigurationIsRefused(t *testing.T) {
 		t.Error("got no error of an empty configuration")
 	}
 }
+
+// A second proxy takes over the socket while requests flow over connections
+// that are kept open: nobody sees an error, and the first one ends.
+func TestRetiredProxyHandsOver(t *testing.T) {
+	for name, protocol := range map[string]func(*http.Protocols){"http1": h1(), "h2c": h2c()} {
+		t.Run(name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			file, err := l.(*net.TCPListener).File()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			second, err := net.FileListener(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			older := startOn(t, testConfig(), l)
+			older.backends(worker(t))
+			f := newTraffic(t, older.url, clientOf(t, protocol), sendGet, sendPost, sendGet, sendStream)
+			f.flows(50)
+			newer := startOn(t, testConfig(), second)
+			newer.backends(worker(t))
+			older.Retire()
+			<-older.done
+			f.flows(50)
+			f.stop()
+			all, _ := newer.Backends(t.Context())
+			if all[0].Requests == 0 {
+				t.Error("the second proxy got no request")
+			}
+		})
+	}
+}
