@@ -21,6 +21,8 @@ func TestParsePolicy(t *testing.T) {
 		"hpa":                                 "concurrency 2.8 per replica",
 		"hpa:cpuUtilization=70":               "cpuUtilization 70 %",
 		"hpa:cpuUtilization=70,tolerance=0.2": "cpuUtilization 70 %",
+		`hpa:tolerance=0,metrics=[{"signal":"requestRate","averageValue":35}]`: "requestRate 35 per replica",
+		`hpa:metrics=[{"signal":"a,]b","value":1}],tolerance=0`:                "a,]b 1",
 	} {
 		p, err := ParsePolicy(text, plugins)
 		if err != nil {
@@ -35,6 +37,8 @@ func TestParsePolicy(t *testing.T) {
 	for text, want := range map[string]string{
 		"hpx":                "known: hpa",
 		"hpa:tolerance":      "key=value",
+		"hpa:tolerance=0,":   "key=value",
+		"hpa:metrics=[{1},":  "must be a list",
 		"hpa:tolerance=many": "tolerance",
 		"hpa:tolerence=0.1":  "allowed: ",
 		"hpa:tolerance=5":    "below 1",

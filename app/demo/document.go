@@ -73,14 +73,14 @@ func plain(kind string) scale.Plugin {
 	return scale.Plugin{Kind: kind}
 }
 
-// ParsePolicy reads NAME or NAME:key=value,key=value; the values are YAML
-// scalars.
+// ParsePolicy reads NAME or NAME:key=value,key=value; a value is JSON or plain
+// text.
 func ParsePolicy(text string, plugins *builtin.Registry) (scale.Plugin, error) {
 	name, parameters, _ := strings.Cut(text, ":")
 	p := plain(name)
 	if parameters != "" {
 		fields := map[string]json.RawMessage{}
-		for _, pair := range strings.Split(parameters, ",") {
+		for _, pair := range splitPairs(parameters) {
 			key, value, found := strings.Cut(pair, "=")
 			if !found || key == "" {
 				return scale.Plugin{}, fmt.Errorf("policy %q: parameters are key=value, separated by commas, got %q", text, pair)
@@ -97,6 +97,27 @@ func ParsePolicy(text string, plugins *builtin.Registry) (scale.Plugin, error) {
 		return scale.Plugin{}, fmt.Errorf("policy %q: %w", text, err)
 	}
 	return p, nil
+}
+
+// splitPairs splits at the commas outside of brackets and quotes, so that
+// lists and objects stay whole.
+func splitPairs(text string) []string {
+	var pairs []string
+	start, depth, quoted := 0, 0, false
+	for i, r := range text {
+		switch {
+		case r == '"':
+			quoted = !quoted
+		case quoted:
+		case r == '[' || r == '{':
+			depth++
+		case r == ']' || r == '}':
+			depth--
+		case r == ',' && depth <= 0:
+			pairs, start = append(pairs, text[start:i]), i+1
+		}
+	}
+	return append(pairs, text[start:])
 }
 
 // scalar is value as JSON when it is a number, a truth value or null, else

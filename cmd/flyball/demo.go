@@ -56,7 +56,7 @@ and shows every decision with its reason here and on the dashboard. Ends with a
 scorecard and leaves nothing behind.`,
 		Example: `  flyball demo
   flyball demo --duration 1m --no-browser
-  flyball demo --compare hpa:metrics=[{"signal":"requestRate","averageValue":35}]
+  flyball demo --compare 'hpa:metrics=[{"signal":"requestRate","averageValue":35}]'
   flyball demo --trace nasa.csv --window 12d13h:12d15h --speed 40`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
