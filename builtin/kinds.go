@@ -89,7 +89,7 @@ func decodeStrict(body json.RawMessage, into any) error {
 	var wrong *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &wrong) && wrong.Field != "":
-		return fmt.Errorf("%s: must be %s, got %s", wrong.Field, wrong.Type, wrong.Value)
+		return fmt.Errorf("%s: must be %s, got %s", wrong.Field, inWords(wrong.Type), wrong.Value)
 	case err != nil && strings.HasPrefix(err.Error(), "json: unknown field "):
 		return fmt.Errorf("%s; allowed: %s", strings.TrimPrefix(err.Error(), "json: "), strings.Join(fieldNames(into), ", "))
 	case err != nil:
@@ -99,6 +99,26 @@ func decodeStrict(body json.RawMessage, into any) error {
 		return errors.New("must be one JSON object")
 	}
 	return nil
+}
+
+// inWords names a type as somebody who writes JSON or YAML knows it.
+func inWords(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return inWords(t.Elem())
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "text"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	default:
+		return "a whole number"
+	}
 }
 
 // fieldNames lists the fields of the configuration that v points to.
