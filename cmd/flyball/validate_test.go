@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,9 +30,10 @@ func validate(t *testing.T, input string, args ...string) (stdout, stderr string
 	return out.String(), errOut.String(), status
 }
 
+// documentNamed takes requests at a port of its own.
 func documentNamed(name string) string {
 	return "apiVersion: flyball.io/v1alpha1\nkind: Autoscaler\nmetadata: {name: " + name + "}\n" +
-		"spec:\n  target: {process: {command: [./web]}}\n  replicas: {max: 3}\n"
+		fmt.Sprintf("spec:\n  target: {process: {command: [./web], port: %d}}\n  replicas: {max: 3}\n", 8000+int(name[0]))
 }
 
 func documentFile(t *testing.T, name, text string) string {
