@@ -43,6 +43,21 @@ func TestDecisionsThatSayTheSameShareALine(t *testing.T) {
 	})
 }
 
+func TestDecisionHeldByAnotherGuardGetsALineOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, shop())
+		defer r.stop()
+		first, other := decision(second(0), 5, 3, 5), decision(second(1), 5, 3, 5)
+		other.Decision.Steps[0].To, other.Decision.Steps[1].From = 5, 5 // held by the first guard already
+		r.decide(first)
+		r.decide(decision(second(0), 5, 2, 5)) // another number, the same guard
+		r.decide(other)
+		if lines := r.log(""); len(lines) != 2 || lines[1].Count != 2 || lines[1].Recommendation.Replicas != 2 {
+			t.Errorf("log %+v: want the two held by behavior in one line with the newest number, the other above", lines)
+		}
+	})
+}
+
 func TestLogFilters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, shop())

@@ -121,7 +121,7 @@ function options(chart: Chart, theme: Theme, labels: boolean, box: HTMLElement, 
     axes: [
       {
         size: labels ? axisHeight : 0, stroke: theme.muted, font: theme.font, grid: line, ticks: { show: false }, gap: 4, space: 90,
-        values: (_u, splits, _axis, _space, step) => splits.map((t) => (labels ? tick(t, step) : "")),
+        values: (u, splits, _axis, _space, step) => splits.map((t) => (labels && hasRoom(u, t) ? tick(t, step) : "")),
       },
       {
         size: axisWidth, stroke: theme.muted, font: theme.font, grid: line, ticks: { show: false }, gap: 6, space: 26,
@@ -144,6 +144,13 @@ function options(chart: Chart, theme: Theme, labels: boolean, box: HTMLElement, 
       draw: [(u) => chart.draw?.(u, theme), (u) => drawMark(u, theme, view().mark, chart.id === "rate")],
     },
   };
+}
+
+// hasRoom is false for a time so near the right end that its label would be
+// cut.
+function hasRoom(u: uPlot, t: number): boolean {
+  const { min, max } = u.scales.x!;
+  return min == null || max == null || ((max - t) / (max - min)) * (u.width - axisWidth) > 22;
 }
 
 // tick writes a time of day, with seconds where the steps need them.

@@ -43,7 +43,7 @@ export function TargetPage({ name, help }: { name: string; help: () => void }) {
         {t && t.compression > 1 && <span>time runs {short(t.compression)}{nbsp}× faster than in real life</span>}
         <span>times in {offset(now)}</span>
         {t?.balancer && <span>requests arrive at {t.balancer}</span>}
-        {t && <span>scales {t.kind}</span>}
+        {t && <span class="kind" title={t.kind}>scales {t.kind}</span>}
         <button class="link" onClick={help}>keys <kbd>?</kbd></button>
       </footer>
     </div>
