@@ -325,6 +325,71 @@ func TestCrashCutsConnections(t *testing.T) {
 	}
 }
 
+func TestSlotIsNotLostWithAClientThatLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := Default()
+		cfg.Slots, cfg.ServiceLaw = 1, Deterministic
+		a := newApp(cfg, clock.System, silent())
+		var all sync.WaitGroup
+		all.Go(func() { get(a, "GET", "/first") })
+		synctest.Wait()
+		waiting, leave := context.WithCancel(t.Context())
+		all.Go(func() {
+			r := httptest.NewRequest("GET", "/second", nil).WithContext(waiting)
+			a.routes().ServeHTTP(httptest.NewRecorder(), r)
+		})
+		synctest.Wait()
+		leave()
+		start := time.Now()
+		if got := get(a, "GET", "/third").Code; got != 200 {
+			t.Errorf("the third request: %d", got)
+		}
+		if took := time.Since(start); took != 160*time.Millisecond {
+			t.Errorf("the third request took %v, want 160ms: the first one's service and its own", took)
+		}
+		all.Wait()
+		if text := a.metrics.text(); !strings.Contains(text, "http_requests_total{code=\"499\"} 1\n") {
+			t.Errorf("the client that left is not counted:\n%s", text)
+		}
+	})
+}
+
+func TestRunListensAfterTheStartupDelay(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := Default()
+	cfg.Address, cfg.StartupDelay = listener.Addr().String(), scale.Duration(200*time.Millisecond)
+	listener.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	start := time.Now()
+	go func() { done <- Run(ctx, cfg, clock.System, silent()) }()
+	waitFor(t, "it listens", func() bool {
+		conn, err := net.Dial("tcp", cfg.Address)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+	if took := time.Since(start); took < 200*time.Millisecond {
+		t.Errorf("listens after %v", took)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+func TestRunCrashesWhenToldTo(t *testing.T) {
+	cfg := Default()
+	cfg.Address, cfg.CrashAfter = "127.0.0.1:0", scale.Duration(10*time.Millisecond)
+	if err := Run(t.Context(), cfg, clock.System, silent()); !errors.Is(err, ErrCrash) {
+		t.Errorf("got %v, want ErrCrash", err)
+	}
+}
+
 func TestRunFailsAtStartWhenToldTo(t *testing.T) {
 	cfg := Default()
 	cfg.StartFail = true

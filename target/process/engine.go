@@ -110,7 +110,7 @@ func (e *engine) post(ctx context.Context, f func()) {
 // reconcile does what the plan says and sees that every replica has the
 // workers it needs.
 func (e *engine) reconcile(ctx context.Context) {
-	if e.failures.settle(e.clock.Now(), e.replicas, e.job.cfg.Backoff) {
+	if e.failures.settle(e.clock.Now(), e.settleAt()) {
 		e.changed = true
 	}
 	v := e.view()
@@ -187,7 +187,27 @@ func (e *engine) noteRollout(v view) {
 // it need not.
 func (e *engine) wake() time.Time {
 	v := e.view()
-	return earlier(v.wake(), e.failures.settleAt(e.replicas, e.job.cfg.Backoff))
+	return earlier(v.wake(), e.settleAt())
+}
+
+// settleAt is when past failures will be forgotten.
+func (e *engine) settleAt() time.Time {
+	return e.failures.settleAt(e.replicas, e.complete(), e.job.cfg.Backoff)
+}
+
+// complete is true when nothing is missing, starting or to be replaced.
+func (e *engine) complete() bool {
+	ready := 0
+	for _, r := range e.replicas {
+		if !r.stays() {
+			continue
+		}
+		if !r.readiness.Ready || r.config != e.job.hash {
+			return false
+		}
+		ready++
+	}
+	return ready >= e.desired
 }
 
 // earlier is the earlier of two times, where zero is never.

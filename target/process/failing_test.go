@@ -192,7 +192,7 @@ func TestTargetsWithOneRangeDoNotClash(t *testing.T) {
 	first, last := freeRange(t, 6)
 	cfg := appConfig(t, func(app *sampleapp.Config) { app.StartupDelay = scale.Duration(300 * time.Millisecond) })
 	cfg.PortRange = strconv.Itoa(first) + "-" + strconv.Itoa(last)
-	cfg.Backoff.Min = scale.Duration(50 * time.Millisecond)
+	cfg.Backoff.Min, cfg.Backoff.ResetAfter = scale.Duration(50*time.Millisecond), scale.Duration(time.Second)
 	one, two := newWorld(t, cfg, nil), newWorld(t, cfg, nil)
 	one.run()
 	two.run()
@@ -218,6 +218,8 @@ func TestTargetsWithOneRangeDoNotClash(t *testing.T) {
 	if readyCount(s) != 3 {
 		t.Errorf("%d of 3 are ready", readyCount(s))
 	}
+	one.set(3)
+	one.until("the condition goes with what could not be started", func(s target.Status) bool { return len(s.Conditions) == 0 })
 }
 
 // freeRange finds n ports in a row that nobody listens on.

@@ -72,25 +72,29 @@ func (f *failures) forgetPredecessors(missing int) {
 }
 
 // settleAt is when the failures will be forgotten; zero when that is not in
-// sight.
-func (f *failures) settleAt(replicas map[string]*replica, b Backoff) time.Time {
-	var earliest time.Time
+// sight. Either a replica started after the last one is ready for ResetAfter,
+// or nothing had to be started for that long because the target is complete.
+func (f *failures) settleAt(replicas map[string]*replica, complete bool, b Backoff) time.Time {
+	var since time.Time
 	if f.inARow == 0 {
-		return earliest
+		return since
+	}
+	if complete {
+		since = f.last
 	}
 	for _, r := range replicas {
-		if !r.readiness.Ready || !r.stays() || r.startedAt.Before(f.last) {
-			continue
+		if r.readiness.Ready && r.stays() && !r.startedAt.Before(f.last) {
+			since = earlier(since, r.readiness.Since)
 		}
-		earliest = earlier(earliest, r.readiness.Since.Add(b.ResetAfter.Std()))
 	}
-	return earliest
+	if since.IsZero() {
+		return since
+	}
+	return since.Add(b.ResetAfter.Std())
 }
 
-// settle forgets the failures once a replica started after the last one has
-// been ready for ResetAfter; true when it did.
-func (f *failures) settle(now time.Time, replicas map[string]*replica, b Backoff) bool {
-	at := f.settleAt(replicas, b)
+// settle forgets the failures when their time has come; true when it did.
+func (f *failures) settle(now, at time.Time) bool {
 	if at.IsZero() || at.After(now) {
 		return false
 	}

@@ -68,25 +68,41 @@ func TestLoopIsToldWithItsLastFailure(t *testing.T) {
 	}
 }
 
-func TestFailuresAreForgottenAfterSuccess(t *testing.T) {
-	var f failures
-	f.add(at(10), failed(1, 0), "broke", backoff())
+func TestFailuresAreForgotten(t *testing.T) {
 	ready := func(started, since int) map[string]*replica {
 		r := failed(started, since)
 		r.readiness = scale.Readiness{Known: true, Ready: true, Since: at(since)}
 		return map[string]*replica{"web-2": r}
 	}
-	if f.settle(at(1000), ready(9, 12), backoff()) {
-		t.Error("forgotten for one that was started before the failure")
+	for _, test := range []struct {
+		rule     string
+		replicas map[string]*replica
+		complete bool
+		want     time.Time
+	}{
+		{"not while nothing works", nil, false, time.Time{}},
+		{"not for one that was started before the failure", ready(9, 12), false, time.Time{}},
+		{"once one that was started after it was ready for resetAfter", ready(11, 20), false, at(80)},
+		{"once nothing was missing for resetAfter", ready(9, 12), true, at(70)},
+		{"also where none is desired", nil, true, at(70)},
+	} {
+		var f failures
+		f.add(at(10), failed(1, 0), "broke", backoff())
+		got := f.settleAt(test.replicas, test.complete, backoff())
+		if !got.Equal(test.want) {
+			t.Errorf("%s: forgotten at %v, want %v", test.rule, got, test.want)
+		}
 	}
-	if f.settle(at(79), ready(11, 20), backoff()) {
-		t.Error("forgotten before resetAfter")
+	var f failures
+	if got := f.settleAt(nil, true, backoff()); !got.IsZero() {
+		t.Errorf("without failures: %v", got)
 	}
-	if got := f.settleAt(ready(11, 20), backoff()); !got.Equal(at(80)) {
-		t.Errorf("will be forgotten at %v, want %v", got, at(80))
+	f.add(at(10), failed(1, 0), "broke", backoff())
+	if f.settle(at(69), at(70)) || f.inARow != 1 {
+		t.Error("forgotten before its time")
 	}
-	if !f.settle(at(80), ready(11, 20), backoff()) || f.inARow != 0 || !f.retryAt.IsZero() {
-		t.Errorf("not forgotten after resetAfter: %+v", f)
+	if !f.settle(at(70), at(70)) || f.inARow != 0 || !f.retryAt.IsZero() {
+		t.Errorf("not forgotten in time: %+v", f)
 	}
 }
 
