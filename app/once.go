@@ -16,7 +16,7 @@ import (
 // DecideOnce says what a document would decide now, from what runs now. It
 // starts, changes and remembers nothing. plane is the balancer that runs
 // already, nil when none does: then there are no measurements.
-func DecideOnce(ctx context.Context, spec Spec, plane DataPlane, clk clock.Clock, stateDir string) (control.Decided, error) {
+func DecideOnce(ctx context.Context, spec Spec, plane Measured, clk clock.Clock, stateDir string) (control.Decided, error) {
 	plan, err := spec.Plan()
 	if err != nil {
 		return control.Decided{}, err

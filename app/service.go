@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flyball-io/flyball/balancer"
+	proxy "github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/bus"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/internal/clock"
@@ -21,15 +22,33 @@ import (
 	"github.com/flyball-io/flyball/target/process"
 )
 
-// DataPlane is what carries the requests of one service and measures them.
-type DataPlane interface {
+// Measured is what carries the requests of one service and measures them.
+type Measured interface {
 	balancer.Balancer
 	source.Source
 	target.Traffic
+}
+
+// DataPlane is a Measured that the controller looks after.
+type DataPlane interface {
+	Measured
 	// Run serves until ctx is done. Where traffic ends with the controller it
 	// then takes no more requests and returns once those in progress have
 	// finished.
 	Run(ctx context.Context) error
+}
+
+// Stopper is a data plane that goes on after Run, until it is stopped: it
+// takes no more requests, and returns once those in progress have finished or
+// ctx is done.
+type Stopper interface {
+	Stop(ctx context.Context) error
+}
+
+// Reconfigurer is a data plane whose configuration can be changed while it
+// serves.
+type Reconfigurer interface {
+	Reconfigure(ctx context.Context, cfg proxy.Config) error
 }
 
 // Deps is what services share.
@@ -100,9 +119,17 @@ func (s *Service) Run(ctx context.Context, ending func() Ending) error {
 	err := s.loop(loop)
 	if last := ending(); last.StopReplicas && context.Cause(parts) == nil {
 		plane.finish(last.Hurry)
-		err = errors.Join(err, s.stopReplicas(last.Hurry))
+		err = errors.Join(err, s.stopPlane(last.Hurry), s.stopReplicas(last.Hurry))
 	}
 	return errors.Join(err, replicas.end(), plane.end())
+}
+
+// stopPlane ends a data plane that goes on by itself.
+func (s *Service) stopPlane(hurry context.Context) error {
+	if stopper, ok := s.plane.(Stopper); ok {
+		return stopper.Stop(hurry)
+	}
+	return nil
 }
 
 // stopReplicas drains and ends every replica; by force when hurried.
@@ -181,12 +208,11 @@ func (s *Service) Update(ctx context.Context, spec Spec) error {
 	if err != nil {
 		return err
 	}
-	if err := s.target.Update(ctx, spec.Process); err != nil {
+	if err := s.reconfigure(ctx, spec.Balancer); err != nil {
 		return err
 	}
-	if !reflect.DeepEqual(s.spec.Balancer, spec.Balancer) {
-		s.deps.Log.Warn("the balancer keeps its old configuration until the next start", slog.String("target", s.name))
-		spec.Balancer = s.spec.Balancer
+	if err := s.target.Update(ctx, spec.Process); err != nil {
+		return err
 	}
 	s.spec = spec
 	select {
@@ -194,4 +220,16 @@ func (s *Service) Update(ctx context.Context, spec Spec) error {
 	case <-ctx.Done():
 	}
 	return nil
+}
+
+// reconfigure changes the balancer, if its configuration differs.
+func (s *Service) reconfigure(ctx context.Context, cfg proxy.Config) error {
+	if reflect.DeepEqual(s.spec.Balancer, cfg) {
+		return nil
+	}
+	r, ok := s.plane.(Reconfigurer)
+	if !ok {
+		return errors.New("balancer: its configuration can only be changed by a restart")
+	}
+	return r.Reconfigure(ctx, cfg)
 }

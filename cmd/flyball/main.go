@@ -61,7 +61,7 @@ func newRootCommand() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.UsageError{Err: err} })
 	root.AddCommand(newDemoCommand(), newRunCommand(), newValidateCommand(), newPlanCommand(), newLoadCommand(),
-		newVersionCommand(), newSampleAppCommand())
+		newVersionCommand(), newSampleAppCommand(), newProxyCommand())
 	for _, cmd := range root.Commands() {
 		refuseArguments(cmd)
 	}

@@ -47,7 +47,11 @@ func (f *planFlags) run(cmd *cobra.Command) error {
 	}
 	decisions := make([]control.Decided, 0, len(specs))
 	for _, spec := range specs {
-		d, err := app.DecideOnce(cmd.Context(), spec, runningPlane(cmd.Context(), f.stateDir, spec.Name), clock.System, f.stateDir)
+		var plane app.Measured
+		if found, runs := app.FindRemotePlane(cmd.Context(), f.stateDir, spec.Name); runs {
+			plane = found
+		}
+		d, err := app.DecideOnce(cmd.Context(), spec, plane, clock.System, f.stateDir)
 		if err != nil {
 			return err
 		}

@@ -6,12 +6,13 @@ import (
 	"github.com/flyball-io/flyball/app"
 )
 
-// newPlane makes the balancer of a service.
-func newPlane(deps app.Deps, _ bool) func(context.Context, app.Spec) (app.DataPlane, error) {
+// newPlane finds or starts the balancer process of a service.
+func newPlane(deps app.Deps) func(context.Context, app.Spec) (app.DataPlane, error) {
 	return func(ctx context.Context, s app.Spec) (app.DataPlane, error) {
-		return app.NewLocalPlane(ctx, s.Balancer, deps.Clock, deps.Log)
+		plane, err := app.OpenRemotePlane(ctx, s, deps, programVersion())
+		if err != nil {
+			return nil, err // a nil plane in the interface would not be nil
+		}
+		return plane, nil
 	}
 }
-
-// runningPlane is the balancer that runs already for a service, or nil.
-func runningPlane(context.Context, string, string) app.DataPlane { return nil }

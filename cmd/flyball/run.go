@@ -77,7 +77,7 @@ func (f *runFlags) run(cmd *cobra.Command) error {
 	controller, err := app.NewController(ctx, app.Options{
 		Deps: deps, Specs: specs, Dashboard: dashboard, Version: programVersion(),
 		Reload: func() ([]app.Spec, error) { return f.documents.specs(strings.NewReader("")) }, Reloads: reloads,
-		NewPlane: newPlane(deps, stopReplicas),
+		NewPlane: newPlane(deps),
 		Ending:   app.Ending{StopReplicas: stopReplicas, Hurry: hurry},
 	})
 	if err != nil {

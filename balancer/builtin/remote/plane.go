@@ -38,7 +38,7 @@ type Plane struct {
 	opts    PlaneOptions
 	address string
 
-	mu       sync.Mutex // guards backends and known
+	mu       sync.Mutex // guards opts.Config, backends and known
 	backends []balancer.Backend
 	known    bool // backends were set
 }
@@ -54,7 +54,7 @@ func Open(ctx context.Context, o PlaneOptions) (*Plane, error) {
 	case errors.Is(err, ErrNotRunning):
 		err = p.start(ctx, o.Config)
 	case err == nil && (info.Version != o.Version || !reflect.DeepEqual(info.Config, o.Config)):
-		err = p.upgrade(ctx)
+		err = p.upgrade(ctx, o.Config)
 	}
 	if err != nil {
 		return nil, err
@@ -78,17 +78,32 @@ func (p *Plane) start(ctx context.Context, cfg builtin.Config) error {
 	return err
 }
 
-func (p *Plane) upgrade(ctx context.Context) error {
+func (p *Plane) upgrade(ctx context.Context, cfg builtin.Config) error {
 	executable, err := p.opts.Program.executable()
 	if err != nil {
 		return err
 	}
-	u, err := Upgrade{Executable: executable, Args: p.opts.Program.Args}.WithConfig(p.opts.Config)
+	u, err := Upgrade{Executable: executable, Args: p.opts.Program.Args}.WithConfig(cfg)
 	if err != nil {
 		return err
 	}
 	_, err = p.Upgrade(ctx, u)
 	return err
+}
+
+// Reconfigure replaces the proxy by one of a changed configuration without
+// losing a request. On an error the old one goes on.
+func (p *Plane) Reconfigure(ctx context.Context, cfg builtin.Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	if err := p.upgrade(ctx, cfg); err != nil {
+		return fmt.Errorf("balancer: change configuration: %w", err)
+	}
+	p.mu.Lock()
+	p.opts.Config = cfg
+	p.mu.Unlock()
+	return nil
 }
 
 // Address is where requests are taken, host:port.
@@ -123,7 +138,9 @@ func (p *Plane) Run(ctx context.Context) error {
 
 // revive starts the proxy where it was before, also if that was any port.
 func (p *Plane) revive(ctx context.Context) error {
+	p.mu.Lock()
 	cfg := p.opts.Config
+	p.mu.Unlock()
 	if _, port, _ := net.SplitHostPort(cfg.Listen); port == "0" {
 		cfg.Listen = p.address
 	}

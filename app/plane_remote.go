@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/flyball-io/flyball/balancer/builtin/remote"
+)
+
+var (
+	_ DataPlane    = (*RemotePlane)(nil)
+	_ Stopper      = (*RemotePlane)(nil)
+	_ Reconfigurer = (*RemotePlane)(nil)
+)
+
+// RemotePlane is the built-in balancer as a process of its own: traffic goes
+// on when the controller ends.
+type RemotePlane struct {
+	*remote.Plane
+	client *remote.Client
+	found  bool // it ran before this controller did
+}
+
+// Socket is where the balancer process of a service is spoken to.
+func Socket(stateDir, service string) string { return filepath.Join(stateDir, service+".proxy.sock") }
+
+// OpenRemotePlane finds or starts the balancer process of a service. version
+// is this program's: a process of another one is upgraded without cutting
+// traffic.
+func OpenRemotePlane(ctx context.Context, s Spec, deps Deps, version string) (*RemotePlane, error) {
+	socket := Socket(deps.StateDir, s.Name)
+	p := &RemotePlane{client: remote.NewClient(socket)}
+	_, err := p.client.Info(ctx)
+	p.found = err == nil
+	p.Plane, err = remote.Open(ctx, remote.PlaneOptions{
+		Socket: socket, Version: version, Config: s.Balancer, Clock: deps.Clock, Log: deps.Log,
+		Program: remote.Program{
+			Args:    []string{"proxy", "--socket", socket},
+			LogFile: filepath.Join(deps.StateDir, s.Name+".proxy.log"),
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("balancer: %w", err)
+	}
+	return p, nil
+}
+
+// FindRemotePlane is the balancer process that runs already for a service;
+// false when there is none.
+func FindRemotePlane(ctx context.Context, stateDir, service string) (Measured, bool) {
+	client := remote.NewClient(Socket(stateDir, service))
+	_, err := client.Info(ctx)
+	return client, err == nil
+}
+
+// Stop ends the process once its requests are answered; it is killed when ctx
+// is done before.
+func (p *RemotePlane) Stop(ctx context.Context) error {
+	info, err := p.client.Info(context.WithoutCancel(ctx))
+	if err == nil {
+		err = p.client.Shutdown(ctx)
+	}
+	switch {
+	case errors.Is(err, remote.ErrNotRunning):
+		return nil
+	case ctx.Err() != nil && info.PID > 0:
+		return kill(info.PID)
+	case err != nil:
+		return fmt.Errorf("balancer: %w", err)
+	}
+	return nil
+}
+
+func kill(pid int) error {
+	process, err := os.FindProcess(pid)
+	if err == nil {
+		err = process.Kill()
+	}
+	if err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("balancer: kill process %d: %w", pid, err)
+	}
+	return nil
+}
+
+// Close ends the process if this plane has started it; for a plane that was
+// never used.
+func (p *RemotePlane) Close() error {
+	if p.found {
+		return nil
+	}
+	return p.Stop(context.Background())
+}
