@@ -12,6 +12,7 @@ import (
 
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/web"
@@ -63,6 +64,7 @@ func TestPageTellsWhetherAndWhy(t *testing.T) {
 }
 
 func TestPageDecisionsUnfoldAndFilter(t *testing.T) {
+	testenv.Long(t)
 	b := newBrowser(t)
 	s := open(t, "", demo())
 	s.play(800)
@@ -115,6 +117,7 @@ func TestPageDecisionsUnfoldAndFilter(t *testing.T) {
 }
 
 func TestPageZoomsAndStaysLive(t *testing.T) {
+	testenv.Long(t)
 	b := newBrowser(t)
 	s := open(t, "", demo())
 	s.play(800)
@@ -162,6 +165,7 @@ func TestPageZoomsAndStaysLive(t *testing.T) {
 }
 
 func TestPageSurvivesItsServer(t *testing.T) {
+	testenv.Long(t)
 	b := newBrowser(t)
 	s := open(t, "", demo())
 	s.play(100)
@@ -185,6 +189,7 @@ func TestPageSurvivesItsServer(t *testing.T) {
 }
 
 func TestPageStates(t *testing.T) {
+	testenv.Long(t)
 	b := newBrowser(t)
 	b.size(1440, 900, false)
 	b.scheme("light")
@@ -231,6 +236,7 @@ func TestPageStates(t *testing.T) {
 }
 
 func TestPageOfAllTargets(t *testing.T) {
+	testenv.Long(t)
 	b := newBrowser(t)
 	quiet, waiting, faulty := demo(), demo(), demo()
 	quiet.Name, waiting.Name, faulty.Name = "api-gateway", "nightly-batch", "billing"
@@ -263,7 +269,7 @@ func TestPageOfAllTargets(t *testing.T) {
 	b.open(s.url(""))
 	b.sees(".answer", "2 of 4 targets in trouble", "shop-web", "billing")
 	b.sees(".rows li:first-child", "shop-web", "objective broken", "500 ms", "/s", "→")
-	b.sees(".rows", "target cannot be read", "no measurement yet", "no objective stated", "1.2", "adding 2: 3 → 5 (Recommend: not applied)")
+	b.sees(".rows", "target cannot be read", "no measurement yet", "no objective stated", "1.2", "would add 2: 3 → 5 (Recommend: not applied)")
 	b.shoot("overview-light")
 	b.scheme("dark")
 	b.size(390, 844, true)
@@ -275,6 +281,7 @@ func TestPageOfAllTargets(t *testing.T) {
 }
 
 func TestPageOnAPhone(t *testing.T) {
+	testenv.Long(t)
 	b := newBrowser(t)
 	s := open(t, "", demo())
 	s.play(800)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 )
@@ -39,7 +40,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Accel-Buffering", "no") // nginx would hold events back
 	st := &stream{server: s, out: http.NewResponseController(w), w: w, target: name}
 	if err := st.run(r.Context(), resumeFrom(r)); err != nil {
-		s.log.Debug("stream ended", "target", name, "error", err)
+		s.log.Debug("stream ended", slog.String("target", name), slog.Any("error", err))
 	}
 }
 

@@ -68,9 +68,8 @@ export function isHeld(d: Decision): boolean {
 export function doing(t: Target): string {
   const d = t.decision;
   if (!d) return "no decision yet";
-  const idle = d.mode === "Apply" ? "" : ` (${d.mode}: not applied)`;
-  if (d.to > d.from) return `adding ${d.to - d.from}: ${d.from}${nbsp}→${nbsp}${d.to}${idle}`;
-  if (d.to < d.from) return `removing ${d.from - d.to}: ${d.from}${nbsp}→${nbsp}${d.to}${idle}`;
+  const [add, remove, idle] = d.mode === "Apply" ? ["adding", "removing", ""] : ["would add", "would remove", ` (${d.mode}: not applied)`];
+  if (d.to !== d.from) return `${d.to > d.from ? add : remove} ${Math.abs(d.to - d.from)}: ${d.from}${nbsp}→${nbsp}${d.to}${idle}`;
   const starting = t.point?.starting ?? 0;
   if (starting > 0) return `waiting for ${plural(starting, "replica")} to start`;
   if (d.to >= t.max && t.max > 0 && t.objective && !t.objective.met) return `at the maximum of ${t.max}`;
