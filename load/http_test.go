@@ -176,8 +176,8 @@ func TestMixOfGetPostAndStream(t *testing.T) {
 		if kind.FailedRequests != wantFailed || kind.Errors["body_incomplete"] != wantFailed || len(kind.Errors) > 1 {
 			t.Errorf("%s: got %d of %d failed, errors %v, want %d failed", kind.Name, kind.FailedRequests, kind.Requests, kind.Errors, wantFailed)
 		}
-		if kind.Latency.P50 < wantLatency {
-			t.Errorf("%s: got p50 %v s, want at least %v", kind.Name, kind.Latency.P50, wantLatency)
+		if kind.P50 < wantLatency {
+			t.Errorf("%s: got p50 %v s, want at least %v", kind.Name, kind.P50, wantLatency)
 		}
 		if kind.Requests == 0 {
 			t.Errorf("%s: none of 60 requests", kind.Name)

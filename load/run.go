@@ -20,10 +20,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err := o.Validate(); err != nil {
 		return Result{}, err
 	}
-	exactly := time.Duration(0)
-	if o.Clock == nil {
-		exactly = longestNap
-	}
+	realTime := o.Clock == nil
 	o = o.withDefaults()
 	requests, err := newMix(o.Requests, o.URL, o.Seed)
 	if err != nil {
@@ -41,7 +38,9 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		recorder: newRecorder(len(requests.kinds), o.Threshold),
 		jobs:     make(chan job),
 		start:    o.Clock.Now(),
-		nap:      exactly,
+	}
+	if realTime {
+		r.nap = longestNap
 	}
 	return r.run(ctx), nil
 }
@@ -107,7 +106,9 @@ func (r *run) schedule(ctx context.Context) {
 	}
 }
 
-// wait returns true once the instant at has come, and false when ctx ends.
+// wait returns true once the instant at has come, and false when ctx ends. The
+// last bit is slept through exactly, but only while nothing is in flight: a
+// nap holds up whatever else there is to do.
 func (r *run) wait(ctx context.Context, at time.Duration) bool {
 	if left := at - r.elapsed() - r.nap; left > 0 && !r.sleep(ctx, left) {
 		return false
@@ -146,12 +147,14 @@ func (r *run) countMissed(at time.Duration) {
 // dispatch gives j to a sender that is free, or to a new one; when there are
 // as many as may be, it is dropped.
 func (r *run) dispatch(ctx context.Context, j job) {
+	r.inFlight.Add(1)
 	select {
 	case r.jobs <- j:
 		return
 	default:
 	}
 	if r.started >= r.MaxInFlight {
+		r.inFlight.Add(-1)
 		r.recorder.drop(j.kind)
 		return
 	}
@@ -164,7 +167,6 @@ func (r *run) sendAll(ctx context.Context, first job) {
 	s := &sender{transport: r.Transport, clock: r.Clock, timeout: r.Timeout, buf: make([]byte, bodyBuffer)}
 	ctx = s.traced(ctx)
 	send := func(j job) {
-		r.inFlight.Add(1)
 		defer r.inFlight.Add(-1)
 		o := s.send(ctx, r.mix.kinds[j.kind], j.intended)
 		o.kind = j.kind

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/flyball-io/flyball/internal/testtraces"
+	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/workload"
 )
 
@@ -165,7 +165,7 @@ func TestRecordedTraces(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.file, func(t *testing.T) {
-			trace, err := workload.OpenTrace(testtraces.Path(t, tt.file))
+			trace, err := workload.OpenTrace(testenv.Trace(t, tt.file))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -194,11 +194,11 @@ func TestRecordedTraces(t *testing.T) {
 // The file of single requests and the one of counts per second hold the same
 // arrivals.
 func TestRecordedRequestsMatchTheirCounts(t *testing.T) {
-	requests, err := workload.OpenTrace(testtraces.Path(t, "azure_llm_2023_code_requests.csv"))
+	requests, err := workload.OpenTrace(testenv.Trace(t, "azure_llm_2023_code_requests.csv"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	counts, err := workload.OpenTrace(testtraces.Path(t, "azure_llm_2023_code_1s.csv"))
+	counts, err := workload.OpenTrace(testenv.Trace(t, "azure_llm_2023_code_1s.csv"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func TestRecordedRequestsMatchTheirCounts(t *testing.T) {
 }
 
 func TestEveryRecordedTraceIsReadOrRefused(t *testing.T) {
-	folder := filepath.Dir(testtraces.Path(t, "index.csv"))
+	folder := filepath.Dir(testenv.Trace(t, "index.csv"))
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		t.Fatal(err)
