@@ -48,7 +48,7 @@ func ServeDashboard(ctx context.Context, l net.Listener, dashboard *web.Server) 
 	case err = <-served:
 	}
 	stopWatching() // ends the streams, which Shutdown would wait for
-	err = errors.Join(err, <-watched)
+	err = errors.Join(err, unlessDone(watching, <-watched))
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if server.Shutdown(last) != nil {

@@ -143,22 +143,30 @@ func (s *Service) stopReplicas(hurry context.Context) error {
 // loop runs the stages until ctx is done.
 func (s *Service) loop(ctx context.Context) error {
 	b, log := s.deps.Bus, s.deps.Log
-	g, ctx := errgroup.WithContext(ctx)
+	g, running := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		return (&control.Router{Name: s.name, Balancer: s.plane, Reports: control.Reports(b, s.name), Log: log}).Run(ctx)
+		return (&control.Router{Name: s.name, Balancer: s.plane, Reports: control.Reports(b, s.name), Log: log}).Run(running)
 	})
 	g.Go(func() error {
-		return (&control.Executor{Name: s.name, Target: s.target, Decisions: control.Decisions(b, s.name), Changes: control.Changes(b, s.name), Log: log}).Run(ctx)
+		return (&control.Executor{Name: s.name, Target: s.target, Decisions: control.Decisions(b, s.name), Changes: control.Changes(b, s.name), Log: log}).Run(running)
 	})
 	g.Go(func() error {
 		return (&control.Planner{Name: s.name, Reports: control.Reports(b, s.name), Decisions: control.Decisions(b, s.name),
-			Changes: control.Changes(b, s.name), Clock: s.deps.Clock, Log: log, Plans: s.plans}).Run(ctx)
+			Changes: control.Changes(b, s.name), Clock: s.deps.Clock, Log: log, Plans: s.plans}).Run(running)
 	})
 	g.Go(func() error {
 		return (&control.Monitor{Name: s.name, Target: s.target, Sources: map[string]source.Source{"balancer": s.plane},
-			Interval: s.interval, Reports: control.Reports(b, s.name), Clock: s.deps.Clock, Log: log}).Run(ctx)
+			Interval: s.interval, Reports: control.Reports(b, s.name), Clock: s.deps.Clock, Log: log}).Run(running)
 	})
-	return g.Wait()
+	return unlessDone(ctx, g.Wait())
+}
+
+// unlessDone is err, unless it only says that ctx is done.
+func unlessDone(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // part is a component that runs beside the loop.

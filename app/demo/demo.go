@@ -86,7 +86,10 @@ type side struct {
 // returns, no process is left.
 func Run(ctx context.Context, o Options) (Result, error) {
 	b := memory.New()
-	sides, err := newSides(ctx, o, b)
+	// An interruption ends the load; what it comes before is still set up, so
+	// that there is a result.
+	whole := context.WithoutCancel(ctx)
+	sides, err := newSides(whole, o, b)
 	if err != nil {
 		return Result{}, err
 	}
@@ -96,11 +99,15 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}
 	dashboard := web.New(web.Options{Bus: b, Clock: clock.System, Log: o.Log, Version: o.Version, Targets: infos})
 
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	running, stop := context.WithCancel(whole)
 	defer stop()
 	g, running := errgroup.WithContext(running)
+	news, err := subscribe(running, b)
+	if err != nil {
+		return Result{}, err
+	}
 	g.Go(func() error { return app.ServeDashboard(running, o.Dashboard, dashboard) })
-	g.Go(func() error { return count(running, b, sides) })
+	g.Go(func() error { news.count(running, sides); return nil })
 	for _, s := range sides {
 		g.Go(func() error {
 			return s.service.Run(running, func() app.Ending { return app.Ending{StopReplicas: true, Hurry: o.Hurry} })
@@ -169,29 +176,35 @@ func introduce(o Options, s *side, changes []builtin.Change) {
 // short writes a duration with three significant digits.
 func short(d time.Duration) string { return scale.Because("", "{0s}", d.Seconds()).String() }
 
+// news is what the services do.
+type news struct {
+	reports   <-chan control.Report
+	decisions <-chan control.Decided
+	changes   <-chan control.Applied
+}
+
+func subscribe(ctx context.Context, b bus.Bus) (n news, err error) {
+	if n.reports, err = control.Reports(b, control.All).Subscribe(ctx); err != nil {
+		return news{}, err
+	}
+	if n.decisions, err = control.Decisions(b, control.All).Subscribe(ctx); err != nil {
+		return news{}, err
+	}
+	n.changes, err = control.Changes(b, control.All).Subscribe(ctx)
+	return n, err
+}
+
 // count feeds the tallies until ctx is done.
-func count(ctx context.Context, b bus.Bus, sides []*side) error {
-	reports, err := control.Reports(b, control.All).Subscribe(ctx)
-	if err != nil {
-		return err
-	}
-	decisions, err := control.Decisions(b, control.All).Subscribe(ctx)
-	if err != nil {
-		return err
-	}
-	changes, err := control.Changes(b, control.All).Subscribe(ctx)
-	if err != nil {
-		return err
-	}
+func (n news) count(ctx context.Context, sides []*side) {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
-		case r := <-reports:
+			return
+		case r := <-n.reports:
 			each(sides, func(t *tally) { t.report(r) })
-		case d := <-decisions:
+		case d := <-n.decisions:
 			each(sides, func(t *tally) { t.decided(d) })
-		case c := <-changes:
+		case c := <-n.changes:
 			each(sides, func(t *tally) { t.applied(c) })
 		}
 	}

@@ -87,7 +87,7 @@ func (f *demoFlags) run(cmd *cobra.Command) error {
 	ctx, hurry, stop := interruptible(cmd.Context())
 	defer stop()
 	options.Hurry = hurry
-	if options.Dashboard, err = new(net.ListenConfig).Listen(ctx, "tcp", f.listen); err != nil {
+	if options.Dashboard, err = new(net.ListenConfig).Listen(cmd.Context(), "tcp", f.listen); err != nil {
 		return cli.UsageError{Err: fmt.Errorf("--listen: %w", err)}
 	}
 	defer options.Dashboard.Close()

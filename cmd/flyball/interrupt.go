@@ -2,10 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
 )
+
+// unlessInterrupted is err, unless it only says that somebody pressed Ctrl-C.
+func unlessInterrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
 
 // interruptible returns a context that ends with the first Ctrl-C or SIGTERM
 // and one that ends with the second, when somebody is in a hurry. stop gives

@@ -62,6 +62,11 @@ func (f *runFlags) run(cmd *cobra.Command) error {
 	}
 	ctx, hurry, stop := interruptible(cmd.Context())
 	defer stop()
+	return unlessInterrupted(ctx, f.control(ctx, hurry, specs))
+}
+
+// control runs the controller until ctx is done.
+func (f *runFlags) control(ctx, hurry context.Context, specs []app.Spec) error {
 	log := f.log()
 	dashboard, err := listenLoopback(ctx, f.listen)
 	if err != nil {
