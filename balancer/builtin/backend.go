@@ -13,6 +13,7 @@ import (
 type backend struct {
 	balancer.Backend
 	transport *http.Transport
+	wires     *wires
 	meter     *meter
 
 	// The pool's lock guards all below.
@@ -33,6 +34,13 @@ type backend struct {
 // takesWork reports whether the backend gets new requests.
 func (b *backend) takesWork() bool { return !b.draining && !b.removed && !b.down }
 
+// hangUp closes the connections that carry no request; forever where none
+// will be kept any more.
+func (b *backend) hangUp() {
+	b.transport.CloseIdleConnections()
+	b.wires.drop(b.removed || b.draining)
+}
+
 func (b *backend) state() balancer.State {
 	switch {
 	case b.draining:
@@ -49,17 +57,23 @@ type dialFault struct{ error }
 
 func (d dialFault) Unwrap() error { return d.error }
 
-// newTransport returns the connections to one backend.
-func newTransport(cfg Config) *http.Transport {
-	dialer := &net.Dialer{Timeout: cfg.DialTimeout.Std(), KeepAlive: 15 * time.Second}
+// dialer connects to backends.
+func dialer(cfg Config) func(ctx context.Context, network, address string) (net.Conn, error) {
+	d := &net.Dialer{Timeout: cfg.DialTimeout.Std(), KeepAlive: 15 * time.Second}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := d.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, dialFault{err}
+		}
+		return conn, nil
+	}
+}
+
+// newTransport returns the connections to one backend for all but simple
+// requests.
+func newTransport(cfg Config, dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Transport {
 	t := &http.Transport{
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := dialer.DialContext(ctx, network, address)
-			if err != nil {
-				return nil, dialFault{err}
-			}
-			return conn, nil
-		},
+		DialContext:           dial,
 		DisableCompression:    true, // pass on what the client and the backend agreed
 		MaxIdleConnsPerHost:   4096,
 		IdleConnTimeout:       cfg.BackendIdleTimeout.Std(),

@@ -20,14 +20,14 @@ import (
 // rig is a running proxy and what its tests need.
 type rig struct {
 	*Proxy
-	t    *testing.T
+	t    testing.TB
 	url  string
 	stop func()        // ends the proxy and waits for it
 	done chan struct{} // closed when it has ended
 }
 
 // start runs a proxy on a free port; change adapts the default configuration.
-func start(t *testing.T, change func(*Config)) *rig {
+func start(t testing.TB, change func(*Config)) *rig {
 	t.Helper()
 	cfg := testConfig()
 	if change != nil {
@@ -49,7 +49,7 @@ func testConfig() Config {
 	return cfg
 }
 
-func startOn(t *testing.T, cfg Config, l net.Listener) *rig {
+func startOn(t testing.TB, cfg Config, l net.Listener) *rig {
 	t.Helper()
 	p, err := New(cfg, clock.System, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -84,7 +84,7 @@ func (r *rig) backends(servers ...*httptest.Server) {
 }
 
 // serve starts a backend.
-func serve(t *testing.T, h http.HandlerFunc) *httptest.Server {
+func serve(t testing.TB, h http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
@@ -112,7 +112,7 @@ func (r *rig) get(path string) (int, string) {
 }
 
 // eventually waits until the condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {

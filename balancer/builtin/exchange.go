@@ -16,11 +16,12 @@ const (
 	resendLimit  = 2  // of these after something had been sent
 )
 
-// exchange is one request of a client and its answer. It is the transport of
-// its own reverse proxy: it chooses, holds and tries again.
+// exchange is one request of a client and its answer: it chooses the backend,
+// holds and tries again. A simple request goes over a wire; all else goes
+// through the standard library's reverse proxy, whose transport the exchange
+// is.
 type exchange struct {
 	proxy   *Proxy
-	reverse httputil.ReverseProxy
 	body    clientBody
 	arrived time.Time
 
@@ -29,22 +30,18 @@ type exchange struct {
 	tried    []*backend
 	resent   int
 	cancel   context.CancelCauseFunc // of the attempt; nil where it must not be sent twice
-	status   int                     // of the answer, 0 before
-	refused  error                   // why the answer is ours
-	answered bool                    // counted already: what follows is a stream
-	complete bool                    // the whole answer was read from the backend
-	broken   error                   // what ended the answer early on the backend's side
+	wire     *wire                   // of the attempt, when it goes over one
+	unwatch  func() bool             // lets the wire outlive the request
+	last     *http.Response
+	status   int   // of the answer, 0 before
+	refused  error // why the answer is ours
+	answered bool  // counted already: what follows is a stream
+	complete bool  // the whole answer was read from the backend
+	broken   error // what ended the answer early on the backend's side
 }
 
 func (p *Proxy) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{proxy: p, arrived: p.clk.Now()}
-	x.reverse = httputil.ReverseProxy{
-		Rewrite:      p.rewrite,
-		Transport:    x,
-		BufferPool:   &p.buffers,
-		ErrorLog:     p.quiet,
-		ErrorHandler: x.refuse,
-	}
 	if r.Body != nil && r.ContentLength != 0 {
 		control, conn := http.NewResponseController(w), connOf(r)
 		if conn != nil {
@@ -65,6 +62,31 @@ func (p *Proxy) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 	return x
 }
 
+// serve passes the request on.
+func (x *exchange) serve(w http.ResponseWriter, r *http.Request) {
+	// Keeps the server from guessing a type where the backend names none.
+	w.Header()["Content-Type"] = nil
+	if simple(r) && x.proxy.cfg.BackendProtocol == HTTP1 {
+		if out, ok := newOutgoing(r, x.proxy.cfg.TrustForwarded); ok {
+			x.serveSimple(w, out)
+			return
+		}
+	}
+	x.serveReverse(w, r)
+}
+
+// serveReverse passes any request on.
+func (x *exchange) serveReverse(w http.ResponseWriter, r *http.Request) {
+	reverse := httputil.ReverseProxy{
+		Rewrite:      x.proxy.rewrite,
+		Transport:    x,
+		BufferPool:   &x.proxy.buffers,
+		ErrorLog:     x.proxy.quiet,
+		ErrorHandler: x.refuse,
+	}
+	reverse.ServeHTTP(w, r)
+}
+
 // idempotent methods may be carried out twice (RFC 9110, 9.2.2).
 func idempotent(method string) bool {
 	switch method {
@@ -74,24 +96,32 @@ func idempotent(method string) bool {
 	return false
 }
 
-// RoundTrip sends the request to a backend, and to another where that is safe.
+// RoundTrip sends a request of the reverse proxy.
 func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
-	for {
-		b, err := x.acquire(out)
-		if err != nil {
-			return nil, err
-		}
+	return x.try(out, func(b *backend) (*http.Response, error) {
 		attempt, body := x.attempt(out, b)
 		response, err := b.transport.RoundTrip(attempt)
 		if x.cancel != nil {
 			x.proxy.pool.settled(b, x)
 		}
+		if err != nil && body != nil {
+			_ = body.Close() // keeps a late writer of this attempt away from the body
+		}
+		return response, err
+	})
+}
+
+// try sends the request to a backend, and to another where that is safe.
+func (x *exchange) try(out *http.Request, send func(*backend) (*http.Response, error)) (*http.Response, error) {
+	for {
+		b, err := x.acquire(out)
+		if err != nil {
+			return nil, err
+		}
+		response, err := send(b)
 		if err == nil {
 			x.answer(response)
 			return response, nil
-		}
-		if body != nil {
-			_ = body.Close() // keeps a late writer of this attempt away from the body
 		}
 		if !x.again(out, err) {
 			return nil, err
@@ -144,7 +174,10 @@ func (x *exchange) attempt(out *http.Request, b *backend) (*http.Request, *attem
 
 // abandon ends the present attempt, because of cause.
 func (x *exchange) abandon(cause error) {
-	if x.cancel != nil {
+	switch {
+	case x.wire != nil:
+		x.wire.abort(cause)
+	case x.cancel != nil:
 		x.cancel(cause)
 	}
 }
@@ -181,7 +214,7 @@ func (x *exchange) again(out *http.Request, err error) bool {
 
 // answer notes that a backend has begun to answer.
 func (x *exchange) answer(response *http.Response) {
-	x.status = response.StatusCode
+	x.status, x.last = response.StatusCode, response
 	x.body.answered.Store(true)
 	if response.StatusCode == http.StatusSwitchingProtocols {
 		x.complete = true
@@ -190,6 +223,10 @@ func (x *exchange) answer(response *http.Response) {
 	}
 	if isEventStream(response.Header) {
 		x.count()
+	}
+	if response.Body == http.NoBody {
+		x.complete = true
+		return
 	}
 	response.Body = &answerBody{ReadCloser: response.Body, of: x}
 }
@@ -254,6 +291,7 @@ func (x *exchange) refuse(w http.ResponseWriter, r *http.Request, err error) {
 // end counts the exchange as over.
 func (x *exchange) end() {
 	p, now := x.proxy, x.proxy.clk.Now()
+	x.free()
 	x.abandon(nil)
 	defer x.body.end(x.complete)
 	gaveUp := !x.complete && x.broken == nil

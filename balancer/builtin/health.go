@@ -17,7 +17,7 @@ type checker struct {
 }
 
 func newChecker(p *Proxy) *checker {
-	t := newTransport(p.cfg)
+	t := newTransport(p.cfg, dialer(p.cfg))
 	t.DisableKeepAlives = true // a check is also one that connecting works
 	return &checker{proxy: p, client: &http.Client{
 		Transport:     t,
@@ -32,6 +32,10 @@ func (c *checker) run(ctx context.Context) {
 	tick := c.proxy.clk.NewTicker(c.proxy.cfg.Health.Interval.Std())
 	defer tick.Stop()
 	for {
+		now := c.proxy.clk.Now()
+		for _, b := range c.proxy.pool.backends() {
+			b.wires.sweep(now)
+		}
 		for _, b := range c.proxy.pool.toCheck() {
 			checks.Go(func() { c.check(ctx, b) })
 		}

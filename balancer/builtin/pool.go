@@ -54,7 +54,7 @@ func (p *pool) set(backends []balancer.Backend) {
 func (p *pool) remove(b *backend) {
 	b.removed = true
 	if b.inFlight == 0 {
-		b.transport.CloseIdleConnections()
+		b.hangUp()
 		return
 	}
 	p.leaving = append(p.leaving, b)
@@ -103,7 +103,7 @@ func (p *pool) release(b *backend, failed bool) {
 // is kept where no request will follow.
 func (p *pool) settle(b *backend) {
 	if b.removed || b.draining {
-		b.transport.CloseIdleConnections()
+		b.hangUp()
 	}
 	if b.idle != nil {
 		close(b.idle)
@@ -133,7 +133,7 @@ func (p *pool) beginDrain(id string) []<-chan struct{} {
 	var idle []<-chan struct{}
 	if b := p.known[id]; b != nil {
 		b.draining = true
-		b.transport.CloseIdleConnections()
+		b.hangUp()
 		p.refresh()
 		idle = appendBusy(idle, b)
 	}

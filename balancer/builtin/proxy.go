@@ -9,6 +9,7 @@ import (
 	"context"
 	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"sync"
@@ -62,10 +63,15 @@ func New(cfg Config, clk clock.Clock, logger *slog.Logger) (*Proxy, error) {
 }
 
 func (p *Proxy) newBackend(b balancer.Backend) *backend {
+	dial := dialer(p.cfg)
 	return &backend{
 		Backend:   b,
-		transport: newTransport(p.cfg),
-		meter:     newMeter(p.cfg.MetricWindow.Std(), p.clk.Now()),
+		transport: newTransport(p.cfg, dial),
+		wires: &wires{
+			dial:   func(ctx context.Context) (net.Conn, error) { return dial(ctx, "tcp", b.Address) },
+			unused: p.cfg.BackendIdleTimeout.Std(),
+		},
+		meter: newMeter(p.cfg.MetricWindow.Std(), p.clk.Now()),
 	}
 }
 
@@ -107,7 +113,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.total.arrive(x.arrived)
 	p.budget.request(x.arrived)
 	defer x.end()
-	x.reverse.ServeHTTP(w, r)
+	x.serve(w, r)
 }
 
 // rewrite makes the request that a backend gets.

@@ -18,6 +18,8 @@ import (
 
 func systemClock() clock.Clock { return clock.System }
 
+func quietLogger() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
 func TestEndLetsRequestsFinish(t *testing.T) {
 	r := start(t, nil)
 	release := make(chan struct{})
