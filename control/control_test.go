@@ -304,10 +304,16 @@ func TestANewPlanTakesOver(t *testing.T) {
 			t.Errorf("same rules: got %s %s, want the window of the old plan to hold", last.Mode, last.Decision.Reason.Code)
 		}
 		plans <- plan(t, control.Apply, 1)
-		pass(20 * time.Second)
+		pass(4 * time.Minute)
+		w.with(func(w *world) {
+			if w.spec != 4 {
+				t.Errorf("changed policy: %d replicas, want the 4 it found held for a whole window", w.spec)
+			}
+		})
+		pass(90 * time.Second)
 		w.with(func(w *world) {
 			if w.spec != 2 {
-				t.Errorf("changed policy: %d replicas, want 2, its memory starts afresh", w.spec)
+				t.Errorf("changed policy: %d replicas after its window, want 2", w.spec)
 			}
 		})
 	})

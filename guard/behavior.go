@@ -56,6 +56,11 @@ func (b *Behavior) Limit(obs scale.Observation, want int) (int, scale.Reason) {
 // recommendation of the up window counts; going down, the highest of the down
 // window. Between the two the current count stays.
 func (b *Behavior) stabilize(obs scale.Observation, want int) (int, scale.Reason) {
+	if len(b.memory.Recommendations) == 0 {
+		// Who starts knows nothing of the past: the count it finds is the
+		// first recommendation (recordInitialRecommendation, horizontal.go).
+		b.memory.Recommendations = append(b.memory.Recommendations, recommendation{At: obs.At, Replicas: obs.CurrentReplicas})
+	}
 	up, down := want, want
 	upWindow, downWindow := b.rules.Up.StabilizationWindow.Std(), b.rules.Down.StabilizationWindow.Std()
 	for _, r := range b.memory.Recommendations {

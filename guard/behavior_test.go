@@ -55,10 +55,10 @@ func TestBehaviorHPADefaults(t *testing.T) {
 func TestBehaviorStabilizesToTheHighestOfTheWindow(t *testing.T) {
 	g := guard.NewBehavior(guard.HPADefaults())
 	tell(t, g, []step{
-		{0, 10, 9, 9, ""},
-		{time.Minute, 9, 7, 9, "ScaleDownStabilized"},
-		{4 * time.Minute, 9, 5, 9, "ScaleDownStabilized"},
-		{5*time.Minute + time.Second, 9, 5, 7, "ScaleDownStabilized"}, // the 9 has left the window
+		{0, 10, 9, 10, "ScaleDownStabilized"}, // the 10 found at the start count as recommended
+		{time.Minute, 10, 7, 10, "ScaleDownStabilized"},
+		{4 * time.Minute, 10, 5, 10, "ScaleDownStabilized"},
+		{5*time.Minute + time.Second, 10, 5, 7, "ScaleDownStabilized"}, // 10 and 9 have left the window
 		{6*time.Minute + time.Second, 7, 5, 5, ""},
 	})
 }
