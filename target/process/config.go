@@ -32,6 +32,9 @@ type Config struct {
 	DrainTimeout           scale.Duration `json:"drainTimeout" jsonschema:"description=Longest wait for requests in progress before a replica is asked to end,default=30s"`
 	TerminationGracePeriod scale.Duration `json:"terminationGracePeriod" jsonschema:"description=Time from SIGTERM to SIGKILL,default=10s"`
 	Backoff                Backoff        `json:"backoff,omitzero" jsonschema:"description=Wait between starts while replicas keep failing"`
+
+	Resources   Resources      `json:"resources,omitzero" jsonschema:"description=What one replica is expected to use at most"`
+	UsageWindow scale.Duration `json:"usageWindow,omitempty" jsonschema:"description=Time over which the use of CPU and memory is averaged; at most 1h,default=15s"`
 }
 
 // Readiness says how a replica is probed.
@@ -49,6 +52,9 @@ type Backoff struct {
 	Max        scale.Duration `json:"max,omitempty" jsonschema:"description=Longest wait,default=30s"`
 	ResetAfter scale.Duration `json:"resetAfter,omitempty" jsonschema:"description=Time ready after which failures are forgotten,default=60s"`
 }
+
+// maxUsageWindow bounds the readings that are kept of each replica.
+const maxUsageWindow = scale.Duration(time.Hour)
 
 // Default is everything but the command.
 func Default() Config {
@@ -68,6 +74,8 @@ func Default() Config {
 			Max:        scale.Duration(30 * time.Second),
 			ResetAfter: scale.Duration(time.Minute),
 		},
+		Resources:   Resources{CPU: 1},
+		UsageWindow: scale.Duration(15 * time.Second),
 	}
 }
 
@@ -124,7 +132,10 @@ func (c Config) Validate() error {
 	if c.Backoff.Max < c.Backoff.Min {
 		fault("backoff.max: must be at least backoff.min (%v), got %v", c.Backoff.Min, c.Backoff.Max)
 	}
-	return errors.Join(errs...)
+	if c.UsageWindow <= 0 || c.UsageWindow > maxUsageWindow {
+		fault("usageWindow: must be above 0 and at most %v, got %v", maxUsageWindow, c.UsageWindow)
+	}
+	return errors.Join(append(errs, c.Resources.validate())...)
 }
 
 // ports reads PortRange.

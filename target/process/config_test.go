@@ -22,6 +22,7 @@ func TestValidateReportsEveryFault(t *testing.T) {
 		Readiness:       process.Readiness{Path: "healthz"},
 		LivenessTimeout: -1,
 		Backoff:         process.Backoff{Min: 2, Max: 1},
+		Resources:       process.Resources{Memory: "lots"},
 	}
 	err := cfg.Validate()
 	for _, want := range []string{
@@ -29,6 +30,7 @@ func TestValidateReportsEveryFault(t *testing.T) {
 		"portRange: must be first-last", "readiness.path: must start with /", "readiness.interval", "readiness.timeout",
 		"readiness.failureThreshold: must be at least 1", "startTimeout", "livenessTimeout: must not be negative",
 		"backoff.max: must be at least backoff.min", "backoff.resetAfter",
+		"usageWindow: must be above 0 and at most 1h, got 0s", "resources.cpu: must be 0.001 to 1000000 cores, got 0", "resources.memory: must be",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the error lacks %q:\n%v", want, err)

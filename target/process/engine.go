@@ -21,6 +21,7 @@ type engine struct {
 	dieWithController bool
 	store             *store
 	logs              *logs
+	meter             *meter
 
 	job      job
 	desired  int
@@ -49,6 +50,7 @@ func newEngine(t *Target, j job, dir string, opts Options) *engine {
 		dieWithController: opts.DieWithController,
 		store:             newStore(dir, t.name),
 		logs:              newLogs(dir, t.name),
+		meter:             t.meter,
 		job:               j,
 		replicas:          map[string]*replica{},
 		ports:             newPorts(j.cfg, ownerOf(dir, t.name)),
@@ -72,6 +74,7 @@ func (e *engine) run(ctx context.Context, calls <-chan func(*engine)) error {
 	defer e.rest()
 	defer cancel()
 	e.workers.Go(func() { e.logs.keepBounded(working, e.clock) })
+	e.workers.Go(func() { e.meter.run(working, e.clock) })
 	for ctx.Err() == nil {
 		e.reconcile(working)
 		var wake <-chan time.Time
@@ -97,6 +100,7 @@ func (e *engine) rest() {
 	for _, r := range e.replicas {
 		r.watched, r.stopProbe, r.hurry = false, nil, nil
 	}
+	e.meter.follow(e.job.cfg, nil)
 }
 
 // post hands a worker's finding to whoever has the engine.
@@ -122,6 +126,7 @@ func (e *engine) reconcile(ctx context.Context) {
 	// First on disk, then under way: a controller that returns must know
 	// which replicas were asked to end.
 	e.publish()
+	e.meter.follow(e.job.cfg, e.subjects())
 	for _, r := range e.replicas {
 		e.attend(ctx, r)
 	}
@@ -143,6 +148,19 @@ func (e *engine) publish() {
 	case e.changes <- struct{}{}:
 	default:
 	}
+}
+
+// subjects is whose use of CPU and memory is measured.
+func (e *engine) subjects() map[string]subject {
+	all := make(map[string]subject, len(e.replicas))
+	for id, r := range e.replicas {
+		s := subject{pid: r.leader.pid, identity: r.leader.identity}
+		if r.stays() && r.readiness.Ready {
+			s.since = r.readiness.Since
+		}
+		all[id] = s
+	}
+	return all
 }
 
 func (e *engine) view() view {

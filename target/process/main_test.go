@@ -26,6 +26,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv("TEST_ROLE") {
 	case "app":
 		exitWith(playApp())
+	case "burner":
+		exitWith(playBurner())
 	case "controller":
 		exitWith(playController())
 	default:

@@ -71,8 +71,9 @@ func (e *engine) status(ctx context.Context) (target.Status, error) {
 	if e.stopping {
 		s.SpecReplicas = 0
 	}
+	requests := e.job.cfg.Resources.requests()
 	for _, id := range sortedIDs(e.replicas) {
-		s.Replicas = append(s.Replicas, e.replicas[id].describe())
+		s.Replicas = append(s.Replicas, e.replicas[id].describe(requests))
 	}
 	if c, ok := e.failures.condition(); ok && s.SpecReplicas > 0 {
 		s.Conditions = append(s.Conditions, c)

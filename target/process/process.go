@@ -19,6 +19,7 @@ import (
 	"sync"
 
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/source"
 	"github.com/flyball-io/flyball/target"
 )
 
@@ -55,12 +56,14 @@ type Target struct {
 	calls   chan func(*engine)
 	changes chan struct{}
 	gone    chan struct{} // closed when stopped and no replica is left
+	meter   *meter
 }
 
 var (
 	_ target.Target  = (*Target)(nil)
 	_ target.Runner  = (*Target)(nil)
 	_ target.Stopper = (*Target)(nil)
+	_ source.Source  = (*Target)(nil)
 )
 
 var validName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
@@ -93,6 +96,7 @@ func New(name string, cfg Config, opts Options) (*Target, error) {
 		calls:   make(chan func(*engine)),
 		changes: make(chan struct{}, 1),
 		gone:    make(chan struct{}),
+		meter:   newMeter(),
 	}
 	t.idle <- newEngine(t, job, dir, opts)
 	return t, nil

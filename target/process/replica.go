@@ -77,8 +77,8 @@ func (r *replica) note(ready bool, now time.Time) bool {
 	return true
 }
 
-// describe is the replica as Status shows it.
-func (r *replica) describe() scale.Replica {
+// describe is the replica as Status shows it, which requests the same as all.
+func (r *replica) describe(requests map[string]int64) scale.Replica {
 	d := scale.Replica{
 		ID:         r.id,
 		Address:    r.address(),
@@ -87,7 +87,7 @@ func (r *replica) describe() scale.Replica {
 		StartedAt:  r.startedAt,
 		DeletedAt:  r.deletedAt,
 		Restarts:   r.restarts,
-		Containers: []scale.Container{{}},
+		Containers: []scale.Container{{Requests: requests}},
 	}
 	switch {
 	case r.gone() && r.exit.success:

@@ -3,6 +3,7 @@ package process
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -52,46 +53,79 @@ func scanMarked() []marked {
 	return found
 }
 
+// pids lists the processes that can be seen.
 func pids() []int {
-	dir, err := os.Open("/proc")
+	all, _ := pidsIn("/proc") // without /proc there is nothing to be seen
+	return all
+}
+
+func pidsIn(procfs string) ([]int, error) {
+	dir, err := os.Open(procfs)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer dir.Close()
-	names, _ := dir.Readdirnames(-1)
+	names, err := dir.Readdirnames(-1)
 	var all []int
 	for _, name := range names {
 		if pid, err := strconv.Atoi(name); err == nil {
 			all = append(all, pid)
 		}
 	}
-	return all
+	return all, err
 }
 
-// stat is the part of /proc/PID/stat that matters here.
+// stat is the part of /proc/PID/stat that matters here. CPU times are in
+// ticks of 10 ms.
 type stat struct {
-	state byte
-	group int
-	start string // clock ticks since boot
+	state         byte
+	parent, group int
+	own           int64  // CPU time of all its threads
+	reaped        int64  // CPU time of the children it has waited for, and of theirs
+	start         string // clock ticks since boot
+	rss           int64  // pages
 }
 
-// readStat reads the fields behind the command name, which is in brackets and
-// may hold anything.
-func readStat(pid int) (stat, error) {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+// readStat reads what the kernel says of a process.
+func readStat(pid int) (stat, error) { return readStatIn("/proc", pid) }
+
+func readStatIn(procfs string, pid int) (stat, error) {
+	path := fmt.Sprintf("%s/%d/stat", procfs, pid)
+	raw, err := os.ReadFile(path)
 	if err != nil {
 		return stat{}, err
 	}
-	// State is field 3 of stat, process group 5, start time 22.
-	fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
-	if len(fields) < 20 {
-		return stat{}, fmt.Errorf("/proc/%d/stat: %d fields", pid, len(fields))
-	}
-	group, err := strconv.Atoi(fields[2])
+	s, err := parseStat(raw)
 	if err != nil {
-		return stat{}, fmt.Errorf("/proc/%d/stat: %w", pid, err)
+		return stat{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return stat{state: fields[0][0], group: group, start: fields[19]}, nil
+	return s, nil
+}
+
+// parseStat reads the fields behind the command name, which is in brackets and
+// may hold anything, brackets too.
+func parseStat(raw []byte) (stat, error) {
+	// State is field 3 of stat; it has the index 0 here.
+	const parent, group, utime, stime, cutime, cstime, start, rss = 1, 2, 11, 12, 13, 14, 19, 21
+	fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
+	if len(fields) <= rss {
+		return stat{}, fmt.Errorf("%d fields behind the command, want more than %d", len(fields), rss)
+	}
+	var errs []error
+	number := func(i int) int64 {
+		n, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("field %d: %w", i+3, err))
+		}
+		return n
+	}
+	s := stat{
+		state: fields[0][0], start: fields[start],
+		parent: int(number(parent)), group: int(number(group)),
+		own: number(utime) + number(stime), reaped: number(cutime) + number(cstime),
+		rss: number(rss),
+	}
+	return s, errors.Join(errs...)
 }
 
 func (s stat) dead() bool { return s.state == 'Z' || s.state == 'X' }
