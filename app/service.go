@@ -116,12 +116,26 @@ func (s *Service) Run(ctx context.Context, ending func() Ending) error {
 	loop, stopLoop := context.WithCancel(ctx)
 	defer stopLoop()
 	context.AfterFunc(parts, stopLoop) // a part that fails ends the loop
-	err := s.loop(loop)
+	err := s.initial(loop)
+	if err == nil {
+		err = s.loop(loop)
+	}
 	if last := ending(); last.StopReplicas && context.Cause(parts) == nil {
 		plane.finish(last.Hurry)
 		err = errors.Join(err, s.stopPlane(last.Hurry), s.stopReplicas(last.Hurry))
 	}
 	return errors.Join(err, replicas.end(), plane.end())
+}
+
+// initial sets the count to start with.
+func (s *Service) initial(ctx context.Context) error {
+	if s.spec.Initial == 0 {
+		return nil
+	}
+	if err := s.target.SetReplicas(ctx, s.spec.Initial); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
 }
 
 // stopPlane ends a data plane that goes on by itself.
@@ -155,7 +169,7 @@ func (s *Service) loop(ctx context.Context) error {
 			Changes: control.Changes(b, s.name), Clock: s.deps.Clock, Log: log, Plans: s.plans}).Run(running)
 	})
 	g.Go(func() error {
-		return (&control.Monitor{Name: s.name, Target: s.target, Sources: map[string]source.Source{"balancer": s.plane},
+		return (&control.Monitor{Name: s.name, Target: s.target, Sources: map[string]source.Source{"balancer": s.plane, "processes": s.target},
 			Interval: s.interval, Reports: control.Reports(b, s.name), Clock: s.deps.Clock, Log: log}).Run(running)
 	})
 	return unlessDone(ctx, g.Wait())

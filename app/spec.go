@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +29,9 @@ type Spec struct {
 	// PausedUntil is when a paused spec goes on by itself; nil: never.
 	PausedUntil *time.Time
 	Min, Max    int
-	Objective   *scale.Objective
+	// Initial is the count to start with; 0 leaves it as it was left.
+	Initial   int
+	Objective *scale.Objective
 	// Sync is the time between two decisions.
 	Sync     scale.Duration
 	Policy   PolicySpec
@@ -95,6 +98,10 @@ func newSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, v1alpha1.F
 		s.Shadows = append(s.Shadows, shadow)
 	}
 	s.nameShadows()
+	fault("spec.policy", s.measured(s.Policy))
+	for i, p := range s.Shadows {
+		fault(fmt.Sprintf("spec.shadows[%d]", i), s.measured(p))
+	}
 	fault("spec.target", s.decodeTarget(in.Target, plugins))
 	fault("spec.balancer", s.decodeBalancer(in.Balancer, plugins))
 	return s, faults
@@ -129,6 +136,36 @@ func newPolicySpec(p scale.Plugin, behavior guard.BehaviorConfig, plugins *built
 		Name: p.Kind, Kind: p.Kind, Config: cfg, Rules: behavior.Over(plugins.Policies.Rules(p.Kind)),
 		build: func(env policy.Env) (policy.Policy, error) { return plugins.Policies.Build(p.Kind, cfg, env) },
 	}, nil
+}
+
+// measured reports the signals that a policy decides on and nobody measures:
+// it would hold for ever without saying why.
+func (s *Spec) measured(spec PolicySpec) error {
+	if spec.build == nil {
+		return nil // at fault already
+	}
+	p, err := spec.build(s.env())
+	if err != nil {
+		return err
+	}
+	reader, ok := p.(policy.Reader)
+	if !ok {
+		return nil
+	}
+	known := append(proxy.Signals(), process.Signals()...)
+	slices.Sort(known)
+	var errs []error
+	for _, name := range reader.Signals() {
+		if !slices.Contains(known, name) {
+			errs = append(errs, fmt.Errorf("%s: nobody measures the signal %q; measured here: %s", spec.Kind, name, strings.Join(known, ", ")))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// env is what policies may know of the service.
+func (s *Spec) env() policy.Env {
+	return policy.Env{Target: s.Name, Min: s.Min, Max: s.Max, Objective: s.Objective, Sync: s.Sync.Std()}
 }
 
 // nameShadows tells policies of one kind apart by what they aim at, and those
@@ -252,7 +289,7 @@ func (s *Spec) Plan() (control.Plan, error) {
 // decider puts a policy behind the guards, in the order of the design: data,
 // behaviour, cooldown, objective floor, bounds.
 func (s *Spec) decider(spec PolicySpec) (*decide.Decider, error) {
-	p, err := spec.build(policy.Env{Target: s.Name, Min: s.Min, Max: s.Max, Objective: s.Objective, Sync: s.Sync.Std()})
+	p, err := spec.build(s.env())
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,20 @@ func load(t *testing.T, text string) app.Spec {
 	return specs[0]
 }
 
+func TestASignalNobodyMeasuresIsAFault(t *testing.T) {
+	plugins := builtin.New()
+	loader := v1alpha1.Loader{Plugins: plugins, Env: func(string) (string, bool) { return "", false },
+		Stdin: strings.NewReader(strings.Replace(shop, "signal: concurrency", "signal: concurency", 1))}
+	docs, err := loader.Load([]string{"-"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = app.NewSpecs(docs, plugins)
+	if err == nil || !strings.Contains(err.Error(), `nobody measures the signal "concurency"; measured here: concurrency, cpuUtilization`) {
+		t.Errorf("got %v, want the signal and those that are measured", err)
+	}
+}
+
 func TestTwoServicesCannotTakeRequestsAtOneAddress(t *testing.T) {
 	plugins := builtin.New()
 	both := shop + "---" + strings.Replace(shop, "shop-web", "shop-cart", 1)

@@ -115,7 +115,10 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}
 	playing, stopPlaying := context.WithCancel(ctx)
 	context.AfterFunc(running, stopPlaying) // a part that fails ends the load
-	playErr := play(playing, o, sides)
+	playErr := warmUp(playing, sides)
+	if playErr == nil {
+		playErr = play(playing, o, sides)
+	}
 	stopPlaying()
 	for _, s := range sides {
 		s.tally.settle(clock.System.Now())
@@ -214,6 +217,32 @@ func each(sides []*side, f func(*tally)) {
 	for _, s := range sides {
 		f(s.tally)
 	}
+}
+
+// startTimeout is how long the first replicas may take to be ready.
+const startTimeout = 30 * time.Second
+
+// warmUp waits until every service has the replicas that the first moment
+// demands, and opens its account.
+func warmUp(ctx context.Context, sides []*side) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("the sample service was not ready within %v", startTimeout))
+	defer cancel()
+	for _, s := range sides {
+		for ready := 0; ready < s.spec.Initial; ready, _, _ = s.tally.counts() {
+			select {
+			case <-ctx.Done():
+				if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+					return context.Cause(ctx)
+				}
+				return nil // interrupted
+			case <-clock.System.After(20 * time.Millisecond):
+			}
+		}
+	}
+	for _, s := range sides {
+		s.tally.open(clock.System.Now())
+	}
+	return nil
 }
 
 // play sends the same seeded load to every service at the same time.

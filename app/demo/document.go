@@ -3,6 +3,7 @@ package demo
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ const (
 	startupDelay = 30 * time.Second
 	threshold    = 500 * time.Millisecond
 	share        = 0.99
+	shadowRate   = 35 // requests per second and replica, 70 % of what one carries
 )
 
 // document is what a user would write to have the sample service scaled: the
@@ -57,10 +59,9 @@ func compress(d time.Duration, speed float64) time.Duration {
 	return time.Duration(float64(d) / speed).Round(time.Millisecond)
 }
 
-// shadow is watched beside the policy: 35 requests per second for each
-// replica, 70 % of what one can carry.
+// shadow is watched beside the policy.
 func shadow() scale.Plugin {
-	return scale.Plugin{Kind: "hpa", Body: json.RawMessage(`{"metrics":[{"signal":"requestRate","averageValue":35}]}`)}
+	return scale.Plugin{Kind: "hpa", Body: json.RawMessage(fmt.Sprintf(`{"metrics":[{"signal":"requestRate","averageValue":%d}]}`, shadowRate))}
 }
 
 // plain is how a policy named without parameters is configured here: kept at
@@ -150,6 +151,7 @@ func spec(name string, policy scale.Plugin, o Options) (app.Spec, []builtin.Chan
 	}
 	s := specs[0]
 	changes := s.Compress(o.Speed)
+	s.Initial = min(o.MaxReplicas, max(1, int(math.Ceil(o.Shape.Rate(0)/shadowRate))))
 	s.Process.LivenessTimeout = scale.Duration(10 * time.Second)
 	return s, changes, nil
 }

@@ -97,6 +97,19 @@ func (t *tally) counts() (ready, specified int, last scale.Decision) {
 	return ready, specified, t.latest.Decision
 }
 
+// open starts the account at an instant: what was before does not count.
+func (t *tally) open(at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.replicaSeconds, t.maxReplicas, t.actions = 0, 0, 0
+	clear(t.shadows)
+	if t.last != nil {
+		last := *t.last
+		last.At = at
+		t.last, t.maxReplicas = &last, len(last.Status.Replicas)
+	}
+}
+
 // settle ends the account at an instant.
 func (t *tally) settle(at time.Time) {
 	t.mu.Lock()

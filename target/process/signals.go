@@ -1,0 +1,6 @@
+package process
+
+import "github.com/flyball-io/flyball/scale"
+
+// Signals names what a target of processes measures of itself.
+func Signals() []string { return []string{scale.CPUUtilization, scale.MemoryUtilization} }
