@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/flyball-io/flyball/target/process"
 	"github.com/flyball-io/flyball/web"
 )
 
@@ -105,6 +106,10 @@ func (c *Controller) prepare(ctx context.Context) error {
 }
 
 func (c *Controller) make(ctx context.Context, spec Spec) (*running, error) {
+	// The balancer's process would take orders from a second controller too.
+	if err := process.Unattended(ctx, c.opts.Clock, c.opts.StateDir, spec.Name); err != nil {
+		return nil, err
+	}
 	plane, err := c.opts.NewPlane(ctx, spec)
 	if err != nil {
 		return nil, err

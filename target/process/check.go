@@ -1,8 +1,37 @@
 package process
 
+import (
+	"context"
+	"errors"
+
+	"github.com/flyball-io/flyball/internal/clock"
+)
+
 // Check reports what of a valid configuration does not fit this machine: its
 // program or its working directory is not there.
 func (c Config) Check() error {
 	_, err := c.program()
 	return err
+}
+
+// Unattended returns ErrInUse when a controller looks after the target of
+// this name and state directory: whoever is about to become its controller
+// learns so before touching anything.
+func Unattended(ctx context.Context, clk clock.Clock, stateDir, name string) error {
+	s := newStore(stateDir, name)
+	for try := 1; ; try++ {
+		err := s.lock()
+		if err == nil {
+			s.unlock()
+			return nil
+		}
+		if !errors.Is(err, ErrInUse) || try == lockTries {
+			return err
+		}
+		select {
+		case <-clk.After(lockPause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
