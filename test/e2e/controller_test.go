@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -8,8 +10,12 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/balancer"
+	"github.com/flyball-io/flyball/balancer/builtin/remote"
 	"github.com/flyball-io/flyball/web"
 )
 
@@ -91,13 +97,35 @@ func (c *controller) decidesOn(name string) {
 	}
 }
 
+// backends are the replicas as the balancer's process sees them; none while
+// it does not answer.
+func (p *place) backends(name string) []balancer.BackendStatus {
+	all, err := remote.NewClient(app.Socket(p.state(), name)).Backends(context.Background())
+	if err != nil {
+		return nil
+	}
+	return all
+}
+
+// proxies are the balancer processes of an autoscaler; one that has handed
+// over and has connections left is among them.
+func (p *place) proxies(name string) []int {
+	var pids []int
+	for _, r := range p.processes() {
+		if strings.Contains(r.command, " proxy --socket "+app.Socket(p.state(), name)) {
+			pids = append(pids, r.pid)
+		}
+	}
+	return pids
+}
+
 // document is an autoscaler of sample apps.
 type document struct {
 	name     string
 	port     int // of the service
 	min, max int
 	args     string // more arguments of the sample app, as a YAML list without brackets
-	more     string // more lines of the spec
+	hold     int    // holdLimit of the balancer; 0: its default
 }
 
 func (p *place) text(d document) string {
@@ -118,8 +146,8 @@ spec:
   replicas: {min: %d, max: %d}
   policy: {hpa: {metrics: [{signal: requestRate, averageValue: 20}]}}
   behavior: {scaleDown: {stabilizationWindowSeconds: 0}}
-  balancer: {builtin: {metricWindow: 2s}}
-%s`, d.name, p.program, args, d.port, d.min, d.max, d.more)
+  balancer: {builtin: {metricWindow: 2s, holdLimit: %d}}
+`, d.name, p.program, args, d.port, d.min, d.max, cmp.Or(d.hold, 1000))
 }
 
 // freePort is a port outside the ephemeral range that nobody listens on.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,14 +55,16 @@ func (p *place) state() string { return filepath.Join(p.dir, "state") }
 // scratch is where the test's programs keep temporary files.
 func (p *place) scratch() string { return filepath.Join(p.dir, "tmp") }
 
-// write makes a file in the folder and returns its path.
+// write makes or replaces a file of the folder, never to be seen half
+// written, and returns its path.
 func (p *place) write(name, content string) string {
 	p.t.Helper()
 	path := filepath.Join(p.dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		p.t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+	fresh := filepath.Join(p.dir, "fresh")
+	if err := errors.Join(os.WriteFile(fresh, []byte(content), 0o644), os.Rename(fresh, path)); err != nil {
 		p.t.Fatal(err)
 	}
 	return path

@@ -128,32 +128,45 @@ func TestRunReadsAgainOnSIGHUP(t *testing.T) {
 	c.ends(syscall.SIGINT, 0)
 }
 
-// Replicas that are kept are the next controller's, and nothing is doubled.
+// Replicas and balancer that are kept are the next controller's: nothing is
+// doubled, and who sends requests notices nothing.
 func TestRunKeepsReplicasForTheNext(t *testing.T) {
 	p := newPlace(t)
-	file := p.write("shop.yaml", p.text(document{name: "shop", port: freePort(t), min: 3, max: 3}))
+	shop := document{name: "shop", port: freePort(t), min: 3, max: 3}
+	file := p.write("shop.yaml", p.text(shop))
 	c := p.control("-f", file, "--on-exit", "keep")
-	pids := c.untilReady("shop", 3)
+	pids, proxies := c.untilReady("shop", 3), p.proxies("shop")
+	load := send(t, fmt.Sprintf("127.0.0.1:%d", shop.port), mixed(), 40, 0)
+	same := func(when string) {
+		t.Helper()
+		if diff := cmp.Diff(pids, p.replicas("shop")); diff != "" {
+			t.Errorf("%s there are other replicas (-before +after):\n%s", when, diff)
+		}
+		if diff := cmp.Diff(proxies, p.proxies("shop")); diff != "" || len(proxies) != 1 {
+			t.Errorf("%s there are other balancers (-before +after):\n%s", when, diff)
+		}
+	}
 	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGKILL} {
 		c.signal(s)
 		if got, want := c.wait(patience), map[bool]int{true: -1}[s == syscall.SIGKILL]; got != want {
 			t.Errorf("after %v: exit status %d, want %d", s, got, want)
 		}
-		if diff := cmp.Diff(pids, p.replicas("shop")); diff != "" {
-			t.Errorf("after %v (-before +after):\n%s", s, diff)
-		}
+		same(fmt.Sprintf("after %v", s))
 		c = p.control("-f", file, "--on-exit", "keep")
-		if diff := cmp.Diff(pids, c.untilReady("shop", 3)); diff != "" {
-			t.Errorf("the next controller has other replicas (-before +after):\n%s", diff)
-		}
+		c.untilReady("shop", 3)
+		same("under the next controller")
 	}
-	if out := p.run("run", "-f", file, "--listen", "127.0.0.1:0", "--state-dir", p.state()); out.status == 0 {
-		t.Error("a second controller beside the first: exit status 0, want it refused")
+
+	shop.hold = 5 // would make another balancer of it
+	second := p.run("run", "-f", p.write("second.yaml", p.text(shop)), "--listen", "127.0.0.1:0", "--state-dir", p.state())
+	if said := second.stderr.String(); second.status != 2 || !strings.Contains(said, "in use by another controller") {
+		t.Errorf("a second controller beside the first: exit status %d, said %q, want it refused", second.status, said)
 	}
-	if diff := cmp.Diff(pids, p.replicas("shop")); diff != "" {
-		t.Errorf("after a second controller was refused (-before +after):\n%s", diff)
-	}
+	same("after a second controller was refused")
+	load.end()
+	load.perfect()
 	c.ends(syscall.SIGTERM, 0)
+	same("after the end")
 	p.control("-f", file).ends(syscall.SIGTERM, 0)
 }
 
