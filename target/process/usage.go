@@ -119,7 +119,7 @@ func (m *meter) add(readings map[string]reading) {
 		}
 		f.readings = append(f.readings, r)
 		drop := 0
-		for drop+2 < len(f.readings) && r.at.Sub(f.readings[drop+1].at) >= m.window {
+		for drop+1 < len(f.readings) && r.at.Sub(f.readings[drop+1].at) >= m.window {
 			drop++
 		}
 		f.readings = slices.Delete(f.readings, 0, drop)
