@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 func (s *Spec) Info(balancer string, compression float64) web.TargetInfo {
 	info := web.TargetInfo{
 		Name: s.Name, Mode: s.Mode, Policy: s.Policy.Description(), Objective: s.Objective, Min: s.Min, Max: s.Max,
-		Sync: s.Sync.Std(), Kind: "process " + strings.Join(s.Process.Command, " "), Balancer: balancer, Compression: compression,
+		Sync: s.Sync.Std(), Kind: "process " + strings.Join(append([]string{filepath.Base(s.Process.Command[0])}, s.Process.Command[1:]...), " "), Balancer: balancer, Compression: compression,
 	}
 	for _, p := range s.Shadows {
 		info.Shadows = append(info.Shadows, p.Description())
