@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -97,7 +98,7 @@ func (b *clientBody) more(p []byte) (int, error) {
 		err = errStalled
 	}
 	b.fault = err
-	if b.conn != nil && err != nil && err != io.EOF {
+	if b.conn != nil && err != nil && !errors.Is(err, io.EOF) {
 		b.conn.spoil()
 	}
 	return n, err
@@ -137,7 +138,7 @@ func (b *clientBody) clientFault() error {
 		return nil
 	}
 	defer b.mu.Unlock()
-	if b.fault == io.EOF {
+	if errors.Is(b.fault, io.EOF) {
 		return nil
 	}
 	return b.fault
@@ -175,7 +176,7 @@ func (b *clientBody) end(answered bool) {
 		return
 	}
 	_ = b.control.SetReadDeadline(until) // the read that ended may have lifted it
-	if _, err := io.CopyN(io.Discard, b.src, skipLimit); err != io.EOF {
+	if _, err := io.CopyN(io.Discard, b.src, skipLimit); !errors.Is(err, io.EOF) {
 		b.conn.spoil()
 	}
 }

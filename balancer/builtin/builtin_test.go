@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -44,7 +46,7 @@ func start(t testing.TB, change func(*Config)) *rig {
 func testConfig() Config {
 	cfg := Default()
 	cfg.Listen = "127.0.0.1:0"
-	cfg.Health.Interval = scale.Duration(20 * time.Millisecond)
+	cfg.Health.Interval = scale.Duration(50 * time.Millisecond)
 	cfg.DrainTimeout = scale.Duration(10 * time.Second)
 	return cfg
 }
@@ -158,15 +160,24 @@ func (r *rig) sample(name, replica string) *scale.Sample {
 	return nil
 }
 
-// closedAddress is one where nothing listens.
-func closedAddress(t *testing.T) string {
+// closedAddress is one where nothing listens and nothing else will: its port
+// is taken, until free is called.
+func closedAddress(t *testing.T) (address string, free func()) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	free = sync.OnceFunc(func() { syscall.Close(fd) })
+	t.Cleanup(free)
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port), free
 }
 
 func TestRequestReachesABackend(t *testing.T) {

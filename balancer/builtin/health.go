@@ -67,11 +67,7 @@ func (c *checker) check(ctx context.Context, b *backend) {
 func (c *checker) ask(ctx context.Context, address string) error {
 	path := c.proxy.cfg.Health.Path
 	if path == "" {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
-		if err != nil {
-			return err
-		}
-		return conn.Close()
+		return connect(ctx, address)
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
 	if err != nil {
@@ -90,6 +86,19 @@ func (c *checker) ask(ctx context.Context, address string) error {
 		return fmt.Errorf("answered %s, want 2xx or 3xx", response.Status)
 	}
 	return nil
+}
+
+// connect checks that somebody listens. It resets the connection, which
+// leaves nothing behind; closing it would leave a port waiting for a minute.
+func connect(ctx context.Context, address string) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	if t, ok := conn.(*net.TCPConn); ok {
+		_ = t.SetLinger(0) // then it is closed the other way
+	}
+	return conn.Close()
 }
 
 // change is what became of a backend's health.

@@ -135,7 +135,7 @@ func TestHeldBodyArrivesWhole(t *testing.T) {
 // there, and goes through when the replica comes back.
 func TestRefusedByTheOnlyBackendIsHeld(t *testing.T) {
 	r := start(t, nil)
-	address := closedAddress(t)
+	address, free := closedAddress(t)
 	if err := r.SetBackends(t.Context(), []balancer.Backend{{ID: "a", Address: address}}); err != nil {
 		t.Fatal(err)
 	}
@@ -151,6 +151,7 @@ func TestRefusedByTheOnlyBackendIsHeld(t *testing.T) {
 		got <- response.Status + " " + string(body)
 	}()
 	r.holding(1)
+	free()
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)

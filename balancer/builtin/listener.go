@@ -107,8 +107,8 @@ func (c *clientConn) Read(p []byte) (int, error) {
 // to read the answer, which closing with bytes unread would destroy.
 func (c *clientConn) Close() error {
 	if c.spoiled.Load() && c.CloseWrite() == nil {
-		_ = c.Conn.SetReadDeadline(c.of.clk.Now().Add(lingerTime)) // an error shows in the read
-		_, _ = io.CopyN(io.Discard, c.Conn, skipLimit)             // whatever comes, we close
+		_ = c.SetReadDeadline(c.of.clk.Now().Add(lingerTime)) // an error shows in the read
+		_, _ = io.CopyN(io.Discard, c.Conn, skipLimit)        // whatever comes, we close
 	}
 	err := c.Conn.Close()
 	c.once.Do(func() { <-c.of.slots })
@@ -128,7 +128,7 @@ func (c *clientConn) CloseWrite() error {
 func (c *clientConn) Write(p []byte) (int, error) {
 	written := 0
 	for {
-		if err := c.Conn.SetWriteDeadline(c.of.clk.Now().Add(c.of.stall)); err != nil {
+		if err := c.SetWriteDeadline(c.of.clk.Now().Add(c.of.stall)); err != nil {
 			return written, err
 		}
 		n, err := c.Conn.Write(p[written:])

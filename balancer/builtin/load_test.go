@@ -102,8 +102,11 @@ func (f *traffic) want(method, path, body, want string) error {
 	}
 	defer response.Body.Close()
 	got, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != 200 || string(got) != want {
-		return fmt.Errorf("%s %s: got %s %q (%v), want %q", method, path, response.Status, got, err, want)
+	if err != nil {
+		return fmt.Errorf("%s %s: read the answer: %w", method, path, err)
+	}
+	if response.StatusCode != 200 || string(got) != want {
+		return fmt.Errorf("%s %s: got %s %q, want %q", method, path, response.Status, got, want)
 	}
 	return nil
 }
@@ -127,8 +130,12 @@ func sendSocket(f *traffic) error {
 		if err := c.Write(ctx, websocket.MessageText, []byte(message)); err != nil {
 			return fmt.Errorf("WebSocket: %w", err)
 		}
-		if _, got, err := c.Read(ctx); err != nil || string(got) != message {
-			return fmt.Errorf("WebSocket: got %q (%w), want %q", got, err, message)
+		_, got, err := c.Read(ctx)
+		if err != nil {
+			return fmt.Errorf("WebSocket: %w", err)
+		}
+		if string(got) != message {
+			return fmt.Errorf("WebSocket: got %q, want %q", got, message)
 		}
 		time.Sleep(2 * time.Millisecond)
 	}

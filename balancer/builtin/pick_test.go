@@ -76,8 +76,9 @@ func TestPowerOfTwoRepeatsWithItsSeed(t *testing.T) {
 		}
 		return out
 	}
-	if sequence(1) != sequence(1) || sequence(1) == sequence(2) {
-		t.Errorf("seed 1: %s and %s, seed 2: %s", sequence(1), sequence(1), sequence(2))
+	first, again, other := sequence(1), sequence(1), sequence(2)
+	if first != again || first == other {
+		t.Errorf("seed 1: %s and %s, seed 2: %s", first, again, other)
 	}
 }
 

@@ -154,8 +154,9 @@ func TestRefusedConnectionIsRetriedWithAnyMethod(t *testing.T) {
 	for _, method := range []string{"GET", "POST", "PATCH"} {
 		for _, size := range []int{0, 10, 1 << 20} {
 			r := start(t, func(c *Config) { c.RetryBudget = 0 })
+			closed, _ := closedAddress(t)
 			if err := r.SetBackends(t.Context(), []balancer.Backend{
-				{ID: "b0", Address: closedAddress(t)}, {ID: "b1", Address: counting(t).Listener.Addr().String()},
+				{ID: "b0", Address: closed}, {ID: "b1", Address: counting(t).Listener.Addr().String()},
 			}); err != nil {
 				t.Fatal(err)
 			}

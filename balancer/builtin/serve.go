@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -52,11 +53,14 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	case err := <-served:
 		return fmt.Errorf("balancer: serve %s: %w", l.Addr(), err)
 	case <-p.retired:
-		limited.Close()
+		_ = limited.Close() // what it cannot close it does not accept from either
 		p.outlast(ctx, limited)
 	case <-ctx.Done():
 	}
 	p.finish(server, breakOff)
+	for _, b := range p.pool.backends() {
+		b.hangUp()
+	}
 	return nil
 }
 
@@ -119,12 +123,12 @@ func (p *Proxy) finish(server *http.Server, breakOff context.CancelCauseFunc) {
 	}
 	breakOff(errClosing)
 	if err := server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		p.log.Warn("balancer: close connections", "error", err)
+		p.log.Warn("close connections", slog.Any("error", err))
 	}
 	ctx, cancel = context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if p.quietWithin(ctx) != nil {
-		p.log.Warn("balancer: requests did not end when broken off", "requests", p.total.current())
+		p.log.Warn("requests did not end when broken off", slog.Int("requests", p.total.current()))
 	}
 }
 

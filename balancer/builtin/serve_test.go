@@ -8,9 +8,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/scale"
@@ -65,6 +68,31 @@ func TestEndBreaksOffWhatDoesNotFinish(t *testing.T) {
 	held.stop()
 	if response, err := http.ReadResponse(bufio.NewReader(conn), nil); err == nil && response.StatusCode != 503 {
 		t.Errorf("the held request got %d, want 503 or a closed connection", response.StatusCode)
+	}
+}
+
+func TestEndLeavesNothingBehind(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	r := start(t, nil)
+	backend := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	r.backends(backend)
+	client := clientOf(t, h1())
+	for _, method := range []string{"GET", "POST"} {
+		request, err := http.NewRequest(method, r.url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+	}
+	client.CloseIdleConnections()
+	r.stop()
+	backend.Close() // waits for the connections of the proxy
+	if err := goleak.Find(before); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,12 +71,13 @@ func (w *wire) fault(err error) error {
 	return err
 }
 
-// take returns an unused connection that is not too old; nil without one.
+// take returns the unused connection that was used last; nil without one.
 func (s *wires) take(now time.Time) *wire {
+	s.sweep(now)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := len(s.idle) - 1
-	if last < 0 || now.Sub(s.idle[last].usedAt) > s.unused {
+	if last < 0 {
 		return nil
 	}
 	w := s.idle[last]
@@ -116,12 +118,13 @@ func (s *wires) sweep(now time.Time) {
 	for n < len(s.idle) && now.Sub(s.idle[n].usedAt) > s.unused {
 		n++
 	}
-	old := append([]*wire(nil), s.idle[:n]...)
-	s.idle = append(s.idle[:0], s.idle[n:]...)
-	s.mu.Unlock()
-	for _, w := range old {
-		w.conn.Close()
+	var old []*wire
+	if n > 0 {
+		old = slices.Clone(s.idle[:n])
+		s.idle = slices.Delete(s.idle, 0, n)
 	}
+	s.mu.Unlock()
+	hangUp(old)
 }
 
 // drop closes the unused connections; with forever also each that is put back.
@@ -131,7 +134,11 @@ func (s *wires) drop(forever bool) {
 	s.idle = nil
 	s.closed = s.closed || forever
 	s.mu.Unlock()
-	for _, w := range idle {
+	hangUp(idle)
+}
+
+func hangUp(all []*wire) {
+	for _, w := range all {
 		w.conn.Close()
 	}
 }

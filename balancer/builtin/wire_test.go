@@ -275,7 +275,7 @@ func TestWireAndReverseProxyAgree(t *testing.T) {
 		request, a := drawRequest(t), drawAnswer(t)
 		asked, err := http.ReadRequest(bufio.NewReader(strings.NewReader(request)))
 		if err != nil {
-			t.Skip("no valid request")
+			return // no valid request
 		}
 		gotBackend, gotClient := wire.send(t, request, asked, a)
 		wantBackend, wantClient := library.send(t, request, asked, a)

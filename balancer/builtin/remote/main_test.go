@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -21,10 +22,14 @@ import (
 	"github.com/flyball-io/flyball/scale"
 )
 
-// TestMain makes this program a proxy process when it is started as
+// TestMain makes this program another process when it is started as
 //
 //	remote.test proxy SOCKET VERSION
+//	remote.test backends ADDRESS…
 func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == "backends" {
+		os.Exit(backendsMain(os.Args[2:]))
+	}
 	if len(os.Args) == 4 && os.Args[1] == "proxy" {
 		os.Exit(proxyMain(os.Args[2], os.Args[3]))
 	}
@@ -49,15 +54,28 @@ func proxyMain(socket, version string) int {
 	return 0
 }
 
+// backendsMain serves a tiny answer at each address until it is killed.
+func backendsMain(addresses []string) int {
+	failed := make(chan error)
+	tiny := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "hello, world, this is the answer of a tiny service\n")
+	})
+	for _, a := range addresses {
+		go func() { failed <- http.ListenAndServe(a, tiny) }()
+	}
+	fmt.Fprintln(os.Stderr, <-failed)
+	return 1
+}
+
 // rig is a place for one proxy process.
 type rig struct {
 	*Client
-	t   *testing.T
+	t   testing.TB
 	dir string
 	log string
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	t.Helper()
 	t.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector's pause at the end of each process
 	dir, err := os.MkdirTemp("", "fb")      // t.TempDir is too long for a socket
@@ -170,7 +188,7 @@ func serve(t *testing.T, h http.HandlerFunc) *httptest.Server {
 }
 
 // freePort is a port that nobody uses now.
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,6 +60,9 @@ type process struct {
 // or it has handed over to a successor and its last connection has ended. It
 // returns ErrRunning when another one serves the socket.
 func Serve(ctx context.Context, o Options) error {
+	// The memory in use is small and the garbage of each request alike, so the
+	// collector would run dozens of times a second: let it run less often.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	var s state
 	if err := decode(o.Input, &s); err != nil {
 		return fmt.Errorf("start proxy: %w", err)
@@ -152,7 +156,7 @@ func (p *process) close() {
 		p.data.Close()
 	}
 	if p.admin != nil {
-		p.admin.Close()
+		_ = p.admin.Close() // the error that brought us here says more
 	}
 	if p.lock != nil {
 		p.lock.Close()
@@ -181,13 +185,14 @@ func (p *process) run(ctx context.Context, ready func()) error {
 // end takes the socket away and lets calls under way finish.
 func (p *process) end(admin *http.Server) {
 	close(p.quiet)
-	p.turn.Lock() // no hand-over from here on
-	defer p.turn.Unlock()
-	if !p.turned.Swap(true) {
-		os.Remove(p.opts.Socket)
+	p.turn.Lock()
+	if !p.turned.Swap(true) { // no hand-over from here on
+		_ = os.Remove(p.opts.Socket) // a stale one is replaced
 	}
+	farewell := p.farewell
+	p.turn.Unlock()
 	shutdown(admin)
-	p.farewell()
+	farewell()
 	p.opts.Log.Info("proxy ended", slog.Int("pid", os.Getpid()))
 }
 
@@ -230,7 +235,7 @@ func shutdown(s *http.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if s.Shutdown(ctx) != nil {
-		s.Close()
+		_ = s.Close() // whatever is still open is given up
 	}
 }
 

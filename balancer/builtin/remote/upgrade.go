@@ -40,8 +40,8 @@ func (p *process) upgrade(ctx context.Context, u Upgrade) (Info, error) {
 	}
 	p.farewell = farewell
 	p.turned.Store(true)
-	p.lock.Close() // the successor has it: who starts after it must not wait for us
-	p.admin.Close()
+	p.lock.Close()      // the successor has it: who starts after it must not wait for us
+	_ = p.admin.Close() // the successor has it
 	p.proxy.Retire()
 	info, err := NewClient(p.opts.Socket).Info(ctx)
 	if err != nil {
@@ -62,8 +62,10 @@ func (p *process) servePrivately(ctx context.Context, path string) (end func(), 
 	go func() { served <- serveAdmin(server, l) }()
 	return func() {
 		shutdown(server)
-		<-served
-		os.Remove(path)
+		if err := <-served; err != nil {
+			p.opts.Log.Warn("serve the successor", slog.Any("error", err))
+		}
+		_ = os.Remove(path) // nobody serves it; the name is never used again
 	}, nil
 }
 

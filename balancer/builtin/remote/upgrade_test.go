@@ -104,8 +104,11 @@ func (f *traffic) want(client *http.Client, method, path, body, want string) err
 	}
 	defer response.Body.Close()
 	got, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != 200 || string(got) != want {
-		return fmt.Errorf("%s %s: got %s %q (%v), want %q", method, path, response.Status, got, err, want)
+	if err != nil {
+		return fmt.Errorf("%s %s: read the answer: %w", method, path, err)
+	}
+	if response.StatusCode != 200 || string(got) != want {
+		return fmt.Errorf("%s %s: got %s %q, want %q", method, path, response.Status, got, want)
 	}
 	return nil
 }
@@ -130,8 +133,12 @@ func say(ctx context.Context, c *websocket.Conn, message string) error {
 	if err := c.Write(ctx, websocket.MessageText, []byte(message)); err != nil {
 		return fmt.Errorf("WebSocket: %w", err)
 	}
-	if _, got, err := c.Read(ctx); err != nil || string(got) != message {
-		return fmt.Errorf("WebSocket: got %q (%v), want %q", got, err, message)
+	_, got, err := c.Read(ctx)
+	if err != nil {
+		return fmt.Errorf("WebSocket: %w", err)
+	}
+	if string(got) != message {
+		return fmt.Errorf("WebSocket: got %q, want %q", got, message)
 	}
 	return nil
 }
