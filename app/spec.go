@@ -240,11 +240,12 @@ func (s *Spec) Compress(factor float64) []builtin.Change {
 	changes := builtin.Compress(&struct {
 		Sync         *scale.Duration       `json:"sync"`
 		MetricWindow *scale.Duration       `json:"metricWindow"`
+		UsageWindow  *scale.Duration       `json:"usageWindow"`
 		Objective    *scale.Duration       `json:"objective.window"`
 		Cooldown     *guard.CooldownConfig `json:"cooldown"`
 		Behavior     *guard.BehaviorRules  `json:"behavior"`
 		Policy       any                   `json:"policy"`
-	}{&s.Sync, &s.Balancer.MetricWindow, s.window(), &s.Cooldown, &s.Policy.Rules, s.Policy.Config}, factor)
+	}{&s.Sync, &s.Balancer.MetricWindow, &s.Process.UsageWindow, s.window(), &s.Cooldown, &s.Policy.Rules, s.Policy.Config}, factor)
 	for i := range s.Shadows {
 		builtin.Compress(&s.Shadows[i].Rules, factor)
 		builtin.Compress(s.Shadows[i].Config, factor)
