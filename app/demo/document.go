@@ -84,18 +84,18 @@ func ParsePolicy(text string, plugins *builtin.Registry) (scale.Plugin, error) {
 		for _, pair := range splitPairs(parameters) {
 			key, value, found := strings.Cut(pair, "=")
 			if !found || key == "" {
-				return scale.Plugin{}, fmt.Errorf("policy %q: parameters are key=value, separated by commas, got %q", text, pair)
+				return scale.Plugin{}, fmt.Errorf("parameters are key=value, separated by commas, got %q", pair)
 			}
 			fields[key] = scalar(value)
 		}
 		body, err := json.Marshal(fields)
 		if err != nil {
-			return scale.Plugin{}, fmt.Errorf("policy %q: %w", text, err)
+			return scale.Plugin{}, err
 		}
 		p = scale.Plugin{Kind: name, Body: body}
 	}
 	if _, err := plugins.Policies.Decode(p); err != nil {
-		return scale.Plugin{}, fmt.Errorf("policy %q: %w", text, err)
+		return scale.Plugin{}, err
 	}
 	return p, nil
 }

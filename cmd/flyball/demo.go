@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,6 +42,7 @@ type demoFlags struct {
 	listen          string
 	noBrowser, json bool
 	verbose         bool
+	changed         func(flag string) bool // given on the command line
 }
 
 func newDemoCommand() *cobra.Command {
@@ -72,7 +72,7 @@ scorecard and leaves nothing behind.`,
 	cli.DurationVar(flags, &f.duration, "duration", demoDuration, "how long the load lasts, in real time")
 	flags.IntVar(&f.maxReplicas, "max", 20, "most replicas of each service")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the load and the service times")
-	flags.StringVar(&f.listen, "listen", "127.0.0.1:7070", "address of the dashboard")
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:7070", "loopback address of the dashboard")
 	flags.BoolVar(&f.noBrowser, "no-browser", false, "do not open the dashboard in a browser")
 	flags.BoolVar(&f.json, "json", false, "print the scorecard as one JSON object")
 	flags.BoolVar(&f.verbose, "verbose", false, "log what happens to every replica")
@@ -80,6 +80,7 @@ scorecard and leaves nothing behind.`,
 }
 
 func (f *demoFlags) run(cmd *cobra.Command) error {
+	f.changed = cmd.Flags().Changed
 	options, err := f.options()
 	if err != nil {
 		return cli.UsageError{Err: err}
@@ -87,7 +88,7 @@ func (f *demoFlags) run(cmd *cobra.Command) error {
 	ctx, hurry, stop := interruptible(cmd.Context())
 	defer stop()
 	options.Hurry = hurry
-	if options.Dashboard, err = new(net.ListenConfig).Listen(cmd.Context(), "tcp", f.listen); err != nil {
+	if options.Dashboard, err = listenLoopback(cmd.Context(), f.listen); err != nil {
 		return cli.UsageError{Err: fmt.Errorf("--listen: %w", err)}
 	}
 	defer options.Dashboard.Close()
@@ -129,7 +130,7 @@ func (f *demoFlags) options() (demo.Options, error) {
 	if o.Policy, err = demo.ParsePolicy(f.policy, plugins); err != nil {
 		errs = append(errs, fmt.Errorf("--policy: %w", err))
 	}
-	if f.compare != "" {
+	if f.changed("compare") {
 		compare, err := demo.ParsePolicy(f.compare, plugins)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("--compare: %w", err))
@@ -145,7 +146,7 @@ func (f *demoFlags) options() (demo.Options, error) {
 	if !(f.peakRPS > 0 && f.peakRPS <= 10_000) {
 		errs = append(errs, fmt.Errorf("--peak-rps: must be above 0 and at most 10000, got %v", f.peakRPS))
 	}
-	if f.speed != 0 && !(f.speed >= 1 && f.speed <= fastest) {
+	if f.changed("speed") && !(f.speed >= 1 && f.speed <= fastest) {
 		errs = append(errs, fmt.Errorf("--speed: must be 1 to %d, got %v", fastest, f.speed))
 	}
 	if len(errs) == 0 {
@@ -190,7 +191,12 @@ func (f *demoFlags) workload(o *demo.Options) error {
 }
 
 func (f *demoFlags) original(o *demo.Options) (workload.Shape, error) {
-	if f.trace == "" {
+	switch {
+	case f.changed("trace") && f.trace == "":
+		return nil, errors.New("--trace: must not be empty")
+	case f.changed("trace") && f.changed("shape"):
+		return nil, errors.New("--shape and --trace exclude each other: give one of them")
+	case f.trace == "":
 		o.Workload = "shape " + f.shape
 		if f.window != "" {
 			return nil, errors.New("--window: needs --trace")

@@ -26,21 +26,45 @@ func main() { os.Exit(run(context.Background(), os.Args[1:])) }
 func run(ctx context.Context, args []string) int {
 	root := newRootCommand()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := knownCommand(root, args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	if err == nil {
 		return 0
 	}
 	return report(root.ErrOrStderr(), err)
 }
 
-// report says what went wrong and returns the exit status. Faults of
-// documents are lines that start with their file, as editors expect them.
+// knownCommand refuses a command that is not there before its flags are
+// looked at.
+func knownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		return nil
+	}
+	var known []string
+	for _, cmd := range root.Commands() {
+		if cmd.IsAvailableCommand() {
+			known = append(known, cmd.Name())
+		}
+	}
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd(args...)
+	if found, _, _ := root.Find(args[:1]); found != root {
+		return nil
+	}
+	return cli.UsageError{Err: fmt.Errorf("unknown command %q; known: %s", args[0], strings.Join(known, ", "))}
+}
+
+// report says what went wrong, a line for each fault, and returns the exit
+// status. Faults of documents are lines that start with their file, as editors
+// expect them.
 func report(out io.Writer, err error) int {
 	var faults v1alpha1.Faults
 	if errors.As(err, &faults) {
 		fmt.Fprintln(out, err)
 	} else {
-		fmt.Fprintln(out, "flyball:", err)
+		fmt.Fprintln(out, "flyball:", strings.ReplaceAll(err.Error(), "\n", "\nflyball: "))
 	}
 	var usage cli.UsageError
 	if errors.As(err, &usage) {
@@ -59,7 +83,7 @@ func newRootCommand() *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.UsageError{Err: err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.FlagError(err) })
 	root.AddCommand(newDemoCommand(), newRunCommand(), newValidateCommand(), newPlanCommand(), newLoadCommand(),
 		newVersionCommand(), newSampleAppCommand(), newProxyCommand())
 	for _, cmd := range root.Commands() {

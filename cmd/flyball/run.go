@@ -25,7 +25,7 @@ type runFlags struct {
 	stateDir  string
 	onExit    string
 	logFormat string
-	logLevel  slog.Level
+	logLevel  string
 }
 
 func newRunCommand() *cobra.Command {
@@ -51,7 +51,7 @@ drained; with --on-exit keep they go on. A second Ctrl-C ends at once.`,
 	flags.StringVar(&f.stateDir, "state-dir", "", "folder for what must outlive the controller (default "+defaultStateDir("$XDG_STATE_HOME")+")")
 	flags.StringVar(&f.onExit, "on-exit", "stop", "what Ctrl-C and SIGTERM do to replicas and balancer: stop or keep")
 	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
-	flags.TextVar(&f.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
+	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	return cmd
 }
 
@@ -101,6 +101,9 @@ func (f *runFlags) check(cmd *cobra.Command) ([]app.Spec, error) {
 	if f.logFormat != "text" && f.logFormat != "json" {
 		return nil, cli.UsageError{Err: fmt.Errorf("--log-format: must be text or json, got %q", f.logFormat)}
 	}
+	if _, err := logLevel(f.logLevel); err != nil {
+		return nil, cli.UsageError{Err: fmt.Errorf("--log-level: %w", err)}
+	}
 	if f.stateDir == "" {
 		f.stateDir = defaultStateDir(os.Getenv("XDG_STATE_HOME"))
 	}
@@ -108,10 +111,24 @@ func (f *runFlags) check(cmd *cobra.Command) ([]app.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(f.stateDir, 0o700); err != nil {
+	if err := writable(f.stateDir); err != nil {
 		return nil, cli.UsageError{Err: fmt.Errorf("--state-dir: %w", err)}
 	}
 	return specs, nil
+}
+
+// writable creates the folder where it is missing and sees that files can be
+// made there.
+func writable(folder string) error {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	probe, err := os.CreateTemp(folder, ".writable-")
+	if err != nil {
+		return fmt.Errorf("%s: must be a folder that can be written to: %w", folder, err)
+	}
+	probe.Close()
+	return os.Remove(probe.Name())
 }
 
 // defaultStateDir follows the XDG base directory specification.
@@ -126,8 +143,18 @@ func defaultStateDir(stateHome string) string {
 	return filepath.Join(home, ".local", "state", "flyball")
 }
 
+func logLevel(name string) (slog.Level, error) {
+	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
+		if strings.EqualFold(name, level.String()) {
+			return level, nil
+		}
+	}
+	return 0, fmt.Errorf("must be debug, info, warn or error, got %q", name)
+}
+
 func (f *runFlags) log() *slog.Logger {
-	options := &slog.HandlerOptions{Level: f.logLevel}
+	level, _ := logLevel(f.logLevel) // it was checked
+	options := &slog.HandlerOptions{Level: level}
 	if f.logFormat == "json" {
 		return slog.New(slog.NewJSONHandler(os.Stderr, options))
 	}
