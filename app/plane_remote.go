@@ -32,6 +32,9 @@ func Socket(stateDir, service string) string { return filepath.Join(stateDir, se
 // traffic.
 func OpenRemotePlane(ctx context.Context, s Spec, deps Deps, version string) (*RemotePlane, error) {
 	socket := Socket(deps.StateDir, s.Name)
+	if err := remote.CheckSocket(socket); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
 	p := &RemotePlane{client: remote.NewClient(socket)}
 	_, err := p.client.Info(ctx)
 	p.found = err == nil

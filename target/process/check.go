@@ -15,15 +15,17 @@ func (c Config) Check() error {
 }
 
 // Unattended returns ErrInUse when a controller looks after the target of
-// this name and state directory: whoever is about to become its controller
-// learns so before touching anything.
+// this name and state directory, or why what an earlier one left cannot be
+// taken over: whoever is about to become its controller learns so before
+// touching anything.
 func Unattended(ctx context.Context, clk clock.Clock, stateDir, name string) error {
 	s := newStore(stateDir, name)
 	for try := 1; ; try++ {
 		err := s.lock()
 		if err == nil {
-			s.unlock()
-			return nil
+			defer s.unlock()
+			_, _, err := s.read()
+			return err
 		}
 		if !errors.Is(err, ErrInUse) || try == lockTries {
 			return err

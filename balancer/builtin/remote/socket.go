@@ -13,6 +13,14 @@ import (
 // maxSocketPath is the longest path of a socket that every system takes.
 const maxSocketPath = 103
 
+// CheckSocket reports a path that is too long for a socket.
+func CheckSocket(path string) error {
+	if len(path) > maxSocketPath {
+		return fmt.Errorf("socket %s: must be at most %d bytes long, got %d", path, maxSocketPath, len(path))
+	}
+	return nil
+}
+
 // lockSocket takes the lock that makes a process the only one to serve path.
 // The lock ends with the last process that has the file open, however that
 // process ends. The file stays: removing it would let two processes lock two
@@ -36,8 +44,8 @@ func lockSocket(path string) (*os.File, error) {
 // caller has the lock, or a path of its own: a file there is left over from a
 // process that is gone.
 func listenSocket(ctx context.Context, path string) (*net.UnixListener, error) {
-	if len(path) > maxSocketPath {
-		return nil, fmt.Errorf("socket %s: must be at most %d bytes long, got %d", path, maxSocketPath, len(path))
+	if err := CheckSocket(path); err != nil {
+		return nil, err
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("remove old socket: %w", err)
