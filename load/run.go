@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,8 +40,8 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		jobs:     make(chan job),
 		start:    o.Clock.Now(),
 	}
-	if realTime {
-		r.nap = longestNap
+	if realTime && longestNap > 0 {
+		r.nap, r.spare = longestNap, int64(runtime.GOMAXPROCS(0))
 	}
 	return r.run(ctx), nil
 }
@@ -56,6 +57,7 @@ type run struct {
 	jobs     chan job
 	start    time.Time
 	nap      time.Duration // the end of a wait that is slept through exactly; 0 = none
+	spare    int64         // requests in flight below which it may be
 
 	senders  sync.WaitGroup
 	started  int // senders, all of which live to the end
@@ -107,8 +109,8 @@ func (r *run) schedule(ctx context.Context) {
 }
 
 // wait returns true once the instant at has come, and false when ctx ends. The
-// last bit is slept through exactly, but only while nothing is in flight: a
-// nap holds up whatever else there is to do.
+// last bit is slept through exactly, but only while few requests are in flight:
+// a nap keeps a processor from them.
 func (r *run) wait(ctx context.Context, at time.Duration) bool {
 	if left := at - r.elapsed() - r.nap; left > 0 && !r.sleep(ctx, left) {
 		return false
@@ -117,7 +119,7 @@ func (r *run) wait(ctx context.Context, at time.Duration) bool {
 	switch {
 	case left <= 0:
 		return ctx.Err() == nil
-	case r.nap > 0 && r.inFlight.Load() == 0:
+	case r.inFlight.Load() < r.spare:
 		nap(left)
 		return ctx.Err() == nil
 	default:
