@@ -6,24 +6,24 @@ import (
 	"time"
 )
 
-// String is the state in one line:
+// String is the state, two lines for each service:
 //
-//	1:23/3:00  312 req/s  p95 143 ms  replicas 7/8  6 → 8 concurrency 21 at 2.8 per replica: 8
+//	1:23/3:00  shop  312 req/s  p95 143 ms  replicas 7 of 8 ready
+//	  last 6 → 8: concurrency 21 at 2.8 per replica: 8
 func (p Progress) String() string {
-	line := fmt.Sprintf("%s/%s", minutes(p.Elapsed), minutes(p.Total))
-	for i, s := range p.Services {
-		if i > 0 {
-			line += "  ‖ " + s.Name
-		}
-		line += fmt.Sprintf("  %3.0f req/s  p95 %3d ms  replicas %d/%d", s.Rate, s.P95.Milliseconds(), s.Ready, s.Specified)
+	var lines []string
+	for _, s := range p.Services {
+		line := fmt.Sprintf("%s/%s  %s  %.0f req/s  p95 %d ms  replicas %d of %d ready",
+			minutes(p.Elapsed), minutes(p.Total), s.Name, s.Rate, s.P95.Milliseconds(), s.Ready, s.Specified)
 		if s.Failed > 0 {
 			line += fmt.Sprintf("  %d failed", s.Failed)
 		}
+		lines = append(lines, line)
 		if s.LastReason != "" {
-			line += fmt.Sprintf("  last %d → %d: %s", s.LastFrom, s.LastTo, s.LastReason)
+			lines = append(lines, fmt.Sprintf("  last %d → %d: %s", s.LastFrom, s.LastTo, s.LastReason))
 		}
 	}
-	return strings.TrimSpace(line)
+	return strings.Join(lines, "\n")
 }
 
 func minutes(d time.Duration) string {

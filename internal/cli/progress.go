@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/term"
@@ -12,14 +13,14 @@ import (
 // plainEvery is how often progress is told where there is no terminal.
 const plainEvery = 10 * time.Second
 
-// Progress shows how long work is doing: on a terminal in one line that is
-// written over and never scrolls, elsewhere in a line every ten seconds. It
+// Progress shows how long work is doing: on a terminal in a line or a few that
+// are written over and never scroll, elsewhere in a line every ten seconds. It
 // has one owner.
 type Progress struct {
 	out      io.Writer
 	terminal bool
 	width    func() int
-	shown    bool
+	lines    int // on the terminal now
 	last     time.Duration
 }
 
@@ -38,28 +39,43 @@ func NewProgress(f *os.File) *Progress {
 	}
 }
 
-// Show tells text, the state after elapsed time. It must be one line.
+// Show tells text, the state after elapsed time, in one or a few lines.
 func (p *Progress) Show(elapsed time.Duration, text string) {
+	lines := strings.Split(text, "\n")
 	if !p.terminal {
 		if elapsed-p.last >= plainEvery-plainEvery/20 {
 			p.last = elapsed
-			fmt.Fprintln(p.out, text)
+			fmt.Fprintln(p.out, strings.Join(lines, "  "))
 		}
 		return
 	}
-	// One column stays free: some terminals wrap as soon as the last is filled.
-	if runes, room := []rune(text), p.width()-1; len(runes) > room {
-		text = string(runes[:room])
+	p.wipe()
+	for i, line := range lines {
+		// One column stays free: some terminals wrap as soon as the last is filled.
+		if runes, room := []rune(line), p.width()-1; len(runes) > room {
+			line = string(runes[:max(room, 0)])
+		}
+		if i > 0 {
+			fmt.Fprintln(p.out)
+		}
+		fmt.Fprint(p.out, line)
 	}
-	fmt.Fprintf(p.out, "\r\x1b[K%s", text)
-	p.shown = true
+	p.lines = len(lines)
 }
 
-// Done wipes the line on a terminal, so that what follows starts on a clean
-// one.
+// wipe takes back what is shown and leaves the cursor where it began.
+func (p *Progress) wipe() {
+	if p.lines > 1 {
+		fmt.Fprintf(p.out, "\x1b[%dA", p.lines-1)
+	}
+	fmt.Fprint(p.out, "\r\x1b[J")
+	p.lines = 0
+}
+
+// Done wipes what is shown on a terminal, so that what follows starts on a
+// clean line.
 func (p *Progress) Done() {
-	if p.shown {
-		fmt.Fprint(p.out, "\r\x1b[K")
-		p.shown = false
+	if p.lines > 0 {
+		p.wipe()
 	}
 }

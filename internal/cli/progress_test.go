@@ -16,10 +16,11 @@ func TestProgressOnATerminalNeverScrolls(t *testing.T) {
 	p := &Progress{out: out, terminal: true, width: func() int { return width }}
 	p.Show(time.Second, "12345678901234567890")
 	width = 5
-	p.Show(2*time.Second, "äöüäöü")
+	p.Show(2*time.Second, "äöüäöü\nsecond")
+	p.Show(3*time.Second, "a\nb")
 	p.Done()
 	p.Done()
-	const want = "\r\x1b[K123456789" + "\r\x1b[Käöüä" + "\r\x1b[K"
+	const want = "\r\x1b[J123456789" + "\r\x1b[Jäöüä\nseco" + "\x1b[1A\r\x1b[Ja\nb" + "\x1b[1A\r\x1b[J"
 	if out.String() != want {
 		t.Errorf("got %q, want %q", out, want)
 	}
