@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -123,6 +124,27 @@ func TestErrorsAreToldByKind(t *testing.T) {
 				t.Errorf("got errors %v, %d failed, want 5 of %q, %d failed", got.Errors, got.FailedRequests, tt.want, tt.failed)
 			}
 		})
+	}
+}
+
+// HTTPS speaks HTTP/2 where it can; a certificate nobody vouches for is told.
+func TestHTTPS(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto) }))
+	server.EnableHTTP2 = true
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	if got := fire(t, server.URL, 5); got.Errors["tls"] != 5 || got.FailedRequests != 5 {
+		t.Errorf("unknown certificate: got errors %v, want 5 of tls", got.Errors)
+	}
+	got, err := load.Run(t.Context(), load.Options{
+		URL:       server.URL,
+		Requests:  []load.Request{{WantEnd: []byte("HTTP/2.0")}},
+		Shape:     workload.Constant{RPS: 50, For: 200 * time.Millisecond},
+		Transport: server.Client().Transport,
+	})
+	if err != nil || got.FailedRequests != 0 || got.Requests == 0 {
+		t.Errorf("HTTP/2: got %d of %d failed, errors %v, %v", got.FailedRequests, got.Requests, got.Errors, err)
 	}
 }
 

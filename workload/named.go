@@ -35,7 +35,7 @@ func catalogue() []entry {
 				For: time.Hour,
 			}
 		}},
-		{"on-off", "random bursts of 100 requests/s over 10, minutes long", func() Shape {
+		{"on-off", "random bursts of 100 requests/s over a base of 10, minutes long", func() Shape {
 			return OnOff{
 				High: 100, Low: 10, HighFor: 4 * time.Minute, LowFor: 6 * time.Minute,
 				Random: true, Seed: 1, For: time.Hour,
