@@ -9,9 +9,9 @@ import (
 	"fmt"
 )
 
-// Any, as the last part of a subject, stands for all values of that part:
-// who subscribes to "reports.*" hears "reports.shop" and "reports.cart".
-// Nothing can be published to it.
+// Any stands, as the last part of a subject, for all values of that part: who
+// subscribes to "reports.*" hears "reports.shop" and "reports.cart". Nothing
+// can be published to it.
 const Any = "*"
 
 // Bus delivers each message to everyone who subscribed to its subject before

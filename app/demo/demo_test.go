@@ -40,7 +40,7 @@ func TestParsePolicy(t *testing.T) {
 		"hpa:tolerance=0,":   "key=value",
 		"hpa:metrics=[{1},":  "must be a list",
 		"hpa:tolerance=many": "tolerance",
-		"hpa:tolerence=0.1":  "allowed: ",
+		"hpa:tolerances=0.1": "allowed: ",
 		"hpa:tolerance=5":    "below 1",
 	} {
 		if _, err := ParsePolicy(text, plugins); err == nil || !strings.Contains(err.Error(), want) {

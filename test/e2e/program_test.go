@@ -69,8 +69,6 @@ func (p *place) run(args ...string) *program {
 	return r
 }
 
-func (r *program) pid() int { return r.cmd.Process.Pid }
-
 // signal sends a signal; a program that has ended is left alone.
 func (r *program) signal(s syscall.Signal) {
 	if err := r.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {

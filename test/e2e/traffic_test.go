@@ -136,15 +136,14 @@ func (v *verifier) RoundTrip(r *http.Request) (*http.Response, error) {
 // stream arrived here, both of one replica.
 func (v *verifier) check(r *http.Request, response *http.Response, body string) {
 	replica := response.Header.Get("X-Replica")
-	switch {
-	case r.URL.Path == "/stream":
+	if r.URL.Path == "/stream" {
 		for i := range streamChunks {
 			v.want(body, fmt.Sprintf("data: %s %d\n\n", replica, i+1))
 		}
-	default:
-		v.want(body, fmt.Sprintf("{\"replica\":%q,", replica))
-		v.want(body, fmt.Sprintf("\"bodyBytes\":%d,", max(0, r.ContentLength)))
+		return
 	}
+	v.want(body, fmt.Sprintf("{\"replica\":%q,", replica))
+	v.want(body, fmt.Sprintf("\"bodyBytes\":%d,", max(0, r.ContentLength)))
 }
 
 func (v *verifier) want(body, part string) {
