@@ -181,7 +181,7 @@ func top(dir string) string { head, _, _ := strings.Cut(dir, "/"); return head }
 
 // isTest reports whether a package only serves tests, as policytest does.
 func isTest(dir string) bool {
-	return strings.HasSuffix(path.Base(dir), "test") || top(dir) == "test" || path.Base(dir) == "testtraces"
+	return strings.HasSuffix(path.Base(dir), "test") || top(dir) == "test"
 }
 
 // packages reads every package of the repository, tests left out.
