@@ -201,6 +201,7 @@ func TestDemoEndsAtOnceOnTheSecondSignal(t *testing.T) {
 	long := send(t, service, requests, 20, time.Second)
 	<-clock.System.After(time.Second)
 	r.signal(syscall.SIGINT)
+	closed(t, service)
 	select {
 	case <-r.exited:
 		t.Error("the first Ctrl-C cut requests off")

@@ -170,6 +170,18 @@ func TestRunKeepsReplicasForTheNext(t *testing.T) {
 	p.control("-f", file).ends(syscall.SIGTERM, 0)
 }
 
+// closed waits until nobody listens at an address any more.
+func closed(t *testing.T, address string) {
+	t.Helper()
+	eventually(t, patience, "nothing is accepted any more", func() bool {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	}, func() string { return "" })
+}
+
 // One Ctrl-C waits for what is in progress, a second does not.
 func TestRunEndsAtOnceOnTheSecondSignal(t *testing.T) {
 	p := newPlace(t)
@@ -182,13 +194,7 @@ func TestRunEndsAtOnceOnTheSecondSignal(t *testing.T) {
 	view, _ := c.target("shop")
 	eventually(t, patience, "streams are in progress", func() bool { view, _ = c.target("shop"); return view.Point.Concurrency >= 4 }, sprint(func() any { return view.Point }))
 	c.signal(syscall.SIGINT)
-	eventually(t, patience, "nothing is accepted any more", func() bool {
-		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", shop.port))
-		if err == nil {
-			conn.Close()
-		}
-		return err != nil
-	}, func() string { return "" })
+	closed(t, fmt.Sprintf("127.0.0.1:%d", shop.port))
 	if diff := cmp.Diff(pids, p.replicas("shop")); diff != "" {
 		t.Errorf("the replicas ended with requests in progress:\n%s", diff)
 	}

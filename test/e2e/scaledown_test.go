@@ -3,11 +3,14 @@ package e2e
 import (
 	"testing"
 	"time"
+
+	"github.com/flyball-io/flyball/app"
 )
 
 // Two services get the same load at the same time, so that whatever else the
 // machine does slows down both: one stays at three replicas, the other goes to
-// four and back all the time.
+// four and back all the time. The replicas cut off at once what is in progress
+// when they are asked to end: nothing but the draining protects it.
 func TestScalingDownLosesNothing(t *testing.T) {
 	p := newPlace(t)
 	const (
@@ -17,8 +20,9 @@ func TestScalingDownLosesNothing(t *testing.T) {
 		lasts     = 40 * time.Second
 		atLeast   = 50
 	)
-	still := p.serve("still", fixed(replicas), replicas, nil)
-	swinging := p.serve("swinging", swing(replicas), replicas, nil)
+	graceless := func(spec *app.Spec) { spec.Process.Command = append(spec.Process.Command, "--shutdown-timeout", "1ms") }
+	still := p.serve("still", fixed(replicas), replicas, graceless)
+	swinging := p.serve("swinging", swing(replicas), replicas, graceless)
 	var requests, streaming []*traffic
 	for _, s := range []*service{still, swinging} {
 		requests = append(requests, send(t, s.address(), only(gets, posts), rps, lasts))
