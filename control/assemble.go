@@ -11,16 +11,21 @@ import (
 	"github.com/flyball-io/flyball/target"
 )
 
+// minimumCover is the part of a signal's greatest age that a mean must cover
+// at least to be believed: one second of fifteen.
+const minimumCover = 15
+
 // lookback is how many points of a signal an observation carries at most.
 const lookback = 120
 
 // assembler turns reports into observations. Only the planner has one.
 type assembler struct {
-	target  string
-	maxAge  time.Duration // a signal older than this is stale, three times older absent
-	status  *target.Status
-	signals []signal // sorted by name
-	replica map[string][]scale.Sample
+	target   string
+	maxAge   time.Duration // a signal older than this is stale, three times older absent
+	status   *target.Status
+	statusAt time.Time
+	signals  []signal // sorted by name
+	replica  map[string][]scale.Sample
 }
 
 type signal struct {
@@ -38,7 +43,7 @@ func newAssembler(target string, maxAge time.Duration) *assembler {
 // take adds what a report brings.
 func (a *assembler) take(r Report) {
 	if r.Status != nil {
-		a.status = r.Status
+		a.status, a.statusAt = r.Status, r.At
 	}
 	measured := map[string][]scale.Sample{}
 	for _, s := range r.Samples {
@@ -54,12 +59,21 @@ func (a *assembler) take(r Report) {
 }
 
 func (a *assembler) add(s scale.Sample) {
+	if s.Window > 0 && s.Window < a.maxAge/minimumCover {
+		return // a balancer that has just started knows next to nothing
+	}
 	i, found := slices.BinarySearchFunc(a.signals, s.Signal, func(x signal, name string) int { return strings.Compare(x.name, name) })
 	if !found {
 		a.signals = slices.Insert(a.signals, i, signal{name: s.Signal, points: series.NewRing(lookback)})
 	}
 	x := &a.signals[i]
 	x.doubtful = !series.Finite(s.Value) || s.Value < 0
+	if x.doubtful {
+		return
+	}
+	if newest, ok := x.points.Last(); ok && newest.At.Sub(s.At) > a.maxAge {
+		x.points = series.NewRing(lookback) // the clock was set back
+	}
 	x.window, x.distribution = s.Window, s.Distribution
 	x.points.Add(series.Point{At: s.At, Value: s.Value})
 }
@@ -74,8 +88,11 @@ func (a *assembler) respecify(n int) {
 	a.status = &status
 }
 
-// ready reports whether there is anything to decide on.
-func (a *assembler) ready() bool { return a.status != nil }
+// ready reports whether there is anything to decide on: counts that are too
+// old are none.
+func (a *assembler) ready(at time.Time) bool {
+	return a.status != nil && at.Sub(a.statusAt) <= 3*a.maxAge
+}
 
 // observe returns what is known at an instant. Its slices share memory with
 // the assembler and are valid until the next take.
@@ -110,6 +127,8 @@ func (a *assembler) forgetGone() {
 func (a *assembler) trust(s *signal, at time.Time) scale.Trust {
 	newest, ok := s.points.Last()
 	switch age := at.Sub(newest.At); {
+	case !ok && s.doubtful, age < -a.maxAge:
+		return scale.Implausible // never possible, or from the future
 	case !ok || age > 3*a.maxAge:
 		return scale.Absent
 	case age > a.maxAge:
@@ -140,7 +159,7 @@ func (a *assembler) waiting() bool {
 func Observe(r Report, maxAge time.Duration) (scale.Observation, error) {
 	a := newAssembler(r.Target, maxAge)
 	a.take(r)
-	if !a.ready() {
+	if !a.ready(r.At) {
 		return scale.Observation{}, fmt.Errorf("%s: %w: the target could not be read", r.Target, scale.ErrNoData)
 	}
 	return a.observe(r.At), nil

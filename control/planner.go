@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/flyball-io/flyball/bus"
@@ -43,8 +44,17 @@ type Planner struct {
 	// Plans brings the first plan and each that replaces it.
 	Plans <-chan Plan
 
-	plan Plan
-	seen *assembler
+	plan   Plan
+	seen   *assembler
+	at     time.Time // of the last decision
+	logged decisionLine
+}
+
+// decisionLine is what a log line says of a decision.
+type decisionLine struct {
+	from, to int
+	setBy    string
+	mode     Mode
 }
 
 // Run decides every Sync until ctx is done. The first decision comes with the
@@ -100,12 +110,17 @@ func (p *Planner) loop(ctx context.Context, reports <-chan Report, changes <-cha
 	}
 }
 
-// adopt takes over a new plan. A decider of unchanged configuration keeps its
-// memory; a changed one starts afresh.
+// adopt takes over a new plan. What is of unchanged configuration keeps its
+// memory.
 func (p *Planner) adopt(next Plan) {
-	if data, err := p.plan.Decider.Snapshot(); err == nil {
-		if err := next.Decider.Restore(data); err != nil {
-			p.Log.Info("policy or rules changed: their memory starts afresh", slog.String("target", p.Name))
+	if afresh := next.Decider.Adopt(p.plan.Decider); len(afresh) > 0 {
+		p.Log.Info("changed parts start without memory", slog.String("target", p.Name), slog.String("parts", strings.Join(afresh, ", ")))
+	}
+	for _, shadow := range next.Shadows {
+		for _, old := range p.plan.Shadows {
+			if old.Name() == shadow.Name() {
+				shadow.Adopt(old)
+			}
 		}
 	}
 	p.plan = next
@@ -114,10 +129,11 @@ func (p *Planner) adopt(next Plan) {
 
 // decide makes and publishes one decision; false when nothing is known yet.
 func (p *Planner) decide(ctx context.Context) bool {
-	if !p.seen.ready() {
+	if !p.seen.ready(p.Clock.Now()) {
 		return false
 	}
-	obs := p.seen.observe(p.Clock.Now())
+	p.at = p.instant()
+	obs := p.seen.observe(p.at)
 	out := Decided{Decision: p.plan.Decider.Decide(obs).Clone(), Mode: p.plan.ModeAt(obs.At)}
 	for _, shadow := range p.plan.Shadows {
 		out.Shadows = append(out.Shadows, shadow.Decide(obs).Clone())
@@ -129,11 +145,26 @@ func (p *Planner) decide(ctx context.Context) bool {
 	return true
 }
 
-// log writes one line per decision that changes something.
+// instant is the time of the next decision: exactly one Sync after the last
+// one where that is about now. A timer that fires a microsecond early must not
+// decide whether a rule's period is over.
+func (p *Planner) instant() time.Time {
+	now := p.Clock.Now()
+	due := p.at.Add(p.plan.Sync)
+	if off := now.Sub(due).Abs(); off < p.plan.Sync/8 {
+		return due
+	}
+	return now
+}
+
+// log writes one line per decision that changes something and says something
+// new.
 func (p *Planner) log(d Decided) {
-	if !d.Decision.Changes() {
+	line := decisionLine{d.Decision.CurrentReplicas, d.Decision.DesiredReplicas, d.Decision.SetBy, d.Mode}
+	if !d.Decision.Changes() || line == p.logged {
 		return
 	}
+	p.logged = line
 	p.Log.Info("decision", slog.String("target", p.Name), slog.String("mode", string(d.Mode)),
 		slog.Int("from", d.Decision.CurrentReplicas), slog.Int("to", d.Decision.DesiredReplicas),
 		slog.String("set_by", d.Decision.SetBy), slog.String("reason", d.Decision.Reason.String()))

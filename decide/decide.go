@@ -34,8 +34,8 @@ func New(name string, p policy.Policy, guards ...guard.Guard) *Decider {
 // Name of the policy.
 func (d *Decider) Name() string { return d.name }
 
-// Decide asks the policy and walks the guards. Without data the current count
-// is the starting point, so that guards still see it and bounds still hold.
+// Decide asks the policy and walks the guards. Without an opinion of the
+// policy the current count is held, within the bounds.
 // The slices of the decision are valid until the next call.
 func (d *Decider) Decide(obs scale.Observation) scale.Decision {
 	rec, err := d.policy.Recommend(obs)
@@ -51,7 +51,9 @@ func (d *Decider) Decide(obs scale.Observation) scale.Decision {
 	}
 	d.steps = d.steps[:0]
 	for _, g := range d.guards {
-		d.walk(g, obs, &decision)
+		if _, always := g.(guard.Unconditional); always || err == nil {
+			d.walk(g, obs, &decision)
+		}
 	}
 	decision.Steps = d.steps
 	return decision
@@ -79,6 +81,32 @@ func (d *Decider) Applied(at time.Time, from, to int) {
 	for _, g := range d.guards {
 		g.Applied(at, from, to)
 	}
+}
+
+// Adopt takes over the memory of a decider that this one replaces, as far as
+// policy and guards are of the same configuration, and returns the names of
+// those that start afresh.
+func (d *Decider) Adopt(old *Decider) []string {
+	var afresh []string
+	if data, err := old.policy.Snapshot(); err != nil || d.policy.Restore(data) != nil {
+		afresh = append(afresh, "policy "+d.name)
+	}
+	for _, g := range d.guards {
+		if !adopted(g, old.guards) {
+			afresh = append(afresh, g.Name())
+		}
+	}
+	return afresh
+}
+
+func adopted(g guard.Guard, from []guard.Guard) bool {
+	for _, old := range from {
+		if old.Name() == g.Name() {
+			data, err := old.Snapshot()
+			return err == nil && g.Restore(data) == nil
+		}
+	}
+	return false
 }
 
 type snapshot struct {

@@ -3,6 +3,7 @@ package guard
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/flyball-io/flyball/scale"
@@ -118,6 +119,7 @@ func (c BehaviorConfig) Over(defaults BehaviorRules) BehaviorRules {
 }
 
 func (c *RulesConfig) over(r Rules) Rules {
+	r.Rates = slices.Clone(r.Rates) // the defaults are shared
 	if c == nil {
 		return r
 	}

@@ -12,6 +12,9 @@ var _ Guard = Bounds{}
 // the last guard.
 type Bounds struct{ Min, Max int }
 
+// Unconditional makes bounds hold without data too.
+func (Bounds) Unconditional() {}
+
 // Name of the guard.
 func (Bounds) Name() string { return "bounds" }
 

@@ -9,6 +9,13 @@ import (
 	"github.com/flyball-io/flyball/scale"
 )
 
+// Unconditional is a guard that holds even when the policy has no opinion.
+// The others are then not asked: they would take the count that is held for a
+// recommendation and remember it.
+type Unconditional interface {
+	Unconditional()
+}
+
 // Guard is one rule between a recommendation and a decision.
 //
 // Limit returns the count it allows for want and, when that differs from

@@ -95,7 +95,7 @@ func seconds(v float64) string {
 	case a < 2*time.Minute:
 		return Number(v) + " s"
 	default:
-		return strings.TrimSuffix(d.Round(time.Second).String(), "0s")
+		return Duration(d.Round(time.Second)).String()
 	}
 }
 

@@ -42,13 +42,24 @@ func (t *tally) report(r control.Report) {
 	if t.last != nil {
 		t.replicaSeconds += r.At.Sub(t.last.At).Seconds() * float64(len(t.last.Status.Replicas))
 	}
-	t.maxReplicas = max(t.maxReplicas, len(r.Status.Replicas))
+	t.maxReplicas = max(t.maxReplicas, staying(r.Status.Replicas))
 	t.last = &r
 	for _, s := range r.Samples {
 		if s.Signal == scale.RequestRate && s.Replica == "" {
 			t.rate = s.Value
 		}
 	}
+}
+
+// staying counts the replicas that are not on their way out: these are bounded.
+func staying(replicas []scale.Replica) int {
+	n := 0
+	for i := range replicas {
+		if replicas[i].DeletedAt.IsZero() {
+			n++
+		}
+	}
+	return n
 }
 
 func (t *tally) decided(d control.Decided) {

@@ -120,6 +120,10 @@ func (p *Policy) ratio(obs scale.Observation, m Metric, value, target float64, t
 	want := replicas(usage * float64(ready))
 	if obs.CurrentReplicas == 0 {
 		want = replicas(usage)
+	} else if (usage > 1 && want < obs.CurrentReplicas) || (usage < 1 && want > obs.CurrentReplicas) {
+		// Replicas that are not ready are left out of the product: it must not
+		// turn the direction round (GetResourceReplicas).
+		return p.contradiction(obs, m, value, target)
 	}
 	return scale.Proposal{Signal: m.Signal, Replicas: want,
 		Reason: scale.Because("Target", text, value, target, float64(ready), float64(want)).About(m.Signal)}
@@ -138,6 +142,12 @@ func (p *Policy) hold(obs scale.Observation, m Metric, value, target float64) sc
 	return scale.Proposal{Signal: m.Signal, Replicas: obs.CurrentReplicas,
 		Reason: scale.Because("WithinTolerance", "{n} {0} is within tolerance of {1}: stay at {2}",
 			value, target, float64(obs.CurrentReplicas)).About(m.Signal)}
+}
+
+func (p *Policy) contradiction(obs scale.Observation, m Metric, value, target float64) scale.Proposal {
+	return scale.Proposal{Signal: m.Signal, Replicas: obs.CurrentReplicas,
+		Reason: scale.Because("NotAllReady", "{n} {0} against {1}, but only {2} of {3} replicas are ready: stay at {3}",
+			value, target, float64(obs.ReadyReplicas()), float64(obs.CurrentReplicas)).About(m.Signal)}
 }
 
 // replicas rounds up, but not for the dust of a division: 2.1/0.7 is 3, not 4.

@@ -101,6 +101,20 @@ func TestHoldKeepsStartingReplicas(t *testing.T) {
 	}
 }
 
+// Over its target a service is never made smaller because few of its replicas
+// are ready, and under it never larger.
+func TestReadinessDoesNotTurnTheDirectionRound(t *testing.T) {
+	cfg := hpa.Config{Tolerance: 0.1, CPUUtilization: 70}
+	for ready, want := range map[int]int{0: 10, 1: 10, 4: 10, 10: 22} {
+		obs := scaletest.Observation(time.Second, 10, scaletest.Fresh(scale.CPUUtilization, scaletest.At(time.Second), 1.5))
+		obs.Replicas = scaletest.Replicas(ready, 10-ready)
+		rec, err := build(t, cfg).Recommend(obs)
+		if err != nil || rec.Replicas != want {
+			t.Errorf("%d of 10 ready at 150 %%: got %d (%s), %v; want %d", ready, rec.Replicas, rec.Reason, err, want)
+		}
+	}
+}
+
 func TestValidateReportsEveryFault(t *testing.T) {
 	bad := hpa.Config{Tolerance: -1, CPUUtilization: -5, Metrics: []hpa.Metric{
 		{}, {Signal: "x", AverageValue: 1, Value: 2}, {Signal: "y", Value: -1},
