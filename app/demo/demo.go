@@ -124,7 +124,8 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		s.tally.settle(clock.System.Now())
 	}
 	stop()
-	return result(ctx, o, sides), errors.Join(g.Wait(), playErr)
+	err = errors.Join(g.Wait(), playErr)
+	return result(ctx, o, sides), err
 }
 
 func newSides(ctx context.Context, o Options, b bus.Bus) ([]*side, error) {
