@@ -140,7 +140,7 @@ func TestDemoTellsAPerson(t *testing.T) {
 		t.Fatal(err)
 	}
 	response.Body.Close()
-	r.says(0, `req/s +p95 +\d+ ms +replicas \d+/\d+ +last \d+ → \d+: \S+`)
+	r.says(0, `shop +\d+ req/s +p95 \d+ ms +replicas \d+ of \d+ ready\s+last \d+ → \d+: \S+`)
 	if status := r.wait(time.Minute); status != 0 {
 		t.Errorf("exit status %d", status)
 	}
