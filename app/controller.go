@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -38,20 +39,25 @@ type Controller struct {
 	dashboard *web.Server
 	services  map[string]*running
 	failed    context.CancelCauseFunc
+	broken    atomic.Bool
 }
 
 // running is a service with what stops it.
 type running struct {
 	*Service
-	address string
-	stop    context.CancelFunc
-	remove  context.CancelFunc // also ends its replicas
-	done    chan struct{}
-	err     error
+	stop   context.CancelFunc
+	remove context.CancelFunc // also ends its replicas
+	done   chan struct{}
+	err    error
 }
 
-// addressed is a data plane that knows where it takes requests.
-type addressed interface{ Address() string }
+// address is where requests are taken now.
+func (r *running) address() string {
+	if a, ok := r.plane.(interface{ Address() string }); ok {
+		return a.Address()
+	}
+	return r.spec.Balancer.Listen
+}
 
 // NewController makes every service before any is started, so that whatever
 // is wrong is known while nothing runs.
@@ -74,6 +80,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	g := errgroup.Group{}
 	g.Go(func() error {
 		err := ServeDashboard(serving, c.opts.Dashboard, c.dashboard)
+		c.broken.Store(c.broken.Load() || err != nil)
 		failed(err)
 		return err
 	})
@@ -119,11 +126,7 @@ func (c *Controller) make(ctx context.Context, spec Spec) (*running, error) {
 		closePlane(plane)
 		return nil, err
 	}
-	r := &running{Service: service, address: spec.Balancer.Listen, done: make(chan struct{})}
-	if a, ok := plane.(addressed); ok {
-		r.address = a.Address()
-	}
-	return r, nil
+	return &running{Service: service, done: make(chan struct{})}, nil
 }
 
 func closePlane(p DataPlane) {
@@ -142,10 +145,13 @@ func (c *Controller) launch(ctx context.Context, r *running) {
 		defer remove()
 		ending := c.opts.Ending
 		r.err = r.Run(ctx, func() Ending {
-			ending.StopReplicas = ending.StopReplicas || removed.Err() != nil
+			ending.StopReplicas = removed.Err() != nil || (ending.StopReplicas && !c.broken.Load())
 			return ending
 		})
 		if r.err != nil {
+			// One broken part must not take the replicas of the others with it:
+			// they go on, and the next controller adopts them.
+			c.broken.Store(true)
 			c.failed(fmt.Errorf("%s: %w", r.name, r.err))
 		}
 	}()
@@ -241,7 +247,7 @@ func (c *Controller) end() error {
 func (c *Controller) infos() []web.TargetInfo {
 	infos := make([]web.TargetInfo, 0, len(c.services))
 	for _, r := range c.services {
-		infos = append(infos, r.spec.Info(r.address, 1))
+		infos = append(infos, r.spec.Info(r.address(), 1))
 	}
 	slices.SortFunc(infos, func(a, b web.TargetInfo) int { return strings.Compare(a.Name, b.Name) })
 	return infos

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/flyball-io/flyball/balancer/builtin/remote"
 )
@@ -22,7 +23,11 @@ type RemotePlane struct {
 	*remote.Plane
 	client *remote.Client
 	found  bool // it ran before this controller did
+	pid    int  // when it was found or started
 }
+
+// answerTimeout is how long a balancer process may take to say who it is.
+const answerTimeout = 5 * time.Second
 
 // Socket is where the balancer process of a service is spoken to.
 func Socket(stateDir, service string) string { return filepath.Join(stateDir, service+".proxy.sock") }
@@ -48,6 +53,11 @@ func OpenRemotePlane(ctx context.Context, s Spec, deps Deps, version string) (*R
 	if err != nil {
 		return nil, fmt.Errorf("balancer: %w", err)
 	}
+	info, err := p.client.Info(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("balancer: %w", err)
+	}
+	p.pid = info.PID
 	return p, nil
 }
 
@@ -62,7 +72,12 @@ func FindRemotePlane(ctx context.Context, stateDir, service string) (Measured, b
 // Stop ends the process once its requests are answered; it is killed when ctx
 // is done before.
 func (p *RemotePlane) Stop(ctx context.Context) error {
-	info, err := p.client.Info(context.WithoutCancel(ctx))
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
+	defer cancel()
+	info, err := p.client.Info(asking)
+	if err != nil && asking.Err() != nil {
+		return kill(p.pid) // it hangs
+	}
 	if err == nil {
 		err = p.client.Shutdown(ctx)
 	}

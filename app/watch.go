@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 
+	"github.com/flyball-io/flyball/api/v1alpha1"
 	"github.com/flyball-io/flyball/internal/clock"
 )
 
@@ -38,7 +38,7 @@ func Watch(ctx context.Context, clk clock.Clock, paths []string) (<-chan struct{
 	w.content = w.fingerprint()
 	go func() {
 		defer watcher.Close()
-		w.follow(ctx, watcher.Events)
+		w.follow(ctx, watcher)
 	}()
 	return w.changed, nil
 }
@@ -50,19 +50,24 @@ type watch struct {
 	changed chan struct{}
 }
 
-func (w *watch) follow(ctx context.Context, events <-chan fsnotify.Event) {
+func (w *watch) follow(ctx context.Context, watcher *fsnotify.Watcher) {
 	var quiet <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case _, open := <-events:
+		case _, open := <-watcher.Events:
 			if !open {
 				return
 			}
 			if quiet == nil {
 				quiet = w.clock.After(quietTime)
 			}
+		case _, open := <-watcher.Errors: // events were lost: look
+			if !open {
+				return
+			}
+			quiet = w.clock.After(quietTime)
 		case <-quiet:
 			quiet = nil
 			w.compare()
@@ -82,20 +87,17 @@ func (w *watch) compare() {
 	}
 }
 
-// fingerprint is the hash of all names and contents; what cannot be read
-// counts as empty.
+// fingerprint is the hash of the documents' names and contents; what cannot be
+// read counts as empty.
 func (w *watch) fingerprint() [sha256.Size]byte {
 	hash := sha256.New()
 	for _, path := range w.paths {
-		files := []string{path}
-		if entries, err := os.ReadDir(path); err == nil {
-			files = nil
-			for _, entry := range entries {
-				files = append(files, filepath.Join(path, entry.Name()))
-			}
+		files, err := v1alpha1.Files(path)
+		if err != nil {
+			continue
 		}
 		for _, file := range files {
-			content, _ := os.ReadFile(file)
+			content, _ := v1alpha1.ReadFile(file)
 			fmt.Fprintf(hash, "%q %d\n", file, len(content))
 			hash.Write(content)
 		}

@@ -63,6 +63,36 @@ func (t Topic[T]) Subscribe(ctx context.Context) (<-chan T, error) {
 	return out, nil
 }
 
+// SubscribeLatest is Subscribe for a receiver that acts on the newest message
+// alone: while it is busy, each message replaces the one before. Messages that
+// wanted refuses are left out.
+func (t Topic[T]) SubscribeLatest(ctx context.Context, wanted func(T) bool) (<-chan T, error) {
+	all, err := t.Subscribe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	latest := make(chan T)
+	go func() {
+		defer close(latest)
+		var newest T
+		var out chan T // nil while there is nothing to send
+		for {
+			select {
+			case v, open := <-all:
+				if !open {
+					return
+				}
+				if wanted(v) {
+					newest, out = v, latest
+				}
+			case out <- newest:
+				out = nil
+			}
+		}
+	}()
+	return latest, nil
+}
+
 func decode[T any](message any) (T, error) {
 	if v, ok := message.(T); ok {
 		return v, nil

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/flyball-io/flyball/bus"
 	"github.com/flyball-io/flyball/scale"
@@ -18,9 +19,10 @@ type Executor struct {
 	Log       *slog.Logger
 }
 
-// Run applies decisions until ctx is done.
+// Run applies decisions until ctx is done: where it falls behind, the newest
+// alone.
 func (e *Executor) Run(ctx context.Context) error {
-	decisions, err := e.Decisions.Subscribe(ctx)
+	decisions, err := e.Decisions.SubscribeLatest(ctx, func(Decided) bool { return true })
 	if err != nil {
 		return err
 	}
@@ -32,9 +34,14 @@ func (e *Executor) Run(ctx context.Context) error {
 	return nil
 }
 
+// callTimeout is how long one order to a target or balancer may take.
+const callTimeout = 30 * time.Second
+
 func (e *Executor) apply(ctx context.Context, d scale.Decision) {
 	done := Applied{Target: e.Name, At: d.At, From: d.CurrentReplicas, To: d.DesiredReplicas}
-	if err := e.Target.SetReplicas(ctx, d.DesiredReplicas); err != nil {
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := e.Target.SetReplicas(call, d.DesiredReplicas); err != nil {
 		if ctx.Err() != nil {
 			return
 		}

@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/flyball-io/flyball/bus"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/source"
 	"github.com/flyball-io/flyball/target"
 )
@@ -34,7 +36,7 @@ func (m *Monitor) Run(ctx context.Context) error {
 	ticker := m.Clock.NewTicker(m.Interval)
 	defer ticker.Stop()
 	for {
-		m.publish(ctx, m.look(ctx, true))
+		m.look(ctx, true)
 		if !m.wait(ctx, ticker.C) {
 			return nil
 		}
@@ -51,7 +53,7 @@ func (m *Monitor) wait(ctx context.Context, tick <-chan time.Time) bool {
 		case <-tick:
 			return true
 		case <-m.Target.Changes():
-			m.publish(ctx, m.look(ctx, false))
+			m.look(ctx, false)
 		}
 	}
 }
@@ -62,26 +64,50 @@ func (m *Monitor) publish(ctx context.Context, r Report) {
 	}
 }
 
-// look reads the target and, if asked to, its sources. What cannot be read is
-// reported as a fault, never as a zero. No read may take longer than it is
-// until the read after the next: a hung source must not stop the others.
-func (m *Monitor) look(ctx context.Context, measure bool) Report {
-	ctx, cancel := context.WithTimeout(ctx, max(2*m.Interval, time.Second))
-	defer cancel()
+// look reads the target and, if asked to, its sources, and reports what it saw.
+func (m *Monitor) look(ctx context.Context, measure bool) {
 	report := Report{Target: m.Name, At: m.Clock.Now()}
-	status, err := m.Target.Status(ctx)
+	call, cancel := m.limit(ctx)
+	status, err := m.Target.Status(call)
+	cancel()
+	if ctx.Err() != nil {
+		return
+	}
 	if m.check(&report, "target", err) {
 		report.Status = &status
 	}
-	if !measure {
-		return report
+	if measure {
+		m.measure(ctx, &report)
 	}
-	for _, name := range slices.Sorted(maps.Keys(m.Sources)) {
-		samples, err := m.Sources[name].Collect(ctx)
-		m.check(&report, name, err)
-		report.Samples = append(report.Samples, samples...)
+	m.publish(ctx, report)
+}
+
+// measure reads all sources at the same time: one that hangs must not stop the
+// others. What cannot be read is reported as a fault, never as a zero.
+func (m *Monitor) measure(ctx context.Context, report *Report) {
+	names := slices.Sorted(maps.Keys(m.Sources))
+	samples, faults := make([][]scale.Sample, len(names)), make([]error, len(names))
+	var reading sync.WaitGroup
+	for i, name := range names {
+		reading.Go(func() {
+			call, cancel := m.limit(ctx)
+			defer cancel()
+			samples[i], faults[i] = m.Sources[name].Collect(call)
+		})
 	}
-	return report
+	reading.Wait()
+	if ctx.Err() != nil {
+		return // the end of the loop is no fault of what it reads
+	}
+	for i, name := range names {
+		m.check(report, name, faults[i])
+		report.Samples = append(report.Samples, samples[i]...)
+	}
+}
+
+// limit bounds one reading.
+func (m *Monitor) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, max(2*m.Interval, time.Second))
 }
 
 // check notes a fault in the report and logs when it begins and ends.

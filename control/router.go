@@ -22,14 +22,12 @@ type Router struct {
 // Run follows the reports until ctx is done. Every report with a status sets
 // the backends anew, so a balancer that was restarted is mended by the next.
 func (r *Router) Run(ctx context.Context) error {
-	reports, err := r.Reports.Subscribe(ctx)
+	reports, err := r.Reports.SubscribeLatest(ctx, func(r Report) bool { return r.Status != nil })
 	if err != nil {
 		return err
 	}
 	for report := range reports {
-		if report.Status != nil {
-			r.route(ctx, report.Status.Replicas)
-		}
+		r.route(ctx, report.Status.Replicas)
 	}
 	return nil
 }
@@ -41,7 +39,9 @@ func (r *Router) route(ctx context.Context, replicas []scale.Replica) {
 			backends = append(backends, balancer.Backend{ID: replicas[i].ID, Address: replicas[i].Address})
 		}
 	}
-	err := r.Balancer.SetBackends(ctx, backends)
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err := r.Balancer.SetBackends(call, backends)
 	switch failed := err != nil && ctx.Err() == nil; {
 	case failed && !r.failing:
 		r.Log.Warn("cannot update the balancer", slog.String("target", r.Name), slog.Any("error", err))

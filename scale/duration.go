@@ -41,6 +41,9 @@ func ParseDuration(text string) (Duration, error) {
 		if err != nil || !(math.Abs(n) <= maxDays) {
 			return 0, durationFault(text)
 		}
+		if strings.HasPrefix(tail, "-") || strings.HasPrefix(tail, "+") {
+			return 0, durationFault(text)
+		}
 		days, rest = n, tail
 	}
 	d := time.Duration(days * 24 * float64(time.Hour))

@@ -54,7 +54,7 @@ func TestDuration(t *testing.T) {
 			t.Errorf("%q: got %v, %v; want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "30", "d", "five minutes", "1d2", "1y"} {
+	for _, text := range []string{"", "30", "d", "five minutes", "1d2", "1y", "1d-2h"} {
 		if _, err := scale.ParseDuration(text); err == nil || !strings.Contains(err.Error(), "unit") {
 			t.Errorf("%q: got %v, want an error that asks for a unit", text, err)
 		}

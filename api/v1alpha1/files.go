@@ -34,7 +34,7 @@ func (l Loader) read(paths []string) ([]file, Faults) {
 	var files []file
 	var faults Faults
 	for _, path := range paths {
-		names, err := yamlFiles(path)
+		names, err := Files(path)
 		if err != nil {
 			faults = append(faults, Fault{File: path, Message: err.Error()})
 		}
@@ -50,8 +50,8 @@ func (l Loader) read(paths []string) ([]file, Faults) {
 	return files, faults
 }
 
-// yamlFiles lists the YAML files of a directory; a file stands for itself.
-func yamlFiles(path string) ([]string, error) {
+// Files lists the YAML files of a directory; a file stands for itself.
+func Files(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if path == "-" || err != nil || !info.IsDir() {
 		return []string{path}, nil // reading says what is wrong with it
@@ -72,15 +72,31 @@ func yamlFiles(path string) ([]string, error) {
 }
 
 func (l Loader) readFile(name string) ([]byte, error) {
-	in := l.Stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, withoutName(err)
-		}
-		defer f.Close()
-		in = f
+	if name == "-" {
+		return readAll(l.Stdin)
 	}
+	return ReadFile(name)
+}
+
+// ReadFile reads one document file of at most a mebibyte. Something else than
+// a file, which might never end, is refused.
+func ReadFile(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, withoutName(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("is no regular file")
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, withoutName(err)
+	}
+	defer f.Close()
+	return readAll(f)
+}
+
+func readAll(in io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(in, maxFileBytes+1))
 	if err != nil {
 		return nil, withoutName(err)

@@ -60,7 +60,7 @@ func TestEveryFileIsReadBeforeGivingUp(t *testing.T) {
 		"bad.yaml:1: apiVersion: is required but missing; must be flyball.io/v1alpha1",
 		"good.yaml:3: metadata.name: \"good\" is already the name of the document at " + path("good.yaml") + ":1",
 		"large.yaml: is larger than 1048576 bytes",
-		"none.yaml: open: no such file or directory",
+		"none.yaml: stat: no such file or directory",
 	}
 	for i := range want {
 		want[i] = path(want[i])

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"time"
 
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/internal/strict"
+	"github.com/flyball-io/flyball/scale"
 )
 
 const namePattern = `^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
@@ -56,13 +58,16 @@ func (s *Spec) Validate() error {
 			add("shadows[%d]: needs exactly one policy", i)
 		}
 	}
-	if s.Sync <= 0 {
-		add("sync: must be above 0, got %v", s.Sync)
+	if s.Sync < scale.Duration(shortestSync) {
+		add("sync: must be at least %v, got %v", scale.Duration(shortestSync), s.Sync)
 	}
 	errs = append(errs, under("replicas", s.Replicas.Validate()), under("objective", s.Objective.Validate()))
 	errs = append(errs, s.signalFaults()...)
 	return errors.Join(append(errs, under("behavior", s.Behavior.Validate()), under("cooldown", s.Cooldown.Validate()))...)
 }
+
+// shortestSync keeps the loop from doing nothing but deciding.
+const shortestSync = 100 * time.Millisecond
 
 // Validate reports every fault.
 func (r Replicas) Validate() error {

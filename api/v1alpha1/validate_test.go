@@ -43,7 +43,7 @@ func TestDocumentsMadeInGoAreValidatedToo(t *testing.T) {
 		{"min above max", func(a *v1alpha1.Autoscaler) { a.Spec.Replicas.Min = 4 }, "spec.replicas.max: must be at least 1 and not below min (4), got 3"},
 		{"negative min", func(a *v1alpha1.Autoscaler) { a.Spec.Replicas.Min = -1 }, "spec.replicas.min: must be at least 0"},
 		{"no max", func(a *v1alpha1.Autoscaler) { a.Spec.Replicas = v1alpha1.Replicas{} }, "spec.replicas.max: must be at least 1"},
-		{"no sync", func(a *v1alpha1.Autoscaler) { a.Spec.Sync = 0 }, "spec.sync: must be above 0"},
+		{"no sync", func(a *v1alpha1.Autoscaler) { a.Spec.Sync = 0 }, "spec.sync: must be at least 100ms"},
 		{"an empty objective", func(a *v1alpha1.Autoscaler) { a.Spec.Objective = &v1alpha1.Objective{} }, "spec.objective.latency: an objective needs"},
 		{"a latency objective without numbers", func(a *v1alpha1.Autoscaler) {
 			a.Spec.Objective = &v1alpha1.Objective{Latency: &v1alpha1.LatencyObjective{}}

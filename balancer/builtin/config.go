@@ -99,6 +99,10 @@ func Default() Config {
 	}
 }
 
+// shortestWindow has slots of a millisecond, still long beside what a request
+// costs the proxy.
+const shortestWindow = 10 * time.Millisecond
+
 // Validate reports every fault.
 func (c Config) Validate() error {
 	f := &faults{}
@@ -120,7 +124,9 @@ func (c Config) Validate() error {
 	f.above0("drainTimeout", c.DrainTimeout)
 	f.above0("dialTimeout", c.DialTimeout)
 	f.above0("backendIdleTimeout", c.BackendIdleTimeout)
-	f.above0("metricWindow", c.MetricWindow)
+	if c.MetricWindow < scale.Duration(shortestWindow) {
+		f.add("metricWindow: must be at least %v, got %v", scale.Duration(shortestWindow), c.MetricWindow)
+	}
 	f.notNegative("responseTimeout", c.ResponseTimeout)
 	f.notNegative("threshold", c.Threshold)
 	c.Health.validate(f)

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -16,18 +19,29 @@ import (
 // documentFlags name the documents of a command.
 type documentFlags struct {
 	files []string
+	stdin []byte // what - stood for, kept for reloads
 }
 
 func (f *documentFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVarP(&f.files, "file", "f", nil, "file or directory with documents, - for standard input; may be repeated")
 }
 
+// largestStdin is above what the loader takes, so that it says what is wrong.
+const largestStdin = 2 << 20
+
 // load reads the documents.
 func (f *documentFlags) load(plugins *builtin.Registry, in io.Reader) ([]v1alpha1.Document, error) {
 	if len(f.files) == 0 {
 		return nil, errors.New("name at least one file with -f FILE, or - for standard input")
 	}
-	return v1alpha1.Loader{Plugins: plugins, Env: os.LookupEnv, Stdin: in}.Load(f.files)
+	if f.stdin == nil && slices.Contains(f.files, "-") {
+		data, err := io.ReadAll(io.LimitReader(in, largestStdin))
+		if err != nil {
+			return nil, fmt.Errorf("read standard input: %w", err)
+		}
+		f.stdin = data
+	}
+	return v1alpha1.Loader{Plugins: plugins, Env: os.LookupEnv, Stdin: bytes.NewReader(f.stdin)}.Load(f.files)
 }
 
 // specs reads and decodes the documents and checks that this machine has what

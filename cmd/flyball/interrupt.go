@@ -34,6 +34,7 @@ func interruptible(parent context.Context) (ctx, hurry context.Context, stop fun
 				return
 			}
 		}
+		signal.Stop(signals) // a third one ends the program at once
 	}()
 	return ctx, hurry, func() {
 		signal.Stop(signals)

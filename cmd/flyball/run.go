@@ -81,7 +81,7 @@ func (f *runFlags) control(ctx, hurry context.Context, specs []app.Spec) error {
 	stopReplicas := f.onExit == "stop"
 	controller, err := app.NewController(ctx, app.Options{
 		Deps: deps, Specs: specs, Dashboard: dashboard, Version: programVersion(),
-		Reload: func() ([]app.Spec, error) { return f.documents.specs(strings.NewReader("")) }, Reloads: reloads,
+		Reload: func() ([]app.Spec, error) { return f.documents.specs(nil) }, Reloads: reloads,
 		NewPlane: newPlane(deps),
 		Ending:   app.Ending{StopReplicas: stopReplicas, Hurry: hurry},
 	})

@@ -19,6 +19,9 @@ import (
 // watchInterval is how often a Plane sees to it that its proxy runs.
 const watchInterval = 200 * time.Millisecond
 
+// answerTimeout is how long the proxy may take to say that it runs.
+const answerTimeout = 5 * time.Second
+
 // PlaneOptions are what a controller needs to keep a proxy process.
 type PlaneOptions struct {
 	Socket  string
@@ -35,10 +38,10 @@ type PlaneOptions struct {
 // on when the controller ends.
 type Plane struct {
 	*Client
-	opts    PlaneOptions
-	address string
+	opts PlaneOptions
 
-	mu       sync.Mutex // guards opts.Config, backends and known
+	mu       sync.Mutex // guards opts.Config and all below
+	address  string
 	backends []balancer.Backend
 	known    bool // backends were set
 }
@@ -100,14 +103,22 @@ func (p *Plane) Reconfigure(ctx context.Context, cfg builtin.Config) error {
 	if err := p.upgrade(ctx, cfg); err != nil {
 		return fmt.Errorf("balancer: change configuration: %w", err)
 	}
+	info, err := p.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("balancer: change configuration: %w", err)
+	}
 	p.mu.Lock()
-	p.opts.Config = cfg
+	p.opts.Config, p.address = cfg, info.Address
 	p.mu.Unlock()
 	return nil
 }
 
 // Address is where requests are taken, host:port.
-func (p *Plane) Address() string { return p.address }
+func (p *Plane) Address() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.address
+}
 
 // SetBackends makes exactly these the known backends.
 func (p *Plane) SetBackends(ctx context.Context, backends []balancer.Backend) error {
@@ -126,7 +137,10 @@ func (p *Plane) Run(ctx context.Context) error {
 			return nil
 		case <-p.opts.Clock.After(watchInterval):
 		}
-		if _, err := p.Info(ctx); !errors.Is(err, ErrNotRunning) {
+		asking, cancel := context.WithTimeout(ctx, answerTimeout)
+		_, err := p.Info(asking)
+		cancel()
+		if !errors.Is(err, ErrNotRunning) {
 			continue
 		}
 		p.opts.Log.Warn("balancer process is gone, starting it again", slog.String("socket", p.socket))
@@ -140,10 +154,10 @@ func (p *Plane) Run(ctx context.Context) error {
 func (p *Plane) revive(ctx context.Context) error {
 	p.mu.Lock()
 	cfg := p.opts.Config
-	p.mu.Unlock()
 	if _, port, _ := net.SplitHostPort(cfg.Listen); port == "0" {
 		cfg.Listen = p.address
 	}
+	p.mu.Unlock()
 	if err := p.start(ctx, cfg); err != nil {
 		return err
 	}
