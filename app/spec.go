@@ -148,14 +148,10 @@ func (s *Spec) measured(spec PolicySpec) error {
 	if err != nil {
 		return err
 	}
-	reader, ok := p.(policy.Reader)
-	if !ok {
-		return nil
-	}
 	known := append(proxy.Signals(), process.Signals()...)
 	slices.Sort(known)
 	var errs []error
-	for _, name := range reader.Signals() {
+	for _, name := range p.Signals() {
 		if !slices.Contains(known, name) {
 			errs = append(errs, fmt.Errorf("%s: nobody measures the signal %q; measured here: %s", spec.Kind, name, strings.Join(known, ", ")))
 		}
@@ -294,11 +290,11 @@ func (s *Spec) decider(spec PolicySpec) (*decide.Decider, error) {
 	if err != nil {
 		return nil, err
 	}
-	var guards []guard.Guard
-	if reader, ok := p.(policy.Reader); ok {
-		guards = append(guards, &guard.Data{Signals: reader.Signals()})
+	guards := []guard.Guard{
+		&guard.Data{Signals: p.Signals()},
+		guard.NewBehavior(spec.Rules),
+		guard.NewCooldown(s.Cooldown),
 	}
-	guards = append(guards, guard.NewBehavior(spec.Rules), guard.NewCooldown(s.Cooldown))
 	if s.Objective != nil {
 		guards = append(guards, &guard.ObjectiveFloor{Objective: *s.Objective})
 	}

@@ -37,6 +37,7 @@ func TestWatchTellsOfChangedContentOnly(t *testing.T) {
 		}
 	}
 	write(filepath.Join(dir, "other.txt"), "noise")
+	write(filepath.Join(dir, "other.yaml"), "not ours")
 	write(file, "a")
 	expect("a neighbour and a rewrite of the same content", false, 600*time.Millisecond)
 	write(file, "b")

@@ -63,7 +63,7 @@ func TestNewBuildsThePolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"concurrency"}, p.(policy.Reader).Signals()); diff != "" {
+	if diff := cmp.Diff([]string{"concurrency"}, p.Signals()); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -137,6 +137,46 @@ func TestRestoreRefusesAnotherDecider(t *testing.T) {
 	}
 }
 
+// A time without data is no advice to stay: it must not enter the windows of
+// the rules.
+func TestWithoutAnOpinionTheRulesRememberNothing(t *testing.T) {
+	d := newDecider(t)
+	d.Decide(loaded(0, 8, 60))
+	before, err := d.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := d.Decide(scaletest.Observation(time.Minute, 8)); !got.NoData || got.DesiredReplicas != 8 {
+		t.Errorf("got %d, want 8 held", got.DesiredReplicas)
+	}
+	after, err := d.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(before), string(after)); diff != "" {
+		t.Errorf("memory changed (-before +after):\n%s", diff)
+	}
+}
+
+// What is of unchanged configuration keeps its memory when a plan is replaced.
+func TestAdoptKeepsWhatIsUnchanged(t *testing.T) {
+	old := newDecider(t)
+	old.Decide(loaded(0, 8, 60))
+	old.Applied(scaletest.At(0), 8, 10)
+	p, err := hpa.New(hpa.Default(), policy.Env{}) // another target
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := decide.New("hpa", p, guard.NewCooldown(guard.CooldownConfig{ScaleDown: scale.Duration(time.Minute)}), guard.Bounds{Min: 1, Max: 99})
+	if diff := cmp.Diff([]string{"policy hpa", "bounds"}, next.Adopt(old)); diff != "" {
+		t.Errorf("started afresh (-want +got):\n%s", diff)
+	}
+	obs := scaletest.Observation(30*time.Second, 10, scaletest.Fresh(scale.CPUUtilization, scaletest.At(30*time.Second), 0.1))
+	if got := next.Decide(obs); got.SetBy != "cooldown" {
+		t.Errorf("set by %s, want the cooldown that was adopted", got.SetBy)
+	}
+}
+
 func TestCloneOutlivesTheNextDecision(t *testing.T) {
 	d := newDecider(t)
 	kept := d.Decide(loaded(0, 8, 60)).Clone()

@@ -10,7 +10,8 @@ var _ Guard = (*ObjectiveFloor)(nil)
 
 // ObjectiveFloor never takes replicas away from a service that is missing its
 // objective: while the share of requests that were not good is above what the
-// objective allows, the count may not fall.
+// objective allows, the count may not fall. The ratio is the fresh one of the
+// source's window, seconds to minutes, not that of the objective's window.
 type ObjectiveFloor struct {
 	Objective scale.Objective
 }

@@ -21,6 +21,9 @@ import (
 // leaves the policy unchanged.
 type Policy interface {
 	Recommend(obs scale.Observation) (scale.Recommendation, error)
+	// Signals names the signals it decides on: while one of them is not to be
+	// trusted, the count never falls.
+	Signals() []string
 	Snapshot() ([]byte, error)
 	Restore(snapshot []byte) error
 }
@@ -32,10 +35,4 @@ type Env struct {
 	Objective *scale.Objective // nil: none stated
 	Sync      time.Duration    // time between two decisions
 	Seed      uint64
-}
-
-// Reader is a policy that can name the signals it decides on, so that the
-// rest of the loop knows whose trust matters.
-type Reader interface {
-	Signals() []string
 }

@@ -69,6 +69,27 @@ func Run(t *testing.T, newBus func(t *testing.T) bus.Bus) {
 			previous = got
 		}
 	})
+	t.Run("who wants the newest alone gets it", func(t *testing.T) {
+		topic := bus.Topic[int]{Bus: newBus(t), Subject: "a.x"}
+		even, err := topic.SubscribeLatest(t.Context(), func(n int) bool { return n%2 == 0 })
+		if err != nil {
+			t.Fatal(err)
+		}
+		const last = 1001
+		for i := range last + 1 {
+			publish(t, topic, i)
+		}
+		received := 0
+		for got := -1; got != last-1; received++ {
+			if got = receive(t, even); got%2 != 0 {
+				t.Fatalf("got %d, which was not wanted", got)
+			}
+			time.Sleep(20 * time.Millisecond) // busy: meanwhile the newest replaces the others
+		}
+		if received > 10 {
+			t.Errorf("%d messages were worked off, want the newest alone", received)
+		}
+	})
 	t.Run("the channel closes with its context", func(t *testing.T) {
 		topic := bus.Topic[int]{Bus: newBus(t), Subject: "a.x"}
 		ctx, cancel := context.WithCancel(t.Context())

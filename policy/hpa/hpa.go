@@ -13,10 +13,7 @@ import (
 
 const kind, version = "hpa", 1
 
-var (
-	_ policy.Policy = (*Policy)(nil)
-	_ policy.Reader = (*Policy)(nil)
-)
+var _ policy.Policy = (*Policy)(nil)
 
 // Policy is the ratio rule. It has no memory.
 type Policy struct {

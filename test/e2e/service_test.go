@@ -129,6 +129,8 @@ func (f fixed) Recommend(scale.Observation) (scale.Recommendation, error) {
 	return scale.Recommendation{Replicas: int(f), Confidence: 1, Reason: scale.Because("Fixed", "always {0}", float64(f))}, nil
 }
 
+func (fixed) Signals() []string { return nil }
+
 func (fixed) Snapshot() ([]byte, error) { return nil, nil }
 func (fixed) Restore([]byte) error      { return nil }
 
@@ -143,6 +145,8 @@ func (s swing) Recommend(obs scale.Observation) (scale.Recommendation, error) {
 	}
 	return scale.Recommendation{Replicas: n, Confidence: 1, Reason: scale.Because("Swing", "to {0}", float64(n))}, nil
 }
+
+func (swing) Signals() []string { return nil }
 
 func (swing) Snapshot() ([]byte, error) { return nil, nil }
 func (swing) Restore([]byte) error      { return nil }
