@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -22,7 +23,7 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "flyball")
-	build := exec.Command("go", "build", "-o", path, "github.com/flyball-io/flyball/cmd/flyball")
+	build := exec.Command("go", slices.Concat([]string{"build", "-o", path}, buildFlags(), []string{"github.com/flyball-io/flyball/cmd/flyball"})...)
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, out)
 		return 1

@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -45,9 +46,34 @@ func newPlace(t *testing.T) *place {
 			t.Fatal(err)
 		}
 	}
-	t.Cleanup(p.nothingLeft)
+	t.Cleanup(func() {
+		p.nothingLeft()
+		p.noRaces()
+	})
 	return p
 }
+
+// noRaces fails the test when a program that was built to look for races
+// found one.
+func (p *place) noRaces() {
+	p.t.Helper()
+	err := filepath.WalkDir(p.dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".log" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if strings.Contains(string(text), dataRace) {
+			p.t.Errorf("%s:\n%s", path, text)
+		}
+		return err
+	})
+	if err != nil {
+		p.t.Error(err)
+	}
+}
+
+// dataRace is what the race detector says.
+const dataRace = "WARNING: DATA RACE"
 
 // state is the state directory of the test's controllers.
 func (p *place) state() string { return filepath.Join(p.dir, "state") }

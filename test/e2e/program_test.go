@@ -54,6 +54,9 @@ func (p *place) startIn(environment []string, args ...string) *program {
 	p.t.Cleanup(func() {
 		r.signal(syscall.SIGKILL)
 		<-r.exited
+		if strings.Contains(r.stderr.String(), dataRace) {
+			p.t.Error("the program found a data race")
+		}
 		if p.t.Failed() {
 			p.t.Logf("flyball %s\n%s%s", strings.Join(args, " "), r.stdout, r.stderr)
 		}
