@@ -105,9 +105,7 @@ func (c *Controller) prepare(ctx context.Context) error {
 		c.services[spec.Name] = s
 	}
 	if len(errs) > 0 {
-		for _, s := range c.services {
-			closePlane(s.plane)
-		}
+		closePlanes(c.services)
 	}
 	return errors.Join(errs...)
 }
@@ -127,6 +125,12 @@ func (c *Controller) make(ctx context.Context, spec Spec) (*running, error) {
 		return nil, err
 	}
 	return &running{Service: service, done: make(chan struct{})}, nil
+}
+
+func closePlanes(services map[string]*running) {
+	for _, r := range services {
+		closePlane(r.plane)
+	}
 }
 
 func closePlane(p DataPlane) {
@@ -171,8 +175,8 @@ func (c *Controller) follow(ctx context.Context) {
 	}
 }
 
-// reload brings the services in line with the documents. Nothing is changed
-// unless every document is right.
+// reload brings the services in line with the documents, or changes nothing:
+// what can fail comes first and is taken back.
 func (c *Controller) reload(ctx context.Context) error {
 	specs, err := c.opts.Reload()
 	if err != nil {
@@ -182,27 +186,56 @@ func (c *Controller) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for name, r := range c.services {
-		if !slices.ContainsFunc(specs, func(s Spec) bool { return s.Name == name }) {
-			c.opts.Log.Info("document gone: its replicas are drained and ended", slog.String("target", name))
-			r.remove()
-			r.stop()
-			<-r.done
-			delete(c.services, name)
-		}
+	if err := c.update(ctx, specs); err != nil {
+		closePlanes(fresh)
+		return err
 	}
-	for _, spec := range specs {
-		if r, known := c.services[spec.Name]; known {
-			err = errors.Join(err, r.Update(ctx, spec))
-		}
-	}
+	c.remove(specs)
 	for name, r := range fresh {
 		c.services[name] = r
 		c.launch(ctx, r)
 	}
 	c.dashboard.SetTargets(c.infos())
 	c.opts.Log.Info("reloaded", slog.Int("documents", len(specs)))
-	return err
+	return nil
+}
+
+// update gives every running service its changed document; when one refuses,
+// all get their old one back.
+func (c *Controller) update(ctx context.Context, specs []Spec) error {
+	before := map[*running]Spec{}
+	for _, spec := range specs {
+		r, known := c.services[spec.Name]
+		if !known {
+			continue
+		}
+		before[r] = r.spec
+		if err := r.Update(ctx, spec); err != nil {
+			err = fmt.Errorf("%s: %w", spec.Name, err)
+			for r, old := range before {
+				err = errors.Join(err, r.Update(ctx, old))
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// remove ends the services whose documents are gone, all at the same time.
+func (c *Controller) remove(specs []Spec) {
+	var gone []*running
+	for name, r := range c.services {
+		if !slices.ContainsFunc(specs, func(s Spec) bool { return s.Name == name }) {
+			c.opts.Log.Info("document gone: its replicas are drained and ended", slog.String("target", name))
+			r.remove()
+			r.stop()
+			gone = append(gone, r)
+			delete(c.services, name)
+		}
+	}
+	for _, r := range gone {
+		<-r.done
+	}
 }
 
 // prepareNew makes the services that do not run yet and checks what those that
@@ -223,9 +256,7 @@ func (c *Controller) prepareNew(ctx context.Context, specs []Spec) (map[string]*
 		fresh[spec.Name] = r
 	}
 	if err := errors.Join(errs...); err != nil {
-		for _, r := range fresh {
-			closePlane(r.plane)
-		}
+		closePlanes(fresh)
 		return nil, err
 	}
 	return fresh, nil

@@ -253,5 +253,9 @@ func (s *Service) reconfigure(ctx context.Context, cfg proxy.Config) error {
 	if !ok {
 		return errors.New("balancer: its configuration can only be changed by a restart")
 	}
-	return r.Reconfigure(ctx, cfg)
+	if err := r.Reconfigure(ctx, cfg); err != nil {
+		return err
+	}
+	s.spec.Balancer = cfg
+	return nil
 }

@@ -1,0 +1,76 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	proxy "github.com/flyball-io/flyball/balancer/builtin"
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/guard"
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/policy"
+	"github.com/flyball-io/flyball/policy/hpa"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target/process"
+)
+
+// stubborn is a data plane that refuses one address.
+type stubborn struct {
+	DataPlane
+	refuse string
+	listen []string // addresses it was given
+}
+
+func (s *stubborn) Reconfigure(_ context.Context, cfg proxy.Config) error {
+	if cfg.Listen == s.refuse {
+		return errors.New("address already in use")
+	}
+	s.listen = append(s.listen, cfg.Listen)
+	return nil
+}
+
+func testSpec(name, listen string) Spec {
+	s := Spec{Name: name, Mode: control.Apply, Min: 1, Max: 2, Sync: scale.Duration(1e9), Process: process.Default(), Balancer: proxy.Default()}
+	s.Process.Command, s.Balancer.Listen = []string{"sleep", "60"}, listen
+	s.Policy = CustomPolicy("hpa", guard.HPADefaults(), func(env policy.Env) (policy.Policy, error) { return hpa.New(hpa.Default(), env) })
+	return s
+}
+
+// A reload that one service refuses is taken back from all.
+func TestAnUpdateThatIsRefusedIsTakenBack(t *testing.T) {
+	c := &Controller{services: map[string]*running{}}
+	planes := map[string]*stubborn{}
+	for _, name := range []string{"a", "b"} {
+		planes[name] = &stubborn{refuse: "127.0.0.1:1"}
+		s, err := NewService(testSpec(name, "127.0.0.1:8080"), planes[name],
+			Deps{Clock: clock.System, Log: slog.New(slog.DiscardHandler), StateDir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.services[name] = &running{Service: s}
+		done := make(chan struct{})
+		go func() { // stands for the planner
+			for {
+				select {
+				case <-s.plans:
+				case <-done:
+					return
+				}
+			}
+		}()
+		t.Cleanup(func() { close(done) })
+	}
+	err := c.update(t.Context(), []Spec{testSpec("a", "127.0.0.1:9090"), testSpec("b", "127.0.0.1:1")})
+	if err == nil || !strings.Contains(err.Error(), "b: address already in use") {
+		t.Errorf("got %v, want who refused and why", err)
+	}
+	if got := strings.Join(planes["a"].listen, " "); got != "127.0.0.1:9090 127.0.0.1:8080" {
+		t.Errorf("a was given %s, want the new address and the old one again", got)
+	}
+	if got := c.services["a"].spec.Balancer.Listen; got != "127.0.0.1:8080" {
+		t.Errorf("a is left with %s, want the old address", got)
+	}
+}
