@@ -35,7 +35,7 @@ func TestValidateReportsEveryFault(t *testing.T) {
 		`drainTimeout: must be above 0, got 0s`,
 		`dialTimeout: must be above 0, got 0s`,
 		`backendIdleTimeout: must be above 0, got 0s`,
-		`metricWindow: must be above 0, got 0s`,
+		`metricWindow: must be at least 10ms, got 0s`,
 		`responseTimeout: must not be negative, got -1ns`,
 		`threshold: must not be negative, got -1ns`,
 		`health.path: must start with /, got "healthz"`,
