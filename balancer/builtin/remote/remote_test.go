@@ -277,6 +277,10 @@ func TestPlaneUpgradesWhatDiffers(t *testing.T) {
 		t.Errorf("got address %s, want %s", got, changed.Listen)
 	}
 	r.eventually("only one process is left", func() bool { return len(r.processes()) == 1 })
+	if conn, err := net.Dial("tcp", first.Address()); err == nil {
+		conn.Close()
+		t.Errorf("%s still takes connections, which nobody accepts", first.Address())
+	}
 }
 
 func TestPlaneRevivesADeadProxy(t *testing.T) {

@@ -130,6 +130,8 @@ func (p *process) open(ctx context.Context, s state, files inheritance) (err err
 	}
 	if s.Listen == p.cfg.Listen {
 		p.data, err = files.listener("data")
+	} else if elsewhere := files.take("data"); elsewhere != nil {
+		elsewhere.Close() // connections there would wait for ever
 	}
 	if p.data == nil && err == nil {
 		p.data, err = builtin.Listen(ctx, p.cfg)
