@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -96,6 +97,61 @@ func TestRunFollowsItsDocuments(t *testing.T) {
 	if left := p.processes(); len(left) > 0 {
 		t.Errorf("left after SIGTERM: %+v", left)
 	}
+}
+
+// The balancer can be told another port, and is started again when it dies;
+// the replicas see nothing of either.
+func TestRunLooksAfterItsBalancer(t *testing.T) {
+	p := newPlace(t)
+	shop := document{name: "shop", port: freePort(t), min: 2, max: 2}
+	file := p.write("shop.yaml", p.text(shop))
+	c := p.control("-f", file)
+	pids := c.untilReady("shop", 2)
+	old := fmt.Sprintf("127.0.0.1:%d", shop.port)
+	answers(t, old)
+
+	shop.port++
+	address := fmt.Sprintf("127.0.0.1:%d", shop.port)
+	p.write("shop.yaml", p.text(shop))
+	answers(t, address)
+	closed(t, old)
+	eventually(t, patience, "the dashboard names the new port", func() bool { view, _ := c.target("shop"); return view.Balancer == address },
+		sprint(func() any { view, _ := c.target("shop"); return view.Balancer }))
+
+	for range 3 {
+		before := p.proxies("shop")
+		if len(before) != 1 {
+			t.Fatalf("balancers %v, want one", before)
+		}
+		if err := syscall.Kill(before[0], syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, patience, "another balancer runs", func() bool { now := p.proxies("shop"); return len(now) == 1 && now[0] != before[0] },
+			sprint(func() any { return p.proxies("shop") }))
+		answers(t, address)
+	}
+	load := send(t, address, mixed(), 40, time.Second)
+	load.perfect()
+	if diff := cmp.Diff(pids, p.replicas("shop")); diff != "" {
+		t.Errorf("other replicas (-before +after):\n%s", diff)
+	}
+	c.ends(syscall.SIGTERM, 0)
+}
+
+// answers waits until a service answers at an address.
+func answers(t *testing.T, address string) {
+	t.Helper()
+	last := ""
+	eventually(t, patience, "the service answers at "+address, func() bool {
+		response, err := http.Get("http://" + address + "/")
+		if err != nil {
+			last = err.Error()
+			return false
+		}
+		response.Body.Close()
+		last = response.Status
+		return response.StatusCode == http.StatusOK
+	}, func() string { return last })
 }
 
 // Only SIGHUP tells of a change that the watcher of files cannot see.
