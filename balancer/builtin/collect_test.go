@@ -144,6 +144,33 @@ func TestClientThatGivesUpIsNoFailure(t *testing.T) {
 	}
 }
 
+// The same while the answer is on its way, over either path.
+func TestClientThatGivesUpWhileReadingIsNoFailure(t *testing.T) {
+	for _, method := range []string{"GET", "POST"} {
+		r := start(t, nil)
+		r.backends(serve(t, func(w http.ResponseWriter, q *http.Request) {
+			fmt.Fprintln(w, "beginning")
+			w.(http.Flusher).Flush()
+			<-q.Context().Done()
+		}))
+		ctx, cancel := context.WithCancel(t.Context())
+		request, _ := http.NewRequestWithContext(ctx, method, r.url, nil)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		response.Body.Close()
+		r.idle()
+		if got := r.signal(scale.ErrorRate, ""); got != 0 {
+			t.Errorf("%s: error rate %v, want 0", method, got)
+		}
+		if all, _ := r.Backends(t.Context()); all[0].Failures != 0 {
+			t.Errorf("%s: got %+v, want no failure", method, all[0])
+		}
+	}
+}
+
 // Streams without end must not look like slow requests.
 func TestEventStreamAndWebSocketCountToTheirBeginning(t *testing.T) {
 	r := start(t, nil)

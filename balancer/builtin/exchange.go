@@ -22,6 +22,7 @@ const (
 // is.
 type exchange struct {
 	proxy   *Proxy
+	request *http.Request
 	body    clientBody
 	arrived time.Time
 
@@ -41,7 +42,7 @@ type exchange struct {
 }
 
 func (p *Proxy) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
-	x := &exchange{proxy: p, arrived: p.clk.Now()}
+	x := &exchange{proxy: p, request: r, arrived: p.clk.Now()}
 	if r.Body != nil && r.ContentLength != 0 {
 		control, conn := http.NewResponseController(w), connOf(r)
 		if conn != nil {
@@ -258,12 +259,20 @@ type answerBody struct {
 
 func (a *answerBody) Read(p []byte) (int, error) {
 	n, err := a.ReadCloser.Read(p)
-	if err == io.EOF {
+	switch {
+	case err == nil:
+	case errors.Is(err, io.EOF):
 		a.of.complete = true
-	} else if err != nil {
+	case !a.of.clientGone():
 		a.of.broken = err
 	}
 	return n, err
+}
+
+// clientGone reports whether the client broke the exchange off.
+func (x *exchange) clientGone() bool {
+	ctx := x.request.Context()
+	return ctx.Err() != nil && !errors.Is(context.Cause(ctx), errClosing)
 }
 
 // refuse answers a request that no backend answered, unless the client is
@@ -278,7 +287,7 @@ func (x *exchange) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		w.Header().Set("Connection", "close")
 	} else if r.Context().Err() != nil {
-		if !errors.Is(context.Cause(r.Context()), errClosing) {
+		if x.clientGone() {
 			return
 		}
 		err = errClosing

@@ -108,7 +108,10 @@ func certificate(t *testing.T) *TLS {
 }
 
 func TestBackendsMaySpeakH2C(t *testing.T) {
-	r := start(t, func(c *Config) { c.BackendProtocol = H2C })
+	r := start(t, func(c *Config) {
+		c.BackendProtocol = H2C
+		c.Health.Path = "/healthz"
+	})
 	backend := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		w.Header().Set("Trailer", "Grpc-Status")
 		fmt.Fprint(w, q.Proto)
@@ -128,6 +131,11 @@ func TestBackendsMaySpeakH2C(t *testing.T) {
 	if err != nil || string(body) != "HTTP/2.0" || response.Trailer.Get("Grpc-Status") != "0" {
 		t.Errorf("got %q, trailer %v, error %v, want HTTP/2.0 with a trailer", body, response.Trailer, err)
 	}
+	eventually(t, "it was checked", func() bool {
+		r.pool.mu.Lock()
+		defer r.pool.mu.Unlock()
+		return r.pool.known["b0"].passes > 0
+	})
 }
 
 func TestBackendSeesTheRequestAsItWas(t *testing.T) {

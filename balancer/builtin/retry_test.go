@@ -102,8 +102,18 @@ func TestRetryAfterABrokenConnection(t *testing.T) {
 		t.Run(tc.rule, func(t *testing.T) {
 			r := start(t, nil)
 			bad := newBreaker(t, "")
-			r.between(bad, counting(t).Listener.Addr().String())
+			var elsewhere atomic.Int64
+			good := counting(t)
+			count := good.Config.Handler
+			good.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+				elsewhere.Add(1)
+				count.ServeHTTP(w, q)
+			})
+			r.between(bad, good.Listener.Addr().String())
 			status, text := r.send(tc.method, tc.body)
+			if sent := elsewhere.Load() > 0; sent != tc.retried {
+				t.Errorf("sent elsewhere: %v, want %v", sent, tc.retried)
+			}
 			if bad.requests.Load() != 1 {
 				t.Fatalf("the broken replica saw %d requests, want 1", bad.requests.Load())
 			}
@@ -126,6 +136,29 @@ func TestNoRetryWithoutBudget(t *testing.T) {
 	r.between(newBreaker(t, ""), named(t, "good").Listener.Addr().String())
 	if status, _ := r.get("/"); status != 502 {
 		t.Errorf("got %d, want 502", status)
+	}
+}
+
+func TestResentAtMostTwice(t *testing.T) {
+	r := start(t, nil)
+	var list []balancer.Backend
+	var all []*breaker
+	for i := range 6 {
+		all = append(all, newBreaker(t, ""))
+		list = append(list, balancer.Backend{ID: fmt.Sprint(i), Address: all[i].address})
+	}
+	if err := r.SetBackends(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := r.get("/"); status != 502 {
+		t.Errorf("got %d, want 502", status)
+	}
+	var sent int64
+	for _, b := range all {
+		sent += b.requests.Load()
+	}
+	if sent != 1+resendLimit {
+		t.Errorf("the request was sent %d times, want %d", sent, 1+resendLimit)
 	}
 }
 

@@ -56,7 +56,11 @@ func TestEndBreaksOffWhatDoesNotFinish(t *testing.T) {
 	r.backends(echo(t))
 	socket := r.websocket()
 	say(t, socket, "hello")
+	began := time.Now()
 	r.stop()
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("the end took %v, want the WebSocket broken off after 50 ms", took)
+	}
 	if _, _, err := socket.Read(t.Context()); err == nil {
 		t.Error("the WebSocket outlived the proxy")
 	}

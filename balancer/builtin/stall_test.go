@@ -102,15 +102,18 @@ func TestRestOfABrokenBodyIsNoRequest(t *testing.T) {
 				w.WriteHeader(http.StatusForbidden)
 			}))
 			conn := r.dial()
-			io.WriteString(conn, head)
+			const rest = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 			if name == "stalled" {
+				io.WriteString(conn, head)
 				if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil {
 					t.Fatal(err)
 				}
 				r.idle()
-				time.Sleep(300 * time.Millisecond) // the limit passes
+				time.Sleep(lingerTime)
+				io.WriteString(conn, rest)
+			} else {
+				io.WriteString(conn, head+rest) // in one packet: it is read together
 			}
-			io.WriteString(conn, "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n")
 			io.ReadAll(conn)
 			if smuggled.Load() {
 				t.Error("the rest of a body reached a backend as a request")
@@ -200,6 +203,35 @@ func TestSlowReaderThatGoesOnIsServed(t *testing.T) {
 	}
 	if written, err := conn.Write(make([]byte, n)); written != 0 || !isTimeout(err) {
 		t.Errorf("nobody reads: wrote %d (%v), want a time-out", written, err)
+	}
+}
+
+// Once the backend answers, it decides how long the client may be silent.
+func TestQuietUploadLivesOnceAnswered(t *testing.T) {
+	for name, protocol := range map[string]func(*http.Protocols){"http1": h1(), "h2c": h2c()} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, impatient)
+			r.backends(serve(t, func(w http.ResponseWriter, q *http.Request) {
+				control := http.NewResponseController(w)
+				control.EnableFullDuplex()
+				control.Flush()
+				io.Copy(w, q.Body)
+			}))
+			body, feed := io.Pipe()
+			response, err := clientOf(t, protocol).Post(r.url, "text/plain", body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			for _, word := range []string{"one ", "two"} {
+				io.WriteString(feed, word)
+				time.Sleep(300 * time.Millisecond)
+			}
+			feed.Close()
+			if got, err := io.ReadAll(response.Body); string(got) != "one two" || err != nil {
+				t.Errorf("got %q (%v), want both words", got, err)
+			}
+		})
 	}
 }
 

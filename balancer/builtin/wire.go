@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
@@ -40,6 +41,7 @@ type wires struct {
 // wire is one connection to a backend.
 type wire struct {
 	conn   net.Conn
+	raw    syscall.RawConn // of conn, where it has one
 	in     *bufio.Reader
 	out    *bufio.Writer
 	budget int64 // bytes that may still be read; the header of an answer is limited
@@ -72,8 +74,20 @@ func (w *wire) fault(err error) error {
 }
 
 // take returns the unused connection that was used last; nil without one.
+// One on which something came meanwhile is closed: its end, or an answer
+// nobody asked for, which must never reach the next client.
 func (s *wires) take(now time.Time) *wire {
 	s.sweep(now)
+	for {
+		w := s.pop()
+		if w == nil || w.raw == nil || silent(w.raw) {
+			return w
+		}
+		w.conn.Close()
+	}
+}
+
+func (s *wires) pop() *wire {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := len(s.idle) - 1
@@ -94,6 +108,12 @@ func (s *wires) open(ctx context.Context) (*wire, error) {
 	}
 	w := &wire{conn: conn}
 	w.in, w.out = bufio.NewReader(w), bufio.NewWriter(conn)
+	if c, ok := conn.(syscall.Conn); ok {
+		if w.raw, err = c.SyscallConn(); err != nil {
+			conn.Close()
+			return nil, dialFault{err}
+		}
+	}
 	return w, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -83,6 +84,60 @@ func TestKeptConnectionThatWasClosedIsNoFailure(t *testing.T) {
 	}
 }
 
+// A backend that sends what nobody asked for, here a body after the header
+// for HEAD, must not answer the next client with it.
+func TestUnaskedAnswerReachesNobody(t *testing.T) {
+	t.Run("later", func(t *testing.T) { testUnaskedAnswer(t, 20*time.Millisecond) })
+	t.Run("at once", func(t *testing.T) { testUnaskedAnswer(t, 0) })
+}
+
+func testUnaskedAnswer(t *testing.T, later time.Duration) {
+	r := start(t, nil)
+	sent := make(chan struct{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				in := bufio.NewReader(conn)
+				for request, err := http.ReadRequest(in); err == nil; request, err = http.ReadRequest(in) {
+					if request.Method == "GET" {
+						io.WriteString(conn, okAnswer)
+						continue
+					}
+					head := "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+					if later > 0 {
+						io.WriteString(conn, head)
+						time.Sleep(later) // the header is passed on alone
+						io.WriteString(conn, head+"no")
+					} else {
+						io.WriteString(conn, head+head+"no")
+					}
+					close(sent)
+				}
+			}()
+		}
+	}()
+	r.only(l.Addr().String())
+	response, err := http.Head(r.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	<-sent
+	if status, body := r.get("/"); status != 200 || body != "ok" {
+		t.Errorf("got %d %q, want 200 ok", status, body)
+	}
+}
+
 func TestConnectionsToABackendAreKept(t *testing.T) {
 	r := start(t, nil)
 	address, connections := scripted(t, okAnswer, okAnswer, okAnswer, okAnswer, okAnswer)
@@ -96,23 +151,63 @@ func TestConnectionsToABackendAreKept(t *testing.T) {
 }
 
 func TestUnusedConnectionsAreClosed(t *testing.T) {
-	r := start(t, func(c *Config) { c.BackendIdleTimeout = scale.Duration(50 * time.Millisecond) })
-	closed := make(chan struct{}, 10)
-	backend := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	backend.Config.ConnState = func(conn net.Conn, s http.ConnState) {
-		if s == http.StateClosed {
-			closed <- struct{}{}
-		}
+	for _, tc := range []struct {
+		when   string
+		change func(*Config)
+		then   func(*rig)
+	}{
+		{"after a while", func(c *Config) { c.BackendIdleTimeout = scale.Duration(50 * time.Millisecond) }, func(*rig) {}},
+		{"when the backend is removed", nil, func(r *rig) { r.backends() }},
+		{"when the backend is drained", nil, func(r *rig) { r.pool.beginDrain("b0") }},
+	} {
+		t.Run(tc.when, func(t *testing.T) {
+			r := start(t, func(c *Config) {
+				c.Health.Interval = scale.Duration(time.Hour) // no connection of its own
+				if tc.change != nil {
+					c.Health.Interval = scale.Duration(50 * time.Millisecond)
+					tc.change(c)
+				}
+			})
+			kept := &openConnections{idle: map[net.Conn]bool{}}
+			backend := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+			backend.Config.ConnState = kept.changed
+			backend.Start()
+			t.Cleanup(backend.Close)
+			r.backends(backend)
+			for _, method := range []string{"GET", "POST"} {
+				r.send(method, "")
+			}
+			r.idle()
+			if tc.change == nil && kept.none() {
+				t.Error("no connection was kept")
+			}
+			tc.then(r)
+			eventually(t, "no connection is open", kept.none)
+		})
 	}
-	backend.Start()
-	t.Cleanup(backend.Close)
-	r.backends(backend)
-	r.get("/")
-	select {
-	case <-closed:
-	case <-time.After(20 * time.Second):
-		t.Error("the unused connection is still open")
+}
+
+// openConnections counts the connections of a server that wait for another
+// request.
+type openConnections struct {
+	mu   sync.Mutex
+	idle map[net.Conn]bool
+}
+
+func (o *openConnections) changed(conn net.Conn, s http.ConnState) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s == http.StateIdle {
+		o.idle[conn] = true
+	} else {
+		delete(o.idle, conn)
 	}
+}
+
+func (o *openConnections) none() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.idle) == 0
 }
 
 func TestAnswersOfEveryKind(t *testing.T) {
@@ -178,8 +273,9 @@ func TestEarlyHintsArePassedOn(t *testing.T) {
 // A client that goes away frees the backend at once.
 func TestClientThatGoesAwayFreesTheBackend(t *testing.T) {
 	r := start(t, nil)
-	gone := make(chan struct{})
+	arrived, gone := make(chan struct{}), make(chan struct{})
 	r.backends(serve(t, func(_ http.ResponseWriter, q *http.Request) {
+		close(arrived)
 		<-q.Context().Done()
 		close(gone)
 	}))
@@ -190,7 +286,7 @@ func TestClientThatGoesAwayFreesTheBackend(t *testing.T) {
 			response.Body.Close()
 		}
 	}()
-	eventually(t, "in progress", func() bool { n, _ := r.Load("b0"); return n == 1 })
+	<-arrived
 	cancel()
 	select {
 	case <-gone:

@@ -1,10 +1,13 @@
 package remote
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -216,6 +219,66 @@ func TestRequestsOfThePredecessorCount(t *testing.T) {
 	c.Close(websocket.StatusNormalClosure, "")
 	r.must(<-drained)
 	r.eventually("one process is left", func() bool { return len(r.processes()) == 1 })
+}
+
+// A connection that stays with the old process follows new backends, and ends
+// with its next answer.
+func TestPredecessorFollowsNewBackends(t *testing.T) {
+	r := newRig(t)
+	url := r.start("1")
+	named := func(name string) *httptest.Server {
+		return serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, name) })
+	}
+	r.backends(named("before"))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	r.must(err)
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	ask := func() (body string, last bool) {
+		fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		response, err := http.ReadResponse(in, nil)
+		r.must(err)
+		text, err := io.ReadAll(response.Body)
+		r.must(err)
+		return string(text), response.Close
+	}
+	if body, last := ask(); body != "before" || last {
+		t.Errorf("got %q, last answer %v, want before and more to come", body, last)
+	}
+	_, err = r.Upgrade(t.Context(), Upgrade{Args: r.program("2").Args})
+	r.must(err)
+	r.backends(named("after"))
+	if body, last := ask(); body != "after" || !last {
+		t.Errorf("got %q, last answer %v, want after and the end", body, last)
+	}
+}
+
+// A change that comes while the proxy hands over is made in the successor.
+func TestChangesDuringAnUpgradeAreNotLost(t *testing.T) {
+	r := newRig(t)
+	r.start("0")
+	ctx, cancel := context.WithCancel(t.Context())
+	var changes sync.WaitGroup
+	changes.Go(func() {
+		for i := 0; ctx.Err() == nil; i++ {
+			want := fmt.Sprint("b", i)
+			if err := r.SetBackends(t.Context(), []balancer.Backend{{ID: want, Address: "127.0.0.1:1"}}); err != nil {
+				t.Error(err)
+				return
+			}
+			got, err := r.Backends(t.Context())
+			if err != nil || len(got) != 1 || got[0].ID != want {
+				t.Errorf("got %v (%v), want only %s", got, err, want)
+				return
+			}
+		}
+	})
+	for version := range 5 {
+		_, err := r.Upgrade(t.Context(), Upgrade{Args: r.program(fmt.Sprint(version + 1)).Args})
+		r.must(err)
+	}
+	cancel()
+	changes.Wait()
 }
 
 // A drain that began before the upgrade holds in the successor.
