@@ -119,10 +119,9 @@ func TestRunLooksAfterItsBalancer(t *testing.T) {
 		sprint(func() any { view, _ := c.target("shop"); return view.Balancer }))
 
 	for range 3 {
-		before := p.proxies("shop")
-		if len(before) != 1 {
-			t.Fatalf("balancers %v, want one", before)
-		}
+		var before []int
+		eventually(t, patience, "one balancer is left", func() bool { before = p.proxies("shop"); return len(before) == 1 },
+			sprint(func() any { return before }))
 		if err := syscall.Kill(before[0], syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
