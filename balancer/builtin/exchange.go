@@ -275,21 +275,21 @@ func (x *exchange) clientGone() bool {
 	return ctx.Err() != nil && !errors.Is(context.Cause(ctx), errClosing)
 }
 
-// refuse answers a request that no backend answered, unless the client is
-// gone.
+// refuse answers a request that no backend answered. A client that is gone
+// gets no answer: it must not take one of the server's making for ours.
 func (x *exchange) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	if fault := x.body.clientFault(); fault != nil {
+	switch fault := x.body.clientFault(); {
+	case fault != nil:
 		// Whatever broke, it began with the body. The server has given the
 		// connection up already, so r's context says nothing.
 		err = fault
 		if !errors.Is(fault, errStalled) {
-			return
+			err = errBadBody
 		}
 		w.Header().Set("Connection", "close")
-	} else if r.Context().Err() != nil {
-		if x.clientGone() {
-			return
-		}
+	case x.clientGone():
+		panic(http.ErrAbortHandler)
+	case r.Context().Err() != nil:
 		err = errClosing
 	}
 	answer := refusalOf(err)
@@ -323,7 +323,7 @@ func (x *exchange) end() {
 // outcome judges the exchange after the given time.
 func (x *exchange) outcome(latency time.Duration, gaveUp bool) outcome {
 	slow := x.proxy.cfg.Threshold > 0 && latency > x.proxy.cfg.Threshold.Std()
-	if gaveUp || errors.Is(x.refused, errStalled) {
+	if gaveUp || errors.Is(x.refused, errStalled) || errors.Is(x.refused, errBadBody) {
 		return outcome{latency: latency, gaveUp: true, notGood: slow}
 	}
 	failed := x.status >= 500 || x.broken != nil

@@ -13,6 +13,7 @@ import (
 var (
 	errFull    = errors.New("no replica is ready and too many requests wait already")
 	errExpired = errors.New("no replica became ready in time")
+	errBadBody = errors.New("the body of the request is malformed or broke off")
 	errStalled = errors.New("the client stopped sending the body of its request")
 	errHung    = errors.New("the replica hangs")
 	errClosing = errors.New("the proxy is closing")
@@ -31,6 +32,8 @@ func refusalOf(err error) refusal {
 	switch {
 	case errors.Is(err, errFull), errors.Is(err, errExpired), errors.Is(err, errClosing):
 		return refusal{http.StatusServiceUnavailable, err.Error(), true}
+	case errors.Is(err, errBadBody):
+		return refusal{http.StatusBadRequest, err.Error(), false}
 	case errors.Is(err, errStalled):
 		return refusal{http.StatusRequestTimeout, err.Error(), false}
 	case errors.As(err, &dial) && errors.Is(err, syscall.ECONNREFUSED):

@@ -85,11 +85,45 @@ func TestStalledUploadAfterTheAnswerIsCutOff(t *testing.T) {
 	r.idle()
 }
 
+func TestMalformedBodyIsRefused(t *testing.T) {
+	r := start(t, nil)
+	r.backends(counting(t))
+	conn := r.dial()
+	io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(response.Body)
+	if response.StatusCode != http.StatusBadRequest || string(body) != errBadBody.Error()+"\n" || !response.Close {
+		t.Errorf("got %d %q, close %v, want 400 and the connection closed", response.StatusCode, body, response.Close)
+	}
+	r.idle()
+	if got := r.signal(scale.ErrorRate, ""); got != 0 {
+		t.Errorf("error rate %v, want 0: the client failed", got)
+	}
+}
+
+// A client that half-closes its connection is gone as far as the server can
+// tell; it must not get an answer that no backend gave.
+func TestClientThatIsGoneGetsNoAnswer(t *testing.T) {
+	r := start(t, nil)
+	conn := r.dial()
+	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	r.holding(1)
+	conn.(*net.TCPConn).CloseWrite()
+	if answer, _ := io.ReadAll(conn); len(answer) != 0 {
+		t.Errorf("got %q, want nothing", answer)
+	}
+	r.holding(0)
+}
+
 // What follows a body that broke off must never be taken for a request.
 func TestRestOfABrokenBodyIsNoRequest(t *testing.T) {
 	for name, head := range map[string]string{
 		"stalled":   "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n",
 		"malformed": "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+		"answered":  "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := start(t, impatient)
@@ -103,20 +137,31 @@ func TestRestOfABrokenBodyIsNoRequest(t *testing.T) {
 			}))
 			conn := r.dial()
 			const rest = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
-			if name == "stalled" {
+			first := 1 // answers that may come from here on
+			switch name {
+			case "malformed":
+				io.WriteString(conn, head+rest) // in one packet: it is read together
+			default:
 				io.WriteString(conn, head)
 				if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil {
 					t.Fatal(err)
 				}
+				first = 0
+			}
+			switch name {
+			case "stalled":
 				r.idle()
 				time.Sleep(lingerTime)
 				io.WriteString(conn, rest)
-			} else {
-				io.WriteString(conn, head+rest) // in one packet: it is read together
+			case "answered":
+				io.WriteString(conn, "zz\r\n"+rest)
 			}
-			io.ReadAll(conn)
-			if smuggled.Load() {
-				t.Error("the rest of a body reached a backend as a request")
+			answers, _ := io.ReadAll(conn)
+			if n := strings.Count(string(answers), "HTTP/1.1 "); smuggled.Load() || n > first {
+				t.Errorf("the rest of a body was taken for a request (reached a backend: %v):\n%s", smuggled.Load(), answers)
+			}
+			if n := r.count(scale.RequestRate, ""); n > 1.001 {
+				t.Errorf("got %v requests, want 1", n)
 			}
 		})
 	}

@@ -138,6 +138,23 @@ func testUnaskedAnswer(t *testing.T, later time.Duration) {
 	}
 }
 
+// The same when it closes the connection just as the next request is sent.
+func TestConnectionClosedUnderARequestIsNoFailure(t *testing.T) {
+	r := start(t, nil)
+	address, connections := scripted(t, okAnswer, "")
+	r.only(address)
+	for range 10 {
+		if status, body := r.get("/"); status != 200 || body != "ok" {
+			t.Fatalf("got %d %q, want 200 ok", status, body)
+		}
+	}
+	r.idle()
+	all, _ := r.Backends(t.Context())
+	if all[0].Failures != 0 || all[0].Requests != 10 || connections.Load() != 10 {
+		t.Errorf("got %+v over %d connections, want 10 good requests over 10", all[0], connections.Load())
+	}
+}
+
 func TestConnectionsToABackendAreKept(t *testing.T) {
 	r := start(t, nil)
 	address, connections := scripted(t, okAnswer, okAnswer, okAnswer, okAnswer, okAnswer)
