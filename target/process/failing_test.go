@@ -119,12 +119,13 @@ func TestReplicaThatDoesNotGetReadyIsReplaced(t *testing.T) {
 }
 
 func TestStubbornReplicaIsKilledAfterItsGrace(t *testing.T) {
-	cfg := shellConfig("trap '' TERM; while :; do sleep 0.1; done")
+	deaf := filepath.Join(t.TempDir(), "deaf") // there once it no longer hears SIGTERM
+	cfg := shellConfig("trap '' TERM; : > '" + deaf + "'; while :; do sleep 0.1; done")
 	cfg.TerminationGracePeriod = scale.Duration(300 * time.Millisecond)
 	w := newWorld(t, cfg, nil)
 	w.run()
 	w.set(1)
-	w.until("it runs", func(s target.Status) bool { return len(s.Replicas) == 1 })
+	eventually(t, "it ignores SIGTERM", func() bool { _, err := os.Stat(deaf); return err == nil }, func() string { return "" })
 	begin := clock.System.Now()
 	w.set(0)
 	w.until("it is gone", func(s target.Status) bool { return len(s.Replicas) == 0 })
