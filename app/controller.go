@@ -142,6 +142,7 @@ func closePlane(p DataPlane) {
 // launch starts a service beside the others.
 func (c *Controller) launch(ctx context.Context, r *running) {
 	ctx, r.stop = context.WithCancel(ctx)
+	c.announce(ctx, r)
 	removed, remove := context.WithCancel(context.Background())
 	r.remove = remove
 	go func() {
@@ -159,6 +160,16 @@ func (c *Controller) launch(ctx context.Context, r *running) {
 			c.failed(fmt.Errorf("%s: %w", r.name, r.err))
 		}
 	}()
+}
+
+// announce says where a service can be reached and what it starts with: the
+// count is remembered from the last run.
+func (c *Controller) announce(ctx context.Context, r *running) {
+	attrs := []slog.Attr{slog.String("target", r.name), slog.String("address", r.address())}
+	if status, err := r.target.Status(ctx); err == nil && status.SpecReplicas > 0 {
+		attrs = append(attrs, slog.Int("replicas_of_last_run", status.SpecReplicas))
+	}
+	c.opts.Log.LogAttrs(ctx, slog.LevelInfo, "service starts", attrs...)
 }
 
 // follow reloads until ctx is done.
@@ -248,6 +259,10 @@ func (c *Controller) prepareNew(ctx context.Context, specs []Spec) (map[string]*
 			errs = append(errs, spec.Check())
 			continue
 		}
+		if other := c.holder(spec.Balancer.Listen); other != "" {
+			errs = append(errs, fmt.Errorf("%s: %s still takes requests at %s: remove its document first", spec.Name, other, spec.Balancer.Listen))
+			continue
+		}
 		r, err := c.make(ctx, spec)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", spec.Name, err))
@@ -260,6 +275,16 @@ func (c *Controller) prepareNew(ctx context.Context, specs []Spec) (map[string]*
 		return nil, err
 	}
 	return fresh, nil
+}
+
+// holder is the running service that takes requests at an address, or "".
+func (c *Controller) holder(listen string) string {
+	for name, r := range c.services {
+		if r.spec.Balancer.Listen == listen && !strings.HasSuffix(listen, ":0") {
+			return name
+		}
+	}
+	return ""
 }
 
 // end stops every service and returns what went wrong.

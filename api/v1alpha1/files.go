@@ -86,7 +86,7 @@ func ReadFile(name string) ([]byte, error) {
 		return nil, withoutName(err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("is no regular file")
+		return nil, errors.New("is no regular file; use - for standard input")
 	}
 	f, err := os.Open(name)
 	if err != nil {
