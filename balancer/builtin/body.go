@@ -15,7 +15,7 @@ import (
 const replayLimit = 64 << 10
 
 // longAgo as a deadline ends a read at once.
-var longAgo = time.Unix(1, 0)
+func longAgo() time.Time { return time.Unix(1, 0) }
 
 // clientBody is the body of a client's request, read by one attempt after the
 // other. A read that gets no byte for the stall time fails with errStalled
@@ -165,7 +165,7 @@ func (b *clientBody) end(answered bool) {
 	if b.ended() {
 		return
 	}
-	until := longAgo
+	until := longAgo()
 	if b.conn != nil && answered && b.control.Flush() == nil {
 		until = b.clk.Now().Add(lingerTime)
 	}
