@@ -33,7 +33,7 @@ test-short: ## the inner loop: unit tests, under two minutes
 
 lint: $(GOLANGCI_LINT) ## format, vet, linters, shell scripts
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these'; exit 1; }
-	$(GOLANGCI_LINT) run ./...
+	$(GOLANGCI_LINT) run --allow-parallel-runners ./...
 	@if command -v shellcheck >/dev/null; then shellcheck $$(git ls-files scripts .ci bench | xargs grep -lE '^#!.*(ba)?sh'); else echo 'shellcheck: not installed, skipped'; fi
 
 $(GOLANGCI_LINT):
