@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	proxy "github.com/flyball-io/flyball/balancer/builtin"
-	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/guard"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/policy"
@@ -33,7 +32,7 @@ func (s *stubborn) Reconfigure(_ context.Context, cfg proxy.Config) error {
 }
 
 func testSpec(name, listen string) Spec {
-	s := Spec{Name: name, Mode: control.Apply, Min: 1, Max: 2, Sync: scale.Duration(1e9), Process: process.Default(), Balancer: proxy.Default()}
+	s := Spec{Name: name, Mode: scale.Apply, Min: 1, Max: 2, Sync: scale.Duration(1e9), Process: process.Default(), Balancer: proxy.Default()}
 	s.Process.Command, s.Balancer.Listen = []string{"sleep", "60"}, listen
 	s.Policy = CustomPolicy("hpa", guard.HPADefaults(), func(env policy.Env) (policy.Policy, error) { return hpa.New(hpa.Default(), env) })
 	return s

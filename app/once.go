@@ -8,6 +8,7 @@ import (
 	"github.com/flyball-io/flyball/balancer"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/target/process"
@@ -16,36 +17,36 @@ import (
 // DecideOnce says what a document would decide now, from what runs now. It
 // starts, changes and remembers nothing. plane is the balancer that runs
 // already, nil when none does: then there are no measurements.
-func DecideOnce(ctx context.Context, spec Spec, plane Measured, clk clock.Clock, stateDir string) (control.Decided, error) {
+func DecideOnce(ctx context.Context, spec Spec, plane Measured, clk clock.Clock, stateDir string) (record.Decided, error) {
 	plan, err := spec.Plan()
 	if err != nil {
-		return control.Decided{}, err
+		return record.Decided{}, err
 	}
 	report := control.Report{Target: spec.Name, At: clk.Now()}
 	t, err := process.New(spec.Name, spec.Process, process.Options{Clock: clk, Log: slog.New(slog.DiscardHandler), StateDir: stateDir})
 	if err != nil {
-		return control.Decided{}, err
+		return record.Decided{}, err
 	}
 	status, err := t.Status(ctx)
 	if err != nil {
-		return control.Decided{}, err
+		return record.Decided{}, err
 	}
 	if plane != nil {
 		if report.Samples, err = plane.Collect(ctx); err != nil {
-			return control.Decided{}, fmt.Errorf("balancer: %w", err)
+			return record.Decided{}, fmt.Errorf("balancer: %w", err)
 		}
 		backends, err := plane.Backends(ctx)
 		if err != nil {
-			return control.Decided{}, fmt.Errorf("balancer: %w", err)
+			return record.Decided{}, fmt.Errorf("balancer: %w", err)
 		}
 		believe(&status, backends)
 	}
 	report.Status = &status
 	obs, err := control.Observe(report, plan.MaxAge)
 	if err != nil {
-		return control.Decided{}, err
+		return record.Decided{}, err
 	}
-	out := control.Decided{Decision: plan.Decider.Decide(obs), Mode: plan.ModeAt(obs.At)}
+	out := record.Decided{Decision: plan.Decider.Decide(obs), Mode: plan.ModeAt(obs.At)}
 	for _, shadow := range plan.Shadows {
 		out.Shadows = append(out.Shadows, shadow.Decide(obs))
 	}

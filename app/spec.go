@@ -25,7 +25,7 @@ import (
 // Spec is one autoscaler, decoded and checked, with every default filled in.
 type Spec struct {
 	Name string
-	Mode control.Mode
+	Mode scale.Mode
 	// PausedUntil is when a paused spec goes on by itself; nil: never.
 	PausedUntil *time.Time
 	Min, Max    int

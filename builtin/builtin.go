@@ -20,7 +20,7 @@ type Registry struct {
 	Targets   Kinds
 	Policies  Policies
 	Balancers Kinds
-	Sources   Kinds
+	Sources   Sources
 }
 
 // Empty returns a registry without plug-ins.
@@ -29,7 +29,7 @@ func Empty() *Registry {
 		Targets:   Kinds{Contract: string(v1alpha1.TargetContract)},
 		Policies:  Policies{Kinds: Kinds{Contract: string(v1alpha1.PolicyContract)}},
 		Balancers: Kinds{Contract: string(v1alpha1.BalancerContract)},
-		Sources:   Kinds{Contract: string(v1alpha1.SourceContract)},
+		Sources:   Sources{Kinds: Kinds{Contract: string(v1alpha1.SourceContract)}},
 	}
 }
 
@@ -52,7 +52,7 @@ func (r *Registry) kinds(c v1alpha1.Contract) *Kinds {
 	case v1alpha1.BalancerContract:
 		return &r.Balancers
 	default:
-		return &r.Sources
+		return &r.Sources.Kinds
 	}
 }
 

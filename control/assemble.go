@@ -98,6 +98,7 @@ func (a *assembler) ready(at time.Time) bool {
 // the assembler and are valid until the next take.
 func (a *assembler) observe(at time.Time) scale.Observation {
 	obs := scale.Observation{Target: a.target, At: at, CurrentReplicas: a.status.SpecReplicas}
+	obs.Conditions = a.status.Conditions
 	obs.Replicas = slices.Clone(a.status.Replicas)
 	for i := range obs.Replicas {
 		r := &obs.Replicas[i]

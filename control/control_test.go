@@ -17,6 +17,7 @@ import (
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/policy/hpa"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/scale/scaletest"
 	"github.com/flyball-io/flyball/source"
@@ -98,7 +99,7 @@ func (w *world) Drain(context.Context, string) error { return nil }
 func (w *world) Backends(context.Context) ([]balancer.BackendStatus, error) { return nil, nil }
 
 // plan is an HPA on 2 requests in progress per replica, deciding every 15 s.
-func plan(t *testing.T, mode control.Mode, perReplica float64) control.Plan {
+func plan(t *testing.T, mode scale.Mode, perReplica float64) control.Plan {
 	t.Helper()
 	cfg := hpa.Default()
 	cfg.Metrics = []hpa.Metric{{Signal: scale.Concurrency, AverageValue: perReplica}}
@@ -115,13 +116,13 @@ func plan(t *testing.T, mode control.Mode, perReplica float64) control.Plan {
 
 // start runs all stages on w until the test ends and returns the decisions
 // seen so far and the channel that replaces the plan.
-func start(t *testing.T, w *world, first control.Plan) (decisions func() []control.Decided, plans chan<- control.Plan) {
+func start(t *testing.T, w *world, first control.Plan) (decisions func() []record.Decided, plans chan<- control.Plan) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	b, log, planned := memory.New(), slog.New(slog.DiscardHandler), make(chan control.Plan, 1)
 	planned <- first
 	var mu sync.Mutex
-	var seen []control.Decided
+	var seen []record.Decided
 	feed, err := control.Decisions(b, control.All).Subscribe(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +151,7 @@ func start(t *testing.T, w *world, first control.Plan) (decisions func() []contr
 		synctest.Wait() // subscribed before the next stage publishes
 	}
 	t.Cleanup(func() { cancel(); running.Wait() })
-	return func() []control.Decided {
+	return func() []record.Decided {
 		mu.Lock()
 		defer mu.Unlock()
 		return seen
@@ -166,7 +167,7 @@ func TestLoadIsFollowedAndBackendsWithIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(1)
 		w.concurrency = 8
-		decisions, _ := start(t, w, plan(t, control.Apply, 2))
+		decisions, _ := start(t, w, plan(t, scale.Apply, 2))
 		pass(time.Second)
 		if got := decisions(); len(got) != 1 || got[0].Decision.DesiredReplicas != 4 || len(got[0].Shadows) != 1 {
 			t.Fatalf("after the first report: got %+v, want one decision for 4 with one shadow", got)
@@ -197,7 +198,7 @@ func TestASourceThatFailsNeverScalesDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(5)
 		w.concurrency = 10
-		decisions, _ := start(t, w, plan(t, control.Apply, 2))
+		decisions, _ := start(t, w, plan(t, scale.Apply, 2))
 		pass(20 * time.Second)
 		w.with(func(w *world) { w.sourceErr = errors.New("connection refused") })
 		pass(time.Hour)
@@ -214,7 +215,7 @@ func TestASourceThatFailsNeverScalesDown(t *testing.T) {
 }
 
 func TestRecommendAndPausedApplyNothing(t *testing.T) {
-	for _, mode := range []control.Mode{control.Recommend, control.Paused} {
+	for _, mode := range []scale.Mode{scale.Recommend, scale.Paused} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(1)
 			w.concurrency = 8
@@ -234,7 +235,7 @@ func TestAPauseEndsAtItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(1)
 		w.concurrency = 8
-		paused := plan(t, control.Paused, 2)
+		paused := plan(t, scale.Paused, 2)
 		until := time.Now().Add(time.Minute)
 		paused.PausedUntil = &until
 		start(t, w, paused)
@@ -257,7 +258,7 @@ func TestAPauseEndsAtItsTime(t *testing.T) {
 func TestScaleFromZeroDoesNotWaitForTheSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(0)
-		start(t, w, plan(t, control.Apply, 2))
+		start(t, w, plan(t, scale.Apply, 2))
 		pass(2500 * time.Millisecond)
 		w.with(func(w *world) { w.queue, w.concurrency = 1, 0.05 })
 		pass(time.Second)
@@ -276,7 +277,7 @@ func TestAFailedScaleUsesUpNoRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(1)
 		w.concurrency, w.scaleErr = 100, errors.New("no room")
-		decisions, _ := start(t, w, plan(t, control.Apply, 2))
+		decisions, _ := start(t, w, plan(t, scale.Apply, 2))
 		pass(20 * time.Second)
 		w.with(func(w *world) { w.scaleErr = nil })
 		pass(5 * time.Second)
@@ -294,16 +295,16 @@ func TestANewPlanTakesOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(4)
 		w.concurrency = 8
-		decisions, plans := start(t, w, plan(t, control.Apply, 2))
+		decisions, plans := start(t, w, plan(t, scale.Apply, 2))
 		pass(20 * time.Second)
 		w.with(func(w *world) { w.concurrency = 2 })
-		plans <- plan(t, control.Recommend, 2)
+		plans <- plan(t, scale.Recommend, 2)
 		pass(20 * time.Second)
 		last := decisions()[len(decisions())-1]
-		if last.Mode != control.Recommend || last.Decision.Reason.Code != "ScaleDownStabilized" {
+		if last.Mode != scale.Recommend || last.Decision.Reason.Code != "ScaleDownStabilized" {
 			t.Errorf("same rules: got %s %s, want the window of the old plan to hold", last.Mode, last.Decision.Reason.Code)
 		}
-		plans <- plan(t, control.Apply, 1)
+		plans <- plan(t, scale.Apply, 1)
 		pass(4 * time.Minute)
 		w.with(func(w *world) {
 			if w.spec != 4 {
@@ -318,3 +319,5 @@ func TestANewPlanTakesOver(t *testing.T) {
 		})
 	})
 }
+
+func (w *world) Signals() []string { return []string{scale.Concurrency} }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/bus"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 )
@@ -14,20 +15,20 @@ import (
 type Executor struct {
 	Name      string
 	Target    target.Target
-	Decisions bus.Topic[Decided]
-	Changes   bus.Topic[Applied]
+	Decisions bus.Topic[record.Decided]
+	Changes   bus.Topic[record.Applied]
 	Log       *slog.Logger
 }
 
 // Run applies decisions until ctx is done: where it falls behind, the newest
 // alone.
 func (e *Executor) Run(ctx context.Context) error {
-	decisions, err := e.Decisions.SubscribeLatest(ctx, func(Decided) bool { return true })
+	decisions, err := e.Decisions.SubscribeLatest(ctx, func(record.Decided) bool { return true })
 	if err != nil {
 		return err
 	}
 	for d := range decisions {
-		if d.Mode == Apply && d.Decision.Changes() {
+		if d.Mode == scale.Apply && d.Decision.Changes() {
 			e.apply(ctx, d.Decision)
 		}
 	}
@@ -38,7 +39,7 @@ func (e *Executor) Run(ctx context.Context) error {
 const callTimeout = 30 * time.Second
 
 func (e *Executor) apply(ctx context.Context, d scale.Decision) {
-	done := Applied{Target: e.Name, At: d.At, From: d.CurrentReplicas, To: d.DesiredReplicas}
+	done := record.Applied{Target: e.Name, At: d.At, From: d.CurrentReplicas, To: d.DesiredReplicas}
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := e.Target.SetReplicas(call, d.DesiredReplicas); err != nil {

@@ -11,18 +11,9 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/bus"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
-)
-
-// Mode says what becomes of decisions.
-type Mode string
-
-// Modes of an autoscaler.
-const (
-	Apply     Mode = "Apply"
-	Recommend Mode = "Recommend" // decided and shown, never applied
-	Paused    Mode = "Paused"    // decided and shown, never applied, until resumed
 )
 
 // Report is what the monitor saw of one target at one instant.
@@ -40,22 +31,6 @@ type Fault struct {
 	Error string `json:"error"`
 }
 
-// Decided is one decision with the wishes of the shadows beside it.
-type Decided struct {
-	Decision scale.Decision   `json:"decision"`
-	Shadows  []scale.Decision `json:"shadows,omitempty"`
-	Mode     Mode             `json:"mode"`
-}
-
-// Applied says that the executor told the target to change its count.
-type Applied struct {
-	Target string    `json:"target"`
-	At     time.Time `json:"at"` // of the observation that led to it
-	From   int       `json:"from"`
-	To     int       `json:"to"`
-	Error  string    `json:"error,omitempty"` // why it could not be done
-}
-
 // Topics of one target are named after it, so that its stages hear of nothing
 // else however many targets there are; those of All are for whoever watches
 // everything and can only be subscribed to.
@@ -64,13 +39,13 @@ type Applied struct {
 func Reports(b bus.Bus, target string) bus.Topic[Report] { return topic[Report](b, "reports", target) }
 
 // Decisions is what the planner of a target decides.
-func Decisions(b bus.Bus, target string) bus.Topic[Decided] {
-	return topic[Decided](b, "decisions", target)
+func Decisions(b bus.Bus, target string) bus.Topic[record.Decided] {
+	return topic[record.Decided](b, "decisions", target)
 }
 
 // Changes is what the executor of a target did.
-func Changes(b bus.Bus, target string) bus.Topic[Applied] {
-	return topic[Applied](b, "applied", target)
+func Changes(b bus.Bus, target string) bus.Topic[record.Applied] {
+	return topic[record.Applied](b, "applied", target)
 }
 
 // All stands for every target.

@@ -9,11 +9,13 @@ import (
 	"github.com/flyball-io/flyball/bus"
 	"github.com/flyball-io/flyball/decide"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/record"
+	"github.com/flyball-io/flyball/scale"
 )
 
 // Plan is what a planner decides with; it can be replaced while it runs.
 type Plan struct {
-	Mode Mode
+	Mode scale.Mode
 	// PausedUntil is when a paused plan goes on by itself; nil: never.
 	PausedUntil *time.Time
 	Decider     *decide.Decider
@@ -25,9 +27,9 @@ type Plan struct {
 }
 
 // ModeAt is what becomes of a decision made at an instant.
-func (p Plan) ModeAt(at time.Time) Mode {
-	if p.Mode == Paused && p.PausedUntil != nil && !at.Before(*p.PausedUntil) {
-		return Apply
+func (p Plan) ModeAt(at time.Time) scale.Mode {
+	if p.Mode == scale.Paused && p.PausedUntil != nil && !at.Before(*p.PausedUntil) {
+		return scale.Apply
 	}
 	return p.Mode
 }
@@ -37,8 +39,8 @@ func (p Plan) ModeAt(at time.Time) Mode {
 type Planner struct {
 	Name      string
 	Reports   bus.Topic[Report]
-	Decisions bus.Topic[Decided]
-	Changes   bus.Topic[Applied]
+	Decisions bus.Topic[record.Decided]
+	Changes   bus.Topic[record.Applied]
 	Clock     clock.Clock
 	Log       *slog.Logger
 	// Plans brings the first plan and each that replaces it.
@@ -54,7 +56,7 @@ type Planner struct {
 type decisionLine struct {
 	from, to int
 	setBy    string
-	mode     Mode
+	mode     scale.Mode
 }
 
 // Run decides every Sync until ctx is done. The first decision comes with the
@@ -78,7 +80,7 @@ func (p *Planner) Run(ctx context.Context) error {
 	return p.loop(ctx, reports, changes)
 }
 
-func (p *Planner) loop(ctx context.Context, reports <-chan Report, changes <-chan Applied) error {
+func (p *Planner) loop(ctx context.Context, reports <-chan Report, changes <-chan record.Applied) error {
 	ticker := p.Clock.NewTicker(p.plan.Sync)
 	defer ticker.Stop()
 	decided := false
@@ -134,7 +136,7 @@ func (p *Planner) decide(ctx context.Context) bool {
 	}
 	p.at = p.instant()
 	obs := p.seen.observe(p.at)
-	out := Decided{Decision: p.plan.Decider.Decide(obs).Clone(), Mode: p.plan.ModeAt(obs.At)}
+	out := record.Decided{Decision: p.plan.Decider.Decide(obs).Clone(), Mode: p.plan.ModeAt(obs.At)}
 	for _, shadow := range p.plan.Shadows {
 		out.Shadows = append(out.Shadows, shadow.Decide(obs).Clone())
 	}
@@ -159,7 +161,7 @@ func (p *Planner) instant() time.Time {
 
 // log writes one line per decision that changes something and says something
 // new.
-func (p *Planner) log(d Decided) {
+func (p *Planner) log(d record.Decided) {
 	line := decisionLine{d.Decision.CurrentReplicas, d.Decision.DesiredReplicas, d.Decision.SetBy, d.Mode}
 	if !d.Decision.Changes() || line == p.logged {
 		return
@@ -171,7 +173,7 @@ func (p *Planner) log(d Decided) {
 }
 
 // applied tells the active decider and every shadow what was really done.
-func (p *Planner) applied(c Applied) {
+func (p *Planner) applied(c record.Applied) {
 	p.seen.respecify(c.To)
 	for _, d := range append([]*decide.Decider{p.plan.Decider}, p.plan.Shadows...) {
 		d.Applied(c.At, c.From, c.To)

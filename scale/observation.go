@@ -25,6 +25,8 @@ type Observation struct {
 	Replicas []Replica `json:"replicas,omitempty"`
 	// Signals lists the target's signals, sorted by name.
 	Signals []Signal `json:"signals,omitempty"`
+	// Conditions lists what the target says of lasting troubles.
+	Conditions []Condition `json:"conditions,omitempty"`
 	// Advice lists what slow or remote thinkers have said and is still valid.
 	Advice []Advice `json:"advice,omitempty"`
 }

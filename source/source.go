@@ -4,18 +4,41 @@ package source
 
 import (
 	"context"
+	"log/slog"
+	"time"
 
+	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/scale"
 )
 
 // Source delivers measurements of one target.
 //
-// Collect returns the newest samples, each dated with the moment it was
-// measured. An error never becomes a zero: a source that cannot measure
-// returns an error and leaves the sample out, so that the signal grows stale.
-// Samples returned beside an error are valid. Collect may be called from
-// several goroutines and keeps no memory between calls that another caller
-// would notice.
+// Signals names everything Collect may deliver for the whole target. Collect
+// returns the newest samples, each dated with the moment it was measured. An
+// error never becomes a zero: a source that cannot measure returns an error
+// and leaves the sample out, so that the signal grows stale. Samples returned
+// beside an error are valid. Collect may be called from several goroutines
+// and keeps no memory between calls that another caller would notice.
 type Source interface {
+	Signals() []string
 	Collect(ctx context.Context) ([]scale.Sample, error)
+}
+
+// Runner is a source that must do work of its own between calls, for example
+// sample more often than it is asked. Run blocks until ctx is done and all of
+// its work has stopped. Without Run its Collect has nothing to deliver.
+type Runner interface {
+	Run(ctx context.Context) error
+}
+
+// Env is what a source may know of its surroundings when it is built. Building
+// does no I/O: a document is checked by building its sources.
+type Env struct {
+	Target string
+	Clock  clock.Clock
+	Log    *slog.Logger
+	// Interval is the time between two calls of Collect.
+	Interval time.Duration
+	// Replicas lists what exists of the target now; nil where nobody knows.
+	Replicas func(ctx context.Context) ([]scale.Replica, error)
 }

@@ -42,15 +42,8 @@ type Status struct {
 	// SpecReplicas is the count asked for.
 	SpecReplicas int `json:"specReplicas"`
 	// Replicas lists what exists, sorted by ID, those on their way out included.
-	Replicas   []scale.Replica `json:"replicas"`
-	Conditions []Condition     `json:"conditions,omitempty"`
-}
-
-// Condition is something an operator should know about a target that lasts.
-type Condition struct {
-	Type    string    `json:"type"` // CamelCase, for example CrashLoop
-	Since   time.Time `json:"since"`
-	Message string    `json:"message"`
+	Replicas   []scale.Replica   `json:"replicas"`
+	Conditions []scale.Condition `json:"conditions,omitempty"`
 }
 
 // Traffic is how a target asks whatever sends requests to its replicas to

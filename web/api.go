@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -16,7 +15,7 @@ import (
 // durations seconds.
 type TargetView struct {
 	Name        string           `json:"name"`
-	Mode        control.Mode     `json:"mode"`
+	Mode        scale.Mode       `json:"mode"`
 	Policy      string           `json:"policy"`
 	Shadows     []string         `json:"shadows"`
 	Min         int              `json:"min"`

@@ -9,12 +9,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/series"
-	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/web"
-	"github.com/google/go-cmp/cmp"
 )
 
 type targetAnswer struct {
@@ -47,7 +48,7 @@ func TestTargetShowsWhatWasReportedAndDecided(t *testing.T) {
 				Readiness: scale.Readiness{Known: true, Ready: true, Since: now.Add(-50 * time.Second)}},
 			scale.Replica{ID: "b", Phase: scale.Running, StartedAt: now, Readiness: scale.Readiness{Known: true, Since: now}},
 			scale.Replica{ID: "c", Phase: scale.Running, DeletedAt: now})
-		report.Status.Conditions = []target.Condition{{Type: "CrashLoop", Since: now, Message: "b ended 3 times"}}
+		report.Status.Conditions = []scale.Condition{{Type: "CrashLoop", Since: now, Message: "b ended 3 times"}}
 		r.report(report)
 		r.decide(decision(now, 2, 4, 4))
 
@@ -208,7 +209,7 @@ func TestFaultsLastFromTheirFirstReportToTheFirstWithout(t *testing.T) {
 		}
 		r.report(faulty(0, "connection refused"))
 		r.report(faulty(5, "timed out"))
-		r.apply(control.Applied{Target: "shop", At: start(), To: 3, Error: "no port left"})
+		r.apply(record.Applied{Target: "shop", At: start(), To: 3, Error: "no port left"})
 		var got targetAnswer
 		r.get("/api/v1/targets/shop", &got)
 		want := []web.FaultView{
@@ -230,7 +231,7 @@ func TestFaultsLastFromTheirFirstReportToTheFirstWithout(t *testing.T) {
 			t.Errorf("faults %+v: the target is well, nobody asked prometheus again", got.Target.Faults)
 		}
 		r.report(seen(second(10), 1, 0))
-		r.apply(control.Applied{Target: "shop", At: start(), To: 3})
+		r.apply(record.Applied{Target: "shop", At: start(), To: 3})
 		r.get("/api/v1/targets/shop", &got)
 		if len(got.Target.Faults) != 0 {
 			t.Errorf("faults %+v after all went well", got.Target.Faults)

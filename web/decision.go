@@ -4,7 +4,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -16,7 +16,7 @@ type DecisionView struct {
 	Until float64 `json:"until"` // of the newest, whose words are shown
 	Count int     `json:"count"` // how many the run holds
 
-	Mode           control.Mode         `json:"mode"`
+	Mode           scale.Mode           `json:"mode"`
 	Policy         string               `json:"policy"`
 	From           int                  `json:"from"`
 	To             int                  `json:"to"`
@@ -62,7 +62,7 @@ func (v *DecisionView) sameRun(next *DecisionView) bool {
 }
 
 // viewDecision copies what it keeps: the decider reuses its slices.
-func viewDecision(d control.Decided) DecisionView {
+func viewDecision(d record.Decided) DecisionView {
 	kept := d.Decision.Clone()
 	at := unix(kept.At)
 	view := DecisionView{
@@ -84,7 +84,7 @@ func viewDecision(d control.Decided) DecisionView {
 
 // addDecision appends to the log or lengthens its newest run, and returns the
 // line as it is now.
-func (h *history) addDecision(d control.Decided) DecisionView {
+func (h *history) addDecision(d record.Decided) DecisionView {
 	view := viewDecision(d)
 	h.info.Mode = d.Mode
 	if n := len(h.decisions); n > 0 && h.decisions[n-1].sameRun(&view) {
@@ -113,7 +113,7 @@ func (h *history) matchEarly(v *DecisionView) {
 
 // wish remembers the decided counts for the points to come, writes them into
 // the newest one, and reports whether that changed it.
-func (h *history) wish(d control.Decided) bool {
+func (h *history) wish(d record.Decided) bool {
 	h.desired = Number(d.Decision.DesiredReplicas)
 	if !sameWishes(h.wishes, d.Shadows) {
 		h.wishes = make(map[string]int, len(d.Shadows)) // points share the old one
@@ -144,7 +144,7 @@ func sameWishes(known map[string]int, shadows []scale.Decision) bool {
 // addApplied finds the decision that was carried out and notes what became of
 // it. The bus keeps no order between subjects: a decision that comes after its
 // own result finds it waiting.
-func (h *history) addApplied(a control.Applied) (DecisionView, bool) {
+func (h *history) addApplied(a record.Applied) (DecisionView, bool) {
 	for i := len(h.decisions) - 1; i >= 0; i-- {
 		if d := &h.decisions[i]; d.ledTo(a) {
 			d.Applied = &AppliedView{At: unix(a.At), Error: a.Error}
@@ -155,7 +155,7 @@ func (h *history) addApplied(a control.Applied) (DecisionView, bool) {
 	return DecisionView{}, false
 }
 
-func (v *DecisionView) ledTo(a control.Applied) bool {
+func (v *DecisionView) ledTo(a record.Applied) bool {
 	at := unix(a.At)
 	return at >= v.At && at <= v.Until && v.To == a.To
 }

@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/web"
 )
@@ -119,7 +119,7 @@ func TestAppliedIsNotedAtItsDecision(t *testing.T) {
 		defer r.stop()
 		r.decide(decision(second(0), 5, 8, 8))
 		r.decide(decision(second(1), 5, 8, 8))
-		r.apply(control.Applied{Target: "shop", At: second(1), From: 5, To: 8, Error: "docker: no such image"})
+		r.apply(record.Applied{Target: "shop", At: second(1), From: 5, To: 8, Error: "docker: no such image"})
 		r.decide(decision(second(2), 5, 8, 8))
 		got := r.log("")[0]
 		if got.Applied == nil || got.Applied.Error != "docker: no such image" || got.Count != 3 {
@@ -132,7 +132,7 @@ func TestAppliedMayOvertakeItsDecision(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, shop())
 		defer r.stop()
-		r.apply(control.Applied{Target: "shop", At: second(1), From: 5, To: 8})
+		r.apply(record.Applied{Target: "shop", At: second(1), From: 5, To: 8})
 		r.decide(decision(second(0), 5, 7, 7))
 		r.decide(decision(second(1), 5, 8, 8))
 		lines := r.log("")
@@ -147,11 +147,11 @@ func TestModeFollowsTheDecisions(t *testing.T) {
 		r := newRig(t, shop())
 		defer r.stop()
 		d := decision(second(0), 5, 8, 8)
-		d.Mode = control.Paused
+		d.Mode = scale.Paused
 		r.decide(d)
 		var got targetAnswer
 		r.get("/api/v1/targets/shop", &got)
-		if got.Target.Mode != control.Paused {
+		if got.Target.Mode != scale.Paused {
 			t.Errorf("mode %q, want Paused: it was paused after the start", got.Target.Mode)
 		}
 	})
@@ -161,7 +161,7 @@ func TestDecisionWithoutTrailHasEmptyLists(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, shop())
 		defer r.stop()
-		r.decide(control.Decided{Decision: scale.Decision{Target: "shop", At: second(0), NoData: true}})
+		r.decide(record.Decided{Decision: scale.Decision{Target: "shop", At: second(0), NoData: true}})
 		if got := r.log("")[0]; got.Steps == nil || !got.NoData {
 			t.Errorf("decision %+v, want no data and a list of steps", got)
 		}

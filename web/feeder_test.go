@@ -11,6 +11,7 @@ import (
 
 	"github.com/flyball-io/flyball/bus/memory"
 	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/series"
 	"github.com/flyball-io/flyball/target"
@@ -78,7 +79,7 @@ func (f *feeder) step(t *testing.T, n int, at time.Time) {
 		t.Fatal(err)
 	}
 	if d.Decision.Changes() {
-		done := control.Applied{Target: f.name, At: at, From: f.spec, To: d.Decision.DesiredReplicas}
+		done := record.Applied{Target: f.name, At: at, From: f.spec, To: d.Decision.DesiredReplicas}
 		f.spec = d.Decision.DesiredReplicas
 		if err := control.Changes(f.bus, done.Target).Publish(ctx, done); err != nil {
 			t.Fatal(err)
@@ -164,7 +165,7 @@ func (f *feeder) durations(busy float64) *series.Histogram {
 
 // decide is a ratio policy with a stabilization window, in the words of the
 // real one.
-func (f *feeder) decide(at time.Time) control.Decided {
+func (f *feeder) decide(at time.Time) record.Decided {
 	want := int(math.Ceil(f.load/perReplica)) + 1
 	f.wishes = append(f.wishes, want)
 	steady := slices.Max(f.wishes[max(0, len(f.wishes)-12):])
@@ -196,5 +197,5 @@ func (f *feeder) decide(at time.Time) control.Decided {
 	walk("bounds", min(20, d.DesiredReplicas), scale.Because("TooManyReplicas", "{0} is above the maximum of {1}", float64(d.DesiredReplicas), 20))
 	shadow := scale.Decision{Target: f.name, Policy: "kpa", At: at, CurrentReplicas: f.spec, DesiredReplicas: int(math.Ceil(f.load/42)) + 1, SetBy: "policy"}
 	shadow.Reason = scale.Because("Stable", "concurrency {0} over 6 s at 8 per replica", f.load/5)
-	return control.Decided{Decision: d, Shadows: []scale.Decision{shadow}, Mode: control.Apply}
+	return record.Decided{Decision: d, Shadows: []scale.Decision{shadow}, Mode: scale.Apply}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/flyball-io/flyball/bus/memory"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/web"
@@ -32,7 +33,7 @@ type rig struct {
 
 func shop() web.TargetInfo {
 	return web.TargetInfo{
-		Name: "shop", Mode: control.Apply, Policy: "hpa (requestRate, 35 per replica)", Shadows: []string{"kpa"},
+		Name: "shop", Mode: scale.Apply, Policy: "hpa (requestRate, 35 per replica)", Shadows: []string{"kpa"},
 		Objective: &scale.Objective{
 			Threshold: scale.Duration(500 * time.Millisecond), Target: 0.99, Window: scale.Duration(time.Hour),
 		},
@@ -67,7 +68,7 @@ func (r *rig) report(m control.Report) {
 	synctest.Wait()
 }
 
-func (r *rig) decide(m control.Decided) {
+func (r *rig) decide(m record.Decided) {
 	r.t.Helper()
 	if err := control.Decisions(r.bus, m.Decision.Target).Publish(r.t.Context(), m); err != nil {
 		r.t.Fatal(err)
@@ -75,7 +76,7 @@ func (r *rig) decide(m control.Decided) {
 	synctest.Wait()
 }
 
-func (r *rig) apply(m control.Applied) {
+func (r *rig) apply(m record.Applied) {
 	r.t.Helper()
 	if err := control.Changes(r.bus, m.Target).Publish(r.t.Context(), m); err != nil {
 		r.t.Fatal(err)
@@ -103,7 +104,7 @@ func seen(at time.Time, rate, bad float64) control.Report {
 }
 
 // decision from → to, where wanted is what the policy asked for.
-func decision(at time.Time, from, wanted, to int) control.Decided {
+func decision(at time.Time, from, wanted, to int) record.Decided {
 	d := scale.Decision{
 		Target: "shop", Policy: "hpa", At: at, CurrentReplicas: from, DesiredReplicas: to, SetBy: "policy",
 		Reason:         scale.Because("Ratio", "{0}/s need {1} replicas", float64(wanted)*35, float64(wanted)),
@@ -115,7 +116,7 @@ func decision(at time.Time, from, wanted, to int) control.Decided {
 		d.SetBy, d.Reason = "behavior", scale.Because("Stabilizing", "kept at {0}", float64(to))
 		d.Steps[1].Reason = d.Reason
 	}
-	return control.Decided{Decision: d, Mode: control.Apply, Shadows: []scale.Decision{{Policy: "kpa", DesiredReplicas: to + 1}}}
+	return record.Decided{Decision: d, Mode: scale.Apply, Shadows: []scale.Decision{{Policy: "kpa", DesiredReplicas: to + 1}}}
 }
 
 func status(at time.Time, replicas ...scale.Replica) *target.Status {

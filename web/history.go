@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/target"
 )
 
@@ -38,8 +39,8 @@ type history struct {
 	wishes    map[string]int // of the shadows, as decided last; never changed
 	decisions []DecisionView
 	nextID    int64
-	early     *control.Applied // came before its decision
-	keeper    *keeper          // nil: no objective
+	early     *record.Applied // came before its decision
+	keeper    *keeper         // nil: no objective
 	faults    []FaultView
 	replicas  []ReplicaView
 	status    *target.Status
@@ -160,7 +161,7 @@ func (h *history) raiseFault(from, text string, at time.Time) (view FaultView, c
 }
 
 // executed notes whether the newest change could be made.
-func (h *history) executed(a control.Applied) (view FaultView, changed bool) {
+func (h *history) executed(a record.Applied) (view FaultView, changed bool) {
 	if a.Error == "" {
 		return h.clearFault(executorFault)
 	}

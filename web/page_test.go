@@ -220,7 +220,7 @@ func TestPageStates(t *testing.T) {
 
 	s.play(60)
 	publish(s, control.Report{Target: "shop-web", At: now, Faults: []control.Fault{{From: "prometheus", Error: "connection refused"}},
-		Status: &target.Status{At: now, Conditions: []target.Condition{{Type: "CrashLoop", Since: now.Add(-time.Minute), Message: "shop-web-4 ended 5 times"}}}})
+		Status: &target.Status{At: now, Conditions: []scale.Condition{{Type: "CrashLoop", Since: now.Add(-time.Minute), Message: "shop-web-4 ended 5 times"}}}})
 	b.sees(".notices", "prometheus cannot be read since", "connection refused", "CrashLoop", "ended 5 times")
 	b.sees(".backends", "No replica")
 	b.shoot("fault-light")
@@ -240,7 +240,7 @@ func TestPageOfAllTargets(t *testing.T) {
 	b := newBrowser(t)
 	quiet, waiting, faulty := demo(), demo(), demo()
 	quiet.Name, waiting.Name, faulty.Name = "api-gateway", "nightly-batch", "billing"
-	quiet.Objective, faulty.Mode = nil, control.Recommend
+	quiet.Objective, faulty.Mode = nil, scale.Recommend
 	quiet.Sync, faulty.Sync = time.Minute, time.Minute // not stale before the test is over
 	s := open(t, "", waiting, quiet, demo(), faulty)
 	s.play(760)
@@ -258,7 +258,7 @@ func TestPageOfAllTargets(t *testing.T) {
 		}
 	}
 	wish := decision(clock.System.Now(), 3, 5, 5)
-	wish.Decision.Target, wish.Mode = "billing", control.Recommend
+	wish.Decision.Target, wish.Mode = "billing", scale.Recommend
 	if err := control.Decisions(s.bus, "billing").Publish(t.Context(), wish); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/flyball-io/flyball/bus"
 	"github.com/flyball-io/flyball/bus/memory"
-	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/web"
@@ -33,7 +32,7 @@ type site struct {
 
 func demo() web.TargetInfo {
 	return web.TargetInfo{
-		Name: "shop-web", Mode: control.Apply, Policy: "hpa (requestRate, 35 per replica)", Shadows: []string{"kpa"},
+		Name: "shop-web", Mode: scale.Apply, Policy: "hpa (requestRate, 35 per replica)", Shadows: []string{"kpa"},
 		Objective: &scale.Objective{Threshold: scale.Duration(500 * time.Millisecond), Target: 0.999, Window: scale.Duration(time.Hour)},
 		Min:       2, Max: 20, Sync: 15 * time.Second, Kind: "process flyball sample-app", Balancer: "127.0.0.1:8080", Compression: 480,
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -107,7 +108,7 @@ func TestStreamTellsWhatHappens(t *testing.T) {
 		contains(t, c.read(), "event: point\ndata: {\"target\":\"shop\"", `"rate":42`, "event: fault", "timed out", "event: replicas", `"id":"a"`)
 		r.decide(decision(second(1), 1, 3, 3))
 		contains(t, c.read(), "event: decision", "105/s need 3 replicas", `"desired":3`)
-		r.apply(control.Applied{Target: "shop", At: second(1), From: 1, To: 3})
+		r.apply(record.Applied{Target: "shop", At: second(1), From: 1, To: 3})
 		contains(t, c.read(), "event: applied", `"decision":1`)
 		r.report(seen(second(2), 42, 0))
 		contains(t, c.read(), `"resolved":true`)

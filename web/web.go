@@ -15,6 +15,7 @@ import (
 	"github.com/flyball-io/flyball/bus"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -34,7 +35,7 @@ type Options struct {
 // TargetInfo is what is known of a target before anything was measured.
 type TargetInfo struct {
 	Name      string
-	Mode      control.Mode
+	Mode      scale.Mode
 	Policy    string   // description, for example "hpa (requestRate, 35 per replica)"
 	Shadows   []string // descriptions of the shadow policies
 	Objective *scale.Objective
@@ -178,7 +179,7 @@ func (s *Server) report(r control.Report) {
 	})
 }
 
-func (s *Server) decided(d control.Decided) {
+func (s *Server) decided(d record.Decided) {
 	name := d.Decision.Target
 	s.withHistory(name, func(h *history) {
 		s.events.add(eventDecision, name, h.addDecision(d))
@@ -188,7 +189,7 @@ func (s *Server) decided(d control.Decided) {
 	})
 }
 
-func (s *Server) applied(a control.Applied) {
+func (s *Server) applied(a record.Applied) {
 	s.withHistory(a.Target, func(h *history) {
 		event := appliedEvent{At: unix(a.At), From: a.From, To: a.To, Error: a.Error}
 		if d, found := h.addApplied(a); found {

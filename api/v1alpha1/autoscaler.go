@@ -6,7 +6,6 @@ package v1alpha1
 import (
 	"time"
 
-	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/guard"
 	"github.com/flyball-io/flyball/scale"
 )
@@ -37,7 +36,7 @@ type Metadata struct {
 
 // Spec is the wish of the document.
 type Spec struct {
-	Mode        control.Mode         `json:"mode,omitempty" jsonschema:"enum=Apply,enum=Recommend,enum=Paused,description=Apply = scale; Recommend and Paused = decide and show but never scale"`
+	Mode        scale.Mode           `json:"mode,omitempty" jsonschema:"enum=Apply,enum=Recommend,enum=Paused,description=Apply = scale; Recommend and Paused = decide and show but never scale"`
 	PausedUntil *time.Time           `json:"pausedUntil,omitempty" jsonschema:"description=when a paused autoscaler goes on by itself"`
 	Target      Plugin               `json:"target" jsonschema:"required,description=what is scaled: exactly one" jsonschema_extras:"plugin=target"`
 	Replicas    Replicas             `json:"replicas" jsonschema:"required,description=limits that hold whatever anybody wants"`

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -12,7 +11,7 @@ import (
 // depend on another.
 func Default() Autoscaler {
 	return Autoscaler{APIVersion: APIVersion, Kind: Kind, Spec: Spec{
-		Mode:     control.Apply,
+		Mode:     scale.Apply,
 		Replicas: Replicas{Min: 1},
 		Sync:     scale.Duration(15 * time.Second),
 	}}

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/internal/strict"
 	"github.com/flyball-io/flyball/scale"
 )
@@ -37,11 +36,11 @@ func (s *Spec) Validate() error {
 	var errs []error
 	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	switch s.Mode {
-	case control.Apply, control.Recommend, control.Paused:
+	case scale.Apply, scale.Recommend, scale.Paused:
 	default:
 		add("mode: must be one of Apply, Recommend, Paused, got %q", s.Mode)
 	}
-	if s.PausedUntil != nil && s.Mode != control.Paused {
+	if s.PausedUntil != nil && s.Mode != scale.Paused {
 		add("pausedUntil: must be left out unless mode is Paused")
 	}
 	if s.Target.Kind == "" {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
-	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -33,7 +32,7 @@ func TestDocumentsMadeInGoAreValidatedToo(t *testing.T) {
 		{"the longest name", func(a *v1alpha1.Autoscaler) { a.Metadata.Name = strings.Repeat("a", 63) }, ""},
 		{"a name ending in a hyphen", func(a *v1alpha1.Autoscaler) { a.Metadata.Name = "a-" }, "metadata.name: must be"},
 		{"an unknown mode", func(a *v1alpha1.Autoscaler) { a.Spec.Mode = "Off" }, "spec.mode: must be one of"},
-		{"paused until", func(a *v1alpha1.Autoscaler) { a.Spec.Mode, a.Spec.PausedUntil = control.Paused, &time.Time{} }, ""},
+		{"paused until", func(a *v1alpha1.Autoscaler) { a.Spec.Mode, a.Spec.PausedUntil = scale.Paused, &time.Time{} }, ""},
 		{"until without pause", func(a *v1alpha1.Autoscaler) { a.Spec.PausedUntil = &time.Time{} }, "spec.pausedUntil: must be left out"},
 		{"no target", func(a *v1alpha1.Autoscaler) { a.Spec.Target = v1alpha1.Plugin{} }, "spec.target: needs exactly one"},
 		{"an empty policy", func(a *v1alpha1.Autoscaler) { a.Spec.Policy = &v1alpha1.Plugin{} }, "spec.policy: needs exactly one"},

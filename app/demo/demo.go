@@ -22,6 +22,7 @@ import (
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/load"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/web"
 	"github.com/flyball-io/flyball/workload"
@@ -183,8 +184,8 @@ func short(d time.Duration) string { return scale.Because("", "{0s}", d.Seconds(
 // news is what the services do.
 type news struct {
 	reports   <-chan control.Report
-	decisions <-chan control.Decided
-	changes   <-chan control.Applied
+	decisions <-chan record.Decided
+	changes   <-chan record.Applied
 }
 
 func subscribe(ctx context.Context, b bus.Bus) (n news, err error) {

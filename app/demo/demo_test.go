@@ -10,6 +10,7 @@ import (
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/load"
 	"github.com/flyball-io/flyball/policy/hpa"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/scale/scaletest"
 	"github.com/flyball-io/flyball/target"
@@ -69,10 +70,10 @@ func TestTallyChargesReplicasFromCreationToTheEndOfDraining(t *testing.T) {
 func TestTallyOfShadowsAndActions(t *testing.T) {
 	ty := newTally("web")
 	for _, wish := range []int{2, 4, 9} {
-		ty.decided(control.Decided{Decision: scale.Decision{Target: "web"}, Shadows: []scale.Decision{{Policy: "s", DesiredReplicas: wish}}})
+		ty.decided(record.Decided{Decision: scale.Decision{Target: "web"}, Shadows: []scale.Decision{{Policy: "s", DesiredReplicas: wish}}})
 	}
-	ty.applied(control.Applied{Target: "web", From: 1, To: 2})
-	ty.applied(control.Applied{Target: "web", From: 2, To: 3, Error: "no room"})
+	ty.applied(record.Applied{Target: "web", From: 1, To: 2})
+	ty.applied(record.Applied{Target: "web", From: 2, To: 3, Error: "no room"})
 	if got := ty.wishes(); len(got) != 1 || got[0] != (Shadow{Policy: "s", MeanReplicas: 5, MaxReplicas: 9}) {
 		t.Errorf("got %+v", got)
 	}

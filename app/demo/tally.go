@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -15,7 +16,7 @@ type tally struct {
 	mu      sync.Mutex
 	service string
 	last    *control.Report
-	latest  control.Decided
+	latest  record.Decided
 
 	replicaSeconds float64
 	maxReplicas    int
@@ -62,7 +63,7 @@ func staying(replicas []scale.Replica) int {
 	return n
 }
 
-func (t *tally) decided(d control.Decided) {
+func (t *tally) decided(d record.Decided) {
 	if d.Decision.Target != t.service {
 		return
 	}
@@ -83,7 +84,7 @@ func (t *tally) decided(d control.Decided) {
 	}
 }
 
-func (t *tally) applied(a control.Applied) {
+func (t *tally) applied(a record.Applied) {
 	if a.Target != t.service || a.Error != "" {
 		return
 	}

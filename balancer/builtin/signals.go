@@ -6,3 +6,6 @@ import "github.com/flyball-io/flyball/scale"
 func Signals() []string {
 	return []string{scale.Concurrency, scale.ErrorRate, scale.Latency, scale.QueueDepth, scale.RequestRate, scale.ViolationRatio}
 }
+
+// Signals names what Collect delivers.
+func (*Proxy) Signals() []string { return Signals() }

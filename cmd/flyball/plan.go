@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flyball-io/flyball/app"
-	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -45,7 +45,7 @@ func (f *planFlags) run(cmd *cobra.Command) error {
 	if f.stateDir == "" {
 		f.stateDir = defaultStateDir(os.Getenv("XDG_STATE_HOME"))
 	}
-	decisions := make([]control.Decided, 0, len(specs))
+	decisions := make([]record.Decided, 0, len(specs))
 	for _, spec := range specs {
 		var plane app.Measured
 		if found, runs := app.FindRemotePlane(cmd.Context(), f.stateDir, spec.Name); runs {
@@ -70,7 +70,7 @@ func (f *planFlags) run(cmd *cobra.Command) error {
 }
 
 // printDecided shows a decision with its whole trail.
-func printDecided(w io.Writer, d control.Decided) {
+func printDecided(w io.Writer, d record.Decided) {
 	fmt.Fprintf(w, "%s  %d → %d  (%s, nothing is applied by plan)\n", d.Decision.Target, d.Decision.CurrentReplicas, d.Decision.DesiredReplicas, d.Mode)
 	fmt.Fprintf(w, "  because %s\n", d.Decision.Reason)
 	printTrail(w, d.Decision)

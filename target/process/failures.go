@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/flyball-io/flyball/target"
+	"github.com/flyball-io/flyball/scale"
 )
 
 // settled is how long a replica must have been ready for its end not to count
@@ -103,12 +103,12 @@ func (f *failures) settle(now, at time.Time) bool {
 }
 
 // condition is what an operator should see: a failure that repeats.
-func (f *failures) condition() (target.Condition, bool) {
+func (f *failures) condition() (scale.Condition, bool) {
 	if f.inARow < 2 {
-		return target.Condition{}, false
+		return scale.Condition{}, false
 	}
-	return target.Condition{
-		Type: "CrashLoop", Since: f.since,
+	return scale.Condition{
+		Type: scale.CrashLoop, Since: f.since,
 		Message: fmt.Sprintf("%d failed starts in a row; last: %s", f.inARow, f.message),
 	}, true
 }

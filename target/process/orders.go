@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 )
 
@@ -79,8 +80,8 @@ func (e *engine) status(ctx context.Context) (target.Status, error) {
 		s.Conditions = append(s.Conditions, c)
 	}
 	if !e.rollout.IsZero() {
-		s.Conditions = append(s.Conditions, target.Condition{
-			Type: "RolloutInProgress", Since: e.rollout,
+		s.Conditions = append(s.Conditions, scale.Condition{
+			Type: scale.RolloutInProgress, Since: e.rollout,
 			Message: "replicas of an earlier command are being replaced one by one",
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 )
 
@@ -83,11 +84,11 @@ func ids(s target.Status) []string {
 	return all
 }
 
-func condition(s target.Status, kind string) (target.Condition, bool) {
+func condition(s target.Status, kind string) (scale.Condition, bool) {
 	for _, c := range s.Conditions {
 		if c.Type == kind {
 			return c, true
 		}
 	}
-	return target.Condition{}, false
+	return scale.Condition{}, false
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/flyball-io/flyball/guard"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/policy"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target/process"
 )
@@ -73,7 +74,7 @@ func (p *place) serve(name string, wanted policy.Policy, replicas int, change fu
 }
 
 // follow counts the changes until there are no more.
-func (s *service) follow(changes <-chan control.Applied) {
+func (s *service) follow(changes <-chan record.Applied) {
 	for c := range changes {
 		if c.Error != "" {
 			s.t.Errorf("scale %d to %d: %s", c.From, c.To, c.Error)
@@ -93,7 +94,7 @@ func (p *place) spec(name string, wanted policy.Policy, replicas int) app.Spec {
 	front.Listen = "127.0.0.1:0"
 	front.Health.Path = "/healthz"
 	return app.Spec{
-		Name: name, Mode: control.Apply, Min: replicas, Max: replicas + 1, Sync: scale.Duration(250 * time.Millisecond),
+		Name: name, Mode: scale.Apply, Min: replicas, Max: replicas + 1, Sync: scale.Duration(250 * time.Millisecond),
 		Policy:  app.CustomPolicy("scripted", guard.NoRules(), func(policy.Env) (policy.Policy, error) { return wanted, nil }),
 		Process: target, Balancer: front,
 	}

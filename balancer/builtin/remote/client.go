@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/balancer"
+	"github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/source"
 	"github.com/flyball-io/flyball/target"
@@ -47,6 +48,9 @@ func NewClient(path string) *Client {
 	}
 	return c
 }
+
+// Signals names what Collect delivers.
+func (c *Client) Signals() []string { return builtin.Signals() }
 
 // Info says what runs.
 func (c *Client) Info(ctx context.Context) (Info, error) {
