@@ -48,6 +48,9 @@ func Changes(b bus.Bus, target string) bus.Topic[record.Applied] {
 	return topic[record.Applied](b, "applied", target)
 }
 
+// Events is what happens beside decisions.
+func Events(b bus.Bus, target string) bus.Topic[record.Event] { return topic[record.Event](b, "events", target) }
+
 // All stands for every target.
 const All = bus.Any
 

@@ -171,3 +171,14 @@ type Event struct {
 	By      string    `json:"by,omitempty"` // who did it; empty: Flyball itself
 	Message string    `json:"message"`
 }
+
+// Override is what an operator set by hand over the mode of a document. It is
+// kept as JSON under OverrideKey.
+type Override struct {
+	Mode scale.Mode `json:"mode"`
+	// Until is when a pause ends by itself; nil: never.
+	Until  *time.Time `json:"until,omitempty"`
+	By     string     `json:"by"`
+	At     time.Time  `json:"at"`
+	Reason string     `json:"reason,omitempty"`
+}
