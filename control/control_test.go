@@ -118,6 +118,12 @@ func plan(t *testing.T, mode scale.Mode, perReplica float64) control.Plan {
 // seen so far and the channel that replaces the plan.
 func start(t *testing.T, w *world, first control.Plan) (decisions func() []record.Decided, plans chan<- control.Plan) {
 	t.Helper()
+	return startWith(t, w, first, nil)
+}
+
+// startWith is start with something that sets the mode by hand.
+func startWith(t *testing.T, w *world, first control.Plan, overrides <-chan *record.Override) (decisions func() []record.Decided, plans chan<- control.Plan) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	b, log, planned := memory.New(), slog.New(slog.DiscardHandler), make(chan control.Plan, 1)
 	planned <- first
@@ -139,7 +145,7 @@ func start(t *testing.T, w *world, first control.Plan) (decisions func() []recor
 		(&control.Router{Name: "web", Balancer: w, Reports: control.Reports(b, "web"), Log: log}).Run,
 		(&control.Executor{Name: "web", Target: w, Decisions: control.Decisions(b, "web"), Changes: control.Changes(b, "web"), Log: log}).Run,
 		(&control.Planner{Name: "web", Reports: control.Reports(b, "web"), Decisions: control.Decisions(b, "web"), Changes: control.Changes(b, "web"),
-			Clock: clock.System, Log: log, Plans: planned}).Run,
+			Memories: control.Memories(b, "web"), Clock: clock.System, Log: log, Plans: planned, Overrides: overrides}).Run,
 		(&control.Monitor{Name: "web", Target: w, Sources: map[string]source.Source{"balancer": w}, Interval: time.Second,
 			Reports: control.Reports(b, "web"), Clock: clock.System, Log: log}).Run,
 	} {

@@ -18,17 +18,27 @@ import (
 
 // Report is what the monitor saw of one target at one instant.
 type Report struct {
-	Target  string         `json:"target"`
-	At      time.Time      `json:"at"`
-	Status  *target.Status `json:"status,omitempty"` // nil when the target could not be read
-	Samples []scale.Sample `json:"samples,omitempty"`
-	Faults  []Fault        `json:"faults,omitempty"`
+	Target string         `json:"target"`
+	At     time.Time      `json:"at"`
+	Status *target.Status `json:"status,omitempty"` // nil when the target could not be read
+	// Measured is true when the sources were read too, not the target alone.
+	Measured bool           `json:"measured,omitempty"`
+	Samples  []scale.Sample `json:"samples,omitempty"`
+	Faults   []Fault        `json:"faults,omitempty"`
 }
 
 // Fault is something that could not be read.
 type Fault struct {
 	From  string `json:"from"` // "target" or the name of a source
 	Error string `json:"error"`
+}
+
+// Memory is a snapshot of the deciders of one target, after a decision or a
+// change. The newest replaces all others.
+type Memory struct {
+	Target string    `json:"target"`
+	At     time.Time `json:"at"`
+	Data   []byte    `json:"data"`
 }
 
 // Topics of one target are named after it, so that its stages hear of nothing
@@ -48,8 +58,13 @@ func Changes(b bus.Bus, target string) bus.Topic[record.Applied] {
 	return topic[record.Applied](b, "applied", target)
 }
 
+// Memories is what the deciders of a target remember.
+func Memories(b bus.Bus, target string) bus.Topic[Memory] { return topic[Memory](b, "memory", target) }
+
 // Events is what happens beside decisions.
-func Events(b bus.Bus, target string) bus.Topic[record.Event] { return topic[record.Event](b, "events", target) }
+func Events(b bus.Bus, target string) bus.Topic[record.Event] {
+	return topic[record.Event](b, "events", target)
+}
 
 // All stands for every target.
 const All = bus.Any

@@ -66,7 +66,7 @@ func (m *Monitor) publish(ctx context.Context, r Report) {
 
 // look reads the target and, if asked to, its sources, and reports what it saw.
 func (m *Monitor) look(ctx context.Context, measure bool) {
-	report := Report{Target: m.Name, At: m.Clock.Now()}
+	report := Report{Target: m.Name, At: m.Clock.Now(), Measured: measure}
 	call, cancel := m.limit(ctx)
 	status, err := m.Target.Status(call)
 	cancel()

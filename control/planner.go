@@ -13,27 +13,6 @@ import (
 	"github.com/flyball-io/flyball/scale"
 )
 
-// Plan is what a planner decides with; it can be replaced while it runs.
-type Plan struct {
-	Mode scale.Mode
-	// PausedUntil is when a paused plan goes on by itself; nil: never.
-	PausedUntil *time.Time
-	Decider     *decide.Decider
-	Shadows     []*decide.Decider
-	// Sync is the time between two decisions.
-	Sync time.Duration
-	// MaxAge is how old a signal may be before it is stale.
-	MaxAge time.Duration
-}
-
-// ModeAt is what becomes of a decision made at an instant.
-func (p Plan) ModeAt(at time.Time) scale.Mode {
-	if p.Mode == scale.Paused && p.PausedUntil != nil && !at.Before(*p.PausedUntil) {
-		return scale.Apply
-	}
-	return p.Mode
-}
-
 // Planner assembles the observations of one target and decides. It alone
 // calls the deciders.
 type Planner struct {
@@ -41,12 +20,16 @@ type Planner struct {
 	Reports   bus.Topic[Report]
 	Decisions bus.Topic[record.Decided]
 	Changes   bus.Topic[record.Applied]
+	Memories  bus.Topic[Memory]
 	Clock     clock.Clock
 	Log       *slog.Logger
 	// Plans brings the first plan and each that replaces it.
 	Plans <-chan Plan
+	// Overrides brings what an operator sets by hand; nil takes it back.
+	Overrides <-chan *record.Override
 
 	plan   Plan
+	hand   *record.Override // set by hand; nil: nothing
 	seen   *assembler
 	at     time.Time // of the last decision
 	logged decisionLine
@@ -94,6 +77,7 @@ func (p *Planner) loop(ctx context.Context, reports <-chan Report, changes <-cha
 				ticker.Reset(next.Sync)
 			}
 			p.adopt(next)
+		case p.hand = <-p.Overrides:
 		case r, open := <-reports:
 			if !open {
 				return nil
@@ -107,6 +91,7 @@ func (p *Planner) loop(ctx context.Context, reports <-chan Report, changes <-cha
 		case c, open := <-changes:
 			if open && c.Error == "" {
 				p.applied(c)
+				p.remember(ctx, c.At)
 			}
 		}
 	}
@@ -115,15 +100,12 @@ func (p *Planner) loop(ctx context.Context, reports <-chan Report, changes <-cha
 // adopt takes over a new plan. What is of unchanged configuration keeps its
 // memory.
 func (p *Planner) adopt(next Plan) {
-	if afresh := next.Decider.Adopt(p.plan.Decider); len(afresh) > 0 {
-		p.Log.Info("changed parts start without memory", slog.String("target", p.Name), slog.String("parts", strings.Join(afresh, ", ")))
+	memory, err := p.plan.Snapshot()
+	if err != nil {
+		p.Log.Error("memory lost", slog.String("target", p.Name), slog.Any("error", err))
 	}
-	for _, shadow := range next.Shadows {
-		for _, old := range p.plan.Shadows {
-			if old.Name() == shadow.Name() {
-				shadow.Adopt(old)
-			}
-		}
+	if afresh := next.Recall(memory); len(afresh) > 0 {
+		p.Log.Info("changed parts start without memory", slog.String("target", p.Name), slog.String("parts", strings.Join(afresh, ", ")))
 	}
 	p.plan = next
 	p.seen.maxAge = next.MaxAge
@@ -136,7 +118,7 @@ func (p *Planner) decide(ctx context.Context) bool {
 	}
 	p.at = p.instant()
 	obs := p.seen.observe(p.at)
-	out := record.Decided{Decision: p.plan.Decider.Decide(obs).Clone(), Mode: p.plan.ModeAt(obs.At)}
+	out := record.Decided{Decision: p.plan.Decider.Decide(obs).Clone(), Mode: p.plan.modeUnder(p.hand, obs.At), Seen: record.See(&obs)}
 	for _, shadow := range p.plan.Shadows {
 		out.Shadows = append(out.Shadows, shadow.Decide(obs).Clone())
 	}
@@ -144,7 +126,19 @@ func (p *Planner) decide(ctx context.Context) bool {
 	if err := p.Decisions.Publish(ctx, out); err != nil && ctx.Err() == nil {
 		p.Log.Error("decision lost", slog.String("target", p.Name), slog.Any("error", err))
 	}
+	p.remember(ctx, obs.At)
 	return true
+}
+
+// remember publishes the memory of the deciders, for whoever keeps it.
+func (p *Planner) remember(ctx context.Context, at time.Time) {
+	data, err := p.plan.Snapshot()
+	if err == nil {
+		err = p.Memories.Publish(ctx, Memory{Target: p.Name, At: at, Data: data})
+	}
+	if err != nil && ctx.Err() == nil {
+		p.Log.Error("memory lost", slog.String("target", p.Name), slog.Any("error", err))
+	}
 }
 
 // instant is the time of the next decision: exactly one Sync after the last

@@ -83,30 +83,22 @@ func (d *Decider) Applied(at time.Time, from, to int) {
 	}
 }
 
-// Adopt takes over the memory of a decider that this one replaces, as far as
-// policy and guards are of the same configuration, and returns the names of
-// those that start afresh.
-func (d *Decider) Adopt(old *Decider) []string {
+// Recall takes over what a snapshot holds for policy and guards of the same
+// configuration, and returns the names of those that start afresh. It is for a
+// decider that replaces another, of which only parts may have stayed the same.
+func (d *Decider) Recall(data []byte) []string {
+	var s snapshot
+	_ = json.Unmarshal(data, &s) // without it every part starts afresh
 	var afresh []string
-	if data, err := old.policy.Snapshot(); err != nil || d.policy.Restore(data) != nil {
+	if d.policy.Restore(s.Policy) != nil {
 		afresh = append(afresh, "policy "+d.name)
 	}
 	for _, g := range d.guards {
-		if !adopted(g, old.guards) {
+		if g.Restore(s.Guards[g.Name()]) != nil {
 			afresh = append(afresh, g.Name())
 		}
 	}
 	return afresh
-}
-
-func adopted(g guard.Guard, from []guard.Guard) bool {
-	for _, old := range from {
-		if old.Name() == g.Name() {
-			data, err := old.Snapshot()
-			return err == nil && g.Restore(data) == nil
-		}
-	}
-	return false
 }
 
 type snapshot struct {

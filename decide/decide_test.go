@@ -159,7 +159,7 @@ func TestWithoutAnOpinionTheRulesRememberNothing(t *testing.T) {
 }
 
 // What is of unchanged configuration keeps its memory when a plan is replaced.
-func TestAdoptKeepsWhatIsUnchanged(t *testing.T) {
+func TestRecallKeepsWhatIsUnchanged(t *testing.T) {
 	old := newDecider(t)
 	old.Decide(loaded(0, 8, 60))
 	old.Applied(scaletest.At(0), 8, 10)
@@ -168,12 +168,19 @@ func TestAdoptKeepsWhatIsUnchanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := decide.New("hpa", p, guard.NewCooldown(guard.CooldownConfig{ScaleDown: scale.Duration(time.Minute)}), guard.Bounds{Min: 1, Max: 99})
-	if diff := cmp.Diff([]string{"policy hpa", "bounds"}, next.Adopt(old)); diff != "" {
+	memory, err := old.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"policy hpa", "bounds"}, next.Recall(memory)); diff != "" {
 		t.Errorf("started afresh (-want +got):\n%s", diff)
 	}
 	obs := scaletest.Observation(30*time.Second, 10, scaletest.Fresh(scale.CPUUtilization, scaletest.At(30*time.Second), 0.1))
 	if got := next.Decide(obs); got.SetBy != "cooldown" {
-		t.Errorf("set by %s, want the cooldown that was adopted", got.SetBy)
+		t.Errorf("set by %s, want the cooldown that was recalled", got.SetBy)
+	}
+	if afresh := next.Recall([]byte("{")); len(afresh) != 3 {
+		t.Errorf("garbage: %v started afresh, want all three parts", afresh)
 	}
 }
 

@@ -15,6 +15,10 @@ import (
 // second, more than a minute for each of a handful of targets.
 const buffered = 1024
 
+// bufferedForAll is the same for who hears of every target: a thousand of them
+// may decide at the same moment.
+const bufferedForAll = 8 * buffered
+
 var _ bus.Bus = (*Bus)(nil)
 
 // Bus delivers messages between goroutines of one process.
@@ -73,7 +77,11 @@ func (b *Bus) Subscribe(ctx context.Context, subject string) (<-chan any, error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s := &subscriber{messages: make(chan any, buffered)}
+	size := buffered
+	if _, whom, _ := strings.Cut(subject, "."); whom == bus.Any {
+		size = bufferedForAll
+	}
+	s := &subscriber{messages: make(chan any, size)}
 	b.mu.Lock()
 	if b.subscribers[subject] == nil {
 		b.subscribers[subject] = map[*subscriber]struct{}{}

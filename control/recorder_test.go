@@ -1,0 +1,177 @@
+package control_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/flyball-io/flyball/bus"
+	"github.com/flyball-io/flyball/bus/memory"
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/record"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// disk is a store that may be full.
+type disk struct {
+	record.Store
+	mu      sync.Mutex
+	full    bool
+	entries []record.Entry
+	values  map[string]string
+}
+
+func (d *disk) Write(_ context.Context, b record.Batch) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.full {
+		return record.ErrFull
+	}
+	d.entries = append(d.entries, b.Entries...)
+	for _, v := range b.Values {
+		d.values[v.Target] = string(v.Data)
+	}
+	return nil
+}
+
+func (d *disk) fill(full bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.full = full
+}
+
+// recording runs a recorder on a bus until stop is called.
+func recording(t *testing.T, d *disk) (b bus.Bus, stop func()) {
+	t.Helper()
+	b = memory.New()
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		r := control.Recorder{Bus: b, Store: d, Clock: clock.System, Log: slog.New(slog.DiscardHandler), Every: time.Second}
+		if err := r.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	synctest.Wait()
+	return b, func() { cancel(); running.Wait() }
+}
+
+func publish[T any](t *testing.T, topic bus.Topic[T], message T) {
+	t.Helper()
+	if err := topic.Publish(t.Context(), message); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func decidedAt(target string, at time.Time, n int) record.Decided {
+	return record.Decided{Mode: scale.Apply, Decision: scale.Decision{Target: target, At: at, DesiredReplicas: n}}
+}
+
+// A full disk must not cost a decision: they are kept until there is room.
+func TestRecorderLosesNothingWhileTheStoreIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &disk{values: map[string]string{}}
+		b, stop := recording(t, d)
+		var want []int
+		for i := range 100 {
+			d.fill(i >= 20 && i < 60)
+			publish(t, control.Decisions(b, "shop"), decidedAt("shop", time.Now(), i))
+			publish(t, control.Memories(b, "shop"), control.Memory{Target: "shop", Data: fmt.Appendf(nil, "memory %d", i)})
+			want = append(want, i)
+			time.Sleep(300 * time.Millisecond)
+		}
+		stop()
+		var got []int
+		for _, e := range d.entries {
+			got = append(got, e.Decided.Decision.DesiredReplicas)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("decisions in the store (-want +got):\n%s", diff)
+		}
+		if d.values["shop"] != "memory 99" {
+			t.Errorf("memory: got %q, want the newest", d.values["shop"])
+		}
+	})
+}
+
+// What was published just before the end is written at the end.
+func TestRecorderWritesWhatIsLeftAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &disk{values: map[string]string{}}
+		b, stop := recording(t, d)
+		const targets = 3000
+		for i := range targets {
+			name := fmt.Sprintf("shop-%d", i)
+			publish(t, control.Decisions(b, name), decidedAt(name, time.Now(), i))
+		}
+		publish(t, control.Changes(b, "shop-1"), record.Applied{Target: "shop-1", From: 1, To: 2})
+		publish(t, control.Events(b, "shop-1"), record.Event{Target: "shop-1", Type: control.ModeChanged, By: "ann"})
+		stop()
+		count := map[record.Kind]int{}
+		for _, e := range d.entries {
+			count[e.Kind()]++
+		}
+		want := map[record.Kind]int{record.DecidedKind: targets, record.AppliedKind: 1, record.EventKind: 1}
+		if diff := cmp.Diff(want, count); diff != "" {
+			t.Errorf("entries by kind (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestChroniclerTellsWhatBeginsAndEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := memory.New()
+		ctx, cancel := context.WithCancel(t.Context())
+		events, err := control.Events(b, control.All).Subscribe(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		var running sync.WaitGroup
+		running.Go(func() {
+			for e := range events {
+				got = append(got, e.Type+" "+e.Message)
+			}
+		})
+		running.Go(func() {
+			_ = (&control.Chronicler{Bus: b, Log: slog.New(slog.DiscardHandler)}).Run(ctx)
+		})
+		synctest.Wait()
+		status := scaletestStatus(scale.Condition{Type: scale.CrashLoop, Message: "3 failed starts"})
+		fault := []control.Fault{{From: "balancer", Error: "no answer"}}
+		for _, r := range []control.Report{
+			{Measured: true, Status: scaletestStatus()},
+			{Measured: true, Status: status, Faults: fault},
+			{Measured: true, Status: status, Faults: fault}, // nothing new
+			{Status: status},                // sources were not read: the fault may last
+			{Measured: true, Faults: fault}, // the target was not read: the condition may last
+			{Measured: true, Status: scaletestStatus()},
+		} {
+			r.Target = "shop"
+			publish(t, control.Reports(b, "shop"), r)
+		}
+		publish(t, control.Changes(b, "shop"), record.Applied{Target: "shop", From: 3, To: 5})
+		publish(t, control.Changes(b, "shop"), record.Applied{Target: "shop", From: 5, To: 4, Error: "refused"})
+		synctest.Wait()
+		cancel()
+		running.Wait()
+		want := []string{
+			"ConditionBegan CrashLoop: 3 failed starts", "FaultBegan balancer cannot be read: no answer",
+			"ConditionEnded CrashLoop: 3 failed starts", "FaultEnded balancer cannot be read: no answer",
+			"ScaledUp 3 → 5 replicas", "ScaleFailed 5 → 4 replicas: refused",
+		}
+		slices.Sort(want) // reports and changes come over two topics
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+	})
+}
