@@ -28,6 +28,23 @@ type Policy interface {
 	Restore(snapshot []byte) error
 }
 
+// Fallback is a policy that may go down although a signal it reads is in
+// doubt, because another of its parts then decides in its place. Essential
+// names the signals without which nothing of it may go down.
+type Fallback interface{ Essential() []string }
+
+// Essential names the signals of p that must be fresh for the count to fall:
+// all of them, unless p is a [Fallback].
+func Essential(p Policy) []string {
+	if f, ok := p.(Fallback); ok {
+		return f.Essential()
+	}
+	return p.Signals()
+}
+
+// Builder makes the policies that are nested in another one.
+type Builder func(scale.Plugin, Env) (Policy, error)
+
 // Env is what a policy may know of its surroundings when it is built.
 type Env struct {
 	Target    string

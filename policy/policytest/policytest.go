@@ -70,6 +70,15 @@ func Run(t *testing.T, newPolicy, other func(t *testing.T) policy.Policy) {
 			}
 		}
 	})
+	t.Run("the count never falls while an essential signal is in doubt", func(t *testing.T) {
+		p := newPolicy(t)
+		for _, obs := range scaletest.Hostile(5, 500) {
+			rec, err := p.Recommend(obs)
+			if name := inDoubt(obs, policy.Essential(p)); name != "" && err == nil && rec.Replicas < obs.CurrentReplicas {
+				t.Fatalf("at %v from %d to %d (%s) without a trustworthy %s", obs.At, obs.CurrentReplicas, rec.Replicas, rec.Reason, name)
+			}
+		}
+	})
 	t.Run("without any signal there is no opinion", func(t *testing.T) {
 		if len(newPolicy(t).Signals()) == 0 {
 			return // it lives without signals
@@ -79,6 +88,16 @@ func Run(t *testing.T, newPolicy, other func(t *testing.T) policy.Policy) {
 			t.Errorf("got %v, want ErrNoData", err)
 		}
 	})
+}
+
+// inDoubt returns the first of the signals that is not fresh.
+func inDoubt(obs scale.Observation, names []string) string {
+	for _, name := range names {
+		if s := obs.Signal(name); s == nil || s.Trust != scale.Fresh {
+			return name
+		}
+	}
+	return ""
 }
 
 type reply struct {
