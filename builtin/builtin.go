@@ -7,8 +7,6 @@ package builtin
 import (
 	"github.com/flyball-io/flyball/api/v1alpha1"
 	balancerbuiltin "github.com/flyball-io/flyball/balancer/builtin"
-	"github.com/flyball-io/flyball/guard"
-	"github.com/flyball-io/flyball/policy/hpa"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target/process"
 )
@@ -37,9 +35,8 @@ func Empty() *Registry {
 func New() *Registry {
 	r := Empty()
 	RegisterConfig(&r.Targets, "process", process.Default)
-	Register(&r.Policies, "hpa", hpa.Default, hpa.New)
+	registerPolicies(&r.Policies)
 	RegisterConfig(&r.Balancers, "builtin", balancerbuiltin.Default)
-	r.Policies.SetRules("hpa", guard.HPADefaults())
 	return r
 }
 

@@ -37,9 +37,10 @@ func TestDecodeLaysTheBodyOverTheDefaults(t *testing.T) {
 
 func TestDecodeSaysWhatIsAllowed(t *testing.T) {
 	r := builtin.New()
+	known := strings.Join(r.Policies.Names(), ", ")
 	for _, tc := range []struct{ name, kind, body, want string }{
-		{"no kind", "", `{}`, `needs exactly one policy; known: hpa`},
-		{"an unknown kind", "hpaa", `{}`, `unknown policy "hpaa"; known: hpa`},
+		{"no kind", "", `{}`, `needs exactly one policy; known: ` + known},
+		{"an unknown kind", "hpaa", `{}`, `unknown policy "hpaa"; known: ` + known},
 		{"an unknown field", "hpa", `{"cpu":70}`, `unknown field "cpu"; allowed: cpuUtilization, metrics, tolerance`},
 		{"a wrong type", "hpa", `{"tolerance":"little"}`, `tolerance: must be a number, got string`},
 		{"no list", "hpa", `{"metrics":"[{1}]"}`, `metrics: must be a list, got string`},
@@ -70,7 +71,7 @@ func TestNewBuildsThePolicy(t *testing.T) {
 
 func TestBuildRefusesTheConfigurationOfAnother(t *testing.T) {
 	policies := builtin.New().Policies
-	for kind, cfg := range map[string]any{"hpa": hpa.Default(), "kpa": &hpa.Config{}} {
+	for kind, cfg := range map[string]any{"hpa": hpa.Default(), "hpaa": &hpa.Config{}} {
 		if p, err := policies.Build(kind, cfg, policy.Env{}); err == nil || p != nil {
 			t.Errorf("%s of %T: got %v, %v; want an error", kind, cfg, p, err)
 		}
@@ -142,12 +143,12 @@ func TestNestedPoliciesAreBuiltByTheRegistry(t *testing.T) {
 func TestFaultsOfNestedPoliciesKnowTheirPath(t *testing.T) {
 	r := nesting()
 	err := r.Check(v1alpha1.PolicyContract, plugin("both", `{
-		"of": [{"hpa":{}}, {"both":{"of":[{"hpa":{"tolerance":2}}]}}, {"kpa":{}}],
+		"of": [{"hpa":{}}, {"both":{"of":[{"hpa":{"tolerance":2}}]}}, {"hpaa":{}}],
 		"backup": {"hpa":{"tolerance":-1}},
 		"named": {"x": {"hpa":{"cpuUtilization":-1}}}}`))
 	want := []string{
 		"of[1].both.of[0].hpa.tolerance: must be at least 0 and below 1, got 2",
-		`of[2]: unknown policy "kpa"; known: both, hpa`,
+		`of[2]: unknown policy "hpaa"; known: ` + strings.Join(r.Policies.Names(), ", "),
 		"backup.hpa.tolerance: must be at least 0 and below 1, got -1",
 		"named[x].hpa.cpuUtilization: must be above 0, got -1",
 	}
@@ -170,10 +171,10 @@ func TestDocumentsWithNestedPolicies(t *testing.T) {
 	if err := load("    both:\n      of:\n        - hpa: {}\n        - both: {of: [{hpa: {}}]}\n"); err != nil {
 		t.Error(err)
 	}
-	err := load("    both:\n      of:\n        - hpa: {toleranc: 0}\n        - kpa: {}\n        - both: {of: []}\n        - hpa:\n            tolerance: 7\n")
+	err := load("    both:\n      of:\n        - hpa: {toleranc: 0}\n        - hpaa: {}\n        - both: {of: []}\n        - hpa:\n            tolerance: 7\n")
 	want := []string{
 		"-:10: spec.policy.both.of[0].hpa.toleranc: unknown field; allowed: cpuUtilization, metrics, tolerance (did you mean tolerance?)",
-		"-:11: spec.policy.both.of[1].kpa: unknown policy; known: both, hpa (did you mean hpa?)",
+		"-:11: spec.policy.both.of[1].hpaa: unknown policy; known: " + strings.Join(nesting().Policies.Names(), ", ") + " (did you mean hpa?)",
 		"-:14: spec.policy.both.of[3].hpa.tolerance: must be at least 0 and below 1, got 7",
 	}
 	if err == nil {
