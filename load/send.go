@@ -11,10 +11,10 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/internal/neterr"
 )
 
 // Kinds of errors as they are counted. An answer with status 400 or above is
@@ -133,12 +133,11 @@ func classify(ctx context.Context, err error, ended string) string {
 		return abandoned
 	case ctx.Err() != nil, errors.Is(err, os.ErrDeadlineExceeded):
 		return errTimeout
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case neterr.Refused(err):
 		return errRefused
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.EADDRNOTAVAIL):
+	case neterr.Exhausted(err):
 		return errLocal
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
-		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), neterr.Broken(err):
 		return ended
 	case errors.As(err, &name):
 		return errName

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"syscall"
+
+	"github.com/flyball-io/flyball/internal/neterr"
 )
 
 const (
@@ -113,7 +114,7 @@ func (x *exchange) again(out *http.Request, err error) bool {
 	var dial dialFault
 	unsent := errors.As(err, &dial)
 	if !errors.Is(err, errHung) {
-		p.strike(b, err, unsent && errors.Is(err, syscall.ECONNREFUSED))
+		p.strike(b, err, unsent && neterr.Refused(err))
 	}
 	if len(x.tried) >= attemptLimit || !x.body.replayable() {
 		return false

@@ -6,7 +6,8 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"syscall"
+
+	"github.com/flyball-io/flyball/internal/neterr"
 )
 
 // What a request can meet before any backend answers it.
@@ -36,7 +37,7 @@ func refusalOf(err error) refusal {
 		return refusal{http.StatusBadRequest, err.Error(), false}
 	case errors.Is(err, errStalled):
 		return refusal{http.StatusRequestTimeout, err.Error(), false}
-	case errors.As(err, &dial) && errors.Is(err, syscall.ECONNREFUSED):
+	case errors.As(err, &dial) && neterr.Refused(err):
 		return refusal{http.StatusBadGateway, "the replica refused the connection", true}
 	case errors.As(err, &dial):
 		return refusal{http.StatusBadGateway, "the replica could not be reached", true}
