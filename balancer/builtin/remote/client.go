@@ -9,11 +9,11 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"syscall"
 	"time"
 
 	"github.com/flyball-io/flyball/balancer"
 	"github.com/flyball-io/flyball/balancer/builtin"
+	"github.com/flyball-io/flyball/internal/neterr"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/source"
 	"github.com/flyball-io/flyball/target"
@@ -159,7 +159,7 @@ func (c *Client) once(ctx context.Context, method, path string, in, out any) err
 		return err
 	}
 	response, err := c.http.Do(request)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+	if errors.Is(err, fs.ErrNotExist) || neterr.Refused(err) {
 		return ErrNotRunning
 	}
 	if err != nil {

@@ -16,10 +16,14 @@ const started = "started"
 // inheritance is the files a process was started with, by name.
 type inheritance map[string]*os.File
 
-func inherit(names []string) inheritance {
+func inherit(names []string, handles []uintptr) inheritance {
 	files := inheritance{}
 	for i, name := range names {
-		files[name] = os.NewFile(uintptr(firstFile+i), name)
+		number := uintptr(firstFile + i)
+		if i < len(handles) {
+			number = handles[i]
+		}
+		files[name] = os.NewFile(number, name)
 	}
 	return files
 }

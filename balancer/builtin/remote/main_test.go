@@ -1,3 +1,5 @@
+//go:build unix
+
 package remote
 
 import (
@@ -9,8 +11,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,6 +51,7 @@ func proxyMain(socket, version string) int {
 	err := Serve(ctx, Options{
 		Socket: socket, Version: version, Input: os.Stdin, Args: os.Args[1:],
 		Clock: clock.System, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		noInheritance: strings.HasSuffix(version, "-anew"),
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -101,15 +107,17 @@ func newRig(t testing.TB) *rig {
 
 // processes lists the proxy processes of this rig.
 func (r *rig) processes() []int {
+	out, err := exec.Command("ps", "-axww", "-o", "pid=,args=").Output()
+	r.must(err)
 	var pids []int
-	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err == nil && strings.Contains(string(text), "\x00"+r.socket+"\x00") {
-			var pid int
-			fmt.Sscanf(file, "/proc/%d/cmdline", &pid)
-			pids = append(pids, pid)
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		if !slices.Contains(fields, r.socket) {
+			continue
 		}
+		pid, err := strconv.Atoi(fields[0])
+		r.must(err)
+		pids = append(pids, pid)
 	}
 	return pids
 }

@@ -5,7 +5,9 @@
 //	controller ── Client ── socket (JSON over HTTP) ── Serve ── builtin.Proxy ◄── requests
 //
 // The proxy itself is upgraded by starting its successor, which inherits the
-// listening sockets; the old process answers what it has and ends.
+// listening sockets; the old process answers what it has and ends. Where
+// sockets cannot be inherited (Windows) the successor opens them anew, and
+// connections are refused in between.
 package remote
 
 import (
@@ -64,6 +66,8 @@ type state struct {
 	Config json.RawMessage `json:"config"` // what is missing has its default
 	// Files names the inherited files, from descriptor 3 on.
 	Files []string `json:"files,omitempty"`
+	// Handles are these files where they have no such numbers (Windows).
+	Handles []uintptr `json:"handles,omitempty"`
 	// Listen is the configured address that the inherited listener serves.
 	Listen   string    `json:"listen,omitempty"`
 	Backends []standby `json:"backends,omitempty"`

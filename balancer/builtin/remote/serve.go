@@ -35,18 +35,21 @@ type Options struct {
 	Args  []string
 	Clock clock.Clock
 	Log   *slog.Logger
+
+	noInheritance bool // a successor opens its sockets anew, as if it had to
 }
 
 // process is one running proxy process.
 type process struct {
-	opts  Options
-	cfg   builtin.Config
-	proxy *builtin.Proxy
-	data  net.Listener
-	admin *net.UnixListener
-	lock  *os.File
-	stop  context.CancelFunc
-	quiet chan struct{} // closed when no request is in progress any more
+	opts      Options
+	cfg       builtin.Config
+	proxy     *builtin.Proxy
+	data      net.Listener
+	accepting *closeNoter // data, as the proxy accepts from it
+	admin     *net.UnixListener
+	lock      *os.File
+	stop      context.CancelFunc
+	quiet     chan struct{} // closed when no request is in progress any more
 
 	turn     sync.Mutex  // guards farewell and the order of changes
 	turned   atomic.Bool // a successor serves the socket, or nobody any more
@@ -67,7 +70,7 @@ func Serve(ctx context.Context, o Options) error {
 	if err := decode(o.Input, &s); err != nil {
 		return fmt.Errorf("start proxy: %w", err)
 	}
-	files := inherit(s.Files)
+	files := inherit(s.Files, s.Handles)
 	defer files.close()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -169,11 +172,12 @@ func (p *process) close() {
 // has not handed it over.
 func (p *process) run(ctx context.Context, ready func()) error {
 	defer p.lock.Close()
+	p.accepting = &closeNoter{Listener: p.data, closed: make(chan struct{})}
 	admin := adminServer(api{process: p, public: true})
 	var g errgroup.Group
 	g.Go(func() error {
 		defer p.end(admin)
-		err := p.proxy.Serve(ctx, p.data)
+		err := p.proxy.Serve(ctx, p.accepting)
 		p.outlastPrevious(ctx)
 		return err
 	})
@@ -182,6 +186,20 @@ func (p *process) run(ctx context.Context, ready func()) error {
 	ready()
 	p.opts.Log.Info("proxy serves", slog.String("address", p.data.Addr().String()), slog.String("socket", p.opts.Socket), slog.Int("pid", os.Getpid()))
 	return g.Wait()
+}
+
+// closeNoter is a listener that tells when it was closed.
+type closeNoter struct {
+	net.Listener
+	once   sync.Once
+	closed chan struct{}
+}
+
+// Close stops accepting.
+func (l *closeNoter) Close() error {
+	err := l.Listener.Close()
+	l.once.Do(func() { close(l.closed) })
+	return err
 }
 
 // end takes the socket away and lets calls under way finish.

@@ -7,7 +7,8 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"syscall"
+
+	"github.com/flyball-io/flyball/internal/filelock"
 )
 
 // maxSocketPath is the longest path of a socket that every system takes.
@@ -22,17 +23,16 @@ func CheckSocket(path string) error {
 }
 
 // lockSocket takes the lock that makes a process the only one to serve path.
-// The lock ends with the last process that has the file open, however that
-// process ends. The file stays: removing it would let two processes lock two
+// The lock ends with its holder, however that process ends. The file stays: removing it would let two processes lock two
 // files of the same name.
 func lockSocket(path string) (*os.File, error) {
 	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock socket: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := filelock.Lock(f); err != nil {
 		f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
+		if errors.Is(err, filelock.ErrLocked) {
 			return nil, fmt.Errorf("%s: %w", path, ErrRunning)
 		}
 		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
@@ -54,7 +54,7 @@ func listenSocket(ctx context.Context, path string) (*net.UnixListener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open socket: %w", err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	if err := restrict(path); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("open socket: %w", err)
 	}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"syscall"
 
 	"github.com/flyball-io/flyball/balancer/builtin"
 )
@@ -50,8 +49,7 @@ func (p Program) log() (*os.File, error) {
 }
 
 // launch starts a process with state and named files and waits until it
-// reports that it serves. It is a session of its own: no signal of our
-// terminal reaches it.
+// reports that it serves.
 func launch(ctx context.Context, p Program, log *os.File, s state, files []*os.File) error {
 	executable, err := p.executable()
 	if err != nil {
@@ -62,18 +60,10 @@ func launch(ctx context.Context, p Program, log *os.File, s state, files []*os.F
 		return err
 	}
 	defer ready.Close()
-	s.Files = append(s.Files, "ready")
-	input, err := json.Marshal(s)
-	if err != nil {
-		report.Close()
-		return err
-	}
 	cmd := exec.Command(executable, p.Args...)
-	cmd.Stdin = bytes.NewReader(input)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.ExtraFiles = append(files, report)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	err = cmd.Start()
+	s.Files = append(s.Files, "ready")
+	err = s.startWith(cmd, append(files, report))
 	report.Close()
 	if err != nil {
 		return err
@@ -86,6 +76,21 @@ func launch(ctx context.Context, p Program, log *os.File, s state, files []*os.F
 		return err
 	}
 	return nil
+}
+
+// startWith starts a process that reads s and inherits files, which s names.
+func (s state) startWith(cmd *exec.Cmd, files []*os.File) error {
+	detach(cmd)
+	var err error
+	if s.Handles, err = pass(cmd, files); err != nil {
+		return fmt.Errorf("pass files: %w", err)
+	}
+	input, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	cmd.Stdin = bytes.NewReader(input)
+	return cmd.Start()
 }
 
 func (p Program) executable() (string, error) {

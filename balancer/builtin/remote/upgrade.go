@@ -1,17 +1,13 @@
 package remote
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/flyball-io/flyball/balancer"
 )
@@ -27,28 +23,54 @@ const launchTimeout = 15 * time.Second
 //  4. accept no more; the kernel's queue is shared, nothing in it is lost
 //  5. answer what we have, say goodbye on each connection, end
 //
-// Until step 4 an error leaves everything as it was. The caller holds turn.
+// Until step 4 an error leaves everything as it was. Where sockets cannot be
+// inherited step 4 comes before step 2: connections are refused until the
+// successor serves, and when it does not start nobody serves until the
+// controller notices. The caller holds turn.
 func (p *process) upgrade(ctx context.Context, u Upgrade) (Info, error) {
 	private := fmt.Sprintf("%s.%d", p.opts.Socket, os.Getpid())
 	farewell, err := p.servePrivately(ctx, private)
 	if err != nil {
 		return Info{}, fmt.Errorf("upgrade: %w", err)
 	}
-	if err := p.launchSuccessor(ctx, u, private); err != nil {
+	s, err := p.state(ctx, u, private)
+	if err != nil {
 		farewell()
 		return Info{}, fmt.Errorf("upgrade: %w", err)
 	}
-	p.farewell = farewell
-	p.turned.Store(true)
-	p.lock.Close()      // the successor has it: who starts after it must not wait for us
-	_ = p.admin.Close() // the successor has it
-	p.proxy.Retire()
+	if p.inherits() {
+		if err := p.launchHeir(ctx, u, s); err != nil {
+			farewell()
+			return Info{}, fmt.Errorf("upgrade: %w", err)
+		}
+		p.letGo(farewell)
+	} else {
+		p.letGo(farewell)
+		if err := p.launchSuccessor(ctx, u, s, nil); err != nil {
+			return Info{}, fmt.Errorf("upgrade: this proxy has ended and its successor did not start: %w", err)
+		}
+	}
 	info, err := NewClient(p.opts.Socket).Info(ctx)
 	if err != nil {
 		return Info{}, fmt.Errorf("upgrade: the successor took over, but: %w", err)
 	}
 	p.opts.Log.Info("proxy handed over", slog.Int("pid", os.Getpid()), slog.Int("successor", info.PID))
 	return info, nil
+}
+
+// inherits says that a successor gets our sockets.
+func (p *process) inherits() bool { return handsOver && !p.opts.noInheritance }
+
+// letGo leaves both sockets to the successor.
+func (p *process) letGo(farewell func()) {
+	p.farewell = farewell
+	p.turned.Store(true)
+	p.lock.Close()      // who starts after us must not wait for us
+	_ = p.admin.Close() // the successor has it, or opens it anew
+	p.proxy.Retire()
+	if !p.inherits() {
+		<-p.accepting.closed // the successor is about to open its address
+	}
 }
 
 // servePrivately serves the API on the socket at path until end is called.
@@ -69,12 +91,8 @@ func (p *process) servePrivately(ctx context.Context, path string) (end func(), 
 	}, nil
 }
 
-// launchSuccessor starts the process that takes over.
-func (p *process) launchSuccessor(ctx context.Context, u Upgrade, private string) error {
-	s, err := p.state(ctx, u, private)
-	if err != nil {
-		return err
-	}
+// launchHeir starts a successor with our sockets and our lock.
+func (p *process) launchHeir(ctx context.Context, u Upgrade, s state) error {
 	var files []*os.File
 	defer func() {
 		for _, f := range files {
@@ -88,39 +106,24 @@ func (p *process) launchSuccessor(ctx context.Context, u Upgrade, private string
 		}
 		files = append(files, f)
 	}
+	s.Files = []string{"data", "admin", "lock"}
+	return p.launchSuccessor(ctx, u, s, append(files[:2:2], p.lock))
+}
+
+// launchSuccessor starts the process that takes over.
+func (p *process) launchSuccessor(ctx context.Context, u Upgrade, s state, files []*os.File) error {
 	program := Program{Executable: u.Executable, Args: u.Args}
 	if program.Args == nil {
 		program.Args = p.opts.Args
 	}
 	ctx, cancel := context.WithTimeout(ctx, launchTimeout)
 	defer cancel()
-	return launch(ctx, program, os.Stderr, s, append(files[:2:2], p.lock))
-}
-
-// fileOf returns a second descriptor of a listener. Unlike that of its method
-// File it stays non-blocking when it is passed to a process: both share one
-// open socket, and in blocking mode our own Accept could not be stopped.
-func fileOf(l net.Listener) (*os.File, error) {
-	raw, err := l.(syscall.Conn).SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	second, fault := 0, error(nil)
-	err = raw.Control(func(fd uintptr) {
-		second, fault = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
-	})
-	if err = cmp.Or(err, fault); err != nil {
-		return nil, fmt.Errorf("duplicate %s: %w", l.Addr(), err)
-	}
-	return os.NewFile(uintptr(second), l.Addr().String()), nil
+	return launch(ctx, program, os.Stderr, s, files)
 }
 
 // state is what the successor starts with.
 func (p *process) state(ctx context.Context, u Upgrade, private string) (state, error) {
-	s := state{
-		Config: u.Config, Listen: p.cfg.Listen, Predecessor: private,
-		Files: []string{"data", "admin", "lock"},
-	}
+	s := state{Config: u.Config, Listen: p.cfg.Listen, Predecessor: private}
 	if len(s.Config) == 0 {
 		raw, err := json.Marshal(p.cfg)
 		if err != nil {
