@@ -89,6 +89,7 @@ func newRootCommand() *cobra.Command {
 	for _, cmd := range root.Commands() {
 		refuseArguments(cmd)
 	}
+	root.AddCommand(newExplainCommand(), newDecisionsCommand(), newEventsCommand(), newPauseCommand(), newResumeCommand(), newModeCommand())
 	return root
 }
 
@@ -99,13 +100,6 @@ func refuseArguments(cmd *cobra.Command) {
 			return nil
 		}
 		return cli.UsageError{Err: fmt.Errorf("%s takes flags only, got %q; see flyball %s --help", cmd.Name(), strings.Join(args, " "), cmd.Name())}
-	}
-}
-
-func newVersionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "Print the version",
-		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "flyball", programVersion()) },
 	}
 }
 

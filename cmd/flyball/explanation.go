@@ -1,0 +1,283 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/flyball-io/flyball/internal/client"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/web"
+)
+
+// explanation is one decision with what is known around it.
+type explanation struct {
+	now      time.Time
+	target   client.Target
+	decision client.Decision
+	latest   bool // the newest decision; otherwise one of the past
+}
+
+// sentence says why in words.
+func (e *explanation) sentence() string {
+	d := &e.decision
+	when := age(e.now, d.Until.Time) + " ago"
+	if !e.latest {
+		when = "at " + stamp(d.Until.Time)
+	}
+	name, why := e.target.Name, words(d.Reason)
+	switch {
+	case d.Applied != nil && d.Applied.Error != "":
+		return fmt.Sprintf("%s should have gone from %d to %s (%s), but that failed: %s", name, d.From, replicas(d.To), when, d.Applied.Error)
+	case d.NoData:
+		return fmt.Sprintf("%s %s %s (%s), because the policy has no data it can trust: %s", name, e.verb(), replicas(d.To), when, why)
+	case d.Changes() && d.Mode != scale.Apply:
+		return fmt.Sprintf("%s would %s from %d to %s (%s) but %s; why: %s", name, direction(d), d.From, replicas(d.To), when, e.obstacle(), why)
+	case d.Changes():
+		return fmt.Sprintf("%s %s from %d to %s (%s), because %s", name, went(d), d.From, replicas(d.To), when, why)
+	case d.Recommendation.Replicas != d.To:
+		return fmt.Sprintf("%s %s %s (%s) although the policy wants %d, because %s (guard %s)", name, e.verb(), replicas(d.To), when, d.Recommendation.Replicas, why, d.SetBy)
+	}
+	return fmt.Sprintf("%s %s %s (%s), because %s", name, e.verb(), replicas(d.To), when, why)
+}
+
+func (e *explanation) verb() string {
+	if e.latest {
+		return "stays at"
+	}
+	return "stayed at"
+}
+
+func words(r scale.Reason) string {
+	if text := r.String(); text != "" {
+		return text
+	}
+	return "nothing asks for another count"
+}
+
+func replicas(n int) string { return count(n, "replica") }
+
+func direction(d *client.Decision) string {
+	if d.To > d.From {
+		return "grow"
+	}
+	return "shrink"
+}
+
+func went(d *client.Decision) string {
+	if d.To > d.From {
+		return "grew"
+	}
+	return "shrank"
+}
+
+// obstacle says what keeps a decision from being carried out.
+func (e *explanation) obstacle() string {
+	if e.decision.Mode == scale.Recommend {
+		return "only recommends" + e.byHand()
+	}
+	return "is paused" + e.byHand()
+}
+
+// byHand says who set the mode, if somebody did.
+func (e *explanation) byHand() string {
+	o := e.target.Override
+	if o == nil || o.Mode != e.decision.Mode {
+		return ""
+	}
+	return holds(o, e.now)
+}
+
+// holds says until when a mode set by hand holds, and of whom.
+func holds(o *client.Override, now time.Time) string {
+	text := ""
+	if o.Until != nil && !o.Until.IsZero() {
+		text = " until " + shortStamp(o.Until.Time, now)
+	}
+	if o.By != "" {
+		text += " by " + oneLine(o.By)
+	}
+	if o.Reason != "" {
+		text += " (" + oneLine(o.Reason) + ")"
+	}
+	return text
+}
+
+// change says what would have to change, where that is simple.
+func (e *explanation) change() string {
+	d := &e.decision
+	switch {
+	case d.Mode == scale.Paused && e.target.Override != nil:
+		return "flyball resume " + e.target.Name + " lets it scale again"
+	case d.Mode == scale.Paused:
+		return "the document pauses it: set mode: Apply there"
+	case d.Mode == scale.Recommend && d.Changes():
+		return "flyball mode " + e.target.Name + " Apply lets it scale"
+	case d.NoData:
+		return e.missing("it decides again")
+	}
+	switch d.Reason.Code {
+	case "TooManyReplicas":
+		return fmt.Sprintf("for more than %d raise replicas.max in the document", e.target.Max)
+	case "TooFewReplicas":
+		return fmt.Sprintf("for fewer than %d lower replicas.min in the document", e.target.Min)
+	case "StaleData", "ImplausibleData", "NoData", "MetricMissing":
+		return e.missing("it may shrink again")
+	case "Cooldown":
+		return "it goes on by itself once the cooldown is over"
+	case "ScaleDownStabilized", "ScaleUpStabilized":
+		return "it goes on by itself once the whole window agrees (behavior in the document)"
+	case "ScaleUpLimit", "ScaleDownLimit":
+		return "it goes on by itself in the next period (behavior in the document)"
+	case "ObjectiveViolated":
+		return "it may shrink once the objective is met again"
+	}
+	return ""
+}
+
+// missing names the signals that are not to be trusted.
+func (e *explanation) missing(then string) string {
+	var bad []string
+	if e.decision.Seen != nil {
+		for _, s := range e.decision.Seen.Signals {
+			if s.Trust != scale.Fresh {
+				bad = append(bad, s.Name)
+			}
+		}
+	}
+	if len(bad) == 0 {
+		return then + " as soon as its signals are measured: see flyball doctor"
+	}
+	return then + " as soon as " + strings.Join(bad, ", ") + " can be measured: see flyball doctor"
+}
+
+func (e *explanation) print(w io.Writer) {
+	fmt.Fprintln(w, oneLine(e.sentence())+".")
+	if change := e.change(); change != "" {
+		fmt.Fprintln(w, "What would change it: "+change+".")
+	}
+	e.printSeen(w)
+	e.printTrail(w)
+	e.printShadows(w)
+	e.printAround(w)
+}
+
+func (e *explanation) printSeen(w io.Writer) {
+	seen := e.decision.Seen
+	if seen == nil {
+		return
+	}
+	fmt.Fprintf(w, "\nSeen at %s: %d ready, %d starting, %d terminating\n", stamp(e.decision.Until.Time), seen.Ready, seen.Starting, seen.Terminating)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, s := range seen.Signals {
+		old := "-"
+		if !s.At.IsZero() {
+			old = age(e.decision.Until.Time, s.At.Time) + " old"
+		}
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", s.Name, signalValue(s), s.Trust, old)
+	}
+	table.Flush()
+	for _, c := range seen.Conditions {
+		fmt.Fprintf(w, "  %s since %s: %s\n", c.Type, stamp(c.Since.Time), oneLine(c.Message))
+	}
+}
+
+// signalValue writes a value with its unit.
+func signalValue(s client.Signal) string {
+	if s.P95 != nil && *s.P95 > 0 {
+		return fmt.Sprintf("p50 %s, p95 %s, p99 %s", latency(s.P50), latency(s.P95), latency(s.P99))
+	}
+	if s.Value == nil {
+		return "not measured"
+	}
+	switch s.Name {
+	case scale.RequestRate, scale.ErrorRate:
+		return scale.Number(*s.Value) + "/s"
+	case scale.Latency:
+		return latency(s.Value)
+	case scale.CPUUtilization, scale.MemoryUtilization, scale.Utilization, scale.ViolationRatio:
+		return scale.Number(*s.Value*100) + " %"
+	}
+	return scale.Number(*s.Value)
+}
+
+func latency(seconds *float64) string {
+	switch {
+	case seconds == nil:
+		return "-"
+	case *seconds < 1:
+		return scale.Number(*seconds*1000) + " ms"
+	}
+	return scale.Number(*seconds) + " s"
+}
+
+func (e *explanation) printTrail(w io.Writer) {
+	d := &e.decision
+	fmt.Fprintf(w, "\nTrail, from %d:\n", d.From)
+	printTrail(w, scale.Decision{Policy: d.Policy, Recommendation: d.Recommendation, Steps: d.Steps})
+	fmt.Fprintf(w, "    %-16s %4d  set by %s\n", "final", d.To, d.SetBy)
+	if d.Applied != nil && d.Applied.Error == "" && d.Changes() {
+		fmt.Fprintf(w, "    %-16s       %s\n", "carried out", stamp(d.Applied.At.Time))
+	}
+}
+
+func (e *explanation) printShadows(w io.Writer) {
+	if len(e.decision.Shadows) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nShadows would have:")
+	for _, s := range e.decision.Shadows {
+		fmt.Fprintf(w, "    %-16s %4d  %s\n", s.Policy, s.Replicas, oneLine(s.Reason.String()))
+	}
+}
+
+// printAround shows what holds now, whatever decision is explained.
+func (e *explanation) printAround(w io.Writer) {
+	fmt.Fprintf(w, "\nMode now: %s\n", modeNow(&e.target, e.now))
+	if c := e.target.LastChange; c != nil && e.latest && c.Newest != e.decision.ID {
+		fmt.Fprintf(w, "Last change: %d → %d at %s: %s\n", c.From, c.To, stamp(c.Until.Time), oneLine(words(c.Reason)))
+	}
+	if o := e.target.Objective; o != nil {
+		fmt.Fprintf(w, "Objective now: %s\n", objectiveNow(o))
+	}
+	for _, f := range e.target.Faults {
+		fmt.Fprintf(w, "Fault: %s: %s\n", f.From, oneLine(f.Error))
+	}
+}
+
+// modeNow is the mode and where it comes from.
+func modeNow(t *client.Target, now time.Time) string {
+	if t.Override == nil {
+		return string(t.Mode) + " (as the document says)"
+	}
+	return fmt.Sprintf("%s%s; the document says %s", t.Mode, holds(t.Override, now), t.DocumentMode)
+}
+
+func objectiveNow(o *web.ObjectiveStatus) string {
+	state := "met"
+	if !o.Met {
+		state = "missed"
+	}
+	good := "no requests"
+	if o.Good.Known() {
+		good = fmt.Sprintf("%.2f %% good", float64(o.Good)*100)
+	}
+	return fmt.Sprintf("%s (%s; %s %% within %s over %s)", state, good, scale.Number(o.Target*100),
+		latency(&o.Threshold), span(time.Duration(o.Window*float64(time.Second))))
+}
+
+// asJSON is what --json prints.
+func (e *explanation) asJSON() any {
+	return struct {
+		Target     string           `json:"target"`
+		Sentence   string           `json:"sentence"`
+		WouldHelp  string           `json:"wouldChangeIt,omitempty"`
+		Mode       scale.Mode       `json:"mode"`
+		Override   *client.Override `json:"override"`
+		Objective  any              `json:"objective"`
+		Decision   client.Decision  `json:"decision"`
+		Conditions any              `json:"conditions"`
+	}{e.target.Name, oneLine(e.sentence()), e.change(), e.target.Mode, e.target.Override, e.target.Objective, e.decision, e.target.Conditions}
+}

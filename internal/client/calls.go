@@ -1,0 +1,141 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Overview is every target at one instant.
+type Overview struct {
+	Now     Time     `json:"now"`
+	Version string   `json:"version"`
+	LastID  string   `json:"lastEventId"` // a stream that starts after it misses nothing
+	Targets []Target `json:"targets"`
+}
+
+// Targets lists every target, without its replicas.
+func (c *Client) Targets(ctx context.Context) (Overview, error) {
+	var o Overview
+	err := c.get(ctx, "/api/v1/targets", nil, &o)
+	return o, err
+}
+
+// Detail is one target at one instant.
+type Detail struct {
+	Now    Time   `json:"now"`
+	LastID string `json:"lastEventId"`
+	Target Target `json:"target"`
+}
+
+// Target describes one target with its replicas.
+func (c *Client) Target(ctx context.Context, name string) (Detail, error) {
+	var d Detail
+	err := c.get(ctx, targetPath(name), nil, &d)
+	return d, err
+}
+
+func targetPath(name string) string { return "/api/v1/targets/" + url.PathEscape(name) }
+
+// Query chooses decisions or events.
+type Query struct {
+	From, To time.Time // zero: no bound
+	Filter   string    // of decisions: all, changes or held
+	Limit    int       // 0: the server's own
+	Before   int64     // 0: no bound
+}
+
+func (q Query) values() url.Values {
+	v := url.Values{}
+	for name, t := range map[string]time.Time{"from": q.From, "to": q.To} {
+		if !t.IsZero() {
+			v.Set(name, t.UTC().Format(time.RFC3339Nano))
+		}
+	}
+	if q.Filter != "" {
+		v.Set("filter", q.Filter)
+	}
+	if q.Limit > 0 {
+		v.Set("limit", strconv.Itoa(q.Limit))
+	}
+	if q.Before > 0 {
+		v.Set("before", strconv.FormatInt(q.Before, 10))
+	}
+	return v
+}
+
+// Decisions lists decisions of a target, newest first; raw holds each as it
+// came.
+func (c *Client) Decisions(ctx context.Context, target string, q Query) (decisions []Decision, raw []json.RawMessage, err error) {
+	var body struct {
+		Decisions []json.RawMessage `json:"decisions"`
+	}
+	if err := c.get(ctx, targetPath(target)+"/decisions", q.values(), &body); err != nil {
+		return nil, nil, err
+	}
+	decisions, err = decodeAll[Decision](body.Decisions)
+	return decisions, body.Decisions, err
+}
+
+// Decision is one decision with its whole trail and what it was made on.
+func (c *Client) Decision(ctx context.Context, target string, id int64) (Decision, error) {
+	var body struct {
+		Decision Decision `json:"decision"`
+		Seen     *Seen    `json:"seen"`
+		Previous int64    `json:"previous"`
+		Next     int64    `json:"next"`
+	}
+	err := c.get(ctx, targetPath(target)+"/decisions/"+strconv.FormatInt(id, 10), nil, &body)
+	d := body.Decision
+	d.Seen, d.Previous, d.Next = body.Seen, body.Previous, body.Next
+	return d, err
+}
+
+// Events lists what happened beside decisions, newest first; an empty target
+// asks for all.
+func (c *Client) Events(ctx context.Context, target string, q Query) (events []Event, raw []json.RawMessage, err error) {
+	query := q.values()
+	if target != "" {
+		query.Set("target", target)
+	}
+	var body struct {
+		Events []json.RawMessage `json:"events"`
+	}
+	if err := c.get(ctx, "/api/v1/events", query, &body); err != nil {
+		return nil, nil, err
+	}
+	events, err = decodeAll[Event](body.Events)
+	return events, body.Events, err
+}
+
+func decodeAll[T any](raw []json.RawMessage) ([]T, error) {
+	all := make([]T, len(raw))
+	for i := range raw {
+		if err := json.Unmarshal(raw[i], &all[i]); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// SetMode sets the mode of a target by hand and returns the target as it then
+// is.
+func (c *Client) SetMode(ctx context.Context, target string, m SetMode) (Target, error) {
+	var d Detail
+	err := c.act(ctx, http.MethodPut, target, m, &d)
+	return d.Target, err
+}
+
+// ClearMode gives a target the mode that its document states.
+func (c *Client) ClearMode(ctx context.Context, target string) (Target, error) {
+	var d Detail
+	err := c.act(ctx, http.MethodDelete, target, nil, &d)
+	return d.Target, err
+}
+
+func (c *Client) act(ctx context.Context, method, target string, in any, out *Detail) error {
+	return c.call(ctx, method, targetPath(target)+"/mode", nil, in, out)
+}
