@@ -3,12 +3,14 @@ package builtin
 import (
 	"github.com/flyball-io/flyball/guard"
 	"github.com/flyball-io/flyball/policy/hpa"
+	"github.com/flyball-io/flyball/policy/kpa"
 	"github.com/flyball-io/flyball/policy/threshold"
 )
 
 // registerPolicies adds the policies that ship: a line for each.
 func registerPolicies(p *Policies) {
 	Register(p, "hpa", hpa.Default, hpa.New)
+	Register(p, "kpa", kpa.Default, kpa.New)
 	Register(p, "threshold", threshold.Default, threshold.New)
 	p.SetRules("hpa", guard.HPADefaults())
 }
