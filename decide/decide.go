@@ -22,13 +22,16 @@ type Decider struct {
 	name   string
 	policy policy.Policy
 	guards []guard.Guard
-	steps  []scale.Step
+	// steps and conditions are the memory that decisions lend.
+	steps      []scale.Step
+	conditions []scale.GuardCondition
 }
 
 // New returns a decider for a policy, known by name, behind guards in the
 // order given.
 func New(name string, p policy.Policy, guards ...guard.Guard) *Decider {
-	return &Decider{name: name, policy: p, guards: guards, steps: make([]scale.Step, 0, len(guards))}
+	return &Decider{name: name, policy: p, guards: guards,
+		steps: make([]scale.Step, 0, len(guards)), conditions: make([]scale.GuardCondition, 0, len(guards))}
 }
 
 // Name of the policy.
@@ -49,13 +52,13 @@ func (d *Decider) Decide(obs scale.Observation) scale.Decision {
 		CurrentReplicas: obs.CurrentReplicas, DesiredReplicas: rec.Replicas,
 		Recommendation: rec, Reason: rec.Reason, SetBy: SetByPolicy, NoData: err != nil,
 	}
-	d.steps = d.steps[:0]
+	d.steps, d.conditions = d.steps[:0], d.conditions[:0]
 	for _, g := range d.guards {
 		if _, always := g.(guard.Unconditional); always || err == nil {
 			d.walk(g, obs, &decision)
 		}
 	}
-	decision.Steps = d.steps
+	decision.Steps, decision.Conditions = d.steps, d.conditions
 	return decision
 }
 
@@ -65,6 +68,11 @@ func (d *Decider) walk(g guard.Guard, obs scale.Observation, decision *scale.Dec
 	d.steps = append(d.steps, scale.Step{Guard: g.Name(), From: want, To: allowed, Reason: reason})
 	if allowed != want {
 		decision.DesiredReplicas, decision.Reason, decision.SetBy = allowed, reason, g.Name()
+	}
+	if c, ok := g.(guard.Conditioned); ok {
+		if since, reason, holds := c.Condition(obs); holds {
+			d.conditions = append(d.conditions, scale.GuardCondition{Guard: g.Name(), Since: since, Reason: reason})
+		}
 	}
 }
 

@@ -1,6 +1,6 @@
 // Package guard holds the rules that may change a recommended number and must
-// say so. Their order is part of the design: health and data first, then
-// behaviour, cooldown, objective floor, bounds.
+// say so. Their order is part of the design: health, rollout and data first,
+// then behaviour, cooldown, objective floor, budget, bounds.
 package guard
 
 import (
@@ -14,6 +14,13 @@ import (
 // recommendation and remember it.
 type Unconditional interface {
 	Unconditional()
+}
+
+// Conditioned is a guard with something to say that lasts, also while it
+// changes nothing: a budget that is used up, replicas that fail. Condition is
+// asked after Limit, with the same observation, and changes nothing.
+type Conditioned interface {
+	Condition(obs scale.Observation) (since time.Time, reason scale.Reason, holds bool)
 }
 
 // Guard is one rule between a recommendation and a decision.

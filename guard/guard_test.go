@@ -25,6 +25,15 @@ func TestConformance(t *testing.T) {
 		promise  guardtest.Promise
 		new, alt func() guard.Guard
 	}{
+		{"health", between,
+			func() guard.Guard { return guard.Health{Grace: scale.Duration(time.Second)} },
+			func() guard.Guard { return guard.Health{Grace: scale.Duration(time.Minute)} }},
+		{"rollout", between,
+			func() guard.Guard {
+				o := objective()
+				return &guard.Rollout{Config: guard.DefaultRollout(), Objective: &o}
+			},
+			func() guard.Guard { return &guard.Rollout{Config: guard.DefaultRollout()} }},
 		{"data", between,
 			func() guard.Guard { return &guard.Data{Signals: []string{scale.Concurrency}} },
 			func() guard.Guard { return &guard.Data{Signals: []string{scale.RequestRate}} }},

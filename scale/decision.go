@@ -58,6 +58,17 @@ type Decision struct {
 	SetBy string `json:"setBy"`
 	// NoData is true when the policy had no opinion and the count was held.
 	NoData bool `json:"noData,omitempty"`
+	// Conditions are what lasts about the guards, whether or not they changed
+	// the number this time.
+	Conditions []GuardCondition `json:"conditions,omitempty"`
+}
+
+// GuardCondition is something an operator should know about a guard that
+// lasts; the code of its reason is the type of the condition.
+type GuardCondition struct {
+	Guard  string    `json:"guard"`
+	Since  time.Time `json:"since,omitzero"` // zero: not known
+	Reason Reason    `json:"reason"`
 }
 
 // Changes reports whether the decision asks for another count than there is.
@@ -67,5 +78,6 @@ func (d *Decision) Changes() bool { return d.DesiredReplicas != d.CurrentReplica
 func (d Decision) Clone() Decision {
 	d.Recommendation.Proposals = slices.Clone(d.Recommendation.Proposals)
 	d.Steps = slices.Clone(d.Steps)
+	d.Conditions = slices.Clone(d.Conditions)
 	return d
 }

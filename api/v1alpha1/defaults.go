@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/flyball-io/flyball/guard"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -13,6 +14,7 @@ func Default() Autoscaler {
 	return Autoscaler{APIVersion: APIVersion, Kind: Kind, Spec: Spec{
 		Mode:     scale.Apply,
 		Replicas: Replicas{Min: 1},
+		Rollout:  guard.DefaultRollout(),
 		Sync:     scale.Duration(15 * time.Second),
 	}}
 }

@@ -46,9 +46,10 @@ func Observation(d time.Duration, replicas int, signals ...scale.Signal) scale.O
 
 // Hostile returns n observations in order of time that a sane world would not
 // produce: signals that come and go, are NaN, infinite, negative or huge, and
-// counts that jump. Every standard signal appears.
+// counts that jump, replicas that fail and rollouts. Every standard signal
+// appears.
 func Hostile(seed uint64, n int) []scale.Observation {
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng, troubles := rand.New(rand.NewPCG(seed, 0)), rand.New(rand.NewPCG(seed, 1))
 	all, at := make([]scale.Observation, 0, n), time.Duration(0)
 	for range n {
 		at += time.Duration(1+rng.IntN(30)) * time.Second
@@ -61,9 +62,38 @@ func Hostile(seed uint64, n int) []scale.Observation {
 				obs.Signals = append(obs.Signals, s)
 			}
 		}
+		trouble(troubles, &obs)
 		all = append(all, obs)
 	}
 	return all
+}
+
+// trouble lets some replicas fail or leave, and lasting conditions hold.
+func trouble(rng *rand.Rand, obs *scale.Observation) {
+	for _, kind := range []string{scale.CrashLoop, scale.RolloutInProgress} {
+		if rng.IntN(4) == 0 {
+			since := obs.At.Add(time.Duration(5-rng.IntN(1200)) * time.Second)
+			obs.Conditions = append(obs.Conditions, scale.Condition{Type: kind, Since: since, Message: "hostile"})
+		}
+	}
+	if rng.IntN(2) == 0 {
+		return // a sane moment
+	}
+	for i := range obs.Replicas {
+		r := &obs.Replicas[i]
+		switch rng.IntN(8) {
+		case 0:
+			r.Phase, r.Readiness.Ready = scale.Failed, false
+		case 1:
+			r.Readiness.Ready, r.Restarts = false, 1+rng.IntN(9)
+		case 2:
+			r.StartedAt, r.Readiness.Since = obs.At.Add(-time.Minute), obs.At.Add(-time.Minute)
+		case 3:
+			r.DeletedAt = obs.At
+		case 4:
+			r.StartedAt, r.Readiness = time.Time{}, scale.Readiness{}
+		}
+	}
 }
 
 func names() []string {
