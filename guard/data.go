@@ -8,43 +8,121 @@ import (
 
 var _ Guard = (*Data)(nil)
 
-// Data never scales down on bad data: while one of Signals is not fresh, the
-// count may rise but not fall. A source that fails therefore never looks like
-// a load of zero.
+// Data keeps doubtful data from deciding: while one of Signals is not fresh,
+// what Trust says of its state happens; unless told otherwise the count may
+// rise but not fall. A source that fails therefore never looks like a load of
+// zero.
+//
+// With several signals in doubt the careful wins: the highest floor of any
+// and, unless a fallback asks for more, the ceiling of any.
 type Data struct {
 	// Signals are the ones the policy decides on.
 	Signals []string
+	Trust   TrustConfig
+	// Health is asked before a fallback adds replicas: the same as are
+	// there, which may be failing.
+	Health Health
 }
+
+// doubt is what the signals in doubt allow.
+type doubt struct {
+	floor, ceiling     int // ceiling < 0: none
+	floorBy, ceilingBy scale.Reason
+}
+
+// Unconditional makes the rule hold without an opinion of the policy: a
+// fallback is for just that moment.
+func (*Data) Unconditional() {}
 
 // Name of the guard.
 func (*Data) Name() string { return "data" }
 
-// Limit holds the count against scale-down while a signal is in doubt.
+// Limit keeps want between what the signals in doubt allow.
 func (d *Data) Limit(obs scale.Observation, want int) (int, scale.Reason) {
-	if want >= obs.CurrentReplicas {
-		return want, scale.Reason{}
-	}
-	for _, name := range d.Signals {
-		trust := scale.Absent
-		if s := obs.Signal(name); s != nil {
-			trust = s.Trust
-		}
-		if trust != scale.Fresh {
-			return obs.CurrentReplicas, doubt(trust).About(name)
-		}
+	limits := d.limits(&obs)
+	switch {
+	case want < limits.floor:
+		return limits.floor, limits.floorBy
+	case limits.ceiling >= 0 && want > max(limits.floor, limits.ceiling):
+		return max(limits.floor, limits.ceiling), limits.ceilingBy
 	}
 	return want, scale.Reason{}
 }
 
-func doubt(trust scale.Trust) scale.Reason {
+func (d *Data) limits(obs *scale.Observation) doubt {
+	limits := doubt{ceiling: -1}
+	for _, name := range d.Signals {
+		trust, rules := trustIn(obs, name), d.Trust.Of(name)
+		action := rules.action(trust)
+		if action == Ignore {
+			continue
+		}
+		floor, why := obs.CurrentReplicas, inDoubt(trust, "no scale-down while {n} is stale",
+			"no scale-down while {n} is implausible", "no scale-down without {n}")
+		if n := d.fallback(obs, action, rules); n > floor {
+			floor, why = n, scale.Because("Fallback", "{0} instead of {1} until {n} can be trusted again",
+				float64(n), float64(obs.CurrentReplicas))
+		}
+		if floor > limits.floor {
+			limits.floor, limits.floorBy = floor, why.About(name)
+		}
+		if action == Hold {
+			limits.ceiling = obs.CurrentReplicas
+			limits.ceilingBy = inDoubt(trust, "no scale-up while {n} is stale",
+				"no scale-up while {n} is implausible", "no scale-up without {n}").About(name)
+		}
+	}
+	return limits
+}
+
+// fallback is the least count that a signal in doubt asks for. A target at
+// zero has none: nobody measures replicas that are not there, and a fallback
+// would never let it sleep. Requests that wait wake it.
+func (d *Data) fallback(obs *scale.Observation, action TrustAction, rules TrustRules) int {
+	if action != FallBack || obs.CurrentReplicas == 0 || rules.FallbackReplicas <= obs.CurrentReplicas {
+		return obs.CurrentReplicas
+	}
+	n, _ := d.Health.Limit(*obs, rules.FallbackReplicas)
+	return n
+}
+
+func trustIn(obs *scale.Observation, name string) scale.Trust {
+	if s := obs.Signal(name); s != nil {
+		return s.Trust
+	}
+	return scale.Absent
+}
+
+func inDoubt(trust scale.Trust, stale, implausible, absent string) scale.Reason {
 	switch trust {
 	case scale.Stale:
-		return scale.Because("StaleData", "no scale-down while {n} is stale")
+		return scale.Because("StaleData", stale)
 	case scale.Implausible:
-		return scale.Because("ImplausibleData", "no scale-down while {n} is implausible")
+		return scale.Because("ImplausibleData", implausible)
 	default:
-		return scale.Because("NoData", "no scale-down without {n}")
+		return scale.Because("NoData", absent)
 	}
+}
+
+// Condition names the first signal in doubt that matters, since its last good
+// value.
+func (d *Data) Condition(obs scale.Observation) (time.Time, scale.Reason, bool) {
+	for _, name := range d.Signals {
+		trust, rules := trustIn(&obs, name), d.Trust.Of(name)
+		var since time.Time
+		if s := obs.Signal(name); s != nil && len(s.Points) > 0 {
+			since = s.Points[len(s.Points)-1].At
+		}
+		switch rules.action(trust) {
+		case Ignore:
+		case FallBack:
+			return since, scale.Because("Fallback", "at least {0} replicas until {n} can be trusted again",
+				float64(rules.FallbackReplicas)).About(name), true
+		default:
+			return since, inDoubt(trust, "{n} is stale", "{n} is implausible", "{n} is absent").About(name), true
+		}
+	}
+	return time.Time{}, scale.Reason{}, false
 }
 
 // Applied changes nothing: the rule has no memory.

@@ -37,6 +37,9 @@ func TestConformance(t *testing.T) {
 		{"data", between,
 			func() guard.Guard { return &guard.Data{Signals: []string{scale.Concurrency}} },
 			func() guard.Guard { return &guard.Data{Signals: []string{scale.RequestRate}} }},
+		{"data with actions", guardtest.Promise{},
+			func() guard.Guard { return &guard.Data{Signals: doubtful(), Trust: actions()} },
+			func() guard.Guard { return &guard.Data{Signals: doubtful()} }},
 		{"behavior hpa", guardtest.Promise{},
 			func() guard.Guard { return guard.NewBehavior(guard.HPADefaults()) },
 			func() guard.Guard { return guard.NewBehavior(guard.NoRules()) }},
@@ -54,32 +57,6 @@ func TestConformance(t *testing.T) {
 			func() guard.Guard { return guard.Bounds{Min: 1, Max: 10} }},
 	} {
 		t.Run(tc.name, func(t *testing.T) { guardtest.Run(t, tc.promise, tc.new, tc.alt) })
-	}
-}
-
-func TestDataHoldsScaleDownOnly(t *testing.T) {
-	g := &guard.Data{Signals: []string{scale.Concurrency}}
-	fresh := scaletest.Fresh(scale.Concurrency, scaletest.At(0), 1)
-	stale := fresh
-	stale.Trust = scale.Stale
-	for _, tc := range []struct {
-		rule   string
-		signal []scale.Signal
-		want   int
-		limit  int
-		code   string
-	}{
-		{"fresh data may scale down", []scale.Signal{fresh}, 2, 2, ""},
-		{"stale data may not", []scale.Signal{stale}, 2, 5, "StaleData"},
-		{"missing data may not", nil, 2, 5, "NoData"},
-		{"stale data may scale up", []scale.Signal{stale}, 8, 8, ""},
-	} {
-		t.Run(tc.rule, func(t *testing.T) {
-			got, reason := g.Limit(scaletest.Observation(0, 5, tc.signal...), tc.want)
-			if got != tc.limit || reason.Code != tc.code {
-				t.Errorf("got %d (%s), want %d (%s)", got, reason.Code, tc.limit, tc.code)
-			}
-		})
 	}
 }
 

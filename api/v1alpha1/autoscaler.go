@@ -46,6 +46,7 @@ type Spec struct {
 	Shadows     []Plugin             `json:"shadows,omitempty" jsonschema:"description=policies evaluated beside it and never applied" jsonschema_extras:"plugin=policy"`
 	Behavior    guard.BehaviorConfig `json:"behavior,omitzero" jsonschema:"description=how fast the count may change; the policy gives the defaults"`
 	Cooldown    guard.CooldownConfig `json:"cooldown,omitzero" jsonschema:"description=how long the count is held after a change"`
+	Trust       guard.TrustConfig    `json:"trust,omitzero" jsonschema:"description=what happens while signals are in doubt"`
 	Rollout     guard.RolloutConfig  `json:"rollout,omitzero" jsonschema:"description=how long a rollout in progress holds the count"`
 	Balancer    *Plugin              `json:"balancer,omitempty" jsonschema:"description=what spreads requests over the replicas; default builtin for a process target" jsonschema_extras:"plugin=balancer"`
 	Sync        scale.Duration       `json:"sync,omitempty" jsonschema:"description=time between two decisions"`

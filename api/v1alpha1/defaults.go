@@ -14,6 +14,7 @@ func Default() Autoscaler {
 	return Autoscaler{APIVersion: APIVersion, Kind: Kind, Spec: Spec{
 		Mode:     scale.Apply,
 		Replicas: Replicas{Min: 1},
+		Trust:    guard.DefaultTrust(),
 		Rollout:  guard.DefaultRollout(),
 		Sync:     scale.Duration(15 * time.Second),
 	}}

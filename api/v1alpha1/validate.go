@@ -62,7 +62,8 @@ func (s *Spec) Validate() error {
 	}
 	errs = append(errs, under("replicas", s.Replicas.Validate()), under("objective", s.Objective.Validate()))
 	errs = append(errs, s.signalFaults()...)
-	return errors.Join(append(errs, under("behavior", s.Behavior.Validate()), under("cooldown", s.Cooldown.Validate()), under("rollout", s.Rollout.Validate()))...)
+	return errors.Join(append(errs, under("behavior", s.Behavior.Validate()), under("cooldown", s.Cooldown.Validate()),
+		under("trust", s.Trust.Validate()), under("rollout", s.Rollout.Validate()))...)
 }
 
 // shortestSync keeps the loop from doing nothing but deciding.
