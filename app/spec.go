@@ -37,6 +37,8 @@ type Spec struct {
 	Policy   PolicySpec
 	Shadows  []PolicySpec
 	Cooldown guard.CooldownConfig
+	Rollout  guard.RolloutConfig
+	Trust    guard.TrustConfig
 	Process  process.Config
 	Balancer proxy.Config
 
@@ -82,7 +84,7 @@ func at(doc v1alpha1.Document, path string, err error) v1alpha1.Faults {
 // newSpec decodes the parts of a document.
 func newSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, v1alpha1.Faults) {
 	in := doc.Spec
-	s := Spec{doc: doc, Name: doc.Metadata.Name, Mode: in.Mode, PausedUntil: in.PausedUntil, Min: in.Replicas.Min, Max: in.Replicas.Max, Sync: in.Sync, Cooldown: in.Cooldown}
+	s := Spec{doc: doc, Name: doc.Metadata.Name, Mode: in.Mode, PausedUntil: in.PausedUntil, Min: in.Replicas.Min, Max: in.Replicas.Max, Sync: in.Sync, Cooldown: in.Cooldown, Rollout: in.Rollout, Trust: in.Trust}
 	if in.Objective != nil && in.Objective.Latency != nil {
 		objective := in.Objective.Latency.Scale()
 		s.Objective = &objective
@@ -102,6 +104,7 @@ func newSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, v1alpha1.F
 	for i, p := range s.Shadows {
 		fault(fmt.Sprintf("spec.shadows[%d]", i), s.measured(p))
 	}
+	fault("spec.trust", s.trusted())
 	fault("spec.target", s.decodeTarget(in.Target, plugins))
 	fault("spec.balancer", s.decodeBalancer(in.Balancer, plugins))
 	return s, faults
@@ -239,9 +242,10 @@ func (s *Spec) Compress(factor float64) []builtin.Change {
 		UsageWindow  *scale.Duration       `json:"usageWindow"`
 		Objective    *scale.Duration       `json:"objective.window"`
 		Cooldown     *guard.CooldownConfig `json:"cooldown"`
+		Rollout      *guard.RolloutConfig  `json:"rollout"`
 		Behavior     *guard.BehaviorRules  `json:"behavior"`
 		Policy       any                   `json:"policy"`
-	}{&s.Sync, &s.Balancer.MetricWindow, &s.Process.UsageWindow, s.window(), &s.Cooldown, &s.Policy.Rules, s.Policy.Config}, factor)
+	}{&s.Sync, &s.Balancer.MetricWindow, &s.Process.UsageWindow, s.window(), &s.Cooldown, &s.Rollout, &s.Policy.Rules, s.Policy.Config}, factor)
 	for i := range s.Shadows {
 		builtin.Compress(&s.Shadows[i].Rules, factor)
 		builtin.Compress(s.Shadows[i].Config, factor)
@@ -283,15 +287,18 @@ func (s *Spec) Plan() (control.Plan, error) {
 	return plan, nil
 }
 
-// decider puts a policy behind the guards, in the order of the design: data,
-// behaviour, cooldown, objective floor, bounds.
+// decider puts a policy behind the guards, in the order of the design:
+// health, rollout, data, behaviour, cooldown, objective floor, bounds.
 func (s *Spec) decider(spec PolicySpec) (*decide.Decider, error) {
 	p, err := spec.build(s.env())
 	if err != nil {
 		return nil, err
 	}
+	health := guard.Health{Grace: max(guard.DefaultGrace, s.Process.StartTimeout)}
 	guards := []guard.Guard{
-		&guard.Data{Signals: p.Signals()},
+		health,
+		&guard.Rollout{Config: s.Rollout, Objective: s.Objective},
+		&guard.Data{Signals: policy.Essential(p), Trust: s.Trust, Health: health},
 		guard.NewBehavior(spec.Rules),
 		guard.NewCooldown(s.Cooldown),
 	}

@@ -57,6 +57,20 @@ func TestASignalNobodyMeasuresIsAFault(t *testing.T) {
 	}
 }
 
+func TestTrustInASignalNobodyDecidesOnIsAFault(t *testing.T) {
+	plugins := builtin.New()
+	loader := v1alpha1.Loader{Plugins: plugins, Env: func(string) (string, bool) { return "", false },
+		Stdin: strings.NewReader(shop + "  trust: {signals: [{name: concurency, stale: Hold}]}\n")}
+	docs, err := loader.Load([]string{"-"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = app.NewSpecs(docs, plugins)
+	if err == nil || !strings.Contains(err.Error(), `spec.trust.signals[0].name: no policy decides on "concurency"; they decide on: concurrency, requestRate`) {
+		t.Errorf("got %v, want the signal and those that are decided on", err)
+	}
+}
+
 func TestTwoServicesCannotTakeRequestsAtOneAddress(t *testing.T) {
 	plugins := builtin.New()
 	both := shop + "---" + strings.Replace(shop, "shop-web", "shop-cart", 1)
@@ -102,7 +116,7 @@ func TestThePlanWalksTheGuardsInTheOrderOfTheDesign(t *testing.T) {
 	for _, step := range d.Steps {
 		order = append(order, step.Guard)
 	}
-	if diff := cmp.Diff([]string{"data", "behavior", "cooldown", "objective floor", "bounds"}, order); diff != "" {
+	if diff := cmp.Diff([]string{"health", "rollout", "data", "behavior", "cooldown", "objective floor", "bounds"}, order); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if len(plan.Shadows) != 2 || d.DesiredReplicas != 8 {
