@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"github.com/flyball-io/flyball/guard"
+	"github.com/flyball-io/flyball/policy/baseline"
 	"github.com/flyball-io/flyball/policy/hpa"
 	"github.com/flyball-io/flyball/policy/kpa"
 	"github.com/flyball-io/flyball/policy/threshold"
@@ -9,6 +10,7 @@ import (
 
 // registerPolicies adds the policies that ship: a line for each.
 func registerPolicies(p *Policies) {
+	Register(p, "baseline", baseline.Default, baseline.New)
 	Register(p, "hpa", hpa.Default, hpa.New)
 	Register(p, "kpa", kpa.Default, kpa.New)
 	Register(p, "threshold", threshold.Default, threshold.New)
