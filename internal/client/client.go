@@ -180,19 +180,19 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("%w: nothing listens at %s: is flyball run or flyball demo running? (--server)", ErrNoServer, c.Server())
+		return unreachable("nothing listens at %s: is flyball run or flyball demo running? (--server)", c.Server())
 	case errors.As(err, &unknown):
-		return fmt.Errorf("%w: the certificate of %s is signed by nobody known here: name the CA with --ca-file", ErrNoServer, c.Server())
+		return unreachable("the certificate of %s is signed by nobody known here: name the CA with --ca-file", c.Server())
 	case errors.As(err, &plain), strings.Contains(err.Error(), "HTTP response to HTTPS client"):
-		return fmt.Errorf("%w: %s speaks no TLS: use http://", ErrNoServer, c.Server())
+		return unreachable("%s speaks no TLS: use http://", c.Server())
 	case ctx.Err() != nil:
-		return fmt.Errorf("%w: %w", ErrNoServer, context.Cause(ctx))
+		return unreachable("%v", context.Cause(ctx))
 	}
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
-	return fmt.Errorf("%w: cannot reach %s: %w (--server)", ErrNoServer, c.Server(), err)
+	return unreachable("cannot reach %s: %v (--server)", c.Server(), err)
 }
 
 // refusal is the error of an answer that is no success.
@@ -206,19 +206,24 @@ func (c *Client) refusal(response *http.Response) error {
 	}
 	switch response.StatusCode {
 	case http.StatusUnauthorized:
-		return fmt.Errorf("%w: %s wants a token: give --token-file, or set FLYBALL_TOKEN (%s)", ErrUnauthorized, c.Server(), fault.Error)
+		return &said{ErrUnauthorized, fmt.Sprintf("%s wants a token: give --token-file, or set FLYBALL_TOKEN (%s)", c.Server(), fault.Error)}
 	case http.StatusNotFound:
 		return &said{ErrNotFound, fault.Error}
 	case http.StatusBadRequest, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusConflict:
 		return &said{ErrRefused, fault.Error}
 	}
 	if response.Request.URL.Scheme == "http" && strings.Contains(string(raw), "HTTPS server") {
-		return fmt.Errorf("%w: %s speaks TLS: use https://", ErrNoServer, c.Server())
+		return unreachable("%s speaks TLS: use https://", c.Server())
 	}
 	return errors.New(fault.Error)
 }
 
-// said is an error in the server's own words.
+// unreachable says why nobody was reached.
+func unreachable(format string, args ...any) error {
+	return &said{ErrNoServer, fmt.Sprintf(format, args...)}
+}
+
+// said is an error in words that need no addition.
 type said struct {
 	kind error
 	text string
