@@ -18,12 +18,18 @@ import (
 type Plugin struct {
 	Kind string
 	Body json.RawMessage
+	// Config points to the decoded configuration once it is known, and then
+	// stands for the body.
+	Config any
 }
 
 // MarshalJSON writes the object with its one key; an empty body is {}.
 func (p Plugin) MarshalJSON() ([]byte, error) {
 	if p.Kind == "" {
 		return []byte("{}"), nil
+	}
+	if p.Config != nil {
+		return json.Marshal(map[string]any{p.Kind: p.Config})
 	}
 	body := p.Body
 	if len(body) == 0 {
