@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -14,8 +13,13 @@ import (
 // TargetView is a target as the API shows it. Times are Unix seconds,
 // durations seconds.
 type TargetView struct {
-	Name        string           `json:"name"`
-	Mode        scale.Mode       `json:"mode"`
+	Name string     `json:"name"`
+	Mode scale.Mode `json:"mode"` // that holds now
+	// DocumentMode is what the document says, Override what was set by hand
+	// over it; null: nothing.
+	DocumentMode scale.Mode    `json:"documentMode"`
+	Override     *OverrideView `json:"override" jsonschema:"nullable"`
+
 	Policy      string           `json:"policy"`
 	Shadows     []string         `json:"shadows"`
 	Min         int              `json:"min"`
@@ -38,19 +42,39 @@ type TargetView struct {
 // ConditionView is something about a target that lasts.
 type ConditionView struct {
 	Type    string  `json:"type"`
-	Since   float64 `json:"since"` // Unix seconds
+	Since   float64 `json:"since"` // Unix seconds; 0: not known
 	Message string  `json:"message"`
+	Guard   string  `json:"guard,omitempty"` // that says so; empty: the target itself
 }
 
 // minStaleAfter is the least age at which the newest report counts as old.
 const minStaleAfter = 10 * time.Second
 
+// conditions are those of the target itself and those that its guards told
+// of in the newest decision.
 func (h *history) conditions() []ConditionView {
-	views := []ConditionView{}
-	if h.status == nil {
-		return views
+	var own []scale.Condition
+	if h.status != nil {
+		own = h.status.Conditions
 	}
-	for _, c := range h.status.Conditions {
+	views := viewConditions(own)
+	if n := len(h.recent); n > 0 {
+		views = append(views, viewGuardConditions(h.recent[n-1].Decision.Conditions)...)
+	}
+	return views
+}
+
+func viewGuardConditions(conditions []scale.GuardCondition) []ConditionView {
+	views := make([]ConditionView, 0, len(conditions))
+	for _, c := range conditions {
+		views = append(views, ConditionView{Type: c.Reason.Code, Since: unix(c.Since), Message: c.Reason.String(), Guard: c.Guard})
+	}
+	return views
+}
+
+func viewConditions(conditions []scale.Condition) []ConditionView {
+	views := make([]ConditionView, 0, len(conditions))
+	for _, c := range conditions {
 		views = append(views, ConditionView{Type: c.Type, Since: unix(c.Since), Message: c.Message})
 	}
 	return views
@@ -58,7 +82,7 @@ func (h *history) conditions() []ConditionView {
 
 func (h *history) view(now time.Time) TargetView {
 	v := TargetView{
-		Name: h.name, Mode: h.info.Mode, Policy: h.info.Policy, Shadows: append([]string{}, h.info.Shadows...),
+		Name: h.name, Mode: h.hand.now(now), DocumentMode: h.hand.document, Override: h.hand.view(now), Policy: h.info.Policy, Shadows: append([]string{}, h.info.Shadows...),
 		Min: h.info.Min, Max: h.info.Max, Sync: h.info.Sync.Seconds(), Kind: h.info.Kind, Balancer: h.info.Balancer,
 		Compression: max(1, h.info.Compression), Objective: h.objectiveStatus(now), ReportAt: unix(h.reportAt),
 		StaleAfter: max(minStaleAfter, 3*h.info.Sync).Seconds(),
@@ -68,13 +92,29 @@ func (h *history) view(now time.Time) TargetView {
 		p := h.points[n-1]
 		v.Point = &p
 	}
-	if newest := h.decisionsBefore(0, 1, filterAll); len(newest) > 0 {
+	if newest := h.lines(&logQuery{limit: 1}); len(newest) > 0 {
 		v.Decision = &newest[0]
 	}
-	if newest := h.decisionsBefore(0, 1, filterChanges); len(newest) > 0 {
+	if newest := h.lines(&logQuery{limit: 1, filter: filterChanges}); len(newest) > 0 {
 		v.LastChange = &newest[0]
 	}
 	return v
+}
+
+// targetsAnswer lists every target without its replicas.
+type targetsAnswer struct {
+	Now         float64      `json:"now"`
+	Version     string       `json:"version"`
+	LastEventID string       `json:"lastEventId"`
+	Targets     []TargetView `json:"targets"`
+}
+
+// targetAnswer is one target.
+type targetAnswer struct {
+	Now         float64    `json:"now"`
+	Version     string     `json:"version"`
+	LastEventID string     `json:"lastEventId"`
+	Target      TargetView `json:"target"`
 }
 
 func (s *Server) serveTargets(w http.ResponseWriter, _ *http.Request) {
@@ -86,12 +126,7 @@ func (s *Server) serveTargets(w http.ResponseWriter, _ *http.Request) {
 	}
 	last := s.events.last()
 	s.mu.Unlock()
-	answer(w, struct {
-		Now         float64      `json:"now"`
-		Version     string       `json:"version"`
-		LastEventID string       `json:"lastEventId"`
-		Targets     []TargetView `json:"targets"`
-	}{unix(now), s.opts.Version, last, views})
+	answer(w, targetsAnswer{unix(now), s.opts.Version, last, views})
 }
 
 func (s *Server) serveTarget(w http.ResponseWriter, r *http.Request) {
@@ -99,58 +134,7 @@ func (s *Server) serveTarget(w http.ResponseWriter, r *http.Request) {
 	s.withTarget(w, r, func(h *history) any {
 		view := h.view(now)
 		view.Replicas = append([]ReplicaView{}, h.replicas...)
-		return struct {
-			Now         float64    `json:"now"`
-			Version     string     `json:"version"`
-			LastEventID string     `json:"lastEventId"`
-			Target      TargetView `json:"target"`
-		}{unix(now), s.opts.Version, s.events.last(), view}
-	})
-}
-
-func (s *Server) serveSeries(w http.ResponseWriter, r *http.Request) {
-	since, err := timeParam(r, "since")
-	if err != nil {
-		refuse(w, http.StatusBadRequest, "%v", err)
-		return
-	}
-	step, err := stepParam(r)
-	if err != nil {
-		refuse(w, http.StatusBadRequest, "%v", err)
-		return
-	}
-	s.withTarget(w, r, func(h *history) any {
-		return struct {
-			Target string  `json:"target"`
-			Step   float64 `json:"step"`
-			Points []Point `json:"points"`
-		}{h.name, step.Seconds(), append([]Point{}, downsample(h.pointsSince(since), step)...)}
-	})
-}
-
-func (s *Server) serveDecisions(w http.ResponseWriter, r *http.Request) {
-	limit, err := countParam(r, "limit", 100, maxDecisions)
-	if err != nil {
-		refuse(w, http.StatusBadRequest, "%v", err)
-		return
-	}
-	before, err := countParam(r, "before", 0, 1<<62)
-	if err != nil {
-		refuse(w, http.StatusBadRequest, "%v", err)
-		return
-	}
-	filter := r.URL.Query().Get("filter")
-	switch filter {
-	case "", filterAll, filterChanges, filterHeld:
-	default:
-		refuse(w, http.StatusBadRequest, "filter: %q: must be one of all, changes, held", filter)
-		return
-	}
-	s.withTarget(w, r, func(h *history) any {
-		return struct {
-			Target    string         `json:"target"`
-			Decisions []DecisionView `json:"decisions"`
-		}{h.name, h.decisionsBefore(before, limit, filter)}
+		return targetAnswer{unix(now), s.opts.Version, s.events.last(), view}
 	})
 }
 
@@ -167,7 +151,7 @@ func serveNoSuchEndpoint(w http.ResponseWriter, r *http.Request) {
 		refuseMethod(w, r)
 		return
 	}
-	refuse(w, http.StatusNotFound, "no %s here: there are /api/v1/targets, /api/v1/targets/{name} with /series and /decisions below, /api/v1/stream", r.URL.Path)
+	refuse(w, http.StatusNotFound, "no %s here: there are /api/v1/targets, /api/v1/targets/{name} with /series, /decisions and /mode below, /api/v1/events, /api/v1/stream, /api/v1/openapi.json", r.URL.Path)
 }
 
 func refuseMethod(w http.ResponseWriter, r *http.Request) {
@@ -207,45 +191,6 @@ func (s *Server) refuseTarget(w http.ResponseWriter, name string) {
 		names = "none"
 	}
 	refuse(w, http.StatusNotFound, "no target %q: known are %s", name, names)
-}
-
-func timeParam(r *http.Request, name string) (time.Time, error) {
-	text := r.URL.Query().Get(name)
-	if text == "" {
-		return time.Time{}, nil
-	}
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return t, fmt.Errorf("%s: %q: must be a time such as 2026-01-31T14:03:15Z", name, text)
-	}
-	return t, nil
-}
-
-func stepParam(r *http.Request) (time.Duration, error) {
-	text := r.URL.Query().Get("step")
-	if text == "" {
-		return time.Second, nil
-	}
-	d, err := scale.ParseDuration(text)
-	if err != nil {
-		return 0, fmt.Errorf("step: %w", err)
-	}
-	if d.Std() < time.Second {
-		return 0, fmt.Errorf("step: must be at least 1s, got %v", d)
-	}
-	return d.Std(), nil
-}
-
-func countParam(r *http.Request, name string, otherwise, most int64) (n int64, err error) {
-	text := r.URL.Query().Get(name)
-	if text == "" {
-		return otherwise, nil
-	}
-	n, err = strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 1 || n > most {
-		return 0, fmt.Errorf("%s: %q: must be a whole number from 1 to %d", name, text, most)
-	}
-	return n, nil
 }
 
 func answer(w http.ResponseWriter, body any) { respond(w, http.StatusOK, body) }

@@ -3,6 +3,7 @@ package web
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
@@ -11,10 +12,11 @@ import (
 // DecisionView is one line of the decision log: a decision, or a run of
 // decisions that differ only in their numbers. Times are Unix seconds.
 type DecisionView struct {
-	ID    int64   `json:"id"`
-	At    float64 `json:"at"`    // of the first of the run
-	Until float64 `json:"until"` // of the newest, whose words are shown
-	Count int     `json:"count"` // how many the run holds
+	ID     int64   `json:"id"`     // of the first of the run: see decisionID
+	Newest int64   `json:"newest"` // ID of the newest, whose words are shown
+	At     float64 `json:"at"`     // of the first of the run
+	Until  float64 `json:"until"`  // of the newest
+	Count  int     `json:"count"`  // how many the run holds
 
 	Mode           scale.Mode           `json:"mode"`
 	Policy         string               `json:"policy"`
@@ -27,7 +29,14 @@ type DecisionView struct {
 	Steps          []scale.Step         `json:"steps"`
 	Shadows        []ShadowView         `json:"shadows,omitempty"`
 	Applied        *AppliedView         `json:"applied,omitempty"`
+	Seen           *SeenView            `json:"seen,omitempty"` // only of a single decision
 }
+
+// decisionID is the time of a decision in Unix milliseconds. A target is
+// decided on far less often than that, so the ID is its own; it is the same
+// before the record knows the decision and after a restart, and fits into a
+// number of JavaScript.
+func decisionID(at time.Time) int64 { return at.UnixMilli() }
 
 // ShadowView is what a policy that is only watched would have decided.
 type ShadowView struct {
@@ -43,10 +52,8 @@ type AppliedView struct {
 	Error string  `json:"error,omitempty"`
 }
 
-// held reports whether a guard allowed another number than it was given.
-func (v *DecisionView) held() bool {
-	return slices.ContainsFunc(v.Steps, func(s scale.Step) bool { return s.From != s.To })
-}
+// held reports whether a guard allowed another number than was wanted.
+func (v *DecisionView) held() bool { return !v.NoData && v.To != v.Recommendation.Replicas }
 
 func (v *DecisionView) changes() bool { return v.From != v.To }
 
@@ -64,9 +71,9 @@ func (v *DecisionView) sameRun(next *DecisionView) bool {
 // viewDecision copies what it keeps: the decider reuses its slices.
 func viewDecision(d record.Decided) DecisionView {
 	kept := d.Decision.Clone()
-	at := unix(kept.At)
+	at, id := unix(kept.At), decisionID(kept.At)
 	view := DecisionView{
-		At: at, Until: at, Count: 1, Mode: d.Mode, Policy: kept.Policy,
+		ID: id, Newest: id, At: at, Until: at, Count: 1, Mode: d.Mode, Policy: kept.Policy,
 		From: kept.CurrentReplicas, To: kept.DesiredReplicas, Reason: kept.Reason, SetBy: kept.SetBy,
 		NoData: kept.NoData, Recommendation: kept.Recommendation, Steps: kept.Steps,
 	}
@@ -86,7 +93,8 @@ func viewDecision(d record.Decided) DecisionView {
 // line as it is now.
 func (h *history) addDecision(d record.Decided) DecisionView {
 	view := viewDecision(d)
-	h.info.Mode = d.Mode
+	h.hand.note(d)
+	h.keepRecent(d)
 	if n := len(h.decisions); n > 0 && h.decisions[n-1].sameRun(&view) {
 		old := &h.decisions[n-1]
 		view.ID, view.At, view.Count, view.Applied = old.ID, old.At, old.Count+1, old.Applied
@@ -95,8 +103,6 @@ func (h *history) addDecision(d record.Decided) DecisionView {
 		return view
 	}
 	h.matchEarly(&view)
-	view.ID = h.nextID
-	h.nextID++
 	if len(h.decisions) >= maxDecisions+maxDecisions/8 {
 		h.decisions = slices.Delete(h.decisions, 0, len(h.decisions)-maxDecisions)
 	}
@@ -156,37 +162,6 @@ func (h *history) addApplied(a record.Applied) (DecisionView, bool) {
 }
 
 func (v *DecisionView) ledTo(a record.Applied) bool {
-	at := unix(a.At)
-	return at >= v.At && at <= v.Until && v.To == a.To
-}
-
-// Filters of the decision log.
-const (
-	filterAll     = "all"
-	filterChanges = "changes" // asks for another count than there is
-	filterHeld    = "held"    // a guard allowed another number than wanted
-)
-
-func matches(filter string, v *DecisionView) bool {
-	switch filter {
-	case filterChanges:
-		return v.changes()
-	case filterHeld:
-		return v.held()
-	default:
-		return true
-	}
-}
-
-// decisionsBefore returns at most limit lines with an ID below before (0: no
-// bound), newest first.
-func (h *history) decisionsBefore(before, limit int64, filter string) []DecisionView {
-	out := []DecisionView{}
-	for i := len(h.decisions) - 1; i >= 0 && int64(len(out)) < limit; i-- {
-		d := &h.decisions[i]
-		if (before == 0 || d.ID < before) && matches(filter, d) {
-			out = append(out, *d)
-		}
-	}
-	return out
+	id := decisionID(a.At)
+	return id >= v.ID && id <= v.Newest && v.To == a.To
 }

@@ -66,16 +66,17 @@ func TestLogFilters(t *testing.T) {
 		r.decide(decision(second(1), 5, 8, 8)) // changes
 		r.decide(decision(second(2), 8, 4, 8)) // held
 		r.decide(decision(second(3), 8, 4, 7)) // changes, held
+		third, fourth := second(2).UnixMilli(), second(3).UnixMilli()
 		for query, want := range map[string]string{
-			"":                             "7 8 8 5",
-			"?filter=all":                  "7 8 8 5",
-			"?filter=changes":              "7 8",
-			"?filter=held":                 "7 8",
-			"?limit=1":                     "7",
-			"?before=3&limit=1":            "8",
-			"?before=2":                    "5",
-			"?filter=changes&before=2":     "",
-			"?filter=held&before=4&limit=": "8",
+			"":                                       "7 8 8 5",
+			"?filter=all":                            "7 8 8 5",
+			"?filter=changes":                        "7 8",
+			"?filter=held":                           "7 8",
+			"?limit=1":                               "7",
+			fmt.Sprintf("?before=%d&limit=1", third): "8",
+			fmt.Sprintf("?before=%d", third-1000):    "5",
+			fmt.Sprintf("?filter=changes&before=%d", third-1000): "",
+			fmt.Sprintf("?filter=held&before=%d&limit=", fourth): "8",
 		} {
 			got := ""
 			for i, d := range r.log(query) {

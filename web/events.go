@@ -16,6 +16,7 @@ const (
 	eventDecision = "decision" // DecisionView
 	eventApplied  = "applied"  // appliedEvent
 	eventFault    = "fault"    // FaultView
+	eventEvent    = "event"    // EventView
 	eventTargets  = "targets"  // the list of targets changed: ask again
 	eventReset    = "reset"    // events were missed: ask again for everything
 )

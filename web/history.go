@@ -12,6 +12,7 @@ import (
 // How much is kept of each target: three hours of seconds and the last
 // decisions that differ from their predecessor.
 const (
+	memorySpan   = 3 * time.Hour
 	maxPoints    = 3 * 60 * 60
 	maxDecisions = 2000
 )
@@ -38,7 +39,10 @@ type history struct {
 	desired   Number         // as decided last
 	wishes    map[string]int // of the shadows, as decided last; never changed
 	decisions []DecisionView
-	nextID    int64
+	recent    []record.Decided // the newest, whole
+	hand      hand
+	loaded    bool            // whether what the record knows was added
+	heard     bool            // whether there was a report
 	early     *record.Applied // came before its decision
 	keeper    *keeper         // nil: no objective
 	faults    []FaultView
@@ -49,10 +53,10 @@ type history struct {
 }
 
 func newHistory(name string) *history {
-	return &history{name: name, nextID: 1, desired: Unknown()}
+	return &history{name: name, desired: Unknown()}
 }
 
-func (h *history) configure(info TargetInfo) {
+func (h *history) configure(info TargetInfo, now time.Time) {
 	info.Shadows = slices.Clone(info.Shadows)
 	if info.Objective == nil {
 		h.keeper = nil
@@ -60,9 +64,11 @@ func (h *history) configure(info TargetInfo) {
 		h.keeper = newKeeper(*info.Objective)
 	}
 	h.info = info
+	h.hand.set(info.Mode, info.Override, now)
 }
 
 func (h *history) addReport(r control.Report) {
+	h.heard = true
 	if r.At.After(h.reportAt) {
 		h.reportAt = r.At
 	}
@@ -92,15 +98,24 @@ func (h *history) pointAt(at time.Time) *Point {
 	return &h.points[len(h.points)-1]
 }
 
-// pointsSince returns the points at or after t, oldest first.
-func (h *history) pointsSince(t time.Time) []Point {
-	from, _ := slices.BinarySearchFunc(h.points, unix(t), func(p Point, t float64) int {
+// pointsBetween returns the points from since on and before until, oldest
+// first. A zero time is no bound.
+func (h *history) pointsBetween(since, until time.Time) []Point {
+	from, to := h.firstPointAt(since), len(h.points)
+	if !until.IsZero() {
+		to = max(from, h.firstPointAt(until))
+	}
+	return slices.Clone(h.points[from:to])
+}
+
+func (h *history) firstPointAt(t time.Time) int {
+	i, _ := slices.BinarySearchFunc(h.points, unix(t), func(p Point, t float64) int {
 		if p.T < t {
 			return -1
 		}
 		return 1
 	})
-	return slices.Clone(h.points[from:])
+	return i
 }
 
 func (h *history) objectiveStatus(now time.Time) *ObjectiveStatus {

@@ -42,8 +42,14 @@ type ledger struct {
 func (l *ledger) width() float64 { return l.window.Seconds() / ledgerSlots }
 
 func (l *ledger) add(at time.Time, all, bad float64) {
-	number := math.Floor(unix(at) / l.width())
+	l.addSlot(math.Floor(unix(at)/l.width()), all, bad)
+}
+
+func (l *ledger) addSlot(number, all, bad float64) {
 	slot := &l.slots[int(math.Mod(number, ledgerSlots))]
+	if slot.number > number {
+		return // a round ago: out of the window
+	}
 	if slot.number != number {
 		slot.number, slot.all, slot.bad = number, 0, 0
 	}
@@ -78,21 +84,44 @@ func newKeeper(o scale.Objective) *keeper {
 // happened in a gap longer than the rate's own window is not known and not
 // counted.
 func (k *keeper) add(r control.Report) {
-	gap := r.At.Sub(k.until)
 	if k.since.IsZero() {
-		k.since, gap = r.At, time.Second
+		k.since = r.At
+	}
+	if rate, bad, ok := goodness(r, k.objective); ok {
+		k.count(r.At, rate.Value, rate.Window, bad)
+	}
+}
+
+// count adds what was measured until an instant.
+func (k *keeper) count(at time.Time, rate float64, window time.Duration, bad float64) {
+	gap := at.Sub(k.until)
+	if k.until.IsZero() {
+		gap = time.Second
 	}
 	if gap <= 0 {
 		return
 	}
-	rate, bad, ok := goodness(r, k.objective)
-	if !ok {
-		return
+	k.until = at
+	if k.since.IsZero() {
+		k.since = at
 	}
-	k.until = r.At
-	span := min(gap, max(rate.Window, time.Second)).Seconds()
-	k.whole.add(r.At, rate.Value*span, rate.Value*span*bad)
-	k.recent.add(r.At, rate.Value*span, rate.Value*span*bad)
+	span := min(gap, max(window, time.Second)).Seconds()
+	k.whole.add(at, rate*span, rate*span*bad)
+	k.recent.add(at, rate*span, rate*span*bad)
+}
+
+// precede adds what was counted before the start.
+func (k *keeper) precede(past *keeper) {
+	if !past.since.IsZero() && (k.since.IsZero() || past.since.Before(k.since)) {
+		k.since = past.since
+	}
+	for _, pair := range [][2]*ledger{{&k.whole, &past.whole}, {&k.recent, &past.recent}} {
+		for _, slot := range pair[1].slots {
+			if slot.all > 0 {
+				pair[0].addSlot(slot.number, slot.all, slot.bad)
+			}
+		}
+	}
 }
 
 // goodness returns the request rate and the share of bad requests. A source

@@ -49,7 +49,7 @@ func open(t *testing.T, address string, targets ...web.TargetInfo) *site {
 		t.Fatal(err)
 	}
 	s := &site{t: t, address: listener.Addr().String(), bus: memory.New()}
-	heard := &countingBus{Bus: s.bus, subscriptions: make(chan string, 3)}
+	heard := &countingBus{Bus: s.bus, subscriptions: make(chan string, 4)}
 	s.server = web.New(web.Options{Bus: heard, Clock: clock.System, Version: "v0.0.0-test", Targets: targets})
 	s.feeder = newFeeder(s.bus, "shop-web")
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))

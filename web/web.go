@@ -1,7 +1,8 @@
 // Package web shows what the pipeline does: it listens on the bus, keeps a
 // bounded history of every target in memory, and serves it as a JSON API, a
-// stream of events and the dashboard, which is embedded in the binary. It
-// only reads; nothing it does reaches a target.
+// stream of events and the dashboard, which is embedded in the binary. What is
+// older it reads from the record. What operators do it hands to Actions; it
+// reaches no target itself.
 package web
 
 import (
@@ -26,6 +27,14 @@ type Options struct {
 	Log     *slog.Logger // nil: nothing is logged
 	Version string       // of the program, shown in the page and at /version
 	Targets []TargetInfo
+	// Store remembers what is older than memory; nil: nothing is.
+	Store record.Store
+	// Actions are what operators may do; nil: they may only look.
+	Actions Actions
+	// Tokens let people in; empty: everyone who reaches the address is in.
+	Tokens []Token
+	// Metrics is served at /metrics; nil: nothing is.
+	Metrics http.Handler
 	// AllowedHosts are names accepted in the Host header beside the loopback
 	// ones when a request arrives on a loopback address, for example that of a
 	// reverse proxy on the same machine.
@@ -35,9 +44,10 @@ type Options struct {
 // TargetInfo is what is known of a target before anything was measured.
 type TargetInfo struct {
 	Name      string
-	Mode      scale.Mode
-	Policy    string   // description, for example "hpa (requestRate, 35 per replica)"
-	Shadows   []string // descriptions of the shadow policies
+	Mode      scale.Mode // as the document says
+	Override  *Override  // what was set by hand over it; nil: nothing
+	Policy    string     // description, for example "hpa (requestRate, 35 per replica)"
+	Shadows   []string   // descriptions of the shadow policies
 	Objective *scale.Objective
 	Min, Max  int
 	Sync      time.Duration // time between two decisions
@@ -55,11 +65,16 @@ type Server struct {
 	log     *slog.Logger
 	events  *eventLog
 	streams chan struct{} // one token per open stream
+	reads   chan struct{} // one token per request that reads the record
+	wanted  chan struct{} // receives when there are targets to load
 	stopped chan struct{} // closed when Run has ended
 
-	mu      sync.Mutex // guards what follows
-	order   []string   // names of the targets as configured
-	targets map[string]*history
+	mu        sync.Mutex // guards what follows
+	ready     bool       // whether every target had a report once
+	stopping  bool
+	order     []string // names of the targets as configured
+	targets   map[string]*history
+	chronicle chronicle
 }
 
 // maxStreams bounds the number of pages that watch at the same time.
@@ -76,6 +91,8 @@ func New(opts Options) *Server {
 		log:     log,
 		events:  newEventLog(opts.Clock.Now()),
 		streams: make(chan struct{}, maxStreams),
+		reads:   make(chan struct{}, maxReads),
+		wanted:  make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 		targets: map[string]*history{},
 	}
@@ -86,6 +103,7 @@ func New(opts Options) *Server {
 // SetTargets replaces the targets, as after a reload. The history of a target
 // that stays is kept; its objective is judged afresh when it changed.
 func (s *Server) SetTargets(infos []TargetInfo) {
+	now := s.opts.Clock.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	kept := make(map[string]*history, len(infos))
@@ -98,12 +116,16 @@ func (s *Server) SetTargets(infos []TargetInfo) {
 		if !known {
 			h = newHistory(info.Name)
 		}
-		h.configure(info)
+		h.configure(info, now)
 		kept[info.Name] = h
 		s.order = append(s.order, info.Name)
 	}
 	s.targets = kept
 	s.events.add(eventTargets, "", struct{}{})
+	select {
+	case s.wanted <- struct{}{}:
+	default: // it will look anyway
+	}
 }
 
 // Run listens on the bus until ctx is done. Streams end when it returns, so
@@ -112,37 +134,67 @@ func (s *Server) Run(ctx context.Context) error {
 	defer close(s.stopped)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	reports, err := control.Reports(s.opts.Bus, control.All).Subscribe(ctx)
+	heard, err := s.listen(ctx)
 	if err != nil {
 		return err
 	}
-	decisions, err := control.Decisions(s.opts.Bus, control.All).Subscribe(ctx)
-	if err != nil {
-		return err
+	if s.opts.Store != nil {
+		var loading sync.WaitGroup
+		defer loading.Wait()
+		defer cancel()
+		loading.Go(func() { s.load(ctx) })
 	}
-	changes, err := control.Changes(s.opts.Bus, control.All).Subscribe(ctx)
-	if err != nil {
-		return err
+	return s.hear(ctx, heard)
+}
+
+// subscriptions are what the server hears of.
+type subscriptions struct {
+	reports   <-chan control.Report
+	decisions <-chan record.Decided
+	changes   <-chan record.Applied
+	events    <-chan record.Event
+}
+
+func (s *Server) listen(ctx context.Context) (heard subscriptions, err error) {
+	b := s.opts.Bus
+	if heard.reports, err = control.Reports(b, control.All).Subscribe(ctx); err != nil {
+		return heard, err
 	}
+	if heard.decisions, err = control.Decisions(b, control.All).Subscribe(ctx); err != nil {
+		return heard, err
+	}
+	if heard.changes, err = control.Changes(b, control.All).Subscribe(ctx); err != nil {
+		return heard, err
+	}
+	heard.events, err = control.Events(b, control.All).Subscribe(ctx)
+	return heard, err
+}
+
+func (s *Server) hear(ctx context.Context, heard subscriptions) error {
 	for {
+		open := true
 		select {
 		case <-ctx.Done():
 			return nil
-		case r, open := <-reports:
-			if !open {
-				return busClosed(ctx)
+		case r, ok := <-heard.reports:
+			if open = ok; ok {
+				s.report(r)
 			}
-			s.report(r)
-		case d, open := <-decisions:
-			if !open {
-				return busClosed(ctx)
+		case d, ok := <-heard.decisions:
+			if open = ok; ok {
+				s.decided(d)
 			}
-			s.decided(d)
-		case c, open := <-changes:
-			if !open {
-				return busClosed(ctx)
+		case c, ok := <-heard.changes:
+			if open = ok; ok {
+				s.applied(c)
 			}
-			s.applied(c)
+		case e, ok := <-heard.events:
+			if open = ok; ok {
+				s.happened(e)
+			}
+		}
+		if !open {
+			return busClosed(ctx)
 		}
 	}
 }
@@ -161,9 +213,17 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/targets/{name}", s.serveTarget)
 	mux.HandleFunc("GET /api/v1/targets/{name}/series", s.serveSeries)
 	mux.HandleFunc("GET /api/v1/targets/{name}/decisions", s.serveDecisions)
+	mux.HandleFunc("GET /api/v1/targets/{name}/decisions/{id}", s.serveDecision)
+	mux.HandleFunc("PUT /api/v1/targets/{name}/mode", s.serveSetMode)
+	mux.HandleFunc("DELETE /api/v1/targets/{name}/mode", s.serveClearMode)
+	mux.HandleFunc("GET /api/v1/events", s.serveEvents)
 	mux.HandleFunc("GET /api/v1/stream", s.serveStream)
 	mux.HandleFunc("GET /version", s.serveVersion)
 	mux.HandleFunc("GET /healthz", serveHealth)
+	mux.HandleFunc("GET /readyz", s.serveReady)
+	if s.opts.Metrics != nil {
+		mux.Handle("GET /metrics", s.opts.Metrics)
+	}
 	mux.HandleFunc("/api/", serveNoSuchEndpoint)
 	mux.Handle("/", newAssets())
 	return s.secure(mux)
@@ -200,6 +260,18 @@ func (s *Server) applied(a record.Applied) {
 			s.events.add(eventFault, a.Target, f)
 		}
 	})
+}
+
+// happened keeps an event and tells it, unless it is another instance's.
+func (s *Server) happened(e record.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.targets[e.Target]; !known && e.Target != "" {
+		return
+	}
+	if view, fresh := s.chronicle.add(e); fresh {
+		s.events.add(eventEvent, e.Target, view)
+	}
 }
 
 // withHistory calls do with the target's history, unless a reload removed the

@@ -1,0 +1,168 @@
+package web
+
+import (
+	"cmp"
+	"hash/fnv"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/flyball-io/flyball/record"
+)
+
+// EventView is something that happened beside decisions.
+type EventView struct {
+	ID      int64   `json:"id"`
+	At      float64 `json:"at"` // Unix seconds
+	Type    string  `json:"type"`
+	Target  string  `json:"target,omitempty"` // empty: the controller itself
+	By      string  `json:"by,omitempty"`     // empty: Flyball itself
+	Message string  `json:"message"`
+}
+
+// eventSlots is how many IDs there are for the events of one millisecond.
+const eventSlots = 1 << 11
+
+// eventID is the time of an event with some bits of what it says: the same
+// whether it was heard of or read from the record, ascending with time, and a
+// number that JavaScript knows until the year 2109. That two events of a
+// millisecond share an ID is unlikely, and then they are shown as one.
+func eventID(e record.Event) int64 {
+	h := fnv.New64a()
+	for _, part := range []string{e.Target, e.Type, e.By, e.Message} {
+		h.Write([]byte(part)) //nolint:errcheck // a hash takes everything
+		h.Write([]byte{0})    //nolint:errcheck
+	}
+	return e.At.UnixMilli()*eventSlots + int64(h.Sum64()%eventSlots)
+}
+
+func viewEvent(e record.Event) EventView {
+	return EventView{ID: eventID(e), At: unix(e.At), Type: e.Type, Target: e.Target, By: e.By, Message: e.Message}
+}
+
+// maxChronicle bounds the events kept in memory.
+const maxChronicle = 2000
+
+// chronicle is what happened lately, oldest first. Its owner locks.
+type chronicle struct{ events []EventView }
+
+// add puts an event in its place; false when it is known already.
+func (c *chronicle) add(e record.Event) (EventView, bool) {
+	view := viewEvent(e)
+	i, known := slices.BinarySearchFunc(c.events, view.ID, func(v EventView, id int64) int { return cmp.Compare(v.ID, id) })
+	if known {
+		return view, false
+	}
+	c.events = slices.Insert(c.events, i, view)
+	if len(c.events) > maxChronicle+maxChronicle/8 {
+		c.events = slices.Delete(c.events, 0, len(c.events)-maxChronicle)
+	}
+	return view, true
+}
+
+// eventQuery says which events are wanted.
+type eventQuery struct {
+	target   string // empty: all
+	from, to time.Time
+	before   int64 // 0: no bound
+	limit    int64
+}
+
+func (q *eventQuery) wants(e *EventView) bool {
+	return (q.target == "" || e.Target == q.target) && (q.before == 0 || e.ID < q.before) &&
+		(q.from.IsZero() || e.At >= unix(q.from)) && (q.to.IsZero() || e.At < unix(q.to))
+}
+
+// newest returns what is kept of it, newest first.
+func (c *chronicle) newest(q *eventQuery) []EventView {
+	found := []EventView{}
+	for i := len(c.events) - 1; i >= 0 && int64(len(found)) < q.limit; i-- {
+		if q.wants(&c.events[i]) {
+			found = append(found, c.events[i])
+		}
+	}
+	return found
+}
+
+// eventsAnswer is a page of events, newest first.
+type eventsAnswer struct {
+	Events []EventView `json:"events"`
+}
+
+func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
+	q, err := parseEventQuery(r)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "%v", err)
+		return
+	}
+	if q.target != "" && !s.known(q.target) {
+		s.refuseTarget(w, q.target)
+		return
+	}
+	s.mu.Lock()
+	found := s.chronicle.newest(q)
+	s.mu.Unlock()
+	if s.opts.Store != nil && int64(len(found)) < q.limit {
+		if found, err = s.recordedEvents(r, q, found); err != nil {
+			s.refuseRecord(w, err)
+			return
+		}
+	}
+	answer(w, eventsAnswer{found})
+}
+
+func parseEventQuery(r *http.Request) (*eventQuery, error) {
+	q := &eventQuery{target: r.URL.Query().Get("target")}
+	var err error
+	if q.limit, err = countParam(r, "limit", 100, maxDecisions); err != nil {
+		return nil, err
+	}
+	if q.before, err = countParam(r, "before", 0, 1<<62); err != nil {
+		return nil, err
+	}
+	q.from, q.to, err = windowParams(r, "from", "to")
+	return q, err
+}
+
+// lateness is how long after its time an event may be written: that of a
+// change is when it was decided.
+const lateness = 2 * time.Minute
+
+// recordedEvents completes a page from the record, where events stand in the
+// order of writing.
+func (s *Server) recordedEvents(r *http.Request, q *eventQuery, found []EventView) ([]EventView, error) {
+	ctx, done, err := s.reading(r)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	err = s.walk(ctx, q.record(), func(e record.Entry) bool {
+		view := viewEvent(*e.Event)
+		if q.wants(&view) {
+			found = insertEvent(found, view)
+		}
+		full := int64(len(found)) >= q.limit
+		return !full || view.At > found[q.limit-1].At-lateness.Seconds()
+	})
+	return found[:min(int64(len(found)), q.limit)], err
+}
+
+// insertEvent puts an event in its place, newest first, unless it is there.
+func insertEvent(events []EventView, e EventView) []EventView {
+	i, known := slices.BinarySearchFunc(events, e.ID, func(v EventView, id int64) int { return cmp.Compare(id, v.ID) })
+	if known {
+		return events
+	}
+	return slices.Insert(events, i, e)
+}
+
+// record is the query in the words of the store.
+func (q *eventQuery) record() record.Query {
+	past := record.Query{Target: q.target, Kind: record.EventKind, From: q.from, To: q.to}
+	if q.before > 0 {
+		if before := time.UnixMilli(q.before/eventSlots + 1); past.To.IsZero() || before.Before(past.To) {
+			past.To = before
+		}
+	}
+	return past
+}
