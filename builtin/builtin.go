@@ -36,6 +36,7 @@ func New() *Registry {
 	r := Empty()
 	RegisterConfig(&r.Targets, "process", process.Default)
 	registerPolicies(&r.Policies)
+	registerSources(&r.Sources)
 	RegisterConfig(&r.Balancers, "builtin", balancerbuiltin.Default)
 	return r
 }

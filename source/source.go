@@ -13,8 +13,9 @@ import (
 
 // Source delivers measurements of one target.
 //
-// Signals names everything Collect may deliver for the whole target. Collect
-// returns the newest samples, each dated with the moment it was measured. An
+// Signals names everything Collect may deliver, for the whole target or for a
+// replica. Collect returns the newest samples, each dated with the moment it
+// was measured; several of one signal come oldest first. An
 // error never becomes a zero: a source that cannot measure returns an error
 // and leaves the sample out, so that the signal grows stale. Samples returned
 // beside an error are valid. Collect may be called from several goroutines

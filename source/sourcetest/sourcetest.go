@@ -4,6 +4,7 @@ package sourcetest
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -53,15 +54,24 @@ func Run(t *testing.T, h Harness) {
 			}
 		}
 	})
-	t.Run("each value is measured once per look", func(t *testing.T) {
+	t.Run("it delivers nothing that it does not name", func(t *testing.T) {
+		made := h.New(t)
+		names := made.Signals()
+		for _, s := range collect(t, made) {
+			if !slices.Contains(names, s.Signal) {
+				t.Errorf("%s (replica %q) is not among its signals %v", s.Signal, s.Replica, names)
+			}
+		}
+	})
+	t.Run("each moment of a value is delivered once per look, in its order", func(t *testing.T) {
 		type key struct{ signal, replica, container string }
-		seen := map[key]bool{}
+		newest := map[key]time.Time{}
 		for _, s := range collect(t, h.New(t)) {
 			k := key{s.Signal, s.Replica, s.Container}
-			if seen[k] {
-				t.Errorf("%+v was delivered twice", k)
+			if before, seen := newest[k]; seen && !s.At.After(before) {
+				t.Errorf("%+v of %v comes after that of %v", k, s.At, before)
 			}
-			seen[k] = true
+			newest[k] = s.At
 		}
 	})
 	t.Run("several may look at the same time", func(t *testing.T) {
