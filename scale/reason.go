@@ -14,7 +14,8 @@ import (
 // deciding allocates nothing.
 //
 // In the template {n} is the subject, {0} … {5} are the numbers: {0} plain,
-// {0%} as a percentage of a share, {0s} as a duration in seconds.
+// {0%} as a percentage of a share, {0s} as a duration in seconds, {0t} as the
+// time of day so many seconds after midnight.
 type Reason struct {
 	Code     string // from a small fixed vocabulary, CamelCase as Kubernetes conditions
 	Template string
@@ -65,6 +66,8 @@ func (r Reason) argument(verb string) string {
 		return Number(v*100) + " %"
 	case "s":
 		return seconds(v)
+	case "t":
+		return fmt.Sprintf("%02d:%02d", int(v)/3600%24, int(v)/60%60)
 	default:
 		return Number(v)
 	}

@@ -20,6 +20,7 @@ func TestReasonInWords(t *testing.T) {
 		{scale.Because("A", "{n} {0} at {1} per replica: {2}", 31.234567, 2.8, 12).About("concurrency"), "concurrency 31.2 at 2.8 per replica: 12"},
 		{scale.Because("A", "{0%} of requests", 0.01234), "1.23 % of requests"},
 		{scale.Because("A", "{0s}, {1s}, {2s}, {3s}", 0.25, 15, 300, 5400), "250 ms, 15 s, 5m, 1h30m"},
+		{scale.Because("A", "{0t}, {1t}", 0, 16*3600+40*60+59), "00:00, 16:40"},
 		{scale.Because("A", "{0s}, {1s}, {2s}", 150, 310, 3600), "2m30s, 5m10s, 1h"},
 		{scale.Because("A", "{0} of {1}", 123456, 12345.6), "123456 of 12346"},
 		{scale.Because("A", "{9} {x} {", 1), "{9} {x} {"},

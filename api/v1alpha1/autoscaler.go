@@ -65,7 +65,7 @@ type Replicas struct {
 // different kinds; at least one is stated.
 type Objective struct {
 	Latency *LatencyObjective `json:"latency,omitempty" jsonschema:"description=share of requests answered without error within a threshold"`
-	Cost    *CostObjective    `json:"cost,omitempty" jsonschema:"description=what replicas cost and may cost; checked and kept but nothing acts on it in this version"`
+	Cost    *CostObjective    `json:"cost,omitempty" jsonschema:"description=what replicas cost and may cost in a day"`
 }
 
 // LatencyObjective promises that the Target share of the requests of any
@@ -82,10 +82,10 @@ func (o LatencyObjective) Scale() scale.Objective {
 	return scale.Objective{Threshold: o.Threshold, Target: o.Target.Share(), Window: o.Window}
 }
 
-// CostObjective states what replicas cost, in any one currency. It is
-// checked and kept; nothing acts on it yet.
+// CostObjective states what replicas cost and may cost, in any one currency.
 type CostObjective struct {
 	PerReplicaHour float64 `json:"perReplicaHour" jsonschema:"required,exclusiveMinimum=0,description=price of one replica for one hour"`
 	BudgetPerDay   float64 `json:"budgetPerDay,omitempty" jsonschema:"exclusiveMinimum=0,description=what all replicas may cost in a day"`
 	Hard           bool    `json:"hard,omitempty" jsonschema:"description=whether the budget holds even when the latency objective is missed"`
+	TimeZone       string  `json:"timeZone,omitempty" jsonschema:"default=UTC,description=whose midnight a day begins at: a name of the IANA database as Europe/Berlin"`
 }

@@ -3,8 +3,10 @@ package v1alpha1
 import (
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"time"
+	_ "time/tzdata" // a container from scratch has no time zones of its own
 
 	"github.com/flyball-io/flyball/internal/strict"
 	"github.com/flyball-io/flyball/scale"
@@ -62,6 +64,7 @@ func (s *Spec) Validate() error {
 	}
 	errs = append(errs, under("replicas", s.Replicas.Validate()), under("objective", s.Objective.Validate()))
 	errs = append(errs, s.signalFaults()...)
+	errs = append(errs, s.affordable())
 	return errors.Join(append(errs, under("behavior", s.Behavior.Validate()), under("cooldown", s.Cooldown.Validate()),
 		under("trust", s.Trust.Validate()), under("rollout", s.Rollout.Validate()))...)
 }
@@ -111,7 +114,37 @@ func (c CostObjective) Validate() error {
 	if c.Hard && c.BudgetPerDay == 0 {
 		errs = append(errs, errors.New("hard: needs a budgetPerDay"))
 	}
+	if _, err := c.Zone(); err != nil {
+		errs = append(errs, err)
+	}
 	return errors.Join(errs...)
+}
+
+// Zone is the time zone in which a day of the budget begins.
+func (c CostObjective) Zone() (*time.Location, error) {
+	if c.TimeZone == "Local" { // another one on every machine
+		return nil, errors.New(`timeZone: must be a name as Europe/Berlin or UTC, got "Local"`)
+	}
+	zone, err := time.LoadLocation(c.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("timeZone: must be a name of the IANA database as Europe/Berlin or UTC, got %q", c.TimeZone)
+	}
+	return zone, nil
+}
+
+// affordable reports a budget that does not pay for the minimum: no rule may
+// go below that.
+func (s *Spec) affordable() error {
+	if s.Objective == nil || s.Objective.Cost == nil || s.Objective.Cost.BudgetPerDay <= 0 {
+		return nil
+	}
+	c := s.Objective.Cost
+	least := float64(s.Replicas.Min) * 24 * c.PerReplicaHour
+	if least <= c.BudgetPerDay {
+		return nil
+	}
+	return fmt.Errorf("objective.cost.budgetPerDay: must pay for replicas.min: %d × 24 h × %v = %v a day, got %v",
+		s.Replicas.Min, c.PerReplicaHour, math.Round(least*1e6)/1e6, c.BudgetPerDay)
 }
 
 func (s *Spec) signalFaults() []error {
