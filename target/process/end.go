@@ -49,8 +49,7 @@ func (e *ender) run(ctx, patient context.Context) bool {
 		e.drain(patient)
 	}
 	if e.how != killAtOnce && patient.Err() == nil {
-		e.replica.leader.terminate()
-		e.waitGone(patient, e.cfg.TerminationGracePeriod.Std())
+		e.ask(patient)
 	}
 	if ctx.Err() != nil {
 		return false
@@ -76,6 +75,15 @@ func (e *ender) drain(ctx context.Context) {
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		e.log.Warn("requests still in progress after drainTimeout", slog.String("replica", e.replica.id), slog.Any("error", err))
 	}
+}
+
+// ask asks the replica to end and gives it time to.
+func (e *ender) ask(ctx context.Context) {
+	if err := e.replica.leader.terminate(); err != nil {
+		e.log.Warn("replica cannot be asked to end, it is killed", slog.String("replica", e.replica.id), slog.Any("error", err))
+		return
+	}
+	e.waitGone(ctx, e.cfg.TerminationGracePeriod.Std())
 }
 
 // waitGone waits until the whole process group has ended, at most for grace.

@@ -68,9 +68,11 @@ func TestLockIsHeldByOne(t *testing.T) {
 		!strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
 		t.Errorf("second lock: %v, want ErrInUse naming the file and the process", err)
 	}
-	if err := newStore(dir, "api").lock(); err != nil {
-		t.Errorf("another target in the same directory: %v", err)
+	other := newStore(dir, "api")
+	if err := other.lock(); err != nil {
+		t.Fatalf("another target in the same directory: %v", err)
 	}
+	other.unlock()
 	first.unlock()
 	if err := second.lock(); err != nil {
 		t.Errorf("after the first gave it back: %v", err)

@@ -2,25 +2,21 @@
 
 package process
 
-import (
-	"fmt"
-	"os/exec"
-	"strconv"
-	"strings"
-	"syscall"
-)
+import "syscall"
 
-// groupLeader makes a child the leader of a group of its own. Only Linux can
-// tie it to the life of its parent.
+// groupLeader makes a child the leader of a group of its own. Only Linux and
+// Windows can tie it to the life of its parent.
 func groupLeader(bool) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-// identity tells a process from a later one with the same number: by the
-// time of its start.
-func identity(pid int) (string, error) {
-	out, err := exec.Command("ps", "-o", "lstart=", "-p", strconv.Itoa(pid)).Output()
-	started := strings.TrimSpace(string(out))
-	if err != nil || started == "" {
-		return "", fmt.Errorf("process %d: not found", pid)
-	}
-	return started, nil
-}
+// group is the processes of a replica: all that have its first process as
+// the leader of their process group.
+type group struct{ pid int }
+
+func newGroup(pid int, _ string, _ bool) (group, error) { return group{pid}, nil }
+
+func adoptGroup(pid int, _ string) group { return group{pid} }
+
+func (g group) terminate() error { return terminateGroup(g.pid) }
+func (g group) kill()            { killGroup(g.pid) }
+func (g group) empty() bool      { return groupGone(g.pid) }
+func (g group) close()           {}

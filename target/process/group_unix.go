@@ -4,12 +4,18 @@ package process
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 )
 
 // terminateGroup asks the whole group to end: a shell would not pass it on.
-func terminateGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGTERM) } // gone already is fine
+func terminateGroup(pid int) error {
+	if err := syscall.Kill(-pid, syscall.SIGTERM); err != nil && !groupGone(pid) {
+		return fmt.Errorf("SIGTERM to group %d: %w", pid, err)
+	}
+	return nil
+}
 
 func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) } // gone already is fine
 
@@ -17,17 +23,8 @@ func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) } // gone alre
 // included.
 func groupGone(pid int) bool { return errors.Is(syscall.Kill(-pid, 0), syscall.ESRCH) }
 
-var errLocked = errors.New("locked")
-
-// lockFile takes the lock that the kernel gives back with the last process
-// that has the file open.
-func lockFile(file *os.File) error {
-	err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return errLocked
-	}
-	return err
-}
+// replaceFile puts a file in the place of another.
+func replaceFile(from, to string) error { return os.Rename(from, to) }
 
 // syncDir makes a rename in the directory last.
 func syncDir(path string) error {

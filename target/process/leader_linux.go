@@ -31,7 +31,7 @@ func groupLeader(dieWithController bool) *syscall.SysProcAttr {
 }
 
 // newLeader is a child that has just been started.
-func newLeader(cmd *exec.Cmd) (*leader, error) {
+func newLeader(cmd *exec.Cmd, _ bool) (*leader, error) {
 	l := &leader{pid: cmd.Process.Pid, cmd: cmd}
 	var err error
 	if l.identity, err = identity(l.pid); err != nil {
@@ -110,8 +110,8 @@ func awaitReadable(ctx context.Context, pidfd *os.File) error {
 // alive is true while the process exists and is no zombie.
 func (l *leader) alive() bool { return alive(l.pid, l.identity) }
 
-func (l *leader) terminate() { terminateGroup(l.pid) }
-func (l *leader) kill()      { killGroup(l.pid) }
+func (l *leader) terminate() error { return terminateGroup(l.pid) }
+func (l *leader) kill()            { killGroup(l.pid) }
 
 // groupEmpty is true when no process of the group is left but zombies.
 func (l *leader) groupEmpty() bool { return groupGone(l.pid) || !groupAlive(l.pid) }

@@ -13,15 +13,19 @@ import (
 type leader struct {
 	pid      int
 	identity string
+	group    group
 	ended    chan struct{} // closed when a child has ended; nil when adopted
 	status   exit          // valid once ended is closed
 }
 
 // newLeader is a child that has just been started.
-func newLeader(cmd *exec.Cmd) (*leader, error) {
+func newLeader(cmd *exec.Cmd, dieWithController bool) (*leader, error) {
 	l := &leader{pid: cmd.Process.Pid, ended: make(chan struct{})}
 	var err error
-	if l.identity, err = identity(l.pid); err != nil {
+	if l.identity, _, err = look(l.pid); err != nil {
+		return nil, err
+	}
+	if l.group, err = newGroup(l.pid, l.identity, dieWithController); err != nil {
 		return nil, err
 	}
 	go func() {
@@ -38,8 +42,13 @@ func newLeader(cmd *exec.Cmd) (*leader, error) {
 
 // adoptLeader takes over a process, if it is still the one that was seen.
 func adoptLeader(pid int, seen string) (*leader, bool) {
-	l := &leader{pid: pid, identity: seen}
-	return l, l.alive()
+	// First held, then looked at: whoever is held keeps its number.
+	l := &leader{pid: pid, identity: seen, group: adoptGroup(pid, seen)}
+	if !l.alive() {
+		l.close()
+		return nil, false
+	}
+	return l, true
 }
 
 // await returns nil once the process has ended, or ctx's error.
@@ -65,15 +74,20 @@ func (l *leader) alive() bool {
 	case <-l.ended:
 		return false
 	default:
-		now, err := identity(l.pid)
-		return err == nil && now == l.identity
+		return alive(l.pid, l.identity)
 	}
 }
 
-func (l *leader) terminate()       { terminateGroup(l.pid) }
-func (l *leader) kill()            { killGroup(l.pid) }
-func (l *leader) groupEmpty() bool { return groupGone(l.pid) }
-func (l *leader) close()           {}
+// alive is true while the process exists and has not ended.
+func alive(pid int, seen string) bool {
+	now, dead, err := look(pid)
+	return err == nil && !dead && now == seen
+}
+
+func (l *leader) terminate() error { return l.group.terminate() }
+func (l *leader) kill()            { l.group.kill() }
+func (l *leader) groupEmpty() bool { return l.group.empty() }
+func (l *leader) close()           { l.group.close() }
 
 // reap says how the process ended. It must have.
 func (l *leader) reap() exit {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/internal/filelock"
 )
 
 // ports gives every replica a port of its own. It goes round the range, so
@@ -73,7 +74,7 @@ func takeTurn(clk clock.Clock) (release func()) {
 		return func() {}
 	}
 	for range turnTries {
-		if err := lockFile(file); !errors.Is(err, errLocked) {
+		if err := filelock.Lock(file); !errors.Is(err, filelock.ErrLocked) {
 			break
 		}
 		<-clk.After(turnPause)

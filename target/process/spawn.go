@@ -109,7 +109,7 @@ func (e *engine) spawn(id string, port int) (*leader, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(err, os.Remove(e.logs.path(id)))
 	}
-	l, err := newLeader(cmd)
+	l, err := newLeader(cmd, e.dieWithController)
 	if err != nil {
 		return nil, errors.Join(err, cmd.Process.Kill(), cmd.Wait())
 	}

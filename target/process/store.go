@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/flyball-io/flyball/internal/filelock"
 )
 
 // store is what outlives the controller: <name>.json, and <name>.lock, which
@@ -54,10 +56,10 @@ func (s *store) lock() error {
 	if err != nil {
 		return fmt.Errorf("lock: %w", err)
 	}
-	if err := lockFile(file); err != nil {
+	if err := filelock.Lock(file); err != nil {
 		holder, _ := os.ReadFile(s.path(".lock"))
 		file.Close()
-		if errors.Is(err, errLocked) {
+		if errors.Is(err, filelock.ErrLocked) {
 			return fmt.Errorf("%w: %s is locked by process %s", ErrInUse, s.path(".lock"), strings.TrimSpace(string(holder)))
 		}
 		return fmt.Errorf("lock %s: %w", s.path(".lock"), err)
@@ -109,7 +111,7 @@ func (s *store) write(st state) error {
 	if err := writeSynced(temporary, raw); err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}
-	if err := os.Rename(temporary, s.path(".json")); err != nil {
+	if err := replaceFile(temporary, s.path(".json")); err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}
 	if err := syncDir(s.dir); err != nil {

@@ -15,8 +15,8 @@ type marked struct {
 func findLeaders(_ string, known map[string]record) map[string]marked {
 	leaders := map[string]marked{}
 	for id, r := range known {
-		if now, err := identity(r.PID); err == nil && now == r.Identity {
-			leaders[id] = marked{pid: r.PID, identity: now, replica: id, config: r.Config, port: r.Port}
+		if alive(r.PID, r.Identity) {
+			leaders[id] = marked{pid: r.PID, identity: r.Identity, replica: id, config: r.Config, port: r.Port}
 		}
 	}
 	return leaders
