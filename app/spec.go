@@ -39,6 +39,8 @@ type Spec struct {
 	Cooldown guard.CooldownConfig
 	Rollout  guard.RolloutConfig
 	Trust    guard.TrustConfig
+	// Cost is nil without a price.
+	Cost     *v1alpha1.CostObjective
 	Process  process.Config
 	Balancer proxy.Config
 
@@ -88,6 +90,9 @@ func newSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, v1alpha1.F
 	if in.Objective != nil && in.Objective.Latency != nil {
 		objective := in.Objective.Latency.Scale()
 		s.Objective = &objective
+	}
+	if in.Objective != nil {
+		s.Cost = in.Objective.Cost
 	}
 	var faults v1alpha1.Faults
 	fault := func(path string, err error) { faults = append(faults, at(doc, path, err)...) }
@@ -288,7 +293,7 @@ func (s *Spec) Plan() (control.Plan, error) {
 }
 
 // decider puts a policy behind the guards, in the order of the design:
-// health, rollout, data, behaviour, cooldown, objective floor, bounds.
+// health, rollout, data, behaviour, cooldown, objective floor, budget, bounds.
 func (s *Spec) decider(spec PolicySpec) (*decide.Decider, error) {
 	p, err := spec.build(s.env())
 	if err != nil {
@@ -304,6 +309,13 @@ func (s *Spec) decider(spec PolicySpec) (*decide.Decider, error) {
 	}
 	if s.Objective != nil {
 		guards = append(guards, &guard.ObjectiveFloor{Objective: *s.Objective})
+	}
+	if s.Cost != nil && s.Cost.BudgetPerDay > 0 {
+		budget, err := s.budget()
+		if err != nil {
+			return nil, err
+		}
+		guards = append(guards, budget)
 	}
 	guards = append(guards, guard.Bounds{Min: s.Min, Max: s.Max})
 	return decide.New(spec.Name, p, guards...), nil

@@ -105,6 +105,23 @@ func TestShadowsHaveNamesOfTheirOwn(t *testing.T) {
 	}
 }
 
+// With a budget its guard stands before the bounds, which hold last.
+func TestABudgetStandsBeforeTheBounds(t *testing.T) {
+	s := load(t, strings.Replace(shop, "target: 99%}}", "target: 99%}, cost: {perReplicaHour: 1, budgetPerDay: 48.01, hard: true, timeZone: Europe/Berlin}}", 1))
+	plan, err := s.Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := plan.Decider.Decide(scaletest.Observation(0, 4, scaletest.Fresh(scale.Concurrency, scaletest.At(0), 100)))
+	if last := d.Steps[len(d.Steps)-2:]; last[0].Guard != "budget" || last[0].To != 8 || last[1].Guard != "bounds" {
+		t.Errorf("got %+v, want budget and bounds; 17 h of the day have no cost yet", last)
+	}
+	d = plan.Decider.Decide(scaletest.Observation(22*time.Hour, 40, scaletest.Fresh(scale.Concurrency, scaletest.At(22*time.Hour), 100)))
+	if d.SetBy != "budget" || d.DesiredReplicas != 2 || len(d.Conditions) != 1 || d.Conditions[0].Reason.Code != "BudgetReached" {
+		t.Errorf("got %d set by %s (%s), conditions %+v, want 2 set by the budget", d.DesiredReplicas, d.SetBy, d.Reason, d.Conditions)
+	}
+}
+
 func TestThePlanWalksTheGuardsInTheOrderOfTheDesign(t *testing.T) {
 	s := load(t, shop)
 	plan, err := s.Plan()
