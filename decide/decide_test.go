@@ -21,17 +21,26 @@ const minimum, maximum = 2, 10
 // newDecider is an HPA on 3 requests in progress per replica behind every guard.
 func newDecider(t testing.TB) *decide.Decider {
 	t.Helper()
+	return newDeciderTrusting(t, guard.DefaultTrust())
+}
+
+func newDeciderTrusting(t testing.TB, trust guard.TrustConfig) *decide.Decider {
+	t.Helper()
 	cfg := hpa.Default()
 	cfg.Metrics = []hpa.Metric{{Signal: scale.Concurrency, AverageValue: 3}}
 	p, err := hpa.New(cfg, policy.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	promise := scale.Objective{Threshold: scale.Duration(time.Second), Target: 0.99, Window: scale.Duration(time.Hour)}
 	return decide.New("hpa", p,
-		&guard.Data{Signals: p.Signals()},
+		guard.Health{Grace: guard.DefaultGrace},
+		&guard.Rollout{Config: guard.DefaultRollout(), Objective: &promise},
+		&guard.Data{Signals: p.Signals(), Trust: trust},
 		guard.NewBehavior(guard.HPADefaults()),
 		guard.NewCooldown(guard.CooldownConfig{ScaleDown: scale.Duration(time.Minute)}),
-		&guard.ObjectiveFloor{Objective: scale.Objective{Threshold: scale.Duration(time.Second), Target: 0.99, Window: scale.Duration(time.Hour)}},
+		&guard.ObjectiveFloor{Objective: promise},
+		guard.NewBudget(guard.BudgetConfig{PerReplicaHour: 1, PerDay: 24 * minimum * 3, Min: minimum, Objective: &promise, Sync: 15 * time.Second}),
 		guard.Bounds{Min: minimum, Max: maximum},
 	)
 }
@@ -54,7 +63,7 @@ func TestDecisionCarriesTheWholeTrail(t *testing.T) {
 	for _, s := range got.Steps {
 		trail = append(trail, fmt.Sprintf("%s %d→%d", s.Guard, s.From, s.To))
 	}
-	want := []string{"data 20→20", "behavior 20→16", "cooldown 16→16", "objective floor 16→16", "bounds 16→10"}
+	want := []string{"health 20→20", "rollout 20→20", "data 20→20", "behavior 20→16", "cooldown 16→16", "objective floor 16→16", "budget 16→16", "bounds 16→10"}
 	if diff := cmp.Diff(want, trail); diff != "" {
 		t.Errorf("trail (-want +got):\n%s", diff)
 	}
@@ -67,6 +76,36 @@ func TestWithoutDataTheCountIsHeldWithinBounds(t *testing.T) {
 	}
 	if got := d.Decide(scaletest.Observation(time.Second, 0)); got.DesiredReplicas != minimum || got.SetBy != "bounds" {
 		t.Errorf("got %d set by %s, want the minimum even without data", got.DesiredReplicas, got.SetBy)
+	}
+}
+
+// A fallback is for the moment when the policy has no opinion.
+func TestAFallbackHoldsWithoutData(t *testing.T) {
+	d := newDeciderTrusting(t, guard.TrustConfig{TrustRules: guard.TrustRules{Absent: guard.FallBack, FallbackReplicas: 7}})
+	got := d.Decide(scaletest.Observation(0, 5))
+	if got.DesiredReplicas != 7 || got.SetBy != "data" || !got.NoData {
+		t.Errorf("got %d set by %s (%s), want the fallback of 7 set by data", got.DesiredReplicas, got.SetBy, got.Reason)
+	}
+	if got := d.Decide(scaletest.Observation(time.Second, 9)); got.DesiredReplicas != 9 {
+		t.Errorf("above it: got %d (%s), want 9 held", got.DesiredReplicas, got.Reason)
+	}
+}
+
+// What lasts is told also when it changes nothing.
+func TestConditionsOfGuardsAreTold(t *testing.T) {
+	d := newDecider(t)
+	obs := loaded(0, 4, 12)
+	obs.Conditions = []scale.Condition{{Type: scale.CrashLoop, Since: scaletest.At(-time.Minute)}}
+	got := d.Decide(obs)
+	if got.Changes() || len(got.Conditions) != 1 || got.Conditions[0].Guard != "health" || !got.Conditions[0].Since.Equal(scaletest.At(-time.Minute)) {
+		t.Errorf("got %d and %+v, want 4 and the loop since a minute ago", got.DesiredReplicas, got.Conditions)
+	}
+	kept := got.Clone()
+	if got := d.Decide(loaded(15*time.Second, 4, 12)); len(got.Conditions) != 0 {
+		t.Errorf("when it is over: got %+v", got.Conditions)
+	}
+	if len(kept.Conditions) != 1 || kept.Conditions[0].Reason.Code != scale.CrashLoop {
+		t.Errorf("the clone changed: %+v", kept.Conditions)
 	}
 }
 
@@ -146,7 +185,8 @@ func TestWithoutAnOpinionTheRulesRememberNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := d.Decide(scaletest.Observation(time.Minute, 8)); !got.NoData || got.DesiredReplicas != 8 {
+	// At the same instant, for the budget rightly counts the time that passes.
+	if got := d.Decide(scaletest.Observation(0, 8)); !got.NoData || got.DesiredReplicas != 8 {
 		t.Errorf("got %d, want 8 held", got.DesiredReplicas)
 	}
 	after, err := d.Snapshot()
@@ -196,6 +236,7 @@ func TestCloneOutlivesTheNextDecision(t *testing.T) {
 
 func TestDecideDoesNotAllocate(t *testing.T) {
 	d, obs := newDecider(t), loaded(0, 8, 60)
+	obs.Conditions = []scale.Condition{{Type: scale.CrashLoop, Since: obs.At}, {Type: scale.RolloutInProgress, Since: obs.At}}
 	step := func() {
 		obs.At = obs.At.Add(15 * time.Second)
 		obs.Signals[0].Points[0].At = obs.At
