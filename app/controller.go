@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/target/process"
 	"github.com/flyball-io/flyball/web"
 )
@@ -30,7 +32,9 @@ type Options struct {
 	// Dashboard is where API and dashboard are served.
 	Dashboard net.Listener
 	Version   string
-	Ending    Ending
+	// Tokens allow who may ask; none: everyone who can connect.
+	Tokens []web.Token
+	Ending Ending
 }
 
 // Controller runs one service for each document, and the dashboard.
@@ -38,6 +42,8 @@ type Controller struct {
 	opts      Options
 	dashboard *web.Server
 	services  map[string]*running
+	commands  chan command
+	ended     chan struct{} // closed when no command is taken any more
 	failed    context.CancelCauseFunc
 	broken    atomic.Bool
 }
@@ -62,11 +68,12 @@ func (r *running) address() string {
 // NewController makes every service before any is started, so that whatever
 // is wrong is known while nothing runs.
 func NewController(ctx context.Context, opts Options) (*Controller, error) {
-	c := &Controller{opts: opts, services: map[string]*running{}}
+	c := &Controller{opts: opts, services: map[string]*running{}, commands: make(chan command), ended: make(chan struct{})}
 	if err := c.prepare(ctx); err != nil {
 		return nil, err
 	}
-	c.dashboard = web.New(web.Options{Bus: opts.Bus, Clock: opts.Clock, Log: opts.Log, Version: opts.Version, Targets: c.infos()})
+	c.dashboard = web.New(web.Options{Bus: opts.Bus, Clock: opts.Clock, Log: opts.Log, Version: opts.Version, Targets: c.infos(),
+		Store: opts.Store, Actions: c, Tokens: opts.Tokens})
 	return c, nil
 }
 
@@ -75,9 +82,16 @@ func (c *Controller) Run(ctx context.Context) error {
 	running, failed := context.WithCancelCause(ctx)
 	defer failed(nil)
 	c.failed = failed
-	// The dashboard outlives the loop, so that the end can be watched.
+	// The dashboard outlives the loop, so that the end can be watched, and the
+	// record outlives all, so that it is complete.
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
-	g := errgroup.Group{}
+	remembering, forget := context.WithCancel(context.WithoutCancel(ctx))
+	g, memory := errgroup.Group{}, errgroup.Group{}
+	memory.Go(func() error {
+		err := Remember(remembering, c.opts.Deps)
+		failed(err)
+		return err
+	})
 	g.Go(func() error {
 		err := ServeDashboard(serving, c.opts.Dashboard, c.dashboard)
 		c.broken.Store(c.broken.Load() || err != nil)
@@ -87,10 +101,22 @@ func (c *Controller) Run(ctx context.Context) error {
 	for _, s := range c.services {
 		c.launch(running, s)
 	}
+	c.tell(running, record.Event{Type: control.ControllerStarted, Message: fmt.Sprintf("%s with %d targets", c.opts.Version, len(c.services))})
 	c.follow(running)
 	err := c.end()
+	c.tell(remembering, record.Event{Type: control.ControllerStopped, Message: why(ctx, running)})
 	stopServing()
-	return errors.Join(err, g.Wait())
+	err = errors.Join(err, g.Wait())
+	forget()
+	return errors.Join(err, memory.Wait())
+}
+
+// why says what ended the controller.
+func why(asked, running context.Context) string {
+	if asked.Err() != nil {
+		return "it was asked to"
+	}
+	return context.Cause(running).Error()
 }
 
 // prepare makes every service, or none.
@@ -119,7 +145,7 @@ func (c *Controller) make(ctx context.Context, spec Spec) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	service, err := NewService(spec, plane, c.opts.Deps)
+	service, err := NewService(ctx, spec, plane, c.opts.Deps)
 	if err != nil {
 		closePlane(plane)
 		return nil, err
@@ -172,15 +198,19 @@ func (c *Controller) announce(ctx context.Context, r *running) {
 	c.opts.Log.LogAttrs(ctx, slog.LevelInfo, "service starts", attrs...)
 }
 
-// follow reloads until ctx is done.
+// follow reloads and does what it is told until ctx is done.
 func (c *Controller) follow(ctx context.Context) {
+	defer close(c.ended)
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case do := <-c.commands:
+			do.done <- do.do(do.ctx)
 		case <-c.opts.Reloads:
 			if err := c.reload(ctx); err != nil {
 				c.opts.Log.Error("reload refused: everything goes on as it was", slog.Any("error", err))
+				c.tell(ctx, record.Event{Type: control.ReloadRefused, Message: err.Error()})
 			}
 		}
 	}
@@ -208,6 +238,7 @@ func (c *Controller) reload(ctx context.Context) error {
 	}
 	c.dashboard.SetTargets(c.infos())
 	c.opts.Log.Info("reloaded", slog.Int("documents", len(specs)))
+	c.tell(ctx, record.Event{Type: control.Reloaded, Message: fmt.Sprintf("%d documents", len(specs))})
 	return nil
 }
 
@@ -303,7 +334,9 @@ func (c *Controller) end() error {
 func (c *Controller) infos() []web.TargetInfo {
 	infos := make([]web.TargetInfo, 0, len(c.services))
 	for _, r := range c.services {
-		infos = append(infos, r.spec.Info(r.address(), 1))
+		info := r.spec.Info(r.address(), 1)
+		info.Override = r.override
+		infos = append(infos, info)
 	}
 	slices.SortFunc(infos, func(a, b web.TargetInfo) int { return strings.Compare(a.Name, b.Name) })
 	return infos

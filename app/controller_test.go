@@ -44,7 +44,7 @@ func TestAnUpdateThatIsRefusedIsTakenBack(t *testing.T) {
 	planes := map[string]*stubborn{}
 	for _, name := range []string{"a", "b"} {
 		planes[name] = &stubborn{refuse: "127.0.0.1:1"}
-		s, err := NewService(testSpec(name, "127.0.0.1:8080"), planes[name],
+		s, err := NewService(t.Context(), testSpec(name, "127.0.0.1:8080"), planes[name],
 			Deps{Clock: clock.System, Log: slog.New(slog.DiscardHandler), StateDir: t.TempDir()})
 		if err != nil {
 			t.Fatal(err)

@@ -1,56 +1,127 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"time"
 
 	"github.com/flyball-io/flyball/balancer"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/source"
 	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/target/process"
 )
 
+// Once is one decision and what could not be read for it.
+type Once struct {
+	record.Decided
+	Faults []control.Fault `json:"faults,omitempty"`
+}
+
 // DecideOnce says what a document would decide now, from what runs now. It
 // starts, changes and remembers nothing. plane is the balancer that runs
-// already, nil when none does: then there are no measurements.
-func DecideOnce(ctx context.Context, spec Spec, plane Measured, clk clock.Clock, stateDir string) (record.Decided, error) {
+// already, nil when none does: then it measures nothing.
+func DecideOnce(ctx context.Context, spec Spec, plane Measured, deps Deps) (Once, error) {
 	plan, err := spec.Plan()
 	if err != nil {
-		return record.Decided{}, err
+		return Once{}, err
 	}
-	report := control.Report{Target: spec.Name, At: clk.Now()}
-	t, err := process.New(spec.Name, spec.Process, process.Options{Clock: clk, Log: slog.New(slog.DiscardHandler), StateDir: stateDir})
+	t, err := process.New(spec.Name, spec.Process, process.Options{Clock: deps.Clock, Log: slog.New(slog.DiscardHandler), StateDir: deps.StateDir})
 	if err != nil {
-		return record.Decided{}, err
+		return Once{}, err
 	}
 	status, err := t.Status(ctx)
 	if err != nil {
-		return record.Decided{}, err
+		return Once{}, err
 	}
+	report := control.Report{Target: spec.Name, At: deps.Clock.Now(), Measured: true}
 	if plane != nil {
-		if report.Samples, err = plane.Collect(ctx); err != nil {
-			return record.Decided{}, fmt.Errorf("balancer: %w", err)
+		if report.Samples, err = (without{plane, spec.named()}).Collect(ctx); err != nil {
+			return Once{}, fmt.Errorf("balancer: %w", err)
 		}
 		backends, err := plane.Backends(ctx)
 		if err != nil {
-			return record.Decided{}, fmt.Errorf("balancer: %w", err)
+			return Once{}, fmt.Errorf("balancer: %w", err)
 		}
 		believe(&status, backends)
 	}
 	report.Status = &status
+	if err := spec.sample(ctx, &report, deps); err != nil {
+		return Once{}, err
+	}
+	report.At = deps.Clock.Now()
 	obs, err := control.Observe(report, plan.MaxAge)
 	if err != nil {
-		return record.Decided{}, err
+		return Once{}, err
 	}
-	out := record.Decided{Decision: plan.Decider.Decide(obs), Mode: plan.ModeAt(obs.At)}
+	out := Once{Decided: record.Decided{Decision: plan.Decider.Decide(obs), Mode: plan.ModeAt(obs.At), Seen: record.See(&obs)}, Faults: report.Faults}
 	for _, shadow := range plan.Shadows {
 		out.Shadows = append(out.Shadows, shadow.Decide(obs))
 	}
 	return out, nil
+}
+
+// firstSample is how long a source that works between calls may take until it
+// has something to deliver.
+const firstSample = 5 * time.Second
+
+// sample reads the document's own sources once, all at the same time.
+func (s *Spec) sample(ctx context.Context, report *control.Report, deps Deps) error {
+	ctx, cancel := context.WithTimeout(ctx, firstSample)
+	defer cancel()
+	env := source.Env{Target: s.Name, Clock: deps.Clock, Log: slog.New(slog.DiscardHandler), Interval: s.interval(),
+		Replicas: func(context.Context) ([]scale.Replica, error) { return report.Status.Replicas, nil }}
+	var mu sync.Mutex // guards report
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	for _, spec := range s.Sources {
+		src, err := spec.build(env)
+		if err != nil {
+			return err
+		}
+		reading.Go(func() {
+			samples, err := first(ctx, src, s.interval(), deps.Clock)
+			mu.Lock()
+			defer mu.Unlock()
+			report.Samples = append(report.Samples, samples...)
+			if err != nil {
+				report.Faults = append(report.Faults, control.Fault{From: spec.name(), Error: err.Error()})
+			}
+		})
+	}
+	return nil
+}
+
+// first returns the first samples of a source, or why there are none.
+func first(ctx context.Context, src source.Source, interval time.Duration, clk clock.Clock) ([]scale.Sample, error) {
+	runner, works := src.(source.Runner)
+	if !works {
+		return src.Collect(ctx)
+	}
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	var working sync.WaitGroup
+	defer working.Wait()
+	defer stop()
+	working.Go(func() { _ = runner.Run(running) }) // Collect says what is wrong
+	for {
+		samples, err := src.Collect(ctx)
+		if len(samples) > 0 {
+			return samples, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, cmp.Or(err, errors.New("nothing was measured in time"))
+		case <-clk.After(interval):
+		}
+	}
 }
 
 // believe takes the readiness of replicas from the balancer: nobody probes

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/flyball-io/flyball/bus"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/source"
 	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/target/process"
@@ -57,6 +57,8 @@ type Deps struct {
 	Clock    clock.Clock
 	Log      *slog.Logger
 	StateDir string
+	// Store keeps what must be remembered; nil: nothing is.
+	Store record.Store
 	// DieWithController ends the replicas with this process, however it ends.
 	DieWithController bool
 }
@@ -69,14 +71,21 @@ type Service struct {
 	spec   Spec
 	plane  DataPlane
 	target *process.Target
-	plans  chan control.Plan
-	// interval is the time between two measurements.
-	interval time.Duration
+	// What the stages are given anew when it changes: the planner its plan and
+	// what is set by hand, the monitor what it reads.
+	plans chan control.Plan
+	hands chan *record.Override
+	specs chan Spec
+	// override is what an operator set by hand; nil: nothing.
+	override *record.Override
 }
 
 // NewService checks everything that can be checked without starting
 // anything.
-func NewService(spec Spec, plane DataPlane, deps Deps) (*Service, error) {
+//
+// What the store remembers of the service is taken over: its deciders go on
+// where those of the last controller stopped.
+func NewService(ctx context.Context, spec Spec, plane DataPlane, deps Deps) (*Service, error) {
 	plan, err := spec.Plan()
 	if err != nil {
 		return nil, err
@@ -87,8 +96,16 @@ func NewService(spec Spec, plane DataPlane, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{name: spec.Name, deps: deps, spec: spec, plane: plane, target: t, plans: make(chan control.Plan, 1), interval: spec.interval()}
+	s := &Service{name: spec.Name, deps: deps, spec: spec, plane: plane, target: t,
+		plans: make(chan control.Plan, 1), hands: make(chan *record.Override, 1), specs: make(chan Spec, 1)}
+	if _, err := s.sources(spec); err != nil {
+		return nil, err
+	}
+	if err := s.recall(ctx, &plan); err != nil {
+		return nil, err
+	}
 	s.plans <- plan
+	s.specs <- spec
 	return s, nil
 }
 
@@ -166,12 +183,10 @@ func (s *Service) loop(ctx context.Context) error {
 	})
 	g.Go(func() error {
 		return (&control.Planner{Name: s.name, Reports: control.Reports(b, s.name), Decisions: control.Decisions(b, s.name),
-			Changes: control.Changes(b, s.name), Clock: s.deps.Clock, Log: log, Plans: s.plans}).Run(running)
+			Changes: control.Changes(b, s.name), Memories: control.Memories(b, s.name), Clock: s.deps.Clock, Log: log,
+			Plans: s.plans, Overrides: s.hands}).Run(running)
 	})
-	g.Go(func() error {
-		return (&control.Monitor{Name: s.name, Target: s.target, Sources: map[string]source.Source{"balancer": s.plane, "processes": s.target},
-			Interval: s.interval, Reports: control.Reports(b, s.name), Clock: s.deps.Clock, Log: log}).Run(running)
-	})
+	g.Go(func() error { return s.measure(running) })
 	return unlessDone(ctx, g.Wait())
 }
 
@@ -236,12 +251,21 @@ func (s *Service) Update(ctx context.Context, spec Spec) error {
 	if err := s.target.Update(ctx, spec.Process); err != nil {
 		return err
 	}
+	before := s.spec
 	s.spec = spec
-	select {
-	case s.plans <- plan:
-	case <-ctx.Done():
+	hand(ctx, s.plans, plan)
+	if !same(before.Sources, spec.Sources) || before.interval() != spec.interval() {
+		hand(ctx, s.specs, spec)
 	}
 	return nil
+}
+
+// hand gives a stage something new, unless ctx is done before it takes it.
+func hand[T any](ctx context.Context, to chan<- T, what T) {
+	select {
+	case to <- what:
+	case <-ctx.Done():
+	}
 }
 
 // reconfigure changes the balancer, if its configuration differs.

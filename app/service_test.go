@@ -19,7 +19,7 @@ func TestAServiceThatIsOverAtOnceEndsWell(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := app.NewService(spec, plane, app.Deps{Bus: memory.New(), Clock: clock.System, Log: log, StateDir: t.TempDir()})
+	s, err := app.NewService(t.Context(), spec, plane, app.Deps{Bus: memory.New(), Clock: clock.System, Log: log, StateDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,27 +32,18 @@ type Spec struct {
 	Initial   int
 	Objective *scale.Objective
 	// Sync is the time between two decisions.
-	Sync     scale.Duration
-	Policy   PolicySpec
-	Shadows  []PolicySpec
-	Cooldown guard.CooldownConfig
-	Rollout  guard.RolloutConfig
-	Trust    guard.TrustConfig
+	Sync    scale.Duration
+	Policy  PolicySpec
+	Shadows []PolicySpec
+	Rollout guard.RolloutConfig
+	Trust   guard.TrustConfig
 	// Cost is nil without a price.
 	Cost     *v1alpha1.CostObjective
+	Sources  []SourceSpec
 	Process  process.Config
 	Balancer proxy.Config
 
 	doc v1alpha1.Document // it was read from; empty: made by hand
-}
-
-// PolicySpec is a policy chosen and configured, with the rules that limit it.
-type PolicySpec struct {
-	Name   string // unique within the document
-	Kind   string
-	Config any // pointer to the decoded configuration
-	Rules  guard.BehaviorRules
-	build  func(policy.Env) (policy.Policy, error)
 }
 
 // NewSpecs decodes all documents and checks that they can run side by side.
@@ -86,7 +76,7 @@ func at(doc v1alpha1.Document, path string, err error) v1alpha1.Faults {
 // newSpec decodes the parts of a document.
 func newSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, v1alpha1.Faults) {
 	in := doc.Spec
-	s := Spec{doc: doc, Name: doc.Metadata.Name, Mode: in.Mode, PausedUntil: in.PausedUntil, Min: in.Replicas.Min, Max: in.Replicas.Max, Sync: in.Sync, Cooldown: in.Cooldown, Rollout: in.Rollout, Trust: in.Trust}
+	s := Spec{doc: doc, Name: doc.Metadata.Name, Mode: in.Mode, PausedUntil: in.PausedUntil, Min: in.Replicas.Min, Max: in.Replicas.Max, Sync: in.Sync, Rollout: in.Rollout, Trust: in.Trust}
 	if in.Objective != nil && in.Objective.Latency != nil {
 		objective := in.Objective.Latency.Scale()
 		s.Objective = &objective
@@ -97,14 +87,19 @@ func newSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, v1alpha1.F
 	var faults v1alpha1.Faults
 	fault := func(path string, err error) { faults = append(faults, at(doc, path, err)...) }
 	var err error
-	s.Policy, err = newPolicySpec(*in.Policy, in.Behavior, plugins)
+	s.Policy, err = newPolicySpec(*in.Policy, in, plugins)
 	fault("spec.policy", err)
 	for i, p := range in.Shadows {
-		shadow, err := newPolicySpec(p, in.Behavior, plugins)
+		shadow, err := newPolicySpec(p, in, plugins)
 		fault(fmt.Sprintf("spec.shadows[%d]", i), err)
 		s.Shadows = append(s.Shadows, shadow)
 	}
 	s.nameShadows()
+	for i, signal := range in.Signals {
+		src, err := newSourceSpec(signal, plugins)
+		fault(fmt.Sprintf("spec.signals[%d].%s", i, signal.Source.Kind), err)
+		s.Sources = append(s.Sources, src)
+	}
 	fault("spec.policy", s.measured(s.Policy))
 	for i, p := range s.Shadows {
 		fault(fmt.Sprintf("spec.shadows[%d]", i), s.measured(p))
@@ -129,63 +124,9 @@ func (s *Spec) Check() error {
 	return faults.Err()
 }
 
-// CustomPolicy is a policy made by hand, outside the registry, under the given
-// rules.
-func CustomPolicy(name string, rules guard.BehaviorRules, build func(policy.Env) (policy.Policy, error)) PolicySpec {
-	return PolicySpec{Name: name, Kind: name, Config: &struct{}{}, Rules: rules, build: build}
-}
-
-func newPolicySpec(p scale.Plugin, behavior guard.BehaviorConfig, plugins *builtin.Registry) (PolicySpec, error) {
-	cfg, err := plugins.Policies.Decode(p)
-	if err != nil {
-		return PolicySpec{}, err
-	}
-	return PolicySpec{
-		Name: p.Kind, Kind: p.Kind, Config: cfg, Rules: behavior.Over(plugins.Policies.Rules(p.Kind)),
-		build: func(env policy.Env) (policy.Policy, error) { return plugins.Policies.Build(p.Kind, cfg, env) },
-	}, nil
-}
-
-// measured reports the signals that a policy decides on and nobody measures:
-// it would hold for ever without saying why.
-func (s *Spec) measured(spec PolicySpec) error {
-	if spec.build == nil {
-		return nil // at fault already
-	}
-	p, err := spec.build(s.env())
-	if err != nil {
-		return err
-	}
-	known := append(proxy.Signals(), process.Signals()...)
-	slices.Sort(known)
-	var errs []error
-	for _, name := range p.Signals() {
-		if !slices.Contains(known, name) {
-			errs = append(errs, fmt.Errorf("%s: nobody measures the signal %q; measured here: %s", spec.Kind, name, strings.Join(known, ", ")))
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // env is what policies may know of the service.
 func (s *Spec) env() policy.Env {
 	return policy.Env{Target: s.Name, Min: s.Min, Max: s.Max, Objective: s.Objective, Sync: s.Sync.Std()}
-}
-
-// nameShadows tells policies of one kind apart by what they aim at, and those
-// that aim at the same by a number.
-func (s *Spec) nameShadows() {
-	taken := map[string]bool{s.Policy.Name: true}
-	for i := range s.Shadows {
-		p := &s.Shadows[i]
-		if taken[p.Name] {
-			p.Name = p.Description()
-		}
-		for n := 2; taken[p.Name]; n++ {
-			p.Name = fmt.Sprintf("%s #%d", p.Description(), n)
-		}
-		taken[p.Name] = true
-	}
 }
 
 func (s *Spec) decodeTarget(p scale.Plugin, plugins *builtin.Registry) error {
@@ -250,8 +191,9 @@ func (s *Spec) Compress(factor float64) []builtin.Change {
 		Rollout      *guard.RolloutConfig  `json:"rollout"`
 		Behavior     *guard.BehaviorRules  `json:"behavior"`
 		Policy       any                   `json:"policy"`
-	}{&s.Sync, &s.Balancer.MetricWindow, &s.Process.UsageWindow, s.window(), &s.Cooldown, &s.Rollout, &s.Policy.Rules, s.Policy.Config}, factor)
+	}{&s.Sync, &s.Balancer.MetricWindow, &s.Process.UsageWindow, s.window(), &s.Policy.Cooldown, &s.Rollout, &s.Policy.Rules, s.Policy.Config}, factor)
 	for i := range s.Shadows {
+		builtin.Compress(&s.Shadows[i].Cooldown, factor)
 		builtin.Compress(&s.Shadows[i].Rules, factor)
 		builtin.Compress(s.Shadows[i].Config, factor)
 	}
@@ -305,7 +247,7 @@ func (s *Spec) decider(spec PolicySpec) (*decide.Decider, error) {
 		&guard.Rollout{Config: s.Rollout, Objective: s.Objective},
 		&guard.Data{Signals: policy.Essential(p), Trust: s.Trust, Health: health},
 		guard.NewBehavior(spec.Rules),
-		guard.NewCooldown(s.Cooldown),
+		guard.NewCooldown(spec.Cooldown),
 	}
 	if s.Objective != nil {
 		guards = append(guards, &guard.ObjectiveFloor{Objective: *s.Objective})

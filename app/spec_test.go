@@ -146,7 +146,7 @@ func TestThePlanWalksTheGuardsInTheOrderOfTheDesign(t *testing.T) {
 func TestCompress(t *testing.T) {
 	s := load(t, shop)
 	changes := s.Compress(10)
-	if s.Sync.Std() != 1500*time.Millisecond || s.Cooldown.ScaleDown.Std() != 6*time.Second ||
+	if s.Sync.Std() != 1500*time.Millisecond || s.Policy.Cooldown.ScaleDown.Std() != 6*time.Second ||
 		s.Policy.Rules.Down.StabilizationWindow.Std() != 30*time.Second || s.Policy.Rules.Up.Rates[0].Period.Std() != 1500*time.Millisecond ||
 		s.Shadows[1].Rules.Up.Rates[1].Period.Std() != 1500*time.Millisecond || s.Shadows[1].Rules.Down.StabilizationWindow.Std() != 30*time.Second ||
 		s.Objective.Window.Std() != 6*time.Minute || s.Balancer.MetricWindow.Std() != 3*time.Second {

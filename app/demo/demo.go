@@ -159,7 +159,7 @@ func newSide(ctx context.Context, name string, policy scale.Plugin, o Options, b
 	if err != nil {
 		return nil, nil, err
 	}
-	service, err := app.NewService(spec, plane, app.Deps{Bus: b, Clock: clock.System, Log: o.Log, StateDir: o.StateDir, DieWithController: true})
+	service, err := app.NewService(ctx, spec, plane, app.Deps{Bus: b, Clock: clock.System, Log: o.Log, StateDir: o.StateDir, DieWithController: true})
 	if err != nil {
 		return nil, nil, errors.Join(err, plane.Close())
 	}

@@ -36,7 +36,7 @@ func TestParsePolicy(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"hpx":                "known: hpa",
+		"hpx":                "known: ",
 		"hpa:tolerance":      "key=value",
 		"hpa:tolerance=0,":   "key=value",
 		"hpa:metrics=[{1},":  "must be a list",

@@ -10,7 +10,6 @@ import (
 
 	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/internal/clock"
-	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -45,13 +44,13 @@ func (f *planFlags) run(cmd *cobra.Command) error {
 	if f.stateDir == "" {
 		f.stateDir = defaultStateDir(os.Getenv("XDG_STATE_HOME"))
 	}
-	decisions := make([]record.Decided, 0, len(specs))
+	decisions := make([]app.Once, 0, len(specs))
 	for _, spec := range specs {
 		var plane app.Measured
 		if found, runs := app.FindRemotePlane(cmd.Context(), f.stateDir, spec.Name); runs {
 			plane = found
 		}
-		d, err := app.DecideOnce(cmd.Context(), spec, plane, clock.System, f.stateDir)
+		d, err := app.DecideOnce(cmd.Context(), spec, plane, app.Deps{Clock: clock.System, StateDir: f.stateDir})
 		if err != nil {
 			return err
 		}
@@ -70,10 +69,13 @@ func (f *planFlags) run(cmd *cobra.Command) error {
 }
 
 // printDecided shows a decision with its whole trail.
-func printDecided(w io.Writer, d record.Decided) {
+func printDecided(w io.Writer, d app.Once) {
 	fmt.Fprintf(w, "%s  %d → %d  (%s, nothing is applied by plan)\n", d.Decision.Target, d.Decision.CurrentReplicas, d.Decision.DesiredReplicas, d.Mode)
 	fmt.Fprintf(w, "  because %s\n", d.Decision.Reason)
 	printTrail(w, d.Decision)
+	for _, f := range d.Faults {
+		fmt.Fprintf(w, "  cannot read %s: %s\n", f.From, f.Error)
+	}
 	for _, s := range d.Shadows {
 		fmt.Fprintf(w, "  shadow %s: %d (%s)\n", s.Policy, s.DesiredReplicas, s.Reason)
 	}

@@ -1,0 +1,90 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/record"
+)
+
+// writeEvery is the time between two writes of the record: what the end of the
+// process by force can lose.
+const writeEvery = 250 * time.Millisecond
+
+// Remember tells events and, where there is a store, records what all services
+// do, until ctx is done. It should outlive the services.
+func Remember(ctx context.Context, deps Deps) error {
+	g := errgroup.Group{}
+	g.Go(func() error { return (&control.Chronicler{Bus: deps.Bus, Log: deps.Log}).Run(ctx) })
+	if deps.Store != nil {
+		g.Go(func() error {
+			return (&control.Recorder{Bus: deps.Bus, Store: deps.Store, Clock: deps.Clock, Log: deps.Log, Every: writeEvery}).Run(ctx)
+		})
+	}
+	return g.Wait()
+}
+
+// recall takes over what the store remembers of the service.
+func (s *Service) recall(ctx context.Context, plan *control.Plan) error {
+	if s.deps.Store == nil {
+		return nil
+	}
+	data, err := s.deps.Store.Value(ctx, s.name, record.DeciderKey)
+	switch {
+	case errors.Is(err, record.ErrNotFound):
+	case err != nil:
+		return fmt.Errorf("recall the memory of %s: %w", s.name, err)
+	default:
+		if afresh := plan.Recall(data); len(afresh) > 0 {
+			s.deps.Log.Info("changed parts start without memory", slog.String("target", s.name), slog.String("parts", strings.Join(afresh, ", ")))
+		}
+	}
+	s.override, err = recallOverride(ctx, s.deps.Store, s.name)
+	if errors.Is(err, record.ErrNotFound) {
+		return nil
+	}
+	s.hands <- s.override
+	return err
+}
+
+// recallOverride returns what an operator has set by hand, or
+// [record.ErrNotFound].
+func recallOverride(ctx context.Context, store record.Store, target string) (*record.Override, error) {
+	data, err := store.Value(ctx, target, record.OverrideKey)
+	var o record.Override
+	if err == nil {
+		err = json.Unmarshal(data, &o)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("recall the mode of %s: %w", target, err)
+	}
+	return &o, nil
+}
+
+// SetMode sets the mode by hand, or takes that back with nil. It is kept
+// before it takes effect.
+func (s *Service) SetMode(ctx context.Context, o *record.Override) error {
+	if s.deps.Store != nil {
+		var data []byte
+		if o != nil {
+			var err error
+			if data, err = json.Marshal(o); err != nil {
+				return err
+			}
+		}
+		if err := s.deps.Store.Write(ctx, record.Batch{Values: []record.Value{{Target: s.name, Key: record.OverrideKey, Data: data}}}); err != nil {
+			return fmt.Errorf("keep the mode of %s: %w", s.name, err)
+		}
+	}
+	s.override = o
+	hand(ctx, s.hands, o)
+	return nil
+}
