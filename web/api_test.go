@@ -26,6 +26,7 @@ type targetAnswer struct {
 }
 
 type seriesAnswer struct {
+	Source string
 	Step   float64
 	Points []web.Point
 	Error  string

@@ -43,8 +43,14 @@ func shop() web.TargetInfo {
 
 func newRig(t *testing.T, targets ...web.TargetInfo) *rig {
 	t.Helper()
+	return newRigWith(t, web.Options{Targets: targets})
+}
+
+func newRigWith(t *testing.T, o web.Options) *rig {
+	t.Helper()
 	b := memory.New()
-	s := web.New(web.Options{Bus: b, Clock: clock.System, Version: "v1.2.3", Targets: targets})
+	o.Bus, o.Clock, o.Version = b, clock.System, "v1.2.3"
+	s := web.New(o)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
@@ -79,6 +85,14 @@ func (r *rig) decide(m record.Decided) {
 func (r *rig) apply(m record.Applied) {
 	r.t.Helper()
 	if err := control.Changes(r.bus, m.Target).Publish(r.t.Context(), m); err != nil {
+		r.t.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+func (r *rig) tell(e record.Event) {
+	r.t.Helper()
+	if err := control.Events(r.bus, e.Target).Publish(r.t.Context(), e); err != nil {
 		r.t.Fatal(err)
 	}
 	synctest.Wait()
