@@ -20,6 +20,8 @@ var (
 	ErrDamaged = errors.New("record is damaged")
 	// ErrFull: nothing more can be written, for want of space.
 	ErrFull = errors.New("no space left for the record")
+	// ErrInUse: another process has the store open.
+	ErrInUse = errors.New("record is in use")
 )
 
 // Store keeps the record of many targets.
