@@ -334,9 +334,7 @@ func (c *Controller) end() error {
 func (c *Controller) infos() []web.TargetInfo {
 	infos := make([]web.TargetInfo, 0, len(c.services))
 	for _, r := range c.services {
-		info := r.spec.Info(r.address(), 1)
-		info.Override = r.override
-		infos = append(infos, info)
+		infos = append(infos, r.Info(r.address(), 1))
 	}
 	slices.SortFunc(infos, func(a, b web.TargetInfo) int { return strings.Compare(a.Name, b.Name) })
 	return infos

@@ -25,6 +25,13 @@ func (s *Spec) Info(balancer string, compression float64) web.TargetInfo {
 	return info
 }
 
+// Info is what the dashboard shows of the service beside what it reports.
+func (s *Service) Info(balancer string, compression float64) web.TargetInfo {
+	info := s.spec.Info(balancer, compression)
+	info.Override = s.override
+	return info
+}
+
 // Description says which policy it is and what it aims at.
 func (p PolicySpec) Description() string {
 	if aim, ok := p.Config.(fmt.Stringer); ok {

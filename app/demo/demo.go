@@ -23,6 +23,7 @@ import (
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/load"
 	"github.com/flyball-io/flyball/record"
+	recorded "github.com/flyball-io/flyball/record/memory"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/web"
 	"github.com/flyball-io/flyball/workload"
@@ -86,28 +87,29 @@ type side struct {
 // Run plays the demonstration until the load ends or ctx is done; when it
 // returns, no process is left.
 func Run(ctx context.Context, o Options) (Result, error) {
-	b := memory.New()
+	deps := app.Deps{Bus: memory.New(), Clock: clock.System, Log: o.Log, StateDir: o.StateDir, DieWithController: true,
+		Store: recorded.New(recorded.Options{})}
 	// An interruption ends the load; what it comes before is still set up, so
 	// that there is a result.
 	whole := context.WithoutCancel(ctx)
-	sides, err := newSides(whole, o, b)
+	sides, err := newSides(whole, o, deps)
 	if err != nil {
 		return Result{}, err
 	}
-	infos := make([]web.TargetInfo, len(sides))
-	for i, s := range sides {
-		infos[i] = s.spec.Info(s.plane.Address(), o.Speed)
-	}
-	dashboard := web.New(web.Options{Bus: b, Clock: clock.System, Log: o.Log, Version: o.Version, Targets: infos})
+	hands := &actions{sides: sides, speed: o.Speed}
+	dashboard := web.New(web.Options{Bus: deps.Bus, Clock: clock.System, Log: o.Log, Version: o.Version, Targets: infos(sides, o.Speed),
+		Store: deps.Store, Actions: hands})
+	hands.show = dashboard.SetTargets
 
 	running, stop := context.WithCancel(whole)
 	defer stop()
 	g, running := errgroup.WithContext(running)
-	news, err := subscribe(running, b)
+	news, err := subscribe(running, deps.Bus)
 	if err != nil {
 		return Result{}, err
 	}
 	g.Go(func() error { return app.ServeDashboard(running, o.Dashboard, dashboard) })
+	g.Go(func() error { return app.Remember(running, deps) })
 	g.Go(func() error { news.count(running, sides); return nil })
 	for _, s := range sides {
 		g.Go(func() error {
@@ -129,7 +131,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	return result(ctx, o, sides), err
 }
 
-func newSides(ctx context.Context, o Options, b bus.Bus) ([]*side, error) {
+func newSides(ctx context.Context, o Options, deps app.Deps) ([]*side, error) {
 	policies := map[string]scale.Plugin{"shop": o.Policy}
 	names := []string{"shop"}
 	if o.Compare != nil {
@@ -138,7 +140,7 @@ func newSides(ctx context.Context, o Options, b bus.Bus) ([]*side, error) {
 	}
 	var sides []*side
 	for _, name := range names {
-		s, changes, err := newSide(ctx, name, policies[name], o, b)
+		s, changes, err := newSide(ctx, name, policies[name], o, deps)
 		if err != nil {
 			return nil, err
 		}
@@ -150,7 +152,7 @@ func newSides(ctx context.Context, o Options, b bus.Bus) ([]*side, error) {
 	return sides, nil
 }
 
-func newSide(ctx context.Context, name string, policy scale.Plugin, o Options, b bus.Bus) (*side, []builtin.Change, error) {
+func newSide(ctx context.Context, name string, policy scale.Plugin, o Options, deps app.Deps) (*side, []builtin.Change, error) {
 	spec, changes, err := spec(name, policy, o)
 	if err != nil {
 		return nil, nil, err
@@ -159,7 +161,7 @@ func newSide(ctx context.Context, name string, policy scale.Plugin, o Options, b
 	if err != nil {
 		return nil, nil, err
 	}
-	service, err := app.NewService(ctx, spec, plane, app.Deps{Bus: b, Clock: clock.System, Log: o.Log, StateDir: o.StateDir, DieWithController: true})
+	service, err := app.NewService(ctx, spec, plane, deps)
 	if err != nil {
 		return nil, nil, errors.Join(err, plane.Close())
 	}
