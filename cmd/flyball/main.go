@@ -90,6 +90,7 @@ func newRootCommand() *cobra.Command {
 		refuseArguments(cmd)
 	}
 	root.AddCommand(newExplainCommand(), newDecisionsCommand(), newEventsCommand(), newPauseCommand(), newResumeCommand(), newModeCommand(), newTopCommand())
+	root.AddCommand(newSetupCommands()...)
 	return root
 }
 

@@ -1,0 +1,12 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// newSetupCommands are those of the first ten minutes, and of the last.
+func newSetupCommands() []*cobra.Command {
+	setup := []*cobra.Command{newInitCommand()}
+	for _, cmd := range setup {
+		refuseArguments(cmd)
+	}
+	return setup
+}

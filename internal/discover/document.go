@@ -1,0 +1,183 @@
+package discover
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/template"
+)
+
+// Document is what flyball init writes: a commented Autoscaler for a service
+// that was found, or for the sample service.
+type Document struct {
+	Name    string
+	File    string // it is written to, for the commands in its comments
+	Sample  bool   // nothing was found: the sample service
+	Command []string
+	Dir     string
+	Port    int
+	Ready   string
+	From    PortFrom
+	PID     int
+	Unit    string
+	// Variables the process has in its environment and a new one would miss.
+	Variables  []string
+	Prometheus *Prometheus
+	Rate       *Series // a counter of requests in Prometheus
+}
+
+// StopCommand ends the service that holds the port.
+func (d Document) StopCommand() string {
+	switch {
+	case d.Unit != "":
+		return "systemctl disable --now " + d.Unit
+	case d.PID != 0:
+		return fmt.Sprintf("kill %d", d.PID)
+	}
+	return ""
+}
+
+// Prometheus' own copy of a signal that the balancer measures has a name of
+// its own: the one of the balancer stays in use.
+const prometheusSignal = "prometheusRequestRate"
+
+// YAML writes the document.
+func (d Document) YAML() ([]byte, error) {
+	t, err := template.New("document").Funcs(template.FuncMap{
+		"list":   quotedList,
+		"quote":  quoted,
+		"join":   func(words []string) string { return strings.Join(words, ", ") },
+		"signal": func() string { return prometheusSignal },
+	}).Parse(documentText)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	if err := t.Execute(&out, d); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// quoted writes text as a YAML string in which no variable is expanded.
+func quoted(text string) (string, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(strings.ReplaceAll(text, "$", "$$"))
+	return strings.TrimSpace(out.String()), err
+}
+
+func quotedList(words []string) (string, error) {
+	all := make([]string, len(words))
+	for i, word := range words {
+		var err error
+		if all[i], err = quoted(word); err != nil {
+			return "", err
+		}
+	}
+	return "[" + strings.Join(all, ", ") + "]", nil
+}
+
+// documentText has a comment for every choice that a newcomer must make.
+// EDIT marks what flyball init could only guess.
+const documentText = `# Written by flyball init. What it could only guess is marked EDIT.
+#
+#   flyball doctor -f {{.File}}   # is everything here that it needs?
+#   flyball plan -f {{.File}}     # one decision now, nothing applied
+#   flyball run -f {{.File}}      # dashboard: http://127.0.0.1:7070
+#
+# Every field: docs/document.md. Every message of doctor: docs/troubleshooting.md.
+apiVersion: flyball.io/v1alpha1
+kind: Autoscaler
+metadata:
+  name: {{.Name}}
+spec:
+  mode: Apply # Recommend: decide and show, but start and end nothing
+
+  # What is scaled: each replica is one process that Flyball starts.
+{{- if .Sample}}
+  # No service was found, so this is the sample that comes with Flyball: it
+  # works on 4 requests at a time, 80 ms each. EDIT: name your own program.
+{{- end}}
+  target:
+    process:
+{{- if eq .From "argument"}}
+      # {port} becomes the port of each replica.
+{{- else if eq .From "environment"}}
+      # The program takes its port from the environment variable PORT, which
+      # Flyball sets for each replica.
+{{- else if not .Sample}}
+      # EDIT: nothing shows how this program learns its port. Flyball gives each
+      # replica a port of its own in the environment variable PORT and in place
+      # of {port} in an argument, for example "--port={port}". Until one of them
+      # is used, only one replica can start.
+{{- end}}
+      command: {{list .Command}}
+{{- if .Dir}}
+      workingDirectory: {{quote .Dir}}
+{{- end}}
+{{- if .Variables}}
+      # The running service also has these variables, which replicas started
+      # from this shell would miss: {{join .Variables}}.
+      # EDIT: set them here or in the environment of flyball run.
+      # env: {NAME: value}
+{{- end}}
+{{- if .PID}}
+      # Users keep using port {{.Port}}: from now on Flyball's balancer takes it and
+      # passes requests on to the replicas. Process {{.PID}} holds it at present:
+      # end it ({{.StopCommand}}), then flyball run takes the port.
+{{- else}}
+      # Where users reach the service: Flyball's balancer listens there and
+      # passes requests on to the replicas.
+{{- end}}
+      port: {{.Port}}
+      readiness:
+{{- if .Ready}}
+        path: {{quote .Ready}} # answers 2xx or 3xx when a replica can take requests
+{{- else}}
+        {} # EDIT: name a path that answers 200 when a replica can take requests
+{{- end}}
+
+  # Limits that hold whatever anybody wants. EDIT: what does this machine carry?
+  replicas:
+    min: 1
+    max: 4
+
+  # The promise to the users: while it is missed nothing is scaled down. EDIT.
+  objective:
+    latency: {threshold: 500ms, target: 99%, window: 1h}
+{{- if .Rate}}
+
+  # What the balancer does not measure can come from elsewhere. This is the rate
+  # of requests as Prometheus {{.Prometheus.Version}} knows it, used by the shadow below only.
+  # Once Flyball runs, Prometheus must scrape each replica or what stands before
+  # them: port {{.Port}} answers for another replica each time.
+  signals:
+    - name: {{signal}}
+      prometheus:
+        server: {{quote .Prometheus.URL}}
+        query: {{quote .Rate.Query}}
+{{- end}}
+
+  # What recommends a number. EDIT: how many requests one replica works on at a
+  # time when it is busy but not slow. The balancer counts them.
+  policy:
+    hpa:
+      metrics:
+        - {signal: concurrency, averageValue: 3}
+
+  # Candidates that are watched beside it and never applied. EDIT: requests per
+  # second that one replica carries.
+  shadows:
+    - hpa:
+        metrics:
+          - {signal: {{if .Rate}}{{signal}}{{else}}requestRate{{end}}, averageValue: 35}
+
+  # How fast the count may change: up at once, down when nothing asked for more
+  # in the last two minutes.
+  behavior:
+    scaleDown:
+      stabilizationWindowSeconds: 120
+`

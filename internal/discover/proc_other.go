@@ -1,0 +1,5 @@
+//go:build !linux
+
+package discover
+
+func listeners() ([]Listener, error) { return nil, ErrUnsupported }
