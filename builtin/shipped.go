@@ -2,9 +2,11 @@ package builtin
 
 import (
 	"github.com/flyball-io/flyball/guard"
+	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/policy/baseline"
 	"github.com/flyball-io/flyball/policy/hpa"
 	"github.com/flyball-io/flyball/policy/kpa"
+	"github.com/flyball-io/flyball/policy/schedule"
 	"github.com/flyball-io/flyball/policy/threshold"
 )
 
@@ -13,6 +15,9 @@ func registerPolicies(p *Policies) {
 	Register(p, "baseline", baseline.Default, baseline.New)
 	Register(p, "hpa", hpa.Default, hpa.New)
 	Register(p, "kpa", kpa.Default, kpa.New)
+	Register(p, "schedule", schedule.Default, func(cfg schedule.Config, env policy.Env) (*schedule.Policy, error) {
+		return schedule.New(cfg, env, p.New)
+	})
 	Register(p, "threshold", threshold.Default, threshold.New)
 	p.SetRules("hpa", guard.HPADefaults())
 }
