@@ -2,7 +2,6 @@ package prometheus_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -158,25 +157,6 @@ func grown(text string, seconds float64) string {
 		out.WriteString(line)
 	}
 	return out.String()
-}
-
-// slow is a proxy in front of a server that waits before it passes anything on.
-func slow(t *testing.T, wait time.Duration) *httptest.Server {
-	t.Helper()
-	proxy := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		select {
-		case <-r.Context().Done():
-		case <-clock.System.After(wait):
-		}
-	}))
-	t.Cleanup(proxy.Close)
-	return proxy
-}
-
-func canceled(t *testing.T) context.Context {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	return ctx
 }
 
 // kill ends the server as a crash does.
