@@ -101,7 +101,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	for _, s := range c.services {
 		c.launch(running, s)
 	}
-	c.tell(running, record.Event{Type: control.ControllerStarted, Message: fmt.Sprintf("%s with %d targets", c.opts.Version, len(c.services))})
+	c.tell(running, record.Event{Type: control.ControllerStarted, Message: fmt.Sprintf("version %s, %s", c.opts.Version, counted(len(c.services), "document"))})
 	c.follow(running)
 	err := c.end()
 	c.tell(remembering, record.Event{Type: control.ControllerStopped, Message: why(ctx, running)})
@@ -109,6 +109,14 @@ func (c *Controller) Run(ctx context.Context) error {
 	err = errors.Join(err, g.Wait())
 	forget()
 	return errors.Join(err, memory.Wait())
+}
+
+// counted is a number of things in words.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // why says what ended the controller.
@@ -238,7 +246,7 @@ func (c *Controller) reload(ctx context.Context) error {
 	}
 	c.dashboard.SetTargets(c.infos())
 	c.opts.Log.Info("reloaded", slog.Int("documents", len(specs)))
-	c.tell(ctx, record.Event{Type: control.Reloaded, Message: fmt.Sprintf("%d documents", len(specs))})
+	c.tell(ctx, record.Event{Type: control.Reloaded, Message: counted(len(specs), "document")})
 	return nil
 }
 

@@ -22,6 +22,7 @@ import (
 type runFlags struct {
 	documents documentFlags
 	listen    string
+	record    recordFlags
 	stateDir  string
 	onExit    string
 	logFormat string
@@ -49,6 +50,7 @@ drained; with --on-exit keep they go on. A second Ctrl-C ends at once.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:7070", "loopback address of API and dashboard")
 	flags.StringVar(&f.stateDir, "state-dir", "", "folder for what must outlive the controller (default "+defaultStateDir("$XDG_STATE_HOME")+")")
+	f.record.add(flags)
 	flags.StringVar(&f.onExit, "on-exit", "stop", "what Ctrl-C and SIGTERM do to replicas and balancer: stop or keep")
 	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -65,7 +67,7 @@ func (f *runFlags) run(cmd *cobra.Command) error {
 	return unlessInterrupted(ctx, f.control(ctx, hurry, specs))
 }
 
-// control runs the controller until ctx is done.
+// control opens what the controller needs and runs it until ctx is done.
 func (f *runFlags) control(ctx, hurry context.Context, specs []app.Spec) error {
 	log := f.log()
 	dashboard, err := listenLoopback(ctx, f.listen)
@@ -73,11 +75,20 @@ func (f *runFlags) control(ctx, hurry context.Context, specs []app.Spec) error {
 		return cli.UsageError{Err: fmt.Errorf("--listen: %w", err)}
 	}
 	defer dashboard.Close()
+	store, err := f.record.open(ctx, f.stateDir, log)
+	if err != nil {
+		return err
+	}
+	deps := app.Deps{Bus: memory.New(), Clock: clock.System, Log: log, StateDir: f.stateDir, Store: store}
+	return errors.Join(f.drive(ctx, hurry, specs, dashboard, deps), store.Close())
+}
+
+// drive runs the controller until ctx is done.
+func (f *runFlags) drive(ctx, hurry context.Context, specs []app.Spec, dashboard net.Listener, deps app.Deps) error {
 	reloads, err := f.reloads(ctx)
 	if err != nil {
 		return err
 	}
-	deps := app.Deps{Bus: memory.New(), Clock: clock.System, Log: log, StateDir: f.stateDir}
 	stopReplicas := f.onExit == "stop"
 	controller, err := app.NewController(ctx, app.Options{
 		Deps: deps, Specs: specs, Dashboard: dashboard, Version: programVersion(),
@@ -88,7 +99,7 @@ func (f *runFlags) control(ctx, hurry context.Context, specs []app.Spec) error {
 	if err != nil {
 		return cli.UsageError{Err: err}
 	}
-	log.Info("flyball runs", slog.String("version", programVersion()), slog.Int("documents", len(specs)),
+	deps.Log.Info("flyball runs", slog.String("version", programVersion()), slog.Int("documents", len(specs)),
 		slog.String("dashboard", "http://"+dashboard.Addr().String()), slog.String("state", f.stateDir))
 	return controller.Run(ctx)
 }
@@ -103,6 +114,9 @@ func (f *runFlags) check(cmd *cobra.Command) ([]app.Spec, error) {
 	}
 	if _, err := logLevel(f.logLevel); err != nil {
 		return nil, cli.UsageError{Err: fmt.Errorf("--log-level: %w", err)}
+	}
+	if _, err := f.record.options("", nil); err != nil {
+		return nil, cli.UsageError{Err: err}
 	}
 	if f.stateDir == "" {
 		f.stateDir = defaultStateDir(os.Getenv("XDG_STATE_HOME"))

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/pflag"
+
+	"github.com/flyball-io/flyball/internal/cli"
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/record"
+	"github.com/flyball-io/flyball/record/memory"
+	"github.com/flyball-io/flyball/record/sqlite"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// recordFile is the record's name in the state folder.
+const recordFile = "record.db"
+
+// recordFlags say what is remembered, and for how long.
+type recordFlags struct {
+	retention string
+	size      string
+	none      bool
+}
+
+func (f *recordFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.retention, "retention", scale.Duration(sqlite.DefaultRetention).String(), "how long decisions, events and what was measured are kept")
+	flags.StringVar(&f.size, "record-size", humanize.IBytes(sqlite.DefaultMaxBytes), "most that they may take on disk; the oldest go first")
+	flags.BoolVar(&f.none, "no-record", false, "keep them in memory only: a restart forgets history, cooldowns and modes set by hand")
+}
+
+// options are what the flags ask for.
+func (f *recordFlags) options(stateDir string, log *slog.Logger) (sqlite.Options, error) {
+	retention, err := scale.ParseDuration(f.retention)
+	if err == nil && retention <= 0 {
+		err = fmt.Errorf("must be above 0, got %v", retention)
+	}
+	if err != nil {
+		return sqlite.Options{}, fmt.Errorf("--retention: %w", err)
+	}
+	size, err := humanize.ParseBytes(f.size)
+	if err != nil || size < sqlite.MinMaxBytes {
+		return sqlite.Options{}, fmt.Errorf("--record-size: must be a size of at least %s such as 1GiB, got %q", humanize.IBytes(sqlite.MinMaxBytes), f.size)
+	}
+	return sqlite.Options{Path: filepath.Join(stateDir, recordFile), Retention: retention.Std(), MaxBytes: int64(size), Clock: clock.System, Log: log}, nil
+}
+
+// open opens the record in the state folder, or one in memory.
+func (f *recordFlags) open(ctx context.Context, stateDir string, log *slog.Logger) (record.Store, error) {
+	if f.none {
+		return memory.New(memory.Options{}), nil
+	}
+	options, err := f.options(stateDir, log)
+	if err != nil {
+		return nil, cli.UsageError{Err: err}
+	}
+	store, err := sqlite.Open(ctx, options)
+	if err != nil {
+		return nil, err // a Store that is nil must not be in the interface
+	}
+	return store, nil
+}
