@@ -29,19 +29,19 @@ const (
 	unknownUser = "unknown"
 )
 
-// modeRequest is the body of PUT …/mode.
-type modeRequest struct {
+// ModeRequest is the body of PUT …/mode.
+type ModeRequest struct {
 	Mode   scale.Mode `json:"mode" jsonschema:"enum=Apply,enum=Recommend,enum=Paused"`
 	Until  *time.Time `json:"until,omitempty" jsonschema:"nullable"` // only with Paused
 	Reason string     `json:"reason,omitempty" jsonschema:"maxLength=500"`
 }
 
-// modeAnswer is the target as it then is.
-type modeAnswer struct {
+// ModeAnswer is the target as it then is.
+type ModeAnswer struct {
 	Target TargetView `json:"target"`
 }
 
-func (m *modeRequest) check(now time.Time) error {
+func (m *ModeRequest) check(now time.Time) error {
 	var errs []error
 	switch m.Mode {
 	case scale.Apply, scale.Recommend, scale.Paused:
@@ -69,7 +69,7 @@ func printable(field, text string, most int) error {
 }
 
 func (s *Server) serveSetMode(w http.ResponseWriter, r *http.Request) {
-	var body modeRequest
+	var body ModeRequest
 	now := s.opts.Clock.Now()
 	if !s.mayAct(w) {
 		return
@@ -125,7 +125,7 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request, do func(ctx context
 	s.withTarget(w, r, func(h *history) any {
 		view := h.view(now)
 		view.Replicas = append([]ReplicaView{}, h.replicas...)
-		return modeAnswer{view}
+		return ModeAnswer{view}
 	})
 }
 
@@ -148,14 +148,17 @@ func actor(r *http.Request) (string, error) {
 	if err := printable(userHeader, claim, maxBy); err != nil {
 		return "", err
 	}
-	return claimed(claim), nil
-}
-
-func claimed(claim string) string {
-	if claim == "" {
-		return unknownUser
+	holder, proven := r.Context().Value(holderKey{}).(string)
+	switch {
+	case !proven && claim == "":
+		return unknownUser, nil
+	case !proven:
+		return claim, nil
+	case claim == "":
+		return holder, nil
 	}
-	return claim
+	by := []rune(holder + " (" + claim + ")")
+	return string(by[:min(len(by), maxBy)]), nil
 }
 
 // decodeBody reads a small JSON object without mercy.

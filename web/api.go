@@ -101,16 +101,16 @@ func (h *history) view(now time.Time) TargetView {
 	return v
 }
 
-// targetsAnswer lists every target without its replicas.
-type targetsAnswer struct {
+// TargetsAnswer lists every target without its replicas.
+type TargetsAnswer struct {
 	Now         float64      `json:"now"`
 	Version     string       `json:"version"`
 	LastEventID string       `json:"lastEventId"`
 	Targets     []TargetView `json:"targets"`
 }
 
-// targetAnswer is one target.
-type targetAnswer struct {
+// TargetAnswer is one target.
+type TargetAnswer struct {
 	Now         float64    `json:"now"`
 	Version     string     `json:"version"`
 	LastEventID string     `json:"lastEventId"`
@@ -126,7 +126,7 @@ func (s *Server) serveTargets(w http.ResponseWriter, _ *http.Request) {
 	}
 	last := s.events.last()
 	s.mu.Unlock()
-	answer(w, targetsAnswer{unix(now), s.opts.Version, last, views})
+	answer(w, TargetsAnswer{unix(now), s.opts.Version, last, views})
 }
 
 func (s *Server) serveTarget(w http.ResponseWriter, r *http.Request) {
@@ -134,29 +134,42 @@ func (s *Server) serveTarget(w http.ResponseWriter, r *http.Request) {
 	s.withTarget(w, r, func(h *history) any {
 		view := h.view(now)
 		view.Replicas = append([]ReplicaView{}, h.replicas...)
-		return targetAnswer{unix(now), s.opts.Version, s.events.last(), view}
+		return TargetAnswer{unix(now), s.opts.Version, s.events.last(), view}
 	})
 }
 
-func (s *Server) serveVersion(w http.ResponseWriter, _ *http.Request) {
-	answer(w, map[string]string{"version": s.opts.Version})
+// VersionAnswer names the program.
+type VersionAnswer struct {
+	Version string `json:"version"`
 }
 
-func serveHealth(w http.ResponseWriter, _ *http.Request) {
-	answer(w, map[string]string{"status": "ok"})
+// HealthAnswer says that the server answers.
+type HealthAnswer struct {
+	Status string `json:"status" jsonschema:"enum=ok"`
 }
+
+// Fault is the answer to what cannot be done.
+type Fault struct {
+	Error string `json:"error"` // what, where, what is allowed
+}
+
+func (s *Server) serveVersion(w http.ResponseWriter, _ *http.Request) {
+	answer(w, VersionAnswer{s.opts.Version})
+}
+
+func serveHealth(w http.ResponseWriter, _ *http.Request) { answer(w, HealthAnswer{"ok"}) }
 
 func serveNoSuchEndpoint(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		refuseMethod(w, r)
-		return
-	}
-	refuse(w, http.StatusNotFound, "no %s here: there are /api/v1/targets, /api/v1/targets/{name} with /series, /decisions and /mode below, /api/v1/events, /api/v1/stream, /api/v1/openapi.json", r.URL.Path)
+	refuse(w, http.StatusNotFound, "no %s here: /api/v1/openapi.json lists what there is, from /api/v1/targets on", r.URL.Path)
 }
 
-func refuseMethod(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Allow", "GET, HEAD")
-	refuse(w, http.StatusMethodNotAllowed, "method %s: everything here is only read, use GET", r.Method)
+// refuseMethod answers a request whose path is known and whose method is not.
+func refuseMethod(allowed []string) http.HandlerFunc {
+	list := strings.Join(allowed, ", ")
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", list)
+		refuse(w, http.StatusMethodNotAllowed, "method %s: must be one of %s", r.Method, list)
+	}
 }
 
 // withTarget answers with what get makes of the named target's history.
@@ -196,7 +209,7 @@ func (s *Server) refuseTarget(w http.ResponseWriter, name string) {
 func answer(w http.ResponseWriter, body any) { respond(w, http.StatusOK, body) }
 
 func refuse(w http.ResponseWriter, status int, format string, args ...any) {
-	respond(w, status, map[string]string{"error": fmt.Sprintf(format, args...)})
+	respond(w, status, Fault{fmt.Sprintf(format, args...)})
 }
 
 // respond encodes before it promises a status.

@@ -81,7 +81,7 @@ func typeOf(name string) string {
 // still the same.
 func (a assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		refuseMethod(w, r)
+		refuseMethod([]string{"GET", "HEAD"})(w, r)
 		return
 	}
 	file, ok := a[r.URL.Path]

@@ -23,6 +23,10 @@ type EventView struct {
 // eventSlots is how many IDs there are for the events of one millisecond.
 const eventSlots = 1 << 11
 
+// maxEventID is the greatest whole number that JavaScript tells from its
+// neighbours.
+const maxEventID = 1<<53 - 1
+
 // eventID is the time of an event with some bits of what it says: the same
 // whether it was heard of or read from the record, ascending with time, and a
 // number that JavaScript knows until the year 2109. That two events of a
@@ -84,8 +88,8 @@ func (c *chronicle) newest(q *eventQuery) []EventView {
 	return found
 }
 
-// eventsAnswer is a page of events, newest first.
-type eventsAnswer struct {
+// EventsAnswer is a page of events, newest first.
+type EventsAnswer struct {
 	Events []EventView `json:"events"`
 }
 
@@ -108,7 +112,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	answer(w, eventsAnswer{found})
+	answer(w, EventsAnswer{found})
 }
 
 func parseEventQuery(r *http.Request) (*eventQuery, error) {
@@ -117,7 +121,7 @@ func parseEventQuery(r *http.Request) (*eventQuery, error) {
 	if q.limit, err = countParam(r, "limit", 100, maxDecisions); err != nil {
 		return nil, err
 	}
-	if q.before, err = countParam(r, "before", 0, 1<<62); err != nil {
+	if q.before, err = countParam(r, "before", 0, maxEventID); err != nil {
 		return nil, err
 	}
 	q.from, q.to, err = windowParams(r, "from", "to")

@@ -13,9 +13,9 @@ import (
 	"github.com/flyball-io/flyball/scale"
 )
 
-// decisionAnswer is one decision with its whole trail, what it was made on,
+// DecisionAnswer is one decision with its whole trail, what it was made on,
 // and the IDs of its neighbours.
-type decisionAnswer struct {
+type DecisionAnswer struct {
 	Target   string       `json:"target"`
 	Decision DecisionView `json:"decision"`
 	Previous *int64       `json:"previous" jsonschema:"nullable"` // null: there is none
@@ -105,8 +105,8 @@ const maxDecisionID = 1 << 47
 
 // findDecision asks memory first, because the record lags a little, and the
 // record for what memory no longer holds.
-func (s *Server) findDecision(ctx context.Context, name string, id int64) (*decisionAnswer, error) {
-	f := &finding{id: id, answer: &decisionAnswer{Target: name}}
+func (s *Server) findDecision(ctx context.Context, name string, id int64) (*DecisionAnswer, error) {
+	f := &finding{id: id, answer: &DecisionAnswer{Target: name}}
 	s.withHistory(name, f.remember)
 	if s.opts.Store != nil {
 		if err := s.lookUp(ctx, f); err != nil {
@@ -123,7 +123,7 @@ func (s *Server) findDecision(ctx context.Context, name string, id int64) (*deci
 type finding struct {
 	id     int64
 	found  bool
-	answer *decisionAnswer
+	answer *DecisionAnswer
 }
 
 // take notes the decision itself.

@@ -26,8 +26,8 @@ func matches(filter string, v *DecisionView) bool {
 	}
 }
 
-// logAnswer is a page of the decision log, newest first.
-type logAnswer struct {
+// LogAnswer is a page of the decision log, newest first.
+type LogAnswer struct {
 	Target    string         `json:"target"`
 	Decisions []DecisionView `json:"decisions"`
 }
@@ -101,7 +101,7 @@ func (s *Server) serveDecisions(w http.ResponseWriter, r *http.Request) {
 		}
 		lines = append(lines, past...)
 	}
-	answer(w, logAnswer{name, lines})
+	answer(w, LogAnswer{name, lines})
 }
 
 // maxRead bounds the decisions read for one page: where a run is longer, its

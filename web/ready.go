@@ -2,8 +2,8 @@ package web
 
 import "net/http"
 
-// readyAnswer says whether the instance does its work.
-type readyAnswer struct {
+// ReadyAnswer says whether the instance does its work.
+type ReadyAnswer struct {
 	Status  string   `json:"status" jsonschema:"enum=ready,enum=starting,enum=stopping"`
 	Waiting []string `json:"waiting,omitempty"` // targets without a report
 }
@@ -30,10 +30,10 @@ func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Unlock()
 	switch {
 	case stopping:
-		respond(w, http.StatusServiceUnavailable, readyAnswer{Status: "stopping"})
+		respond(w, http.StatusServiceUnavailable, ReadyAnswer{Status: "stopping"})
 	case !ready:
-		respond(w, http.StatusServiceUnavailable, readyAnswer{"starting", waiting})
+		respond(w, http.StatusServiceUnavailable, ReadyAnswer{"starting", waiting})
 	default:
-		answer(w, readyAnswer{Status: "ready"})
+		answer(w, ReadyAnswer{Status: "ready"})
 	}
 }

@@ -12,7 +12,7 @@ import (
 // pagePolicy allows what the binary itself serves and nothing else: no inline
 // script or style, no other host, no frame around it.
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // secure lets through only what this server's own page would send.
 func (s *Server) secure(next http.Handler) http.Handler {

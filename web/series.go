@@ -17,8 +17,8 @@ const (
 	fromRecord = "record"
 )
 
-// seriesAnswer is what was measured in a window, oldest first.
-type seriesAnswer struct {
+// SeriesAnswer is what was measured in a window, oldest first.
+type SeriesAnswer struct {
 	Target string  `json:"target"`
 	Step   float64 `json:"step"` // seconds that a point stands for
 	Source string  `json:"source" jsonschema:"enum=memory,enum=record"`
@@ -56,7 +56,7 @@ func (s *Server) serveSeries(w http.ResponseWriter, r *http.Request) {
 		s.refuseTarget(w, name)
 	case enough:
 		step := q.stepFor(points)
-		answer(w, seriesAnswer{name, step.Seconds(), fromMemory, append([]Point{}, downsample(points, step)...)})
+		answer(w, SeriesAnswer{name, step.Seconds(), fromMemory, append([]Point{}, downsample(points, step)...)})
 	default:
 		s.serveRecordedSeries(w, r, q)
 	}
@@ -108,7 +108,7 @@ func (s *Server) serveRecordedSeries(w http.ResponseWriter, r *http.Request, q s
 		s.refuseRecord(w, err)
 		return
 	}
-	answer(w, seriesAnswer{r.PathValue("name"), step.Seconds(), fromRecord, points})
+	answer(w, SeriesAnswer{r.PathValue("name"), step.Seconds(), fromRecord, points})
 }
 
 func (s *Server) recordedSeries(r *http.Request, q seriesQuery) ([]Point, time.Duration, error) {

@@ -68,6 +68,8 @@ type Server struct {
 	reads   chan struct{} // one token per request that reads the record
 	wanted  chan struct{} // receives when there are targets to load
 	stopped chan struct{} // closed when Run has ended
+	// failures counts wrong tokens.
+	failures failures
 
 	mu        sync.Mutex // guards what follows
 	ready     bool       // whether every target had a report once
@@ -209,24 +211,17 @@ func busClosed(ctx context.Context) error {
 // Handler serves the API, the stream and the page.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/v1/targets", s.serveTargets)
-	mux.HandleFunc("GET /api/v1/targets/{name}", s.serveTarget)
-	mux.HandleFunc("GET /api/v1/targets/{name}/series", s.serveSeries)
-	mux.HandleFunc("GET /api/v1/targets/{name}/decisions", s.serveDecisions)
-	mux.HandleFunc("GET /api/v1/targets/{name}/decisions/{id}", s.serveDecision)
-	mux.HandleFunc("PUT /api/v1/targets/{name}/mode", s.serveSetMode)
-	mux.HandleFunc("DELETE /api/v1/targets/{name}/mode", s.serveClearMode)
-	mux.HandleFunc("GET /api/v1/events", s.serveEvents)
-	mux.HandleFunc("GET /api/v1/stream", s.serveStream)
-	mux.HandleFunc("GET /version", s.serveVersion)
-	mux.HandleFunc("GET /healthz", serveHealth)
-	mux.HandleFunc("GET /readyz", s.serveReady)
-	if s.opts.Metrics != nil {
-		mux.Handle("GET /metrics", s.opts.Metrics)
+	methods := map[string][]string{}
+	for _, r := range s.routes() {
+		mux.HandleFunc(r.method+" "+r.path, r.handler)
+		methods[r.path] = append(methods[r.path], r.method)
+	}
+	for path, allowed := range methods {
+		mux.HandleFunc(path, refuseMethod(allowed))
 	}
 	mux.HandleFunc("/api/", serveNoSuchEndpoint)
 	mux.Handle("/", newAssets())
-	return s.secure(mux)
+	return s.secure(s.admit(mux))
 }
 
 func (s *Server) report(r control.Report) {

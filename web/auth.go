@@ -1,0 +1,86 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strings"
+)
+
+// holderKey is under what a request's context knows the name of its token.
+type holderKey struct{}
+
+// admit lets through what needs no token and who has one.
+func (s *Server) admit(next http.Handler) http.Handler {
+	if len(s.opts.Tokens) == 0 {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isOpen(r.URL.Path) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		holder, verdict := s.identify(r)
+		switch {
+		case verdict == admitted:
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), holderKey{}, holder)))
+		case verdict == locked:
+			s.refuseLocked(w, r)
+		case isPage(r):
+			s.answerLogin(w, r, http.StatusUnauthorized, "")
+		default:
+			w.Header().Set("WWW-Authenticate", `Bearer realm="flyball"`)
+			refuse(w, http.StatusUnauthorized, "a token is needed: send it as Authorization: Bearer TOKEN")
+		}
+	})
+}
+
+// isOpen reports whether a path tells nothing of the installation: whether it
+// is well, the door, and what the page is made of.
+func isOpen(path string) bool {
+	switch path {
+	case "/healthz", "/readyz", "/login", "/logout":
+		return true
+	}
+	return strings.HasSuffix(path, ".css") || strings.HasSuffix(path, ".svg")
+}
+
+// isPage reports whether somebody wants to look at the dashboard.
+func isPage(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) &&
+		(r.URL.Path == "/" || r.URL.Path == "/index.html")
+}
+
+// verdict is what becomes of a request.
+type verdict uint8
+
+const (
+	unknown verdict = iota
+	admitted
+	locked // too many wrong tokens from there
+)
+
+// identify finds whose token a request carries.
+func (s *Server) identify(r *http.Request) (holder string, v verdict) {
+	if scheme, secret, found := strings.Cut(r.Header.Get("Authorization"), " "); found && strings.EqualFold(scheme, "Bearer") {
+		return s.try(r, strings.TrimSpace(secret))
+	}
+	if cookie, err := r.Cookie(sessionCookie); err == nil {
+		if t, ok := holderOf(s.opts.Tokens, cookie.Value, s.opts.Clock.Now()); ok {
+			return t.Name, admitted
+		}
+	}
+	return "", unknown
+}
+
+// try looks for a token and counts a wrong one against where it came from.
+func (s *Server) try(r *http.Request, secret string) (holder string, v verdict) {
+	from, now := origin(r.RemoteAddr), s.opts.Clock.Now()
+	if s.failures.locked(from, now) {
+		return "", locked
+	}
+	if t, ok := match(s.opts.Tokens, secret); ok {
+		return t.Name, admitted
+	}
+	s.failures.add(from, now)
+	return "", unknown
+}
