@@ -47,7 +47,7 @@ func DefaultTrust() TrustConfig {
 
 // Of returns the rules of a signal.
 func (c TrustConfig) Of(signal string) TrustRules {
-	rules := c.TrustRules.over(DefaultTrust().TrustRules)
+	rules := c.over(DefaultTrust().TrustRules)
 	for _, s := range c.Signals {
 		if s.Name == signal {
 			return s.over(rules)
