@@ -8,5 +8,5 @@ func newSetupCommands() []*cobra.Command {
 	for _, cmd := range setup {
 		refuseArguments(cmd)
 	}
-	return setup
+	return append(setup, newStopCommand())
 }

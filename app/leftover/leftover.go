@@ -1,0 +1,161 @@
+// Package leftover finds and ends what a state folder still holds: balancer
+// processes and replicas of a controller that crashed, or of a document that
+// was renamed. They serve on by design; somebody must be able to see and end
+// them without the document they came from.
+package leftover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/balancer/builtin/remote"
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target/process"
+)
+
+// ErrAttended: a live controller looks after the service.
+var ErrAttended = errors.New("a controller looks after it")
+
+// Service is what runs of one service.
+type Service struct {
+	Name string `json:"name"`
+	// ProxyPID is its balancer process; 0: none.
+	ProxyPID int    `json:"proxyPid"`
+	Address  string `json:"address,omitempty"` // where that takes requests
+	Replicas int    `json:"replicas"`
+	// Controller is the process that looks after it; "" when nobody does.
+	Controller string `json:"controller,omitempty"`
+	// Damaged says why its state cannot be read.
+	Damaged string `json:"damaged,omitempty"`
+}
+
+// Runs reports whether anything of it runs.
+func (s Service) Runs() bool { return s.ProxyPID != 0 || s.Replicas > 0 }
+
+// names are the services that left files in a state folder.
+func names(stateDir string) ([]string, error) {
+	entries, err := os.ReadDir(stateDir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
+	}
+	var found []string
+	for _, e := range entries {
+		for _, ext := range []string{".json", ".proxy.sock"} {
+			if name, ok := strings.CutSuffix(e.Name(), ext); ok && name != "" && !e.IsDir() {
+				found = append(found, name)
+			}
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found), nil
+}
+
+// List says what of each service runs, by name. Services of which nothing is
+// left are not listed.
+func List(ctx context.Context, stateDir string, clk clock.Clock) ([]Service, error) {
+	found, err := names(stateDir)
+	if err != nil {
+		return nil, err
+	}
+	services := []Service{}
+	for _, name := range found {
+		s := look(ctx, stateDir, name, clk)
+		if s.Runs() || s.Damaged != "" {
+			services = append(services, s)
+		}
+	}
+	return services, nil
+}
+
+func look(ctx context.Context, stateDir, name string, clk clock.Clock) Service {
+	s := Service{Name: name}
+	if info, err := remote.NewClient(app.Socket(stateDir, name)).Info(ctx); err == nil {
+		s.ProxyPID, s.Address = info.PID, info.Address
+	}
+	t, err := open(stateDir, name, clk)
+	if err == nil {
+		var replicas []scale.Replica
+		if replicas, err = running(ctx, t); err == nil {
+			s.Replicas = len(replicas)
+		}
+	}
+	if err != nil {
+		s.Damaged = err.Error()
+	}
+	if err := process.Unattended(ctx, clk, stateDir, name); errors.Is(err, process.ErrInUse) {
+		s.Controller = controller(stateDir, name)
+	}
+	return s
+}
+
+// controller is the process that wrote its number into the lock.
+func controller(stateDir, name string) string {
+	holder, err := os.ReadFile(filepath.Join(stateDir, name+".lock"))
+	if text := strings.TrimSpace(string(holder)); err == nil && text != "" {
+		return text
+	}
+	return "unknown"
+}
+
+// open makes the target of a service from what is on disk alone. What it
+// would start does not matter: it only ends.
+func open(stateDir, name string, clk clock.Clock) (*process.Target, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cfg := process.Default()
+	cfg.Command = []string{program}
+	return process.New(name, cfg, process.Options{
+		Clock: clk, Log: slog.New(slog.DiscardHandler), StateDir: stateDir, Traffic: remote.NewClient(app.Socket(stateDir, name)),
+	})
+}
+
+func running(ctx context.Context, t *process.Target) ([]scale.Replica, error) {
+	status, err := t.Status(ctx)
+	return status.Replicas, err
+}
+
+// Stop ends what runs of a service: first the balancer takes no more requests
+// and answers those it has, then the replicas go. Once ctx is done what is
+// left is killed. It refuses with ErrAttended where a controller would only
+// start it again.
+func Stop(ctx context.Context, s Service, stateDir string, clk clock.Clock) error {
+	asking := context.WithoutCancel(ctx)
+	if err := process.Unattended(asking, clk, stateDir, s.Name); err != nil {
+		if errors.Is(err, process.ErrInUse) {
+			err = fmt.Errorf("%w (process %s)", ErrAttended, controller(stateDir, s.Name))
+		}
+		return fmt.Errorf("%s: %w", s.Name, err)
+	}
+	t, err := open(stateDir, s.Name, clk)
+	if err != nil {
+		return err
+	}
+	return errors.Join(stopProxy(ctx, s, stateDir), t.Stop(ctx))
+}
+
+func stopProxy(ctx context.Context, s Service, stateDir string) error {
+	err := remote.NewClient(app.Socket(stateDir, s.Name)).Shutdown(ctx)
+	switch {
+	case err == nil, errors.Is(err, remote.ErrNotRunning):
+		return nil
+	case ctx.Err() != nil && s.ProxyPID > 0:
+		if p, err := os.FindProcess(s.ProxyPID); err != nil || p.Kill() != nil {
+			return fmt.Errorf("%s: balancer process %d cannot be killed", s.Name, s.ProxyPID)
+		}
+		return nil
+	}
+	return fmt.Errorf("%s: balancer: %w", s.Name, err)
+}
