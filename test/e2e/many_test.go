@@ -1,0 +1,218 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/builtin"
+	"github.com/flyball-io/flyball/bus/memory"
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/internal/testenv"
+	"github.com/flyball-io/flyball/record"
+	"github.com/flyball-io/flyball/record/sqlite"
+)
+
+// manyDocument is one of many autoscalers: no replica until requests come, a
+// policy and two shadows.
+const manyDocument = `apiVersion: flyball.io/v1alpha1
+kind: Autoscaler
+metadata: {name: shop-%04d}
+spec:
+  target: {process: {command: [%q, sample-app]}}
+  balancer: {builtin: {listen: "127.0.0.1:0"}}
+  replicas: {min: 0, max: %d}
+  objective: {latency: {threshold: 500ms, target: 99%%}}
+  policy: {hpa: {metrics: [{signal: concurrency, averageValue: 2}]}}
+  shadows: [{hpa: {metrics: [{signal: requestRate, averageValue: 35}]}}, {hpa: {cpuUtilization: 70}}]
+  sync: 2s
+`
+
+// many runs a controller with that many documents in the test's process.
+type many struct {
+	t         *testing.T
+	program   string
+	dir       string
+	documents int
+	bus       *memory.Bus
+	store     record.Store
+	reloads   chan struct{}
+	decisions <-chan record.Decided
+	stop      func()
+}
+
+func runMany(t *testing.T, documents int) *many {
+	t.Helper()
+	leaks := goleak.IgnoreCurrent()
+	m := &many{t: t, program: newPlace(t).program, dir: t.TempDir(), documents: documents, bus: memory.New(), reloads: make(chan struct{})}
+	m.write(3)
+	log := slog.New(slog.DiscardHandler)
+	store, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "record.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.store = store
+	specs, err := m.specs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dashboard, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	deps := app.Deps{Bus: m.bus, Clock: clock.System, Log: log, StateDir: t.TempDir(), Store: store, DieWithController: true}
+	c, err := app.NewController(ctx, app.Options{
+		Deps: deps, Specs: specs, Dashboard: dashboard, Reload: m.specs, Reloads: m.reloads,
+		NewPlane: func(ctx context.Context, s app.Spec) (app.DataPlane, error) {
+			return app.NewLocalPlane(ctx, s.Balancer, clock.System, log)
+		},
+		Ending: app.Ending{StopReplicas: true, Hurry: context.Background()},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hearing, deaf := context.WithCancel(context.Background())
+	if m.decisions, err = control.Decisions(m.bus, control.All).Subscribe(hearing); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	m.stop = func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		deaf()
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+		goleak.VerifyNone(t, leaks)
+	}
+	return m
+}
+
+// write writes all documents with that maximum.
+func (m *many) write(maximum int) {
+	m.t.Helper()
+	var all strings.Builder
+	for i := range m.documents {
+		fmt.Fprintf(&all, manyDocument+"---\n", i, m.program, maximum)
+	}
+	if err := os.WriteFile(filepath.Join(m.dir, "many.yaml"), []byte(all.String()), 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m *many) specs() ([]app.Spec, error) {
+	plugins := builtin.New()
+	docs, err := v1alpha1.Loader{Plugins: plugins, Env: os.LookupEnv}.Load([]string{m.dir})
+	if err != nil {
+		return nil, err
+	}
+	return app.NewSpecs(docs, plugins)
+}
+
+// until reads decisions until each target has had as many, and returns their
+// number. A decision for another count than none is wrong: nothing is asked
+// of these services.
+func (m *many) until(each int, within time.Duration) int {
+	m.t.Helper()
+	counts, ready, all := map[string]int{}, 0, 0
+	deadline := time.After(within)
+	for ready < m.documents {
+		select {
+		case d := <-m.decisions:
+			all++
+			if d.Decision.DesiredReplicas != 0 {
+				m.t.Errorf("%s: %d replicas for no request at all (%s)", d.Decision.Target, d.Decision.DesiredReplicas, d.Decision.Reason)
+			}
+			if counts[d.Decision.Target]++; counts[d.Decision.Target] == each {
+				ready++
+			}
+		case <-deadline:
+			m.t.Fatalf("after %v only %d of %d targets had %d decisions", within, ready, m.documents, each)
+		}
+	}
+	return all
+}
+
+// resident is the memory this process holds, in MiB.
+func resident(t *testing.T) int {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kib int
+	for line := range strings.Lines(string(status)) {
+		if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &kib); err == nil {
+			return kib >> 10
+		}
+	}
+	t.Fatal("/proc/self/status has no VmRSS")
+	return 0
+}
+
+// A thousand documents run in one controller: each decides, every decision is
+// recorded, memory is bounded and nothing is left behind.
+func TestAThousandDocuments(t *testing.T) {
+	testenv.Long(t)
+	before := resident(t)
+	m := runMany(t, 1000)
+	m.until(3, 2*time.Minute)
+	runtime.GC()
+	early := resident(t)
+	m.until(5, 2*time.Minute)
+	late := resident(t)
+	dropped := m.bus.Dropped()
+	count := m.count()
+	m.stop()
+	t.Logf("memory: %d MiB before, %d MiB after 3 decisions each, %d MiB after 8; %d decisions recorded, %d messages dropped", before, early, late, count, dropped)
+	if late > 1024 {
+		t.Errorf("%d MiB for %d documents, want at most 1 GiB", late, m.documents)
+	}
+	if count < 7*m.documents {
+		t.Errorf("%d decisions recorded, want at least %d", count, 7*m.documents)
+	}
+}
+
+// count is how many decisions are in the record.
+func (m *many) count() int {
+	m.t.Helper()
+	entries, err := m.store.Read(m.t.Context(), record.Query{Kind: record.DecidedKind, Brief: true})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return len(entries)
+}
+
+// Documents that change a hundred times a minute change nothing else: all
+// targets go on deciding on time, none scales, no decision is lost.
+func TestDocumentsThatChangeAllTheTime(t *testing.T) {
+	testenv.Long(t)
+	m := runMany(t, 20)
+	m.until(1, time.Minute)
+	heard := make(chan int)
+	go func() { heard <- m.until(13, 2*time.Minute) }() // 26 s at one in 2 s
+	for i := range 45 {
+		m.write(3 + i%2)
+		m.reloads <- struct{}{}
+		time.Sleep(600 * time.Millisecond)
+	}
+	decided := <-heard
+	m.stop()
+	t.Logf("%d decisions of %d targets during 45 reloads in 27 s", decided, m.documents)
+}
