@@ -96,7 +96,7 @@ func (b *Budget) count(at time.Time) {
 	}
 	from := m.At
 	if midnight.After(m.Midnight) {
-		m.Midnight, m.Hours, m.Reached = midnight, 0, time.Time{}
+		m.Midnight, m.Hours = midnight, 0
 		from = later(from, midnight)
 	}
 	if at.After(from) {

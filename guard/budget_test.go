@@ -18,6 +18,14 @@ func budgetConfig(hard bool) guard.BudgetConfig {
 
 func budget(hard bool) *guard.Budget { return guard.NewBudget(budgetConfig(hard)) }
 
+// nearlyUsedUp is a budget that pays for half an hour beyond the minimum when
+// first asked at 08:00: hostile observations use it up.
+func nearlyUsedUp(hard bool) *guard.Budget {
+	cfg := budgetConfig(hard)
+	cfg.PerDay = 32.5
+	return guard.NewBudget(cfg)
+}
+
 func budgetIn(t *testing.T, name string) *guard.Budget {
 	t.Helper()
 	zone, err := time.LoadLocation(name)
