@@ -24,6 +24,7 @@ type documentFlags struct {
 
 func (f *documentFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVarP(&f.files, "file", "f", nil, "file or directory with documents, - for standard input; may be repeated")
+	_ = cmd.RegisterFlagCompletionFunc("file", completeYAML) // the flag is there
 }
 
 // largestStdin is above what the loader takes, so that it says what is wrong.
@@ -34,6 +35,14 @@ func (f *documentFlags) load(plugins *builtin.Registry, in io.Reader) ([]v1alpha
 	if len(f.files) == 0 {
 		return nil, errors.New("name at least one file with -f FILE, or - for standard input")
 	}
+	if _, err := f.readStdin(in); err != nil {
+		return nil, err
+	}
+	return v1alpha1.Loader{Plugins: plugins, Env: os.LookupEnv, Stdin: bytes.NewReader(f.stdin)}.Load(f.files)
+}
+
+// readStdin reads what - stands for, once.
+func (f *documentFlags) readStdin(in io.Reader) ([]byte, error) {
 	if f.stdin == nil && slices.Contains(f.files, "-") {
 		data, err := io.ReadAll(io.LimitReader(in, largestStdin))
 		if err != nil {
@@ -41,7 +50,7 @@ func (f *documentFlags) load(plugins *builtin.Registry, in io.Reader) ([]v1alpha
 		}
 		f.stdin = data
 	}
-	return v1alpha1.Loader{Plugins: plugins, Env: os.LookupEnv, Stdin: bytes.NewReader(f.stdin)}.Load(f.files)
+	return f.stdin, nil
 }
 
 // specs reads and decodes the documents and checks that this machine has what

@@ -4,7 +4,7 @@ import "github.com/spf13/cobra"
 
 // newSetupCommands are those of the first ten minutes, and of the last.
 func newSetupCommands() []*cobra.Command {
-	setup := []*cobra.Command{newInitCommand()}
+	setup := []*cobra.Command{newInitCommand(), newDoctorCommand()}
 	for _, cmd := range setup {
 		refuseArguments(cmd)
 	}

@@ -1,0 +1,162 @@
+package doctor
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/app/leftover"
+	"github.com/flyball-io/flyball/balancer/builtin/remote"
+	_ "github.com/flyball-io/flyball/record/sqlite" // brings the driver that reads the record
+)
+
+// Space that a state folder should have: logs of replicas and the record.
+const (
+	leastSpace  = 64 << 20
+	plentySpace = 1 << 30
+)
+
+// state sees whether flyball run could write where it must. The folder is not
+// made: doctor changes nothing.
+func (p *patient) state(context.Context) {
+	folder, exists := p.StateDir, true
+	if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {
+		exists = false
+		for ; errors.Is(err, os.ErrNotExist) && filepath.Dir(folder) != folder; _, err = os.Stat(folder) {
+			folder = filepath.Dir(folder)
+		}
+	}
+	fix := "choose another with --state-dir, or let this user write there"
+	probe, err := os.CreateTemp(folder, ".flyball-doctor-")
+	if err != nil {
+		p.fail("", fmt.Sprintf("the state folder %s cannot be written to: %s", p.StateDir, reason(err)), fix)
+		return
+	}
+	probe.Close()
+	os.Remove(probe.Name())
+	for i := range p.specs {
+		if err := remote.CheckSocket(app.Socket(p.StateDir, p.specs[i].Name)); err != nil {
+			p.fail(p.specs[i].Name, err.Error(), "choose a shorter --state-dir")
+		}
+	}
+	free, err := freeSpace(folder)
+	switch {
+	case err != nil:
+		p.ok("", p.StateDir+" can be written to")
+	case free < leastSpace:
+		p.fail("", fmt.Sprintf("%s has only %d MiB left", p.StateDir, free>>20), "make room, or choose another with --state-dir")
+	case free < plentySpace:
+		p.note("", fmt.Sprintf("%s has %d MiB left; the record may grow to 1 GiB", p.StateDir, free>>20), "make room, or give flyball run a smaller --record-size")
+	case !exists:
+		p.ok("", p.StateDir+" can be made, with plenty of space")
+	default:
+		p.ok("", fmt.Sprintf("%s can be written to and has %d GiB left", p.StateDir, free>>30))
+	}
+}
+
+// leftover names what runs without a controller, or without its document.
+func (p *patient) leftover(ctx context.Context) {
+	services, err := leftover.List(ctx, p.StateDir, p.Clock)
+	if err != nil {
+		p.fail("", err.Error(), "choose another with --state-dir, or let this user read it")
+		return
+	}
+	strangers := 0
+	for _, s := range services {
+		documented := slices.ContainsFunc(p.specs, func(spec app.Spec) bool { return spec.Name == s.Name })
+		switch what := fmt.Sprintf("%d replicas and balancer process %d", s.Replicas, s.ProxyPID); {
+		case s.Damaged != "":
+			p.fail(s.Name, s.Damaged, "move the file away; replicas that run are found all the same")
+		case s.Controller != "":
+			p.ok(s.Name, fmt.Sprintf("%s are looked after by process %s", what, s.Controller))
+		case documented:
+			p.note(s.Name, what+" run without a controller", "flyball run adopts them; flyball stop "+s.Name+" ends them")
+		case len(p.specs) > 0:
+			p.note(s.Name, what+" run without a controller, and none of the documents names them", "flyball stop "+s.Name+" --state-dir "+p.StateDir+" ends them")
+		default:
+			p.note(s.Name, what+" run without a controller", "flyball stop "+s.Name+" --state-dir "+p.StateDir+" ends them, flyball run adopts them")
+		}
+		strangers++
+	}
+	if strangers == 0 {
+		p.ok("", "nothing runs on in "+p.StateDir)
+	}
+}
+
+// recordPatience is how long the record may take to be read.
+const recordPatience = 20 * time.Second
+
+// record reads the whole record without changing it, also beside a controller
+// that writes it.
+func (p *patient) record(ctx context.Context) {
+	if p.Record == "" {
+		return
+	}
+	info, err := os.Stat(p.Record)
+	if errors.Is(err, os.ErrNotExist) {
+		p.ok("", "no record yet: flyball run makes it")
+		return
+	}
+	if err != nil {
+		p.fail("", err.Error(), "let this user read it, or choose another --state-dir")
+		return
+	}
+	says, err := quickCheck(ctx, p.Record)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		p.note("", p.Record+" is too large to be read within "+recordPatience.String(), "nothing: flyball run repairs what is damaged")
+	case err != nil:
+		p.fail("", fmt.Sprintf("%s cannot be read: %v", p.Record, err), "start flyball run: it saves what can be read and puts the damaged file aside")
+	case says != "ok":
+		p.fail("", fmt.Sprintf("%s is damaged: %s", p.Record, says), "start flyball run: it saves what can be read and puts the damaged file aside")
+	default:
+		p.ok("", fmt.Sprintf("the record is healthy (%d MiB)", (info.Size()+1<<20-1)>>20))
+	}
+}
+
+func quickCheck(ctx context.Context, path string) (says string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, recordPatience)
+	defer cancel()
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(2000)")
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	err = db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&says)
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	return says, err
+}
+
+// leastFiles is what the controller needs for itself.
+const leastFiles = 1024
+
+// files compares how many files may be open with what the balancers promise.
+func (p *patient) files(context.Context) {
+	limit, err := openFiles()
+	if err != nil {
+		return // this system has no such limit
+	}
+	for i := range p.specs {
+		// A connection of a client and one to a replica.
+		wanted := uint64(2*p.specs[i].Balancer.MaxConnections + leastFiles)
+		if limit < wanted {
+			p.note(p.specs[i].Name, fmt.Sprintf("%d files may be open, enough for about %d connections; the balancer is told to take %d", limit, max(0, int(limit)-leastFiles)/2, p.specs[i].Balancer.MaxConnections),
+				fmt.Sprintf("raise it (ulimit -Hn %d, LimitNOFILE in systemd), or lower balancer.builtin.maxConnections", wanted))
+			return
+		}
+	}
+	if limit < leastFiles {
+		p.fail("", fmt.Sprintf("only %d files may be open", limit), fmt.Sprintf("raise it: ulimit -Hn %d, LimitNOFILE in systemd", 1<<16))
+		return
+	}
+	p.ok("", fmt.Sprintf("%d files may be open", limit))
+}

@@ -1,0 +1,173 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/source"
+	"github.com/flyball-io/flyball/target/process"
+)
+
+// patience is how long a source may take to measure once.
+const patience = 10 * time.Second
+
+// signal measures once with every source that the documents name.
+func (p *patient) signal(ctx context.Context) {
+	for i, doc := range p.docs {
+		for _, s := range doc.Spec.Signals {
+			p.measure(ctx, &p.specs[i], s)
+		}
+	}
+}
+
+func (p *patient) measure(ctx context.Context, spec *app.Spec, s v1alpha1.Signal) {
+	replicas, err := p.replicas(ctx, spec)
+	if err != nil {
+		replicas = nil // said by other checks
+	}
+	built, err := p.plugins.Sources.New(s.Name, s.Source, source.Env{
+		Target: spec.Name, Clock: p.Clock, Log: slog.New(slog.DiscardHandler), Interval: time.Second,
+		Replicas: func(context.Context) ([]scale.Replica, error) { return replicas, nil },
+	})
+	if err != nil {
+		p.fail(spec.Name, s.Name+": "+err.Error(), "correct the signal in the document")
+		return
+	}
+	samples, err := p.collect(ctx, built)
+	switch {
+	case len(samples) > 0 && err == nil:
+		p.ok(spec.Name, fmt.Sprintf("%s is measured by %s: %s", s.Name, s.Source.Kind, p.inWords(samples)))
+	case needsReplicas(s.Source.Kind) && len(replicas) == 0:
+		p.note(spec.Name, fmt.Sprintf("%s is measured on replicas by %s, and none runs yet", s.Name, s.Source.Kind), "ask again once flyball run has started some")
+	case err != nil:
+		p.fail(spec.Name, s.Name+": "+strings.ReplaceAll(err.Error(), "\n", "; "), "see that the server answers and that the query gives exactly one number")
+	default:
+		p.fail(spec.Name, fmt.Sprintf("%s: %s measured nothing within %v", s.Name, s.Source.Kind, scale.Duration(patience)), "see that what it asks exists")
+	}
+}
+
+// needsReplicas reports whether a source measures the replicas themselves.
+func needsReplicas(kind string) bool {
+	return slices.Contains([]string{"openmetrics", "scrape", "processes", "process"}, kind)
+}
+
+// inWords is the newest sample with its age.
+func (p *patient) inWords(samples []scale.Sample) string {
+	newest := samples[len(samples)-1]
+	old := p.Clock.Now().Sub(newest.At).Round(100 * time.Millisecond)
+	return fmt.Sprintf("%s, %v old", scale.Number(newest.Value), scale.Duration(max(0, old)))
+}
+
+// collect measures once; a source that works between calls gets the time to.
+func (p *patient) collect(ctx context.Context, s source.Source) ([]scale.Sample, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	runner, ok := s.(source.Runner)
+	if !ok {
+		return s.Collect(ctx)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- runner.Run(ctx) }()
+	defer func() { cancel(); <-ended }()
+	for {
+		samples, err := s.Collect(ctx)
+		if len(samples) > 0 {
+			return samples, err
+		}
+		select {
+		case <-p.Clock.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+// replicas are those that run now.
+func (p *patient) replicas(ctx context.Context, spec *app.Spec) ([]scale.Replica, error) {
+	t, err := process.New(spec.Name, spec.Process, process.Options{Clock: p.Clock, Log: slog.New(slog.DiscardHandler), StateDir: p.StateDir})
+	if err != nil {
+		return nil, err
+	}
+	status, err := t.Status(ctx)
+	return status.Replicas, err
+}
+
+// mostSkew is how far clocks may be apart: a measurement that seems older than
+// that is stale sooner than it should be.
+const mostSkew = 5 * time.Second
+
+// clocks compares this machine's clock with that of each server that sources
+// ask, by the date of its answers.
+func (p *patient) clocks(ctx context.Context) {
+	for _, server := range p.servers() {
+		theirs, err := serverTime(ctx, server)
+		if err != nil {
+			continue // the check of the signal says so
+		}
+		skew := p.Clock.Now().Sub(theirs)
+		if skew.Abs() > mostSkew {
+			p.fail("", fmt.Sprintf("this machine's clock is %v %s that of %s", scale.Duration(skew.Abs().Round(time.Second)), aheadOrBehind(skew), server), "set both clocks by NTP (timedatectl set-ntp true)")
+			continue
+		}
+		p.ok("", "the clock agrees with that of "+server)
+	}
+}
+
+func aheadOrBehind(skew time.Duration) string {
+	if skew > 0 {
+		return "ahead of"
+	}
+	return "behind"
+}
+
+// servers are the addresses that the sources of all documents name.
+func (p *patient) servers() []string {
+	var all []string
+	for _, doc := range p.docs {
+		for _, s := range doc.Spec.Signals {
+			var body struct{ Server, URL string }
+			if json.Unmarshal(s.Source.Body, &body) != nil {
+				continue
+			}
+			for _, server := range []string{body.Server, body.URL} {
+				if u, err := url.Parse(server); err == nil && u.Host != "" && !slices.Contains(all, server) {
+					all = append(all, server)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// serverTime is exact to a second. The middle of that second is the best
+// guess.
+func serverTime(ctx context.Context, server string) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodHead, server, nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return time.Time{}, err
+	}
+	response.Body.Close()
+	date := response.Header.Get("Date")
+	if date == "" {
+		return time.Time{}, errors.New("no date")
+	}
+	t, err := http.ParseTime(date)
+	return t.Add(time.Second / 2), err
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flyball-io/flyball/app/doctor"
+	"github.com/flyball-io/flyball/internal/cli"
+	"github.com/flyball-io/flyball/internal/client"
+	"github.com/flyball-io/flyball/internal/clock"
+)
+
+type doctorFlags struct {
+	remoteFlags
+	documents       documentFlags
+	stateDir        string
+	tlsCert, tlsKey string
+}
+
+func newDoctorCommand() *cobra.Command {
+	f := &doctorFlags{}
+	cmd := &cobra.Command{
+		Use:   "doctor [-f FILE...]",
+		Short: "Check everything that the documents need, each ok or with the fix",
+		Long: `Checks documents, programs, ports, sources, certificates, clocks, the state
+folder and the API, and says in a line each how to mend what is missing. It
+starts and changes nothing. docs/troubleshooting.md explains every check.
+
+The exit status is 1 when something must be mended.`,
+		Example: `  flyball doctor -f shop.yaml
+  flyball doctor -f documents/ --json`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+	}
+	f.remoteFlags.add(cmd)
+	f.documents.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.stateDir, "state-dir", "", "folder that flyball run was or will be given (default "+defaultStateDir("$XDG_STATE_HOME")+")")
+	flags.StringVar(&f.tlsCert, "tls-cert", "", "`FILE` that flyball run is given")
+	flags.StringVar(&f.tlsKey, "tls-key", "", "`FILE` that flyball run is given")
+	cmd.ValidArgsFunction = nil
+	return cmd
+}
+
+func (f *doctorFlags) run(cmd *cobra.Command) error {
+	c, err := f.client()
+	if err != nil {
+		return err
+	}
+	if f.stateDir == "" {
+		f.stateDir = defaultStateDir(os.Getenv("XDG_STATE_HOME"))
+	}
+	o := doctor.Options{
+		Files: f.documents.files, StateDir: f.stateDir, Record: filepath.Join(f.stateDir, recordFile),
+		API: c, Listen: ownAddress(c), TLSCert: f.tlsCert, TLSKey: f.tlsKey, Clock: clock.System,
+	}
+	if o.Stdin, err = f.documents.readStdin(cmd.InOrStdin()); err != nil {
+		return cli.UsageError{Err: err}
+	}
+	results := doctor.Examine(cmd.Context(), o)
+	if f.json {
+		err = writeJSON(cmd.OutOrStdout(), struct {
+			OK     bool            `json:"ok"`
+			Checks []doctor.Result `json:"checks"`
+		}{!doctor.Failed(results), results})
+	} else {
+		printResults(cmd.OutOrStdout(), results)
+	}
+	if err == nil && doctor.Failed(results) {
+		err = errors.New("something must be mended; docs/troubleshooting.md has an entry for each check")
+	}
+	return err
+}
+
+// ownAddress is where an instance on this machine would serve; "" when the
+// address is another machine's.
+func ownAddress(c *client.Client) string {
+	u, err := url.Parse(c.Server())
+	if err != nil {
+		return ""
+	}
+	if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return ""
+	}
+	return u.Host
+}
+
+// printResults prints a line for each check, with what to do in it.
+func printResults(out io.Writer, results []doctor.Result) {
+	marks := map[doctor.Status]string{doctor.OK: "ok", doctor.Note: "note", doctor.Fail: "FAIL"}
+	for _, r := range results {
+		text := oneLine(r.Message)
+		if r.Target != "" {
+			text = r.Target + ": " + text
+		}
+		if r.Fix != "" {
+			text += ": " + r.Fix
+		}
+		fmt.Fprintf(out, "%-4s  %-13s  %s\n", marks[r.Status], r.Check, text)
+	}
+}
