@@ -34,7 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) record.Store) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
-			t.Cleanup(func() { s.Close() })
+			t.Cleanup(func() { _ = s.Close() }) // closed by the test, perhaps
 			test(t, s)
 		})
 	}

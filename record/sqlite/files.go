@@ -73,10 +73,10 @@ func openFiles(ctx context.Context, o Options, unclean bool) (_ *files, err erro
 }
 
 func (f *files) closeAll() {
-	f.insert.close()
+	_ = f.insert.close()
 	for _, db := range []*sql.DB{f.read, f.write} {
 		if db != nil {
-			db.Close()
+			_ = db.Close()
 		}
 	}
 }
@@ -175,11 +175,18 @@ func (f *files) check(ctx context.Context, unclean bool) error {
 
 // load reads what is kept in memory: names and where the log ends.
 func (f *files) load(ctx context.Context) error {
+	if err := f.loadNames(ctx); err != nil {
+		return err
+	}
+	return f.age.load(ctx, f.write)
+}
+
+func (f *files) loadNames(ctx context.Context) error {
 	rows, err := f.write.QueryContext(ctx, "SELECT id, text, sum FROM names")
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer closeRows(rows)
 	for rows.Next() {
 		var id, check int64
 		var text string
@@ -191,8 +198,9 @@ func (f *files) load(ctx context.Context) error {
 		}
 		f.book.know(id, text)
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	return f.age.load(ctx, f.write)
+	return rows.Err()
 }
+
+// closeRows closes rows that were read to their end, or to where it failed:
+// Err has said why.
+func closeRows(rows *sql.Rows) { _ = rows.Close() }

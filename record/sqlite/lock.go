@@ -17,6 +17,7 @@ import (
 type lock struct {
 	file  *os.File
 	clean bool // the last holder ended as it should
+	known bool // there was a holder before
 }
 
 const closedCleanly = "closed"
@@ -38,6 +39,7 @@ func acquire(path string, now time.Time) (*lock, error) {
 	}
 	said, _ = io.ReadAll(io.NewSectionReader(f, 0, 1000)) // it may have changed before the lock was ours
 	l := &lock{file: f, clean: strings.HasPrefix(string(said), closedCleanly)}
+	l.known = l.clean || strings.HasPrefix(string(said), "process ")
 	return l, l.say(fmt.Sprintf("process %d since %s", os.Getpid(), now.UTC().Format(time.RFC3339)))
 }
 

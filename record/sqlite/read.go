@@ -31,7 +31,7 @@ func (s *Store) find(ctx context.Context, f *files, q record.Query) ([]record.En
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer closeRows(rows)
 	var found []record.Entry
 	for rows.Next() {
 		var r row
@@ -45,6 +45,9 @@ func (s *Store) find(ctx context.Context, f *files, q record.Query) ([]record.En
 			s.leftOut(r.id, err)
 			continue
 		}
+		if !follows(found, e.ID, q) {
+			return nil, fmt.Errorf("%w: entry %d is out of order", errDamage, e.ID)
+		}
 		if !q.Matches(e) {
 			continue
 		}
@@ -53,6 +56,16 @@ func (s *Store) find(ctx context.Context, f *files, q record.Query) ([]record.En
 		}
 	}
 	return found, rows.Err()
+}
+
+// follows reports whether an ID may come after what was found: where pages
+// point to each other in a wrong way they do not.
+func follows(found []record.Entry, id int64, q record.Query) bool {
+	if len(found) == 0 {
+		return true
+	}
+	last := found[len(found)-1].ID
+	return q.OldestFirst && last < id || !q.OldestFirst && last > id
 }
 
 // leftOut counts a damaged entry; the first one is logged.
@@ -149,12 +162,16 @@ func (s *Store) Value(ctx context.Context, target, key string) ([]byte, error) {
 			data = []byte{} // empty, as it was written
 		}
 		switch {
-		case errors.Is(err, sql.ErrNoRows), err == nil && removed:
+		case errors.Is(err, sql.ErrNoRows):
 			return record.ErrNotFound
-		case err == nil && check != int64(valueSum(id, target, key, data)):
+		case err != nil:
+			return err
+		case check != int64(valueSum(id, target, key, data)):
 			return fmt.Errorf("%w: its checksum is wrong; it is replaced when it is written next", record.ErrDamaged)
+		case removed:
+			return record.ErrNotFound
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return nil, err

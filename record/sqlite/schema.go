@@ -18,7 +18,7 @@ CREATE TABLE names (
 	id   INTEGER PRIMARY KEY,
 	text TEXT NOT NULL,
 	sum  INTEGER NOT NULL);
-CREATE UNIQUE INDEX names_text ON names (text);
+CREATE INDEX names_copy ON names (text, sum); -- a second copy: without names no entry can be read
 
 CREATE TABLE entries (
 	target  INTEGER NOT NULL, -- of names

@@ -81,7 +81,8 @@ type Store struct {
 	life   sync.RWMutex
 	closed bool
 	*files
-	repairs int // how often files were replaced; damaged is seen by many at once
+	repairs int   // how often files were replaced: many see the same damage at once
+	broken  error // why there are no files
 
 	garbled atomic.Int64 // entries left out because they are damaged
 }
@@ -123,8 +124,13 @@ func (s *Store) open(ctx context.Context) error {
 	if err := finishRepair(s.Path, s.Clock.Now()); err != nil {
 		return err
 	}
+	if emptied(s.Path) {
+		if err := s.salvage(ctx, fmt.Errorf("%w: the file is empty but its log is not", errDamage)); err != nil {
+			return err
+		}
+	}
 	f, err := openFiles(ctx, s.Options, !s.lock.clean)
-	if damage(err) {
+	if damage(err) && !errors.Is(err, record.ErrDamaged) {
 		if err = s.salvage(ctx, err); err != nil {
 			return err
 		}
@@ -142,6 +148,10 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	if s.files == nil {
+		s.lock.release(false)
+		return nil
+	}
 	err := s.close()
 	s.lock.release(err == nil)
 	return classify(err)
@@ -173,13 +183,15 @@ func (s *Store) once(ctx context.Context, do func(context.Context, *files) error
 	}
 	s.life.RLock()
 	defer s.life.RUnlock()
-	if s.closed {
+	switch {
+	case s.closed:
 		return errClosed
+	case s.files == nil:
+		return &damaged{s.broken, s.repairs}
 	}
-	repairs := s.repairs
 	err := do(ctx, s.files)
 	if damage(err) {
-		return &damaged{err, repairs}
+		return &damaged{err, s.repairs}
 	}
 	if ctx.Err() != nil && err != nil {
 		return ctx.Err() // what SQLite says about being interrupted helps nobody
@@ -188,30 +200,24 @@ func (s *Store) once(ctx context.Context, do func(context.Context, *files) error
 }
 
 // repair replaces damaged files, unless somebody else has done so meanwhile.
+// When it fails, for want of space perhaps, the next use tries again.
 func (s *Store) repair(ctx context.Context, cause error) error {
 	s.life.Lock()
 	defer s.life.Unlock()
 	var d *damaged
-	if errors.As(cause, &d) && d.repairs != s.repairs {
+	if s.closed || errors.As(cause, &d) && d.repairs != s.repairs {
 		return nil
 	}
-	if s.closed {
-		return errClosed
+	if s.files != nil {
+		_ = s.close() // of no use any more, whatever it says
+		s.files, s.broken = nil, cause
+	}
+	ctx = context.WithoutCancel(ctx)
+	err := s.salvage(ctx, s.broken)
+	if err != nil {
+		return err
 	}
 	s.repairs++
-	s.close() // of no use any more, whatever it says
-	ctx = context.WithoutCancel(ctx)
-	if err := s.salvage(ctx, cause); err != nil {
-		s.closed = true
-		s.lock.release(false)
-		return err
-	}
-	f, err := openFiles(ctx, s.Options, false)
-	if err != nil {
-		s.closed = true
-		s.lock.release(false)
-		return err
-	}
-	s.files = f
-	return nil
+	s.files, err = openFiles(ctx, s.Options, false)
+	return err
 }

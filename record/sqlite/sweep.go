@@ -91,7 +91,7 @@ func drain(ctx context.Context, db *sql.DB, query string) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer closeRows(rows)
 	for rows.Next() {
 	}
 	return rows.Err()

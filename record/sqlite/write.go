@@ -41,6 +41,7 @@ func (s *Store) Write(ctx context.Context, b record.Batch) error {
 	if err := b.Validate(); err != nil {
 		return err
 	}
+	written := false // a repair while sweeping must not write it again
 	return s.use(ctx, "write to the record", func(ctx context.Context, f *files) error {
 		select {
 		case f.writing <- struct{}{}:
@@ -48,8 +49,11 @@ func (s *Store) Write(ctx context.Context, b record.Batch) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if err := f.append(ctx, b, s.Options); err != nil {
-			return err
+		if !written {
+			if err := f.append(ctx, b, s.Options); err != nil {
+				return err
+			}
+			written = true
 		}
 		return s.sweep(ctx, f, len(b.Entries))
 	})
