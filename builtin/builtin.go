@@ -5,6 +5,8 @@
 package builtin
 
 import (
+	"errors"
+
 	"github.com/flyball-io/flyball/api/v1alpha1"
 	balancerbuiltin "github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/scale"
@@ -60,8 +62,8 @@ func (r *Registry) Defaults(c v1alpha1.Contract) map[string]any { return r.kinds
 // Check decodes and validates the body of a plug-in and of those nested in it.
 func (r *Registry) Check(c v1alpha1.Contract, p scale.Plugin) error {
 	cfg, err := r.kinds(c).Decode(p)
-	if err != nil {
+	if cfg == nil {
 		return err
 	}
-	return r.checkNested(cfg)
+	return errors.Join(err, r.checkNested(cfg)) // faults of both at once
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/flyball-io/flyball/guard"
 	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/policy/baseline"
+	"github.com/flyball-io/flyball/policy/combine"
 	"github.com/flyball-io/flyball/policy/hpa"
 	"github.com/flyball-io/flyball/policy/kpa"
 	"github.com/flyball-io/flyball/policy/schedule"
@@ -13,6 +14,9 @@ import (
 // registerPolicies adds the policies that ship: a line for each.
 func registerPolicies(p *Policies) {
 	Register(p, "baseline", baseline.Default, baseline.New)
+	Register(p, "combine", combine.Default, func(cfg combine.Config, env policy.Env) (*combine.Policy, error) {
+		return combine.New(cfg, env, p.New)
+	})
 	Register(p, "hpa", hpa.Default, hpa.New)
 	Register(p, "kpa", kpa.Default, kpa.New)
 	Register(p, "schedule", schedule.Default, func(cfg schedule.Config, env policy.Env) (*schedule.Policy, error) {

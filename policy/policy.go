@@ -42,6 +42,16 @@ func Essential(p Policy) []string {
 	return p.Signals()
 }
 
+// InDoubt returns the first of the signals that is not fresh, "" when all are.
+func InDoubt(obs scale.Observation, signals []string) string {
+	for _, name := range signals {
+		if s := obs.Signal(name); s == nil || s.Trust != scale.Fresh {
+			return name
+		}
+	}
+	return ""
+}
+
 // Builder makes the policies that are nested in another one.
 type Builder func(scale.Plugin, Env) (Policy, error)
 

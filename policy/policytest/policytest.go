@@ -74,7 +74,7 @@ func Run(t *testing.T, newPolicy, other func(t *testing.T) policy.Policy) {
 		p := newPolicy(t)
 		for _, obs := range scaletest.Hostile(5, 500) {
 			rec, err := p.Recommend(obs)
-			if name := inDoubt(obs, policy.Essential(p)); name != "" && err == nil && rec.Replicas < obs.CurrentReplicas {
+			if name := policy.InDoubt(obs, policy.Essential(p)); name != "" && err == nil && rec.Replicas < obs.CurrentReplicas {
 				t.Fatalf("at %v from %d to %d (%s) without a trustworthy %s", obs.At, obs.CurrentReplicas, rec.Replicas, rec.Reason, name)
 			}
 		}
@@ -88,16 +88,6 @@ func Run(t *testing.T, newPolicy, other func(t *testing.T) policy.Policy) {
 			t.Errorf("got %v, want ErrNoData", err)
 		}
 	})
-}
-
-// inDoubt returns the first of the signals that is not fresh.
-func inDoubt(obs scale.Observation, names []string) string {
-	for _, name := range names {
-		if s := obs.Signal(name); s == nil || s.Trust != scale.Fresh {
-			return name
-		}
-	}
-	return ""
 }
 
 type reply struct {

@@ -11,7 +11,7 @@ import (
 // Config of the policy.
 type Config struct {
 	// Windows are the times at which other limits hold.
-	Windows []Window `json:"windows" jsonschema:"required,minItems=1,description=times at which other limits hold"`
+	Windows []Window `json:"windows" jsonschema:"required,description=times at which other limits hold"`
 	// Of is the policy within the limits; nil is the minimum of the service.
 	Of *scale.Plugin `json:"of,omitempty" jsonschema:"description=policy whose wish is kept within the limits; without it the minimum of the window or else of the service is wanted" jsonschema_extras:"plugin=policy"`
 }

@@ -7,7 +7,6 @@ package schedule
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/scale"
@@ -134,7 +133,7 @@ func (p *Policy) within(obs scale.Observation) (scale.Recommendation, error) {
 func (p *Policy) lower(obs scale.Observation, rec *scale.Recommendation, ceiling *window) {
 	limit := *ceiling.Max
 	reason := scale.Because("WindowCeiling", "window {n} allows at most {0}; wanted {1}", float64(limit), float64(rec.Replicas))
-	if limit < obs.CurrentReplicas && p.inDoubt(obs) {
+	if limit < obs.CurrentReplicas && policy.InDoubt(obs, p.essential) != "" {
 		limit = min(rec.Replicas, obs.CurrentReplicas)
 		reason = scale.Because("WindowCeiling", "window {n} allows at most {0}, but nothing is taken away on bad data: stay at {1}",
 			float64(*ceiling.Max), float64(limit))
@@ -159,13 +158,6 @@ func (p *Policy) set(rec *scale.Recommendation, by *window, n int, reason scale.
 	rec.Replicas, rec.Reason, rec.Confidence = n, reason.About(by.name), 1
 	p.proposals = append(p.proposals[:len(rec.Proposals)], scale.Proposal{Signal: by.name, Replicas: n, Reason: rec.Reason})
 	rec.Proposals = p.proposals
-}
-
-func (p *Policy) inDoubt(obs scale.Observation) bool {
-	return slices.ContainsFunc(p.essential, func(name string) bool {
-		s := obs.Signal(name)
-		return s == nil || s.Trust != scale.Fresh
-	})
 }
 
 // state is what a snapshot holds: the windows have no memory.

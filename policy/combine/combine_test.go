@@ -1,0 +1,231 @@
+package combine_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/flyball-io/flyball/policy"
+	"github.com/flyball-io/flyball/policy/baseline"
+	"github.com/flyball-io/flyball/policy/combine"
+	"github.com/flyball-io/flyball/policy/hpa"
+	"github.com/flyball-io/flyball/policy/kpa"
+	"github.com/flyball-io/flyball/policy/policytest"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/scale/scaletest"
+)
+
+// builder makes the policies that these tests combine.
+func builder(p scale.Plugin, env policy.Env) (policy.Policy, error) {
+	switch p.Kind {
+	case "hpa":
+		cfg := hpa.Default()
+		if err := json.Unmarshal(p.Body, &cfg); err != nil {
+			return nil, err
+		}
+		return hpa.New(cfg, env)
+	case "kpa":
+		return kpa.New(kpa.Default(), env)
+	case "baseline":
+		cfg := baseline.Default()
+		cfg.Warmup = 5
+		return baseline.New(cfg, env)
+	case "combine":
+		var cfg combine.Config
+		if err := json.Unmarshal(p.Body, &cfg); err != nil {
+			return nil, err
+		}
+		return combine.New(cfg, env, builder)
+	}
+	return nil, fmt.Errorf("unknown policy %q", p.Kind)
+}
+
+// per is an HPA that wants one replica for each unit of a signal.
+func per(signal string) scale.Plugin {
+	return scale.Plugin{Kind: "hpa", Body: fmt.Appendf(nil, `{"metrics":[{"signal":%q,"averageValue":1}]}`, signal)}
+}
+
+func abc() []scale.Plugin { return []scale.Plugin{per("a"), per("b"), per("c")} }
+
+func build(t testing.TB, cfg combine.Config) *combine.Policy {
+	t.Helper()
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	p, err := combine.New(cfg, policy.Env{Target: "web", Min: 1, Max: 50}, builder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestConformance(t *testing.T) {
+	members := []scale.Plugin{
+		per(scale.Concurrency), {Kind: "kpa"}, {Kind: "baseline"},
+		{Kind: "combine", Body: []byte(`{"max":[{"hpa":{"cpuUtilization":50}},{"kpa":{}}]}`)},
+	}
+	for name, cfg := range map[string]combine.Config{
+		"max": {Max: members}, "min": {Min: members}, "median": {Median: members}, "first": {First: members},
+		"one": {Max: members[1:2]},
+	} {
+		t.Run(name, func(t *testing.T) {
+			policytest.Run(t,
+				func(t *testing.T) policy.Policy { return build(t, cfg) },
+				func(t *testing.T) policy.Policy { return build(t, combine.Config{Max: members[:1]}) })
+		})
+	}
+}
+
+func TestRecommend(t *testing.T) {
+	for _, tc := range []struct {
+		rule    string
+		cfg     combine.Config
+		values  map[string]float64
+		want    int
+		text    string
+		current int
+	}{
+		{"max takes the highest", combine.Config{Max: abc()}, map[string]float64{"a": 3, "b": 9, "c": 6}, 9, "max, by hpa #2: b 9", 6},
+		{"min the lowest", combine.Config{Min: abc()}, map[string]float64{"a": 3, "b": 9, "c": 7}, 3, "min, by hpa: a 3", 6},
+		{"median the one in the middle", combine.Config{Median: abc()}, map[string]float64{"a": 3, "b": 9, "c": 7}, 7, "median, by hpa #3: c 7", 6},
+		{"first the first", combine.Config{First: abc()}, map[string]float64{"a": 3, "b": 9, "c": 7}, 3, "first, by hpa: a 3", 6},
+		{"of equal wishes the first gives the reason", combine.Config{Max: abc()}, map[string]float64{"a": 3, "b": 9, "c": 9}, 9, "by hpa #2", 6},
+		{"of two in the middle the higher", combine.Config{Median: abc()[:2]}, map[string]float64{"a": 3, "b": 9}, 9, "by hpa #2", 6},
+
+		{"max goes up without one", combine.Config{Max: abc()}, map[string]float64{"a": 3, "b": 9}, 9, "max, by hpa #2", 6},
+		{"but not down", combine.Config{Max: abc()}, map[string]float64{"a": 3, "b": 2}, 6, "no scale-down while hpa #3 has no opinion", 6},
+		{"min goes up without one", combine.Config{Min: abc()}, map[string]float64{"b": 9, "c": 8}, 8, "min, by hpa #3", 6},
+		{"but not down either", combine.Config{Min: abc()}, map[string]float64{"b": 9, "c": 2}, 6, "no scale-down while hpa has no opinion", 6},
+		{"median neither", combine.Config{Median: abc()}, map[string]float64{"b": 4, "c": 2}, 6, "no scale-down while hpa has no opinion", 6},
+		{"first does without it", combine.Config{First: abc()}, map[string]float64{"b": 2, "c": 9}, 2, "first, by hpa #2: b 2", 6},
+	} {
+		t.Run(tc.rule, func(t *testing.T) {
+			var signals []scale.Signal
+			for _, name := range []string{"a", "b", "c"} {
+				if v, ok := tc.values[name]; ok {
+					signals = append(signals, scaletest.Fresh(name, scaletest.At(0), v))
+				}
+			}
+			rec, err := build(t, tc.cfg).Recommend(scaletest.Observation(0, tc.current, signals...))
+			if err != nil || rec.Replicas != tc.want || !strings.Contains(rec.Reason.String(), tc.text) {
+				t.Errorf("got %d (%s), %v; want %d (… %s …)", rec.Replicas, rec.Reason, err, tc.want, tc.text)
+			}
+		})
+	}
+}
+
+func TestWithoutAnyOpinionThereIsNone(t *testing.T) {
+	rec, err := build(t, combine.Config{First: abc()}).Recommend(scaletest.Observation(0, 3))
+	if !errors.Is(err, scale.ErrNoData) || len(rec.Proposals) != 3 {
+		t.Errorf("got %+v, %v; want ErrNoData and why of each", rec, err)
+	}
+}
+
+func TestProposalsAreTheMembers(t *testing.T) {
+	cfg := combine.Config{Max: []scale.Plugin{per("a"), {Kind: "kpa"}, per("b")}}
+	rec, err := build(t, cfg).Recommend(scaletest.Observation(0, 3, scaletest.Fresh("a", scaletest.At(0), 5), scaletest.Fresh("b", scaletest.At(0), 3)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range rec.Proposals {
+		got = append(got, fmt.Sprintf("%s %d missing=%v: %s", p.Signal, p.Replicas, p.Missing, p.Reason))
+	}
+	want := []string{
+		"hpa 5 missing=false: a 5 at 1 per replica: 5",
+		`kpa 3 missing=true: kpa: signal "concurrency": no trustworthy data`,
+		"hpa #2 3 missing=false: b 3 is within tolerance of 3: stay at 3",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("proposals (-want +got):\n%s", diff)
+	}
+}
+
+// While a signal is in doubt nothing goes down, except that first can do
+// without those that not all members need.
+func TestSignals(t *testing.T) {
+	two := []scale.Plugin{
+		{Kind: "hpa", Body: []byte(`{"metrics":[{"signal":"x","averageValue":1},{"signal":"y","averageValue":1}]}`)},
+		{Kind: "hpa", Body: []byte(`{"metrics":[{"signal":"y","averageValue":1},{"signal":"z","averageValue":1}]}`)},
+	}
+	for _, tc := range []struct {
+		name      string
+		cfg       combine.Config
+		essential []string
+	}{
+		{"max", combine.Config{Max: two}, []string{"x", "y", "z"}},
+		{"min", combine.Config{Min: two}, []string{"x", "y", "z"}},
+		{"median", combine.Config{Median: two}, []string{"x", "y", "z"}},
+		{"first", combine.Config{First: two}, []string{"y"}},
+	} {
+		p := build(t, tc.cfg)
+		if diff := cmp.Diff([]string{"x", "y", "z"}, p.Signals()); diff != "" {
+			t.Errorf("%s: signals (-want +got):\n%s", tc.name, diff)
+		}
+		if diff := cmp.Diff(tc.essential, policy.Essential(p)); diff != "" {
+			t.Errorf("%s: essential (-want +got):\n%s", tc.name, diff)
+		}
+	}
+}
+
+// A snapshot whose second member does not fit leaves the first one as it was.
+func TestRestoreIsAllOrNothing(t *testing.T) {
+	cfg := combine.Config{Max: []scale.Plugin{{Kind: "kpa"}, {Kind: "kpa"}}}
+	running := build(t, cfg)
+	obs := scaletest.Observation(time.Minute, 5, scaletest.Fresh(scale.Concurrency, scaletest.At(time.Minute), 700))
+	if _, err := running.Recommend(obs); err != nil {
+		t.Fatal(err)
+	}
+	before, err := running.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := build(t, cfg).Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := strings.Replace(string(fresh), `"kind":"kpa"`, `"kind":"xpa"`, 2)
+	bad = strings.Replace(bad, `"kind":"xpa"`, `"kind":"kpa"`, 1) // the first fits, the second does not
+	if err := running.Restore([]byte(bad)); !errors.Is(err, scale.ErrSnapshot) || !strings.HasPrefix(err.Error(), "kpa #2: ") {
+		t.Fatalf("got %v, want the fault of kpa #2", err)
+	}
+	after, err := running.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(before), string(after)); diff != "" {
+		t.Errorf("memory changed (-before +after):\n%s", diff)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for want, cfg := range map[string]combine.Config{
+		"needs exactly one of max, min, median, first":      {},
+		"min: needs exactly one of":                         {Max: abc(), Min: abc()},
+		"first: needs exactly one of max, min, median, fir": {Median: abc(), First: abc()},
+	} {
+		if err := cfg.Validate(); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	if got, want := (combine.Config{Max: abc()}).String(), "max of hpa, hpa #2, hpa #3"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	_, err := combine.New(combine.Config{Max: []scale.Plugin{per("a"), {Kind: "x"}}}, policy.Env{}, builder)
+	if err == nil || !strings.HasPrefix(err.Error(), "max[1]: ") {
+		t.Errorf("a member that cannot be built: got %v", err)
+	}
+}
+
+func TestRecommendDoesNotAllocate(t *testing.T) {
+	p := build(t, combine.Config{Median: abc()})
+	obs := scaletest.Observation(0, 4, scaletest.Fresh("a", scaletest.At(0), 6), scaletest.Fresh("b", scaletest.At(0), 9), scaletest.Fresh("c", scaletest.At(0), 2))
+	if n := testing.AllocsPerRun(200, func() { _, _ = p.Recommend(obs) }); n != 0 {
+		t.Errorf("Recommend allocates %v times, want 0", n)
+	}
+}
