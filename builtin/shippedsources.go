@@ -1,8 +1,12 @@
 package builtin
 
-import "github.com/flyball-io/flyball/source/prometheus"
+import (
+	"github.com/flyball-io/flyball/source/openmetrics"
+	"github.com/flyball-io/flyball/source/prometheus"
+)
 
 // registerSources adds the sources that ship: a line for each.
 func registerSources(s *Sources) {
+	RegisterSource(s, "openmetrics", openmetrics.Default, openmetrics.New)
 	RegisterSource(s, "prometheus", prometheus.Default, prometheus.New)
 }
