@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -21,7 +20,7 @@ import (
 
 type runFlags struct {
 	documents documentFlags
-	listen    string
+	serving   servingFlags
 	record    recordFlags
 	stateDir  string
 	onExit    string
@@ -48,7 +47,7 @@ drained; with --on-exit keep they go on. A second Ctrl-C ends at once.`,
 	}
 	f.documents.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.listen, "listen", "127.0.0.1:7070", "loopback address of API and dashboard")
+	f.serving.add(flags)
 	flags.StringVar(&f.stateDir, "state-dir", "", "folder for what must outlive the controller (default "+defaultStateDir("$XDG_STATE_HOME")+")")
 	f.record.add(flags)
 	flags.StringVar(&f.onExit, "on-exit", "stop", "what Ctrl-C and SIGTERM do to replicas and balancer: stop or keep")
@@ -70,9 +69,9 @@ func (f *runFlags) run(cmd *cobra.Command) error {
 // control opens what the controller needs and runs it until ctx is done.
 func (f *runFlags) control(ctx, hurry context.Context, specs []app.Spec) error {
 	log := f.log()
-	dashboard, err := listenLoopback(ctx, f.listen)
+	dashboard, err := f.serving.open(ctx, log)
 	if err != nil {
-		return cli.UsageError{Err: fmt.Errorf("--listen: %w", err)}
+		return cli.UsageError{Err: err}
 	}
 	defer dashboard.Close()
 	store, err := f.record.open(ctx, f.stateDir, log)
@@ -84,14 +83,14 @@ func (f *runFlags) control(ctx, hurry context.Context, specs []app.Spec) error {
 }
 
 // drive runs the controller until ctx is done.
-func (f *runFlags) drive(ctx, hurry context.Context, specs []app.Spec, dashboard net.Listener, deps app.Deps) error {
+func (f *runFlags) drive(ctx, hurry context.Context, specs []app.Spec, dashboard *serving, deps app.Deps) error {
 	reloads, err := f.reloads(ctx)
 	if err != nil {
 		return err
 	}
 	stopReplicas := f.onExit == "stop"
 	controller, err := app.NewController(ctx, app.Options{
-		Deps: deps, Specs: specs, Dashboard: dashboard, Version: programVersion(),
+		Deps: deps, Specs: specs, Dashboard: dashboard, Tokens: dashboard.tokens, Version: programVersion(),
 		Reload: func() ([]app.Spec, error) { return f.documents.specs(nil) }, Reloads: reloads,
 		NewPlane: newPlane(deps),
 		Ending:   app.Ending{StopReplicas: stopReplicas, Hurry: hurry},
@@ -100,7 +99,7 @@ func (f *runFlags) drive(ctx, hurry context.Context, specs []app.Spec, dashboard
 		return cli.UsageError{Err: err}
 	}
 	deps.Log.Info("flyball runs", slog.String("version", programVersion()), slog.Int("documents", len(specs)),
-		slog.String("dashboard", "http://"+dashboard.Addr().String()), slog.String("state", f.stateDir))
+		slog.String("dashboard", dashboard.url), slog.String("state", f.stateDir))
 	return controller.Run(ctx)
 }
 
@@ -201,17 +200,4 @@ func (f *runFlags) reloads(ctx context.Context) (<-chan struct{}, error) {
 		}
 	}()
 	return reloads, nil
-}
-
-// listenLoopback opens an address that only this machine can reach: the API
-// asks for no token yet.
-func listenLoopback(ctx context.Context, address string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, fmt.Errorf("must be host:port, got %q", address)
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, errors.New("must be a loopback address (127.0.0.1, ::1 or localhost), because the API asks for no token")
-	}
-	return new(net.ListenConfig).Listen(ctx, "tcp", address)
 }

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/spf13/pflag"
+
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/internal/tlsfiles"
+	"github.com/flyball-io/flyball/web"
+)
+
+// servingFlags say where API and dashboard are served, and to whom.
+type servingFlags struct {
+	listen    string
+	tokenFile string
+	cert, key string
+}
+
+func (f *servingFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:7070", "address of API and dashboard; one that other machines can reach needs --token-file")
+	flags.StringVar(&f.tokenFile, "token-file", "", "file of tokens that allow to use the API and the dashboard, one `name: token` a line")
+	flags.StringVar(&f.cert, "tls-cert", "", "file of the certificate chain to serve with; read again when it changes")
+	flags.StringVar(&f.key, "tls-key", "", "file of its key")
+}
+
+// serving is where API and dashboard are served.
+type serving struct {
+	net.Listener
+	tokens []web.Token
+	url    string
+}
+
+// open reads tokens and certificate and opens the address.
+func (f *servingFlags) open(ctx context.Context, log *slog.Logger) (*serving, error) {
+	s := &serving{url: "http://"}
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	var err error
+	if f.tokenFile != "" {
+		if s.tokens, err = web.LoadTokens(f.tokenFile); err != nil {
+			return nil, fmt.Errorf("--token-file: %w", err)
+		}
+	}
+	if s.Listener, err = new(net.ListenConfig).Listen(ctx, "tcp", f.listen); err != nil {
+		return nil, fmt.Errorf("--listen: %w", err)
+	}
+	if f.cert != "" {
+		certificate, err := tlsfiles.Load(f.cert, f.key, clock.System, log)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("--tls-cert, --tls-key: %w", err), s.Close())
+		}
+		s.Listener, s.url = tls.NewListener(s.Listener, certificate.Config()), "https://"
+	} else if !isLoopback(f.listen) {
+		log.Warn("tokens cross the network unencrypted: name --tls-cert and --tls-key, or serve behind a proxy that encrypts")
+	}
+	s.url += s.Addr().String()
+	return s, nil
+}
+
+// check refuses what cannot be meant.
+func (f *servingFlags) check() error {
+	if _, _, err := net.SplitHostPort(f.listen); err != nil {
+		return fmt.Errorf("--listen: must be host:port, got %q", f.listen)
+	}
+	if (f.cert == "") != (f.key == "") {
+		return errors.New("--tls-cert and --tls-key: name both or none")
+	}
+	if !isLoopback(f.listen) && f.tokenFile == "" {
+		return fmt.Errorf("--listen: other machines can reach %s: name a --token-file, or use a loopback address (127.0.0.1, ::1 or localhost)", f.listen)
+	}
+	return nil
+}
+
+// isLoopback reports whether only this machine can reach an address.
+func isLoopback(address string) bool {
+	host, _, _ := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// listenLoopback opens an address that only this machine can reach.
+func listenLoopback(ctx context.Context, address string) (net.Listener, error) {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return nil, fmt.Errorf("must be host:port, got %q", address)
+	}
+	if !isLoopback(address) {
+		return nil, errors.New("must be a loopback address (127.0.0.1, ::1 or localhost)")
+	}
+	return new(net.ListenConfig).Listen(ctx, "tcp", address)
+}
