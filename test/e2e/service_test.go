@@ -53,7 +53,7 @@ func (p *place) serve(name string, wanted policy.Policy, replicas int, change fu
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	built, err := app.NewService(spec, plane, app.Deps{Bus: b, Clock: clock.System, Log: log, StateDir: p.state(), DieWithController: true})
+	built, err := app.NewService(ctx, spec, plane, app.Deps{Bus: b, Clock: clock.System, Log: log, StateDir: p.state(), DieWithController: true})
 	if err != nil {
 		p.t.Fatal(err)
 	}
