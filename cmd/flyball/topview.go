@@ -94,7 +94,7 @@ func (v *topView) lines(width, height int, now time.Time) []string {
 	case v.help:
 		body = helpLines()
 	case v.open != "":
-		body = v.detail[min(v.scroll, max(0, len(v.detail)-1)):]
+		body = v.unfolded(width)
 	default:
 		body = v.table(width, room)
 	}
@@ -107,6 +107,20 @@ func (v *topView) lines(width, height int, now time.Time) []string {
 		out = append(out, "")
 	}
 	return append(out, foot...)
+}
+
+// unfolded is the open target from where it is scrolled to. Sentences are
+// wrapped, tables are not.
+func (v *topView) unfolded(width int) []string {
+	var all []string
+	for _, line := range v.detail {
+		if line == "" || line[0] == ' ' {
+			all = append(all, line)
+			continue
+		}
+		all = append(all, wrap(line, width, 4)...)
+	}
+	return all[min(v.scroll, max(0, len(all)-1)):]
 }
 
 func (v *topView) header(width int, now time.Time) string {

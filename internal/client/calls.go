@@ -84,13 +84,12 @@ func (c *Client) Decisions(ctx context.Context, target string, q Query) (decisio
 func (c *Client) Decision(ctx context.Context, target string, id int64) (Decision, error) {
 	var body struct {
 		Decision Decision `json:"decision"`
-		Seen     *Seen    `json:"seen"`
 		Previous int64    `json:"previous"`
 		Next     int64    `json:"next"`
 	}
 	err := c.get(ctx, targetPath(target)+"/decisions/"+strconv.FormatInt(id, 10), nil, &body)
 	d := body.Decision
-	d.Seen, d.Previous, d.Next = body.Seen, body.Previous, body.Next
+	d.Previous, d.Next = body.Previous, body.Next
 	return d, err
 }
 
