@@ -1,0 +1,93 @@
+package telemetry
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/flyball-io/flyball/control"
+)
+
+// Bounds of the histograms, in seconds: a decision takes microseconds, a write
+// to a disk that is busy seconds.
+var buckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
+
+// register makes every family but those that are read at each scrape.
+func (m *Metrics) register() {
+	for _, f := range Families() {
+		switch {
+		case isScraped(f.Name):
+		case f.Kind == "counter":
+			v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: f.Name, Help: f.Help}, f.Labels)
+			m.counters[f.Name] = v
+			m.registry.MustRegister(v)
+		case f.Kind == "gauge":
+			v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: f.Name, Help: f.Help}, f.Labels)
+			m.gauges[f.Name] = v
+			m.registry.MustRegister(v)
+		default:
+			v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: f.Name, Help: f.Help, Buckets: buckets}, f.Labels)
+			m.histograms[f.Name] = v
+			m.registry.MustRegister(v)
+		}
+	}
+}
+
+// zero begins what can be named before anything happened at 0, so that the
+// first failure is an increase.
+func (m *Metrics) zero() {
+	for _, outcome := range []string{loaded, refused} {
+		m.counter(ReloadsTotal, outcome)
+	}
+	for _, outcome := range []string{fine, failed} {
+		m.counter(RecordWritesTotal, outcome)
+	}
+	for _, kind := range eventTypes() {
+		m.counter(EventsTotal, kind)
+	}
+}
+
+// eventTypes are those that have a label of their own.
+func eventTypes() []string {
+	return []string{
+		control.ControllerStarted, control.ControllerStopped, control.Reloaded, control.ReloadRefused, control.ModeChanged,
+		control.ScaledUp, control.ScaledDown, control.ScaleFailed,
+		control.FaultBegan, control.FaultEnded, control.ConditionBegan, control.ConditionEnded,
+	}
+}
+
+func (m *Metrics) counter(name string, labels ...string) prometheus.Counter {
+	return m.counters[name].WithLabelValues(labels...)
+}
+
+func (m *Metrics) gauge(name string, labels ...string) prometheus.Gauge {
+	return m.gauges[name].WithLabelValues(labels...)
+}
+
+func (m *Metrics) observe(name string, d time.Duration, labels ...string) {
+	m.histograms[name].WithLabelValues(labels...).Observe(max(0, d).Seconds())
+}
+
+// forget removes every series that has the labels.
+func (m *Metrics) forget(labels prometheus.Labels) {
+	for _, v := range m.counters {
+		v.DeletePartialMatch(labels)
+	}
+	for _, v := range m.gauges {
+		v.DeletePartialMatch(labels)
+	}
+	for _, v := range m.histograms {
+		v.DeletePartialMatch(labels)
+	}
+}
+
+// family finds a family by its name.
+func family(name string) Family {
+	for _, f := range Families() {
+		if f.Name == name {
+			return f
+		}
+	}
+	panic(fmt.Sprintf("telemetry: no family %s", name))
+}

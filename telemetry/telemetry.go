@@ -1,0 +1,160 @@
+// Package telemetry is Flyball's word about itself for Prometheus. It hears of
+// everything on the bus, as the dashboard does, so no stage knows of it. Names
+// are constants, labels take few values, and what was said of a target goes
+// with it.
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/flyball-io/flyball/bus"
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/internal/clock"
+)
+
+// Options say what is measured.
+type Options struct {
+	Bus     bus.Bus
+	Clock   clock.Clock
+	Version string   // of the program
+	Targets []string // names; others are another instance's
+}
+
+// Metrics counts what it hears. Its methods may be called from several
+// goroutines.
+type Metrics struct {
+	opts     Options
+	registry *prometheus.Registry
+
+	counters   map[string]*prometheus.CounterVec
+	gauges     map[string]*prometheus.GaugeVec
+	histograms map[string]*prometheus.HistogramVec
+
+	mu      sync.Mutex // guards what follows, and that nothing is counted of a target after it went
+	targets map[string]*target
+	judge   func(target string) (Judgement, bool)
+	record  progress
+}
+
+// target is what is remembered of one.
+type target struct {
+	reportAt time.Time // zero: none
+	signals  map[string]bool
+	shadows  map[string]bool
+}
+
+// Judgement says how far an objective is kept.
+type Judgement struct {
+	// Violations is the share of requests that were not good; NaN: there were
+	// none.
+	Violations float64
+	Met        bool
+}
+
+// New returns metrics that know their targets but have heard nothing yet.
+func New(o Options) *Metrics {
+	m := &Metrics{
+		opts: o, registry: prometheus.NewRegistry(), targets: map[string]*target{},
+		counters: map[string]*prometheus.CounterVec{}, gauges: map[string]*prometheus.GaugeVec{}, histograms: map[string]*prometheus.HistogramVec{},
+	}
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &scraped{m})
+	m.register()
+	m.gauge(BuildInfo, o.Version, runtime.Version()).Set(1)
+	m.zero()
+	m.SetTargets(o.Targets)
+	return m
+}
+
+// Judge says where the judgement of objectives comes from.
+func (m *Metrics) Judge(by func(target string) (Judgement, bool)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.judge = by
+}
+
+// SetTargets replaces the targets, as after a reload. What was said of those
+// that are gone is gone too.
+func (m *Metrics) SetTargets(names []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	kept := map[string]*target{}
+	for _, name := range names {
+		kept[name] = m.targets[name]
+		if kept[name] == nil {
+			kept[name] = &target{signals: map[string]bool{}, shadows: map[string]bool{}}
+		}
+	}
+	for name := range m.targets {
+		if kept[name] == nil {
+			m.forget(prometheus.Labels{labelTarget: name})
+		}
+	}
+	m.targets = kept
+}
+
+// Handler serves the metrics as text.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, EnableOpenMetrics: true})
+}
+
+// Run listens on the bus until ctx is done.
+func (m *Metrics) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var hearing sync.WaitGroup
+	defer hearing.Wait()
+	ended := make(chan struct{}, 4)
+	errs := []error{
+		hear(ctx, &hearing, ended, control.Reports(m.opts.Bus, control.All), m.report),
+		hear(ctx, &hearing, ended, control.Decisions(m.opts.Bus, control.All), m.decided),
+		hear(ctx, &hearing, ended, control.Changes(m.opts.Bus, control.All), m.applied),
+		hear(ctx, &hearing, ended, control.Events(m.opts.Bus, control.All), m.happened),
+	}
+	if err := errors.Join(errs...); err != nil {
+		cancel()
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-ended:
+		if ctx.Err() != nil {
+			return nil
+		}
+		return errors.New("telemetry: the bus ended the subscription")
+	}
+}
+
+// hear hands every message of a topic to take, until ctx is done.
+func hear[T any](ctx context.Context, hearing *sync.WaitGroup, ended chan<- struct{}, topic bus.Topic[T], take func(T)) error {
+	messages, err := topic.Subscribe(ctx)
+	if err != nil {
+		return err
+	}
+	hearing.Go(func() {
+		for m := range messages {
+			take(m)
+		}
+		ended <- struct{}{}
+	})
+	return nil
+}
+
+// of calls do with what is remembered of a target, unless it is another
+// instance's or a reload removed it.
+func (m *Metrics) of(name string, do func(*target)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if t := m.targets[name]; t != nil {
+		do(t)
+	}
+}
