@@ -61,8 +61,30 @@ func (s *Scenario) Play(way Way) ([]string, error) {
 	return said, nil
 }
 
-// spec reads the document as flyball run would.
+// spec decodes the document as flyball run would.
 func (s *Scenario) spec(way Way) (app.Spec, error) {
+	plugins := builtin.New()
+	if s.doc == nil {
+		docs, err := v1alpha1.Loader{Plugins: plugins, Env: func(string) (string, bool) { return "", false },
+			Stdin: strings.NewReader(s.document())}.Load([]string{"-"})
+		if err != nil {
+			return app.Spec{}, err
+		}
+		s.doc = &docs[0]
+	}
+	doc := *s.doc
+	if way == AsShadow {
+		doc.Spec.Shadows = []v1alpha1.Plugin{*doc.Spec.Policy}
+	}
+	specs, err := app.NewSpecs([]v1alpha1.Document{doc}, plugins)
+	if err != nil {
+		return app.Spec{}, err
+	}
+	return specs[0], nil
+}
+
+// document is the whole of it, made of the spec.
+func (s *Scenario) document() string {
 	text := "apiVersion: flyball.io/v1alpha1\nkind: Autoscaler\nmetadata: {name: web}\nspec:\n"
 	if !strings.Contains("\n"+s.Spec, "\ntarget:") {
 		text += "  target: {process: {command: [web]}}\n"
@@ -70,19 +92,33 @@ func (s *Scenario) spec(way Way) (app.Spec, error) {
 	for line := range strings.Lines(s.Spec) {
 		text += "  " + line
 	}
-	plugins := builtin.New()
-	docs, err := v1alpha1.Loader{Plugins: plugins, Env: func(string) (string, bool) { return "", false }, Stdin: strings.NewReader(text)}.Load([]string{"-"})
+	return text
+}
+
+// Guards names the rules that a decision of the scenario walks, in order.
+func (s *Scenario) Guards() ([]string, error) {
+	spec, err := s.spec(Plainly)
 	if err != nil {
-		return app.Spec{}, err
+		return nil, err
 	}
-	if way == AsShadow {
-		docs[0].Spec.Shadows = []v1alpha1.Plugin{*docs[0].Spec.Policy}
-	}
-	specs, err := app.NewSpecs(docs, plugins)
+	plan, err := spec.Plan()
 	if err != nil {
-		return app.Spec{}, err
+		return nil, err
 	}
-	return specs[0], nil
+	// Every rule is asked only where the policy has an opinion.
+	w := &world{now: s.Start}
+	for _, l := range s.Lines[:1] {
+		for _, word := range l.Words {
+			if err := w.tell(word, 0); err != nil {
+				return nil, err
+			}
+		}
+	}
+	var names []string
+	for _, step := range plan.Decider.Decide(w.observe()).Steps {
+		names = append(names, step.Guard)
+	}
+	return names, nil
 }
 
 // line plays one line and puts its decisions into words.

@@ -55,6 +55,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flyball-io/flyball/api/v1alpha1"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -67,6 +68,7 @@ type Scenario struct {
 	Lines   []Line
 
 	text []string // the whole file
+	doc  *v1alpha1.Document
 }
 
 // Line is one line of the timeline.

@@ -4,30 +4,72 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/test/scenario"
 )
 
 var update = flag.Bool("update", false, "write what is decided into the .scenario files")
 
 func TestScenarios(t *testing.T) {
-	files, err := filepath.Glob("*.scenario")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scenarios: %v", err)
-	}
-	for _, file := range files {
+	for _, file := range stories(t) {
 		t.Run(strings.TrimSuffix(file, ".scenario"), func(t *testing.T) { tell(t, file) })
 	}
 }
 
-func tell(t *testing.T, file string) {
+// A rule without a story in which it sets the number is a rule nobody has seen.
+func TestEveryPolicyAndEveryGuardHasAStory(t *testing.T) {
+	var all strings.Builder
+	for _, file := range stories(t) {
+		all.WriteString(read(t, file))
+	}
+	for _, kind := range builtin.New().Policies.Names() {
+		if !regexp.MustCompile(`(policy: \{|\n  )` + kind + `:`).MatchString(all.String()) {
+			t.Errorf("no scenario has the policy %s", kind)
+		}
+	}
+	s, err := scenario.Parse(read(t, "budget-soft.scenario")) // with every guard there is
+	if err != nil {
+		t.Fatal(err)
+	}
+	guards, err := s.Guards()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "health, rollout, data, behavior, cooldown, objective floor, budget, bounds"; strings.Join(guards, ", ") != want {
+		t.Errorf("guards: got %v, want %s", guards, want)
+	}
+	for _, name := range guards {
+		if !strings.Contains(all.String(), "("+name+": ") {
+			t.Errorf("in no scenario the guard %s sets the number", name)
+		}
+	}
+}
+
+func stories(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("*.scenario")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scenarios: %v", err)
+	}
+	return files
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := scenario.Parse(string(text))
+	return string(text)
+}
+
+func tell(t *testing.T, file string) {
+	text := read(t, file)
+	s, err := scenario.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +78,7 @@ func tell(t *testing.T, file string) {
 		if err != nil {
 			t.Fatalf("%s: %v", way, err)
 		}
-		changed := difference(string(text), s.Rewrite(got))
+		changed := difference(text, s.Rewrite(got))
 		if changed == "" {
 			continue
 		}
