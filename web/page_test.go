@@ -109,7 +109,7 @@ func TestPageDecisionsUnfoldAndFilter(t *testing.T) {
 	b.key(kb.Enter)
 	b.sees(".trail", "decided")
 	b.key("?")
-	b.sees("dialog", "next, previous decision")
+	b.sees("dialog", "next, previous line", "pause, or resume", "choose the window of time", "back to live")
 	b.shoot("help-dark")
 	b.key(kb.Escape)
 	poll(t, "the help is gone", func() bool { return b.count("dialog") == 0 })
@@ -140,7 +140,7 @@ func TestPageZoomsAndStaysLive(t *testing.T) {
 	move(0.95)
 	press("release", chromedp.MouseEvent(chromedp.MouseReleased, x+0.95*width, y+height/2, chromedp.ButtonLeft, chromedp.ClickCount(1)))
 	press("leave", chromedp.MouseEvent(chromedp.MouseMoved, 5, 5))
-	b.sees(".span", "Back to live")
+	b.sees(".shown", "Past", "Back to live")
 	zoomed := b.text(".span")
 	b.shoot("zoom-light")
 
@@ -157,7 +157,7 @@ func TestPageZoomsAndStaysLive(t *testing.T) {
 		middle(chromedp.MouseEvent(chromedp.MouseReleased, x+width/2, y+height/2, chromedp.ButtonLeft, chromedp.ClickCount(n+1)))
 	}
 	press("leave", chromedp.MouseEvent(chromedp.MouseMoved, 5, 5))
-	poll(t, "a double-click goes back to the present", func() bool { return !strings.Contains(b.text(".span"), "Back") })
+	poll(t, "a double-click goes back to the present", func() bool { return !strings.Contains(b.text(".shown"), "Back") })
 	if n := b.count(".decisions > li.chosen"); n != 1 {
 		t.Errorf("%d decisions chosen by clicking at an instant, want 1", n)
 	}

@@ -1,33 +1,89 @@
 // Requests to the API. All addresses are relative, so the page also works
 // under a path of a proxy.
-import type { Decision, Filter, Point, TargetAnswer, TargetsAnswer } from "./types";
+import type { Decision, DecisionAnswer, Filter, FlyballEvent, Mode, SeriesAnswer, Target, TargetAnswer, TargetsAnswer } from "./types";
+import { rfc3339 } from "./window";
 
 // Refusal is an answer that says what is wrong, as opposed to no answer.
-export class Refusal extends Error {}
+export class Refusal extends Error {
+  constructor(message: string, readonly status: number) {
+    super(message);
+  }
+}
 
-async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
-  const answer = await fetch(path, { signal: signal ?? null });
+// locked is called when an answer asks for a token.
+let locked = () => {};
+export const onLocked = (handle: () => void): void => void (locked = handle);
+
+async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
+  const answer = await fetch(path, init);
   const body = await answer.json().catch(() => null);
   if (answer.ok && body !== null) return body as T;
-  throw new Refusal(body?.error ?? `${path}: the server answered ${answer.status}`);
+  if (answer.status === 401) locked();
+  throw new Refusal(body?.error ?? `${path}: the server answered ${answer.status}`, answer.status);
 }
+
+const get = <T>(path: string, signal?: AbortSignal) => ask<T>(path, { signal: signal ?? null });
 
 const base = "api/v1/";
 const target = (name: string) => `${base}targets/${encodeURIComponent(name)}`;
+
+// query writes parameters; what is empty or 0 is left out.
+function query(parameters: Record<string, string | number>): string {
+  const known = Object.entries(parameters).filter(([, v]) => v !== "" && v !== 0);
+  return known.length === 0 ? "" : `?${new URLSearchParams(known.map(([k, v]) => [k, String(v)]))}`;
+}
+
+const time = (t: number) => (t > 0 ? rfc3339(t) : "");
 
 export const getTargets = (signal?: AbortSignal) => get<TargetsAnswer>(base + "targets", signal);
 
 export const getTarget = (name: string, signal?: AbortSignal) => get<TargetAnswer>(target(name), signal);
 
-export async function getSeries(name: string, since: number, step: number, signal?: AbortSignal): Promise<Point[]> {
-  const from = new Date(Math.max(0, since) * 1000).toISOString();
-  return (await get<{ points: Point[] }>(`${target(name)}/series?since=${from}&step=${step}s`, signal)).points;
+export const getSeries = (name: string, since: number, until: number, step: number, signal?: AbortSignal) =>
+  get<SeriesAnswer>(`${target(name)}/series${query({ since: time(since), until: time(until), step: `${step}s` })}`, signal);
+
+// Page says which part of a log is wanted; 0 is no bound.
+export interface Page {
+  before?: number;
+  from?: number;
+  to?: number;
 }
 
-export async function getDecisions(name: string, filter: Filter, before = 0, signal?: AbortSignal): Promise<Decision[]> {
-  const older = before > 0 ? `&before=${before}` : "";
-  return (await get<{ decisions: Decision[] }>(`${target(name)}/decisions?filter=${filter}&limit=100${older}`, signal)).decisions;
+export const pageSize = 100;
+
+export async function getDecisions(name: string, filter: Filter, page: Page, signal?: AbortSignal): Promise<Decision[]> {
+  return (await get<{ decisions: Decision[] }>(`${target(name)}/decisions${query({ filter, ...paged(page) })}`, signal)).decisions;
 }
+
+export const getDecision = (name: string, id: number, signal?: AbortSignal) => get<DecisionAnswer>(`${target(name)}/decisions/${id}`, signal);
+
+export async function getEvents(name: string, page: Page, signal?: AbortSignal): Promise<FlyballEvent[]> {
+  return (await get<{ events: FlyballEvent[] }>(`${base}events${query({ target: name, ...paged(page) })}`, signal)).events;
+}
+
+const paged = ({ before = 0, from = 0, to = 0 }: Page) => ({ limit: pageSize, before, from: time(from), to: time(to) });
+
+// who is written beside an action when no token says who it was.
+const who = { "X-Flyball-User": "dashboard" };
+
+export async function setMode(name: string, mode: Mode, until: number | null, reason: string): Promise<Target> {
+  const body = JSON.stringify({ mode, until: until === null ? null : rfc3339(until), reason });
+  return (await ask<{ target: Target }>(`${target(name)}/mode`, { method: "PUT", headers: { "Content-Type": "application/json", ...who }, body })).target;
+}
+
+export async function clearMode(name: string): Promise<Target> {
+  return (await ask<{ target: Target }>(`${target(name)}/mode`, { method: "DELETE", headers: who })).target;
+}
+
+// login trades a token for a cookie that scripts cannot read.
+export async function login(token: string): Promise<void> {
+  const answer = await fetch("login", { method: "POST", headers: { Accept: "application/json" }, body: new URLSearchParams({ token }) });
+  if (answer.ok) return;
+  const body = await answer.json().catch(() => null);
+  throw new Refusal(body?.error ?? `the server answered ${answer.status}`, answer.status);
+}
+
+export const logout = () => fetch("logout", { method: "POST" });
 
 export const ping = () => fetch("healthz", { signal: AbortSignal.timeout(5000) });
 

@@ -1,70 +1,55 @@
 // The charts of a target under one time axis and one cursor.
-import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { columns, shadowNames } from "./columns";
-import { ranges, type TargetFeed } from "./feed";
-import { clock } from "./format";
+import { duration } from "./format";
 import { useTheme } from "./hooks";
-import { onKey } from "./keys";
 import { Plot, type View } from "./plot";
 import { latencyChart, rateChart, replicasChart, workChart } from "./plots";
+import type { TargetFeed } from "./target-feed";
 import type { Decision } from "./types";
+import { around, bounds, presets, spanOf, usual, type Span, type Window } from "./window";
+import { WindowBar } from "./windowbar";
 
 interface Props {
   feed: TargetFeed;
   chosen: Decision | null;
   choose: (d: Decision | null) => void;
-}
-
-interface Span {
-  from: number;
-  to: number;
+  show: (w: Window) => void;
+  custom: () => void;
 }
 
 const shortest = 60; // seconds that the axis spans at least
 
-export function Charts({ feed, chosen, choose }: Props) {
+export function Charts({ feed, chosen, choose, show, custom }: Props) {
   const theme = useTheme();
-  const [zoom, setZoom] = useState<Span | null>(null);
   const [cursor, setCursor] = useState<number | null>(null);
   const [log, setLog] = useState(() => localStorage.getItem("latency") !== "linear");
-  const { points, target, range } = feed;
-  feed.keepFrom = zoom?.from ?? Infinity;
+  const { points, target, step, window: w } = feed;
+  const now = feed.now();
   const newest = points.at(-1);
   const shadows = shadowNames(points).join("\n");
-  const data = useMemo(() => columns(points, Math.max(range.step * 3, target?.staleAfter ?? 10), shadows ? shadows.split("\n") : []), [points, newest, range, shadows]);
+  const data = useMemo(() => columns(points, Math.max(step * 3, target?.staleAfter ?? 10), shadows ? shadows.split("\n") : []), [points, newest, step, shadows]);
   const threshold = target?.objective?.threshold ?? null;
   const list = useMemo(
     () => [rateChart(theme), latencyChart(theme, threshold, log), replicasChart(theme, shadows ? shadows.split("\n") : []), workChart(theme)],
     [theme, threshold, log, shadows],
   );
-  const live = liveSpan(points[0]?.t, newest?.t ?? feed.now(), range.span);
-  useEffect(() => onKey((e) => {
-    if (e.key === "Escape") setZoom(null);
-  }), []);
+  const span = shownSpan(w, points[0]?.t, newest?.t ?? now);
   useEffect(() => {
-    if (chosen) show(chosen.at, zoom ?? live, feed, setZoom);
+    const out = chosen !== null && w.is !== "past" && (chosen.until < span.from || chosen.at > span.to);
+    if (out) show(windowFor(chosen.at, now));
   }, [chosen?.id]);
   const view: View = {
-    ...(zoom ?? live), cursor, mark: chosen?.at ?? null,
-    onZoom: (from, to) => setZoom({ from, to }),
-    onReset: useCallback(() => setZoom(null), []),
+    ...span, cursor, mark: chosen?.at ?? null, live: w.is !== "past",
+    onZoom: (from, to) => show({ is: "past", from: Math.floor(from), to: Math.ceil(to) }),
+    onReset: () => show(usual),
     onCursor: setCursor,
     onPick: (t) => choose(inForce(feed.decisions, t)),
   };
   return (
-    <section class="charts" aria-label="Charts">
-      <div class="toolbar">
-        <p class="span">
-          {cursor === null ? `${clock(view.from)} – ${clock(view.to)}` : <b>{clock(cursor)}</b>}
-          {zoom && <button class="button" onClick={() => setZoom(null)}>Back to live</button>}
-        </p>
-        <div class="choices" role="group" aria-label="Time range">
-          {ranges.map((r) => (
-            <button key={r.name} aria-pressed={r === range} onClick={() => { setZoom(null); void feed.setRange(r); }}>{r.name}</button>
-          ))}
-        </div>
-      </div>
-      {points.length === 0 && <p class="no-data">{feed.state.is === "loading" ? "Loading…" : "Waiting for the first measurement…"}</p>}
+    <section class={`charts ${feed.loading ? "loading" : ""}`} aria-label="Charts" aria-busy={feed.loading}>
+      <WindowBar window={w} view={span} cursor={cursor} now={now} note={note(feed)} show={show} custom={custom} />
+      {points.length === 0 && <p class="no-data">{nothing(feed)}</p>}
       {list.map((chart, i) => (
         <Plot key={chart.id} chart={chart} columns={data} theme={theme} view={view} labels={i === list.length - 1}
           tool={chart.id === "latency" && <ScaleToggle log={log} set={setLog} />} />
@@ -81,26 +66,30 @@ function ScaleToggle({ log, set }: { log: boolean; set: (log: boolean) => void }
   return <button class="link" onClick={toggle} title="Change the scale of the latency axis">{log ? "linear" : "log"}</button>;
 }
 
-// liveSpan ends at the newest point. While there is little history the axis
-// starts with it.
-function liveSpan(first: number | undefined, to: number, span: number): Span {
-  return { from: Math.max(to - span, Math.min(first ?? to, to - shortest)), to };
+function note(feed: TargetFeed): string {
+  if (feed.fault) return `▲ ${feed.fault}`;
+  if (feed.loading) return "loading …";
+  return feed.step > 1 && feed.points.length > 0 ? `a point is ${duration(feed.step)}` : "";
 }
 
-// show moves the charts to an instant that they do not show.
-function show(t: number, span: Span, feed: TargetFeed, setZoom: (s: Span | null) => void): void {
-  if (t >= span.from && t <= span.to) return;
-  const newest = feed.points.at(-1)?.t ?? feed.now();
-  if (t > newest) return;
-  if (t >= newest - feed.range.span) {
-    setZoom(null);
-    return;
-  }
-  const wide = ranges.find((r) => t >= newest - r.span);
-  if (wide) {
-    setZoom(null);
-    void feed.setRange(wide);
-  }
+function nothing(feed: TargetFeed): string {
+  if (feed.state.is === "loading" || feed.loading) return "Loading…";
+  if (feed.window.is === "live" && !feed.target?.reportAt) return "Waiting for the first measurement…";
+  return "Nothing is remembered of this window.";
+}
+
+// shownSpan ends at the newest point while the window is live. While there is
+// little history the axis starts with it.
+function shownSpan(w: Window, first: number | undefined, newest: number): Span {
+  if (w.is !== "live") return bounds(w, newest);
+  return { from: Math.max(newest - spanOf(w, newest), Math.min(first ?? newest, newest - shortest)), to: newest };
+}
+
+// windowFor is the shortest live window that shows an instant, else one of the
+// past around it.
+function windowFor(t: number, now: number): Window {
+  const wide = presets.find((p) => p.span <= 10_800 && t >= now - p.span);
+  return wide ? { is: "live", span: wide.span } : around(t, now);
 }
 
 // inForce is the newest of the listed decisions made at or before t.

@@ -31,6 +31,12 @@ export function shadowNames(points: Point[]): string[] {
   return [...names].sort();
 }
 
+// shortNames leaves out what stands in brackets where that leaves no two alike.
+export function shortNames(names: string[]): string[] {
+  const short = names.map((name) => name.split(" (")[0]!);
+  return short.map((name, i) => (short.indexOf(name) === short.lastIndexOf(name) ? name : names[i]!));
+}
+
 // columns turns points into arrays. Where nothing came for longer than gap
 // seconds a row of nulls breaks the lines.
 export function columns(points: Point[], gap: number, shadows: string[]): Columns {

@@ -6,7 +6,7 @@ export type State =
   | { is: "loading" }
   | { is: "live" }
   | { is: "lost"; since: number; retryAt: number }
-  | { is: "refused"; why: string };
+  | { is: "refused"; why: string; status: number };
 
 export interface Handlers {
   load(signal: AbortSignal): Promise<{ now: number; lastEventId: string }>;
@@ -14,7 +14,7 @@ export interface Handlers {
   state(state: State): void;
 }
 
-const kinds = ["point", "replicas", "decision", "applied", "fault"];
+const kinds = ["point", "replicas", "decision", "applied", "fault", "event"];
 const silence = 25_000; // ms without any event after which the server is asked whether it lives
 const longestPause = 10_000; // ms
 
@@ -62,7 +62,7 @@ export class Connection {
       this.listen(lastEventId);
     } catch (e) {
       if (abort.signal.aborted) return;
-      if (e instanceof Refusal) this.enter({ is: "refused", why: e.message });
+      if (e instanceof Refusal) this.enter({ is: "refused", why: e.message, status: e.status });
       this.retryLater();
     }
   }

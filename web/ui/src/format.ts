@@ -70,15 +70,27 @@ export function share(v: Value, digits = 2): string {
 
 const clockFormat = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const dayFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const yearFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 
 export function clock(t: number): string {
   return clockFormat.format(t * 1000);
 }
 
+export function day(t: number): string {
+  return dayFormat.format(t * 1000);
+}
+
 // when is the time of day, with the day when it is not today's.
 export function when(t: number, now: number): string {
-  const day = dayFormat.format(t * 1000);
-  return day === dayFormat.format(now * 1000) ? clock(t) : `${day} ${clock(t)}`;
+  if (yearFormat.format(t * 1000) === yearFormat.format(now * 1000)) return clock(t);
+  const far = Math.abs(now - t) > 300 * 86_400;
+  return `${far ? yearFormat.format(t * 1000) : day(t)} ${clock(t)}`;
+}
+
+// between names two instants; the day is said once where it is the same.
+export function between(from: number, to: number, now: number): string {
+  if (day(from) === day(to)) return `${when(from, now)} – ${clock(to)}`;
+  return `${day(from)} ${clock(from)} – ${day(to)} ${clock(to)}`;
 }
 
 // offset is the reader's distance from UTC at t.

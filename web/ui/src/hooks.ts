@@ -1,3 +1,4 @@
+import type { RefObject } from "preact";
 import { useEffect, useReducer, useState } from "preact/hooks";
 import { readTheme, type Theme } from "./theme";
 
@@ -40,4 +41,27 @@ export function useTheme(): Theme {
   const [theme, setTheme] = useState(readTheme);
   useEffect(() => setTheme(readTheme()), [dark]);
   return theme;
+}
+
+// useScroll is the part of an element that can be seen, in its own pixels.
+export function useScroll(element: RefObject<HTMLElement | null>): { top: number; bottom: number } {
+  const [seen, setSeen] = useState({ top: 0, bottom: 2000 });
+  useEffect(() => {
+    let frame = 0;
+    const measure = () => {
+      frame = 0;
+      const top = -(element.current?.getBoundingClientRect().top ?? 0);
+      setSeen((old) => (old.top === top && old.bottom === top + innerHeight ? old : { top, bottom: top + innerHeight }));
+    };
+    const moved = () => (frame ||= requestAnimationFrame(measure));
+    measure();
+    addEventListener("scroll", moved, { passive: true });
+    addEventListener("resize", moved);
+    return () => {
+      cancelAnimationFrame(frame);
+      removeEventListener("scroll", moved);
+      removeEventListener("resize", moved);
+    };
+  }, []);
+  return seen;
 }

@@ -10,5 +10,5 @@ export function onKey(handle: (e: KeyboardEvent) => void): () => void {
 
 // isTyping is true while keys are meant for a field.
 export function isTyping(e: KeyboardEvent): boolean {
-  return e.target instanceof HTMLInputElement || e.target instanceof HTMLTextAreaElement;
+  return e.target instanceof HTMLInputElement || e.target instanceof HTMLTextAreaElement || e.target instanceof HTMLSelectElement;
 }

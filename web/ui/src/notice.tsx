@@ -2,25 +2,28 @@
 // since when, what to do.
 import type { ComponentChildren } from "preact";
 import type { State } from "./connection";
-import { clock, duration, fullTime } from "./format";
+import { duration, fullTime, when } from "./format";
 import { staleFor } from "./health";
 import type { Fault, Target } from "./types";
 
 interface NoticeProps {
   children: ComponentChildren;
   id?: string;
+  sign?: string;
+  calm?: boolean; // nothing is wrong
 }
 
-export function Notice({ children, id }: NoticeProps) {
-  return <p class="notice" id={id}><span aria-hidden="true">▲</span><span>{children}</span></p>;
+export function Notice({ children, id, sign = "▲", calm = false }: NoticeProps) {
+  return <div class={`notice ${calm ? "calm" : ""}`} id={id}><span aria-hidden="true">{sign}</span><p>{children}</p></div>;
 }
 
 export function Disconnected({ state, retry }: { state: State; retry: () => void }) {
   if (state.is !== "lost") return null;
-  const wait = Math.max(0, Math.ceil(state.retryAt - Date.now() / 1000));
+  const now = Date.now() / 1000;
+  const wait = Math.max(0, Math.ceil(state.retryAt - now));
   return (
     <Notice id="disconnected">
-      <b>Disconnected</b> since <Time t={state.since} />: Flyball does not answer, it may have ended. What is shown is from before.{" "}
+      <b>Disconnected</b> since <Time t={state.since} now={now} />: Flyball does not answer, it may have ended. What is shown is from before.{" "}
       <span class="retry">{wait > 0 ? `Trying again in ${wait} s.` : "Trying again …"}</span>{" "}
       <button class="button" onClick={retry}>Try now</button>
     </Notice>
@@ -34,26 +37,27 @@ export function Troubles({ target, now }: { target: Target; now: number }) {
     <>
       {stale > 0 && (
         <Notice id="stale">
-          <b>No report for {duration(stale)}</b>, the last came at <Time t={target.reportAt} />. The numbers are old; Flyball does not scale down on old data.
+          <b>No report for {duration(stale)}</b>, the last came at <Time t={target.reportAt} now={now} />. The numbers are old; Flyball does not scale down on old data.
           See whether the controller still runs: <code>flyball doctor</code>.
         </Notice>
       )}
-      {target.faults.map((f) => <FaultNotice key={f.from} fault={f} />)}
+      {target.faults.map((f) => <FaultNotice key={f.from} fault={f} now={now} />)}
       {target.conditions.map((c) => (
-        <Notice key={c.type}><b>{c.type}</b> since <Time t={c.since} />: {c.message}</Notice>
+        <Notice key={c.type}><b>{c.type}</b> since <Time t={c.since} now={now} />: {c.message}</Notice>
       ))}
     </>
   );
 }
 
-function FaultNotice({ fault }: { fault: Fault }) {
+function FaultNotice({ fault, now }: { fault: Fault; now: number }) {
   const what = {
     target: ["The target cannot be read", "Its count stays as it is until it can."],
     executor: ["The decided count cannot be applied", "Flyball tries again at the next decision."],
   }[fault.from] ?? [`${fault.from} cannot be read`, "Flyball does not scale down on what it cannot see."];
-  return <Notice><b>{what[0]}</b> since <Time t={fault.since} />: {fault.error}. {what[1]}</Notice>;
+  return <Notice><b>{what[0]}</b> since <Time t={fault.since} now={now} />: {fault.error}. {what[1]}</Notice>;
 }
 
-export function Time({ t }: { t: number }) {
-  return <time dateTime={new Date(t * 1000).toISOString()} title={fullTime(t)}>{clock(t)}</time>;
+// Time is the time of day, with the day when it is not today's.
+export function Time({ t, now }: { t: number; now: number }) {
+  return <time dateTime={new Date(t * 1000).toISOString()} title={fullTime(t)}>{when(t, now)}</time>;
 }

@@ -1,46 +1,58 @@
 // All targets: is anything in trouble, and what is Flyball doing about it?
-import { useEffect } from "preact/hooks";
-import { OverviewFeed } from "./feed";
-import { ago, exact, latency, nbsp, perSecond, plural } from "./format";
-import { doing, health, measured, staleFor, type Health } from "./health";
-import { useFeed } from "./hooks";
-import { Disconnected } from "./notice";
-import { address } from "./routes";
-import type { Point, Target } from "./types";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { judged, listed, shows, sorts, trouble, work, type Listed, type Show, type Sort } from "./answer";
+import { exact, latency, nbsp, perSecond, plural, ago } from "./format";
+import { Foot, Header } from "./frame";
+import { doing, measured, staleFor, type Health } from "./health";
+import { useFeed, useMedia, useScroll } from "./hooks";
+import { isTyping, onKey } from "./keys";
+import { Disconnected, Notice } from "./notice";
+import { OverviewFeed } from "./overview-feed";
+import { address, go, overviewAddress, type Query } from "./routes";
+import type { Point } from "./types";
 
 interface Props {
+  query: Query;
   openSingle: boolean;
   open: (name: string) => void;
 }
 
-export function Overview({ openSingle, open }: Props) {
+export function Overview({ query, openSingle, open }: Props) {
   const feed = useFeed((watcher) => new OverviewFeed(watcher));
   const only = openSingle && feed.targets.length === 1 ? feed.targets[0]!.name : null;
   useEffect(() => {
     if (only !== null) open(only);
   }, [only]);
-  useEffect(() => {
-    document.title = "Flyball";
-  }, []);
   const now = feed.now();
+  const all = judged(feed.targets, now);
+  const { bad, words } = trouble(all);
+  useEffect(() => {
+    document.title = bad > 0 ? `▲ ${bad} in trouble · Flyball` : "Flyball";
+  }, [bad]);
   const loaded = feed.version !== "" || feed.targets.length > 0 || feed.state.is === "live";
   return (
-    <div class="overview">
-      <header class="top"><h1>Flyball</h1></header>
-      <div class="notices"><Disconnected state={feed.state} retry={() => feed.retryNow()} /></div>
+    <div class={`overview ${feed.state.is === "lost" ? "stale" : ""}`}>
+      <Header crumbs={[]} page="overview" />
+      <div class="notices">
+        <Disconnected state={feed.state} retry={() => feed.retryNow()} />
+        {feed.state.is === "refused" && <Notice id="refused">{feed.state.why}. This page keeps asking.</Notice>}
+      </div>
       <main>
         {!loaded && <p class="center">Loading…</p>}
         {loaded && feed.targets.length === 0 && <Empty />}
-        {feed.targets.length > 0 && <Answer targets={feed.targets} now={now} />}
-        {feed.targets.length > 0 && <Rows feed={feed} now={now} />}
+        {feed.targets.length > 0 && (
+          <>
+            <div class="answer">
+              <p id="answer"><Sign level={bad > 0 ? "trouble" : "ok"} /> {words}</p>
+              <p class="muted" id="work">{work(all)}</p>
+            </div>
+            <List feed={feed} all={all} query={query} now={now} />
+          </>
+        )}
       </main>
-      {loaded && <Foot version={feed.version} />}
+      {loaded && <Foot version={feed.version} now={now} />}
     </div>
   );
-}
-
-export function Foot({ version }: { version: string }) {
-  return <footer class="foot">Flyball {version} · <a href="licenses.txt">licences</a></footer>;
 }
 
 function Empty() {
@@ -53,39 +65,126 @@ function Empty() {
   );
 }
 
-const order: Health["level"][] = ["trouble", "warning", "waiting", "ok"];
+interface ListProps {
+  feed: OverviewFeed;
+  all: Listed[];
+  query: Query;
+  now: number;
+}
 
-// Answer says in one sentence whether anything is in trouble.
-function Answer({ targets, now }: { targets: Target[]; now: number }) {
-  const bad = targets.filter((t) => ["trouble", "warning"].includes(health(t, now).level));
-  const all = targets.length === 1 ? "The target is" : `All ${targets.length} targets are`;
-  if (bad.length === 0) return <p class="answer"><span class="sign ok" aria-hidden="true">✓</span> {all} all right.</p>;
+// List is what the address asks for: searched, chosen and sorted.
+function List({ feed, all, query, now }: ListProps) {
+  const [at, setAt] = useState<string | null>(null); // the line that the keyboard is at
+  const field = useRef<HTMLInputElement>(null);
+  const search = query.q ?? "";
+  const show = (shows.find(([key]) => key === query.show)?.[0] ?? "all") satisfies Show;
+  const sort = (sorts.find(([key]) => key === query.sort)?.[0] ?? "trouble") satisfies Sort;
+  const rows = listed(all, search, show, sort);
+  const choose = (more: Query) => go(overviewAddress({ ...query, ...more }), true);
+  const move = (by: number) => {
+    const i = rows.findIndex((l) => l.t.name === at);
+    setAt(rows[i < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, i + by))]?.t.name ?? null);
+  };
+  const latest = useRef({ move, choose });
+  latest.current = { move, choose };
+  useEffect(() => onKey((e) => {
+    if (e.key === "Escape") {
+      latest.current.choose({ q: "" });
+      field.current?.blur();
+    }
+    if (isTyping(e)) return;
+    if (e.key === "j") latest.current.move(1);
+    if (e.key === "k") latest.current.move(-1);
+    const chosen = shows[Number(e.key) - 1];
+    if (chosen) latest.current.choose({ show: chosen[0] === "all" ? "" : chosen[0] });
+    if (e.key === "/") {
+      e.preventDefault();
+      field.current?.focus();
+    }
+  }), []);
   return (
-    <p class="answer">
-      <span class="sign trouble" aria-hidden="true">▲</span> {bad.length} of {plural(targets.length, "target")} in trouble: {bad.map((t) => t.name).join(", ")}.
-    </p>
+    <>
+      <div class="toolbar list-tools">
+        <div class="choices" role="group" aria-label="Show targets">
+          {shows.map(([key, name]) => <button key={key} aria-pressed={show === key} onClick={() => choose({ show: key === "all" ? "" : key })}>{name}</button>)}
+        </div>
+        <label class="sort">sort by{" "}
+          <select value={sort} onChange={(e) => choose({ sort: e.currentTarget.value === "trouble" ? "" : e.currentTarget.value })}>
+            {sorts.map(([key, name]) => <option key={key} value={key}>{name}</option>)}
+          </select>
+        </label>
+        <span class="muted" role="status">{rows.length === all.length ? plural(all.length, "target") : `${rows.length} of ${all.length}`}</span>
+        <label class="search">
+          <span class="hidden">Search the targets</span>
+          <input ref={field} type="search" placeholder="search  /" value={search} onInput={(e) => choose({ q: e.currentTarget.value })}
+            onKeyDown={(e) => e.key === "Enter" && rows[0] && go(address(rows[0].t.name))} />
+        </label>
+      </div>
+      {rows.length === 0 && <p class="none">No target here{search && <> contains “{search}”</>}. <button class="link" onClick={() => choose({ q: "", show: "" })}>Show all</button></p>}
+      <Rows feed={feed} rows={rows} at={at} now={now} />
+    </>
   );
 }
 
-function Rows({ feed, now }: { feed: OverviewFeed; now: number }) {
-  const level = (t: Target) => order.indexOf(health(t, now).level);
-  const sorted = feed.targets.map((t, i) => ({ t, i })).sort((a, b) => level(a.t) - level(b.t) || a.i - b.i);
-  return <ul class="rows">{sorted.map(({ t }) => <Row key={t.name} t={t} points={feed.sparks.get(t.name) ?? []} now={now} />)}</ul>;
+// spare rows are drawn above and below what the window shows.
+const spare = 8;
+
+// Rows draws only those that can be seen: there may be a thousand. All are of
+// one height, so nothing moves when words change.
+function Rows({ feed, rows, at, now }: { feed: OverviewFeed; rows: Listed[]; at: string | null; now: number }) {
+  const list = useRef<HTMLUListElement>(null);
+  const narrow = useMedia("(max-width: 899px)");
+  const height = narrow ? 132 : 54;
+  const { top, bottom } = useScroll(list);
+  const first = Math.max(0, Math.floor(top / height) - spare);
+  const last = Math.min(rows.length, Math.ceil(bottom / height) + spare);
+  const seen = rows.slice(first, last);
+  const names = seen.map((l) => l.t.name).join("\n");
+  useEffect(() => feed.want(names.split("\n").filter(Boolean)), [names, feed.round]);
+
+  const index = rows.findIndex((l) => l.t.name === at);
+  useEffect(() => {
+    if (index < 0 || !list.current) return;
+    const y = list.current.getBoundingClientRect().top + index * height;
+    if (y < 60 || y + height > innerHeight) scrollTo(0, scrollY + y - innerHeight / 2);
+  }, [at]);
+  useEffect(() => {
+    const link = at === null ? null : list.current?.querySelector<HTMLElement>(`[data-index="${index}"] a`);
+    if (link && link !== document.activeElement) link.focus({ preventScroll: true });
+  }, [at, first, last]);
+  return (
+    <ul class="rows" ref={list} style={{ height: `${rows.length * height}px` }}>
+      {seen.map((l, i) => (
+        <Row key={l.t.name} l={l} points={feed.spark(l.t.name)} now={now} index={first + i} of={rows.length} height={height} />
+      ))}
+    </ul>
+  );
 }
 
-function Row({ t, points, now }: { t: Target; points: Point[]; now: number }) {
-  const h = health(t, now);
+interface RowProps {
+  l: Listed;
+  points: Point[];
+  now: number;
+  index: number;
+  of: number;
+  height: number;
+}
+
+function Row({ l: { t, h }, points, now, index, of, height }: RowProps) {
   const p = t.point;
+  const d = t.decision;
+  const objective = t.objective ? measured(t.objective) : "";
+  const why = d ? `${d.reason.text} (${ago(now - d.until)})` : "";
   return (
-    <li class={staleFor(t, now) > 0 ? "stale" : ""}>
+    <li class={staleFor(t, now) > 0 ? "stale" : ""} data-index={index} aria-posinset={index + 1} aria-setsize={of} style={{ top: `${index * height}px`, height: `${height}px` }}>
       <a href={address(t.name)} class="row">
         <span class="who">
-          <b>{t.name}</b>
-          <span class="muted">{t.mode}{" · "}{t.policy}</span>
+          <b title={t.name}>{t.name}</b>
+          <span class="muted" title={t.policy}><span class={t.mode === "Apply" ? "" : "tag"}>{t.mode === "Paused" && "‖ "}{t.mode}</span>{" · "}{t.policy}</span>
         </span>
         <span class="how">
           <span><Sign level={h.level} /> {h.words}</span>
-          <span class="muted">{t.objective && measured(t.objective)}</span>
+          <span class="muted" title={objective}>{objective}</span>
         </span>
         <span class="spark" title="requests per second, last 15 min"><Spark points={points} name="requests per second" /></span>
         <span class="what">
@@ -96,7 +195,7 @@ function Row({ t, points, now }: { t: Target; points: Point[]; now: number }) {
         </span>
         <span class="does">
           <span>{doing(t)}</span>
-          <span class="muted">{t.decision ? `${t.decision.reason.text} (${ago(now - t.decision.until)})` : ""}</span>
+          <span class="muted" title={why}>{why}</span>
         </span>
       </a>
     </li>

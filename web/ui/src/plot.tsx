@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { indexAt, span, type Columns } from "./columns";
-import { clock } from "./format";
+import { clock, day, when } from "./format";
 import { label, type Chart, type Line } from "./plots";
 import type { Theme } from "./theme";
 
@@ -12,6 +12,7 @@ export interface View {
   to: number;
   cursor: number | null; // time under the pointer
   mark: number | null; // instant of the chosen decision
+  live: boolean; // it ends now
   onZoom: (from: number, to: number) => void;
   onReset: () => void;
   onCursor: (t: number | null) => void;
@@ -59,7 +60,7 @@ export function Plot({ chart, columns, theme, view, labels, tool }: Props) {
   const at = view.cursor ?? view.to;
   const row = indexAt(columns.t, at + 0.5);
   return (
-    <figure class="chart" aria-labelledby={`chart-${chart.id}`}>
+    <figure class={`chart of-${chart.id}`} aria-labelledby={`chart-${chart.id}`}>
       <figcaption>
         <h2 id={`chart-${chart.id}`}>{chart.title} {chart.unit && <span class="unit">{chart.unit}</span>}</h2>
         {tool}
@@ -75,7 +76,7 @@ function Legend({ lines, columns, row }: { lines: Line[]; columns: Columns; row:
   return (
     <ul class="legend">
       {lines.map((line) => (
-        <li key={line.label}>
+        <li key={line.full ?? line.label} title={line.full}>
           {line.mark !== "none" && <i class={`mark ${line.mark}`} aria-hidden="true" />}
           {line.label} <b>{line.words(line.column(columns)[row] ?? null)}</b>
         </li>
@@ -94,9 +95,9 @@ function summary(chart: Chart, columns: Columns, view: View): string {
       const column = line.column(columns);
       const range = span(columns.t, column, view.from, view.to);
       if (!range) return `${line.label}: nothing measured`;
-      return `${line.label}: now ${line.words(column.at(-1) ?? null)}, between ${line.words(range[0])} and ${line.words(range[1])}`;
+      return `${line.label}: ${view.live ? "now" : "at the end"} ${line.words(column.at(-1) ?? null)}, between ${line.words(range[0])} and ${line.words(range[1])}`;
     });
-    return `From ${clock(view.from)} to ${clock(view.to)}. ${parts.join("; ")}.`;
+    return `From ${when(view.from, Date.now() / 1000)} to ${when(view.to, Date.now() / 1000)}. ${parts.join("; ")}.`;
   }, [key]);
 }
 
@@ -153,9 +154,12 @@ function hasRoom(u: uPlot, t: number): boolean {
   return min == null || max == null || ((max - t) / (max - min)) * (u.width - axisWidth) > 22;
 }
 
-// tick writes a time of day, with seconds where the steps need them.
+// tick writes a time of day, with seconds where the steps need them, and the
+// day at its beginning.
 function tick(t: number, step: number): string {
-  return step < 60 ? clock(t) : clock(t).slice(0, 5);
+  const time = clock(t);
+  if (time === "00:00:00") return day(t);
+  return step < 60 ? time : time.slice(0, 5);
 }
 
 function zoom(u: uPlot, view: View): void {

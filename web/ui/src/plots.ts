@@ -1,15 +1,16 @@
 // What each chart draws. All share one time axis and one cursor; plot.tsx
 // holds what they have in common.
 import uPlot from "uplot";
-import type { Columns } from "./columns";
+import { shortNames, type Columns } from "./columns";
 import { latency, nbsp, perSecond, short } from "./format";
 import { hatched, type Theme } from "./theme";
 
 // Mark is how a legend shows a series without relying on its colour.
-export type Mark = "line" | "thin" | "area" | "hatch" | "accent" | "dash" | "warning" | "none";
+export type Mark = "line" | "thin" | "area" | "hatch" | "accent" | "dash" | "dots" | "dashdot" | "warning" | "none";
 
 export interface Line {
   label: string;
+  full?: string; // of a label that was shortened
   mark: Mark;
   column: (c: Columns) => (number | null)[];
   drawn?: (c: Columns) => (number | null)[]; // where that is not the column
@@ -66,8 +67,11 @@ function badShare(v: number | null): string {
   return v === null ? "–" : (v * 100).toPrecision(v > 0 && v < 0.1 ? 2 : 3).replace(/\.?0+$/, "") + nbsp + "%";
 }
 
+// dashes tell shadows apart, in the legend as in the chart.
+const dashes: [Mark, number[]][] = [["dash", [6, 3]], ["dots", [2, 3]], ["dashdot", [8, 3, 2, 3]]];
+
 export function replicasChart(theme: Theme, shadows: string[]): Chart {
-  const dashes = [[6, 3], [2, 3], [8, 3, 2, 3]];
+  const names = shortNames(shadows);
   return {
     id: "replicas", title: "Replicas", unit: "", axis: (v) => String(v), scale: fromZero(2), whole: true,
     lines: [
@@ -75,8 +79,8 @@ export function replicasChart(theme: Theme, shadows: string[]): Chart {
       { label: "starting", mark: "hatch", column: (c) => c.starting, drawn: (c) => c.up, words: short, series: { stroke: theme.muted, width: 1, paths: steps } },
       { label: "ready", mark: "area", column: (c) => c.ready, words: short, series: { stroke: theme.muted, width: 1, fill: theme.area, paths: steps } },
       ...shadows.map((name, i): Line => ({
-        label: `shadow ${name}`, mark: "dash", column: (c) => c.shadows[i] ?? [], words: short,
-        series: { stroke: theme.muted, width: 1, dash: dashes[i % dashes.length]!, paths: steps },
+        label: `shadow ${names[i]}`, full: name, mark: dashes[i % dashes.length]![0], column: (c) => c.shadows[i] ?? [], words: short,
+        series: { stroke: theme.muted, width: 1, dash: dashes[i % dashes.length]![1], paths: steps },
       })),
       { label: "wanted", mark: "accent", column: (c) => c.desired, words: short, series: { stroke: theme.accent, width: 2, paths: steps } },
     ],

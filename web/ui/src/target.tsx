@@ -1,53 +1,116 @@
 // One target: is the objective met, what did Flyball do last, and why?
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Backends } from "./backends";
 import { Charts } from "./charts";
-import { Log } from "./log";
-import { TargetFeed } from "./feed";
-import { duration, exact, latency, nbsp, offset, perSecond, short } from "./format";
+import { duration, exact, latency, nbsp, perSecond, short } from "./format";
+import { Foot, Header, Refused } from "./frame";
 import { atRisk, health, promise, staleFor, verdict } from "./health";
 import { useFeed } from "./hooks";
-import { Disconnected, Notice, Time, Troubles } from "./notice";
-import { Foot, Sign } from "./overview";
-import { home } from "./routes";
-import type { Decision, Target } from "./types";
+import { isTyping, onKey } from "./keys";
+import { Log } from "./log";
+import { ModeButtons, ModeDialog, resume, Standing, type Start } from "./mode";
+import { Disconnected, Time, Troubles } from "./notice";
+import { Sign } from "./overview";
+import { address, go, type Query } from "./routes";
+import { Shadows } from "./shadowpanel";
+import { TargetFeed } from "./target-feed";
+import type { Decision, Filter, Target } from "./types";
+import { queryOf, shifted, usual, windowOf, type Window } from "./window";
+import { WindowDialog } from "./windowbar";
 
-export function TargetPage({ name, help }: { name: string; help: () => void }) {
-  const feed = useFeed((watcher) => new TargetFeed(name, watcher));
+export function TargetPage({ name, query }: { name: string; query: Query }) {
+  const feed = useFeed((watcher) => new TargetFeed(name, windowOf(query), watcher));
   const [chosen, setChosen] = useState<Decision | null>(null);
+  const [asking, setAsking] = useState<Start | null>(null);
+  const [choosing, setChoosing] = useState(false);
   const now = feed.now();
   const t = feed.target;
   useTitle(name, t, now);
+  useQuery(feed, query, setChosen);
+  const show = (w: Window) => go(address(name, { ...queryOf(w), filter: query.filter ?? "" }));
+  const setFilter = (filter: Filter) => go(address(name, { ...queryOf(feed.window), filter: filter === "all" ? "" : filter }), true);
+  useKeys({ feed, show, ask: setAsking, custom: () => setChoosing(true) });
   if (feed.state.is === "refused") return <Refused why={feed.state.why} />;
   const old = t !== null && (staleFor(t, now) > 0 || feed.state.is === "lost");
+  const shadows = t !== null && (t.shadows.length > 0 || (t.decision?.shadows ?? []).length > 0);
   return (
-    <div class={`target ${old ? "stale" : ""}`}>
+    <div class={`target ${old ? "stale" : ""} ${shadows ? "" : "alone"}`}>
       <div class="head">
-        <header class="top">
-          <h1><a href={home} title="All targets">Flyball</a> <span class="muted">/</span> {name}</h1>
-          {t && <p class="policy">{t.mode} <span class="muted">·</span> {t.policy}</p>}
+        <Header crumbs={[name]} page="">
+          <p class="policy">{t && <><ModeButtons t={t} open={setAsking} /> <span class="what" title={t.policy}>{t.policy}</span></>}</p>
           <Objective t={t} />
-        </header>
+        </Header>
         <div class="notices">
           <Disconnected state={feed.state} retry={() => feed.retryNow()} />
+          {t && <Standing t={t} now={now} open={setAsking} />}
           {t && feed.state.is !== "lost" && <Troubles target={t} now={now} />}
         </div>
-        <p class="hidden" role="status">{feed.state.is === "lost" ? "Disconnected" : t && health(t, now).words}</p>
+        <p class="hidden" role="status">{feed.state.is === "lost" ? "Disconnected" : t && `${health(t, now).words}; ${t.mode}`}</p>
       </div>
       <Numbers t={t} />
-      <Log feed={feed} chosen={chosen} choose={setChosen} now={now} />
-      <Charts feed={feed} chosen={chosen} choose={setChosen} />
+      <Log feed={feed} chosen={chosen} choose={setChosen} setFilter={setFilter} now={now} />
+      <Charts feed={feed} chosen={chosen} choose={setChosen} show={show} custom={() => setChoosing(true)} />
       <Backends t={t} now={now} />
-      <footer class="foot">
+      {shadows && <Shadows t={t} points={feed.points} />}
+      <Foot version={feed.version} now={now}>
         <Liveness feed={feed} now={now} />
         {t && t.compression > 1 && <span>time runs {short(t.compression)}{nbsp}× faster than in real life</span>}
-        <span>times in {offset(now)}</span>
         {t?.balancer && <span>requests arrive at {t.balancer}</span>}
         {t && <span class="kind" title={t.kind}>scales {t.kind}</span>}
-        <button class="link" onClick={help}>keys <kbd>?</kbd></button>
-      </footer>
+      </Foot>
+      {t && asking && <ModeDialog t={t} start={asking} now={now} done={(changed) => feed.replace(changed)} close={() => setAsking(null)} />}
+      {choosing && <WindowDialog window={feed.window} now={now} show={show} close={() => setChoosing(false)} />}
     </div>
   );
+}
+
+const filters = ["all", "changes", "held", "events"];
+
+// useQuery makes the feed show what the address says: window, filter and the
+// decision that is marked.
+function useQuery(feed: TargetFeed, query: Query, choose: (d: Decision) => void): void {
+  const first = useRef(true);
+  const { span = "", from = "", to = "", filter = "", d = "" } = query;
+  useEffect(() => {
+    if (!first.current) feed.show(windowOf(query));
+  }, [span, from, to]);
+  useEffect(() => {
+    const wanted = (filters.includes(filter) ? filter : "all") as Filter;
+    if (wanted !== feed.filter) feed.setFilter(wanted);
+    first.current = false;
+  }, [filter]);
+  const marked = feed.decisions.find((known) => d !== "" && known.id <= Number(d) && Number(d) <= (known.newest ?? known.id));
+  useEffect(() => {
+    if (marked) choose(marked);
+  }, [marked?.id]);
+}
+
+interface Keys {
+  feed: TargetFeed;
+  show: (w: Window) => void;
+  ask: (start: Start) => void;
+  custom: () => void;
+}
+
+function useKeys(keys: Keys): void {
+  const latest = useRef(keys);
+  latest.current = keys;
+  useEffect(() => onKey((e) => {
+    if (isTyping(e)) return;
+    const { feed, show, ask, custom } = latest.current;
+    const t = feed.target;
+    const does: Record<string, () => void> = {
+      "[": () => show(shifted(feed.window, -1, feed.now())),
+      "]": () => show(shifted(feed.window, 1, feed.now())),
+      l: () => show(usual),
+      w: custom,
+      p: () => t && ask(t.mode === "Paused" ? resume(t) : "Paused"),
+      m: () => t && ask(t.mode),
+    };
+    if (!does[e.key]) return;
+    e.preventDefault(); // the key is not meant for the dialog that it opens
+    does[e.key]!();
+  }), []);
 }
 
 function useTitle(name: string, t: Target | null, now: number): void {
@@ -58,23 +121,13 @@ function useTitle(name: string, t: Target | null, now: number): void {
   }, [name, trouble, replicas]);
 }
 
-function Refused({ why }: { why: string }) {
-  return (
-    <div class="overview">
-      <header class="top"><h1><a href={home}>Flyball</a></h1></header>
-      <div class="notices"><Notice id="refused">{why}. The document may have changed; this page keeps asking. <a href={home}>Show all targets</a></Notice></div>
-      <Foot version="" />
-    </div>
-  );
-}
-
 function Liveness({ feed, now }: { feed: TargetFeed; now: number }) {
   if (feed.state.is === "loading") return <span>loading …</span>;
   if (feed.state.is !== "live" || !feed.target) return <span>not connected</span>;
   const at = feed.target.reportAt;
   if (at === 0) return <span>waiting for the first report</span>;
   const silent = Math.max(0, Math.floor(now - at));
-  return <span>live, last report {silent < 2 ? "now" : `${duration(silent)} ago`} (<Time t={at} />)</span>;
+  return <span>live, last report {silent < 2 ? "now" : `${duration(silent)} ago`} (<Time t={at} now={now} />)</span>;
 }
 
 function Objective({ t }: { t: Target | null }) {

@@ -5,7 +5,7 @@ import { nbsp } from "./format";
 import { Time } from "./notice";
 import type { Decision, Step } from "./types";
 
-export function Trail({ d }: { d: Decision }) {
+export function Trail({ d, now }: { d: Decision; now: number }) {
   const r = d.recommendation;
   return (
     <table class="trail">
@@ -18,7 +18,7 @@ export function Trail({ d }: { d: Decision }) {
           {r.reason.text}{r.confidence > 0 && r.confidence < 1 && <span class="muted"> ({Math.round(r.confidence * 100)}{nbsp}% sure)</span>}
         </Row>
         {d.steps.map((s, i) => <Guard key={i} step={s} />)}
-        <Row kind="decided" name={d.from === d.to ? "stay" : "change"} count={String(d.to)} strong><Outcome d={d} /></Row>
+        <Row kind="decided" name={d.from === d.to ? "stay" : "change"} count={String(d.to)} strong><Outcome d={d} now={now} /></Row>
         {(d.shadows ?? []).map((s) => (
           <Row key={s.policy} kind="shadow" name={s.policy} count={String(s.replicas)}>{s.reason.text}</Row>
         ))}
@@ -51,9 +51,10 @@ function Guard({ step }: { step: Step }) {
   return <Row kind="guard" name={step.guard} count={`${step.from} → ${step.to}`} held><b>held</b>: {step.reason.text}</Row>;
 }
 
-function Outcome({ d }: { d: Decision }) {
+// Outcome says what came of a decision.
+export function Outcome({ d, now }: { d: Decision; now: number }) {
   if (d.applied?.error) return <span class="trouble">▲ could not be applied: {d.applied.error}</span>;
-  if (d.applied) return <>applied at <Time t={d.applied.at} /></>;
+  if (d.applied) return <>applied at <Time t={d.applied.at} now={now} /></>;
   if (d.from === d.to) return <>there were {d.from}: nothing to do</>;
   return <>{d.mode === "Apply" ? "not applied yet" : `not applied: mode ${d.mode}`}</>;
 }

@@ -3,6 +3,8 @@
 
 export type Value = number | null;
 
+export type Mode = "Apply" | "Recommend" | "Paused";
+
 export interface Point {
   t: number;
   rate: Value;
@@ -59,10 +61,11 @@ export interface Shadow {
 
 export interface Decision {
   id: number;
+  newest?: number; // id of the newest of the run
   at: number;
   until: number;
   count: number;
-  mode: string;
+  mode: Mode;
   policy: string;
   from: number;
   to: number;
@@ -103,7 +106,9 @@ export interface Condition {
 
 export interface Target {
   name: string;
-  mode: string;
+  mode: Mode; // that holds now
+  documentMode: Mode;
+  override: Override | null;
   policy: string;
   shadows: string[];
   min: number;
@@ -123,6 +128,64 @@ export interface Target {
   replicas?: Replica[];
 }
 
+// Override is what an operator set by hand.
+export interface Override {
+  mode: Mode;
+  until: number | null;
+  by: string;
+  at: number;
+  reason?: string;
+}
+
+export type Trust = "fresh" | "stale" | "implausible" | "absent";
+
+// Measured is the newest value of a signal when a decision was made.
+export interface Measured {
+  name: string;
+  trust: Trust;
+  value: Value;
+  at: number;
+  window?: number;
+  p50?: number;
+  p95?: number;
+  p99?: number;
+}
+
+// Seen is what a decision was made on.
+export interface Seen {
+  ready: number;
+  starting: number;
+  terminating: number;
+  signals?: Measured[];
+  conditions?: Condition[];
+}
+
+export interface WholeDecision extends Decision {
+  seen?: Seen;
+}
+
+export interface DecisionAnswer {
+  decision: WholeDecision;
+  previous?: number | null;
+  next?: number | null;
+}
+
+// FlyballEvent is something that happened beside decisions.
+export interface FlyballEvent {
+  id: number;
+  at: number;
+  type: string;
+  target?: string;
+  by?: string;
+  message: string;
+}
+
+export interface SeriesAnswer {
+  step: number;
+  source?: "memory" | "record";
+  points: Point[];
+}
+
 export interface TargetAnswer {
   now: number;
   version: string;
@@ -137,4 +200,4 @@ export interface TargetsAnswer {
   targets: Target[];
 }
 
-export type Filter = "all" | "changes" | "held";
+export type Filter = "all" | "changes" | "held" | "events";

@@ -1,0 +1,68 @@
+// What all pages have around them.
+import type { ComponentChildren } from "preact";
+import { useContext } from "preact/hooks";
+import { createContext } from "preact";
+import { nbsp, offset } from "./format";
+import { Notice } from "./notice";
+import { eventsAddress, home } from "./routes";
+import { leave, loggedIn } from "./session";
+
+// OpenHelp shows the list of keys.
+export const OpenHelp = createContext(() => {});
+
+interface HeaderProps {
+  crumbs: ComponentChildren[];
+  page: "overview" | "events" | "";
+  children?: ComponentChildren;
+}
+
+export function Header({ crumbs, page, children }: HeaderProps) {
+  return (
+    <header class="top">
+      <h1>
+        <a href={home} title="All targets">Flyball</a>
+        {crumbs.map((crumb, i) => <span key={i}> <span class="muted" aria-hidden="true">/</span> {crumb}</span>)}
+      </h1>
+      {children}
+      <nav class="pages" aria-label="Pages">
+        <a href={home} aria-current={page === "overview" ? "page" : undefined}>targets</a>
+        <a href={eventsAddress()} aria-current={page === "events" ? "page" : undefined}>events</a>
+      </nav>
+    </header>
+  );
+}
+
+interface FootProps {
+  version: string;
+  now: number;
+  children?: ComponentChildren;
+}
+
+export function Foot({ version, now, children }: FootProps) {
+  const help = useContext(OpenHelp);
+  return (
+    <footer class="foot">
+      {children}
+      <span>times in {offset(now)}</span>
+      <span class="right">
+        {version && <span>Flyball{nbsp}{version}</span>}
+        <a href="licenses.txt">licences</a>
+        {loggedIn() && <button class="link" onClick={() => void leave()}>log out</button>}
+        <button class="link" onClick={help}>keys <kbd>?</kbd></button>
+      </span>
+    </footer>
+  );
+}
+
+// Refused stands in the place of a page that the server does not give.
+export function Refused({ why }: { why: string }) {
+  return (
+    <div class="overview">
+      <Header crumbs={[]} page="" />
+      <div class="notices">
+        <Notice id="refused">{why}. The document may have changed; this page keeps asking. <a href={home}>Show all targets</a></Notice>
+      </div>
+      <Foot version="" now={Date.now() / 1000} />
+    </div>
+  );
+}
