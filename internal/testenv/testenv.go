@@ -39,6 +39,25 @@ func Trace(t testing.TB, name string) string {
 	return file
 }
 
+// SmallDisk returns a folder on a file system of its own, of a size as mount
+// has it ("2m"). It needs root, and a kernel that lets it mount.
+func SmallDisk(t testing.TB, size string) string {
+	t.Helper()
+	if os.Getuid() != 0 {
+		missing(t, "root, to mount a small file system,")
+	}
+	dir, mount := t.TempDir(), Command(t, "mount")
+	if out, err := exec.Command(mount, "-t", "tmpfs", "-o", "size="+size, "tmpfs", dir).CombinedOutput(); err != nil {
+		missing(t, "the right to mount a small file system ("+string(out)+")")
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
+			t.Errorf("unmount %s: %v: %s", dir, err, out)
+		}
+	})
+	return dir
+}
+
 // Long skips a test that takes long when the inner loop is run (-short).
 func Long(t testing.TB) {
 	t.Helper()

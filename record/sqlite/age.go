@@ -19,10 +19,18 @@ const maxLeap = int64(time.Hour)
 // A span is a run of entries written one after the other. Entries grow old
 // and go by spans, and a window of time is looked up in them.
 const (
-	spanEntries = 4096
+	spanEntries = 4096 // less in small files
+	// spansPerFile bounds how much is dropped at once for want of room.
+	spansPerFile = 64
 	// spansPerRetention bounds how much longer than asked for entries stay.
 	spansPerRetention = 500
 )
+
+// spanEntries is how many entries a span has before the next one begins, if
+// an entry takes half a kilobyte.
+func (o Options) spanEntries() int64 {
+	return min(spanEntries, o.MaxBytes/spansPerFile/512)
+}
 
 type span struct {
 	first, last      int64 // IDs
@@ -37,7 +45,7 @@ type age struct {
 	began int64 // recorded time of the newest span's first write
 }
 
-// last returns the ID given last.
+// load finds the newest span.
 func (a *age) load(ctx context.Context, db *sql.DB) error {
 	s := &a.span
 	err := db.QueryRowContext(ctx, "SELECT first, last, earliest, latest, ticks, wall FROM spans ORDER BY first DESC LIMIT 1").
@@ -50,14 +58,14 @@ func (a *age) load(ctx context.Context, db *sql.DB) error {
 }
 
 // grow returns the age after entries that are written now.
-func (a age) grow(entries []row, now time.Time, retention time.Duration) age {
+func (a age) grow(entries []row, now time.Time, o Options) age {
 	wall := now.UnixNano()
 	if a.wall != 0 {
 		a.ticks += min(max(0, wall-a.wall), maxLeap)
 	}
 	a.wall = wall
 	first, last := entries[0].id, entries[len(entries)-1].id
-	fresh := a.first == 0 || last-a.first >= spanEntries || a.ticks-a.began > int64(retention)/spansPerRetention
+	fresh := a.first == 0 || last-a.first >= o.spanEntries() || a.ticks-a.began > int64(o.Retention)/spansPerRetention
 	if fresh {
 		a.first, a.began = first, a.ticks
 		a.earliest, a.latest = entries[0].at, entries[0].at

@@ -253,7 +253,7 @@ func (f *files) spansOf(ctx context.Context, o Options) (spans []span, err error
 			return nil, err
 		}
 		before := f.age.first
-		f.age = f.age.grow([]row{r}, time.Unix(0, r.at), o.Retention)
+		f.age = f.age.grow([]row{r}, time.Unix(0, r.at), o)
 		if f.age.first != before {
 			spans = append(spans, span{})
 		}

@@ -92,9 +92,10 @@ type files struct {
 	write, read *sql.DB
 	book        *book
 
-	writing chan struct{} // holds one token: who has it may use what follows
-	age     age
-	insert  inserts
+	writing    chan struct{} // holds one token: who has it may use what follows
+	age        age
+	largestLog int64 // bytes of the write-ahead log
+	insert     inserts
 }
 
 // Open opens the record, makes it when it is not there, and repairs it when

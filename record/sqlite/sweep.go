@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"os"
 )
 
 // sweepAtLeast is how many entries one write may drop, more when it wrote
@@ -76,7 +77,11 @@ func (f *files) tooLarge(ctx context.Context, o Options) (bool, error) {
 			return false, err
 		}
 	}
-	allowed := (o.MaxBytes - 3*o.walBytes()) / pageSize
+	// A log holds at least the largest transaction, however small it should be.
+	if info, err := os.Stat(o.Path + "-wal"); err == nil {
+		f.largestLog = max(f.largestLog, info.Size())
+	}
+	allowed := (o.MaxBytes - max(3*o.walBytes(), f.largestLog+o.walBytes())) / pageSize
 	if excess := min(pages-allowed, free, vacuumPages); excess > 0 {
 		if err := drain(ctx, f.write, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", excess)); err != nil {
 			return false, err

@@ -81,7 +81,7 @@ func (f *files) append(ctx context.Context, b record.Batch, o Options) (err erro
 	}
 	grown := f.age
 	if len(rows) > 0 {
-		grown = f.age.grow(rows, o.Clock.Now(), o.Retention)
+		grown = f.age.grow(rows, o.Clock.Now(), o)
 		if err := f.insertRows(ctx, tx, rows, &grown.span); err != nil {
 			return err
 		}
