@@ -299,3 +299,35 @@ func BenchmarkRecommend(b *testing.B) {
 		_, _ = p.Recommend(obs)
 	}
 }
+
+// A day in Berlin at a steady load that wants 3: the limits come and go, and
+// a restart in the middle of a window changes nothing.
+func TestADay(t *testing.T) {
+	cfg := hpaWithin(
+		window("0 8 * * 1-5", 10, "Europe/Berlin", 6, nil),
+		window("0 22 * * *", 8, "Europe/Berlin", 0, most(2)),
+		window("30 9 * * *", 1, "Europe/Berlin", 9, most(12)),
+	)
+	p := build(t, cfg)
+	var got []string
+	last := -1
+	for minute := 0; minute < 24*60; minute += 15 {
+		obs := scaletest.Observation(0, 3, scaletest.Fresh(scale.Concurrency, scaletest.At(0), 9))
+		obs.At = at(t, "2026-01-05 00:00:00 +0100").Add(time.Duration(minute) * time.Minute)
+		if minute == 9*60+45 {
+			p = build(t, cfg)
+		}
+		rec, err := p.Recommend(obs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rec.Replicas != last {
+			got = append(got, fmt.Sprintf("%02d:%02d %d", minute/60, minute%60, rec.Replicas))
+		}
+		last = rec.Replicas
+	}
+	want := []string{"00:00 2", "06:00 3", "08:00 6", "09:30 9", "10:30 6", "18:00 3", "22:00 2"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("a day (-want +got):\n%s", diff)
+	}
+}

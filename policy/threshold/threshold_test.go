@@ -219,3 +219,35 @@ func TestRecommendDoesNotAllocate(t *testing.T) {
 		t.Errorf("Recommend allocates %v times, want 0", n)
 	}
 }
+
+// The service follows the wish at once and uses load cores of one per replica.
+// After each change of the load the count settles, and stays: a step never
+// leads beyond the other threshold.
+func TestTheCountSettles(t *testing.T) {
+	p, now, replicas := build(t, threshold.Default()), time.Duration(0), 3
+	for _, phase := range []struct {
+		load float64
+		want []int
+	}{
+		{1.5, []int{3, 3, 3}},             // 50 %
+		{6, []int{7, 9, 9, 9}},            // 200 %: four more; 86 %: ceil(7 × 86 / 70); 67 %
+		{2, []int{7, 6, 6}},               // 22 %: a quarter; 29 %: one; 33 %
+		{0.1, []int{5, 4, 3, 2, 1, 1, 1}}, // a quarter at a time, the last one stays
+		{5, []int{5, 8, 8, 8}},            // 500 %: four more; 100 %: ceil(5 × 100 / 70); 63 %
+	} {
+		var got []int
+		for range phase.want {
+			now += 15 * time.Second
+			cpu := scaletest.Fresh(scale.CPUUtilization, scaletest.At(now), phase.load/float64(replicas))
+			rec, err := p.Recommend(scaletest.Observation(now, replicas, cpu))
+			if err != nil {
+				t.Fatal(err)
+			}
+			replicas = rec.Replicas
+			got = append(got, replicas)
+		}
+		if diff := cmp.Diff(phase.want, got); diff != "" {
+			t.Errorf("load %v (-want +got):\n%s", phase.load, diff)
+		}
+	}
+}
