@@ -2,11 +2,13 @@ package builtin
 
 import (
 	"github.com/flyball-io/flyball/source/openmetrics"
+	"github.com/flyball-io/flyball/source/probe"
 	"github.com/flyball-io/flyball/source/prometheus"
 )
 
 // registerSources adds the sources that ship: a line for each.
 func registerSources(s *Sources) {
 	RegisterSource(s, "openmetrics", openmetrics.Default, openmetrics.New)
+	RegisterSource(s, "probe", probe.Default, probe.New)
 	RegisterSource(s, "prometheus", prometheus.Default, prometheus.New)
 }

@@ -19,6 +19,10 @@ import (
 // idleTimeout ends connections that nobody uses any more.
 const idleTimeout = time.Minute
 
+// ErrSetup is returned when a request could not be sent because of what is
+// wrong here: a file that cannot be read, a certificate that is none.
+var ErrSetup = errors.New("not sent")
+
 // Options is what a client is given by who builds it.
 type Options struct {
 	Auth    Auth
@@ -68,11 +72,11 @@ func (c *Client) Do(ctx context.Context, r *http.Request) (Answer, error) {
 func (c *Client) do(r *http.Request) (Answer, error) {
 	secrets, err := c.opts.Auth.apply(r)
 	if err != nil {
-		return Answer{}, err
+		return Answer{}, fmt.Errorf("%w: %w", ErrSetup, err)
 	}
 	transport, err := c.current()
 	if err != nil {
-		return Answer{}, err
+		return Answer{}, fmt.Errorf("%w: %w", ErrSetup, err)
 	}
 	response, err := transport.RoundTrip(r)
 	if err != nil {
