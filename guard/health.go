@@ -69,13 +69,13 @@ func (h Health) Limit(obs scale.Observation, want int) (int, scale.Reason) {
 	case !sick:
 	case want > limit:
 		return max(limit, obs.CurrentReplicas), scale.Because(s.code,
-			"no scale-up to {0}: {1} of {2} replicas fail and none started since is ready", float64(want), float64(s.failing), float64(obs.CurrentReplicas))
+			"no scale-up to {0}: {1} failing beside {2} ready, and none started since is ready", float64(want), float64(s.failing), float64(s.ready))
 	case want < obs.CurrentReplicas && s.ready == 0:
 		return obs.CurrentReplicas, scale.Because(s.code,
 			"no scale-down to {0}: none of {1} replicas is ready, so there is no load to measure", float64(want), float64(obs.CurrentReplicas))
 	case want < min(s.ready, obs.CurrentReplicas):
 		return min(s.ready, obs.CurrentReplicas), scale.Because(s.code,
-			"no scale-down to {0} while {1} fail: the {2} ready ones stay", float64(want), float64(s.failing), float64(s.ready))
+			"no scale-down to {0}: {1} failing beside {2} ready, which stay", float64(want), float64(s.failing), float64(s.ready))
 	}
 	return want, scale.Reason{}
 }
@@ -179,8 +179,8 @@ func condition(obs *scale.Observation, kind string) *scale.Condition {
 // Condition says that replicas fail, also while nobody wants another count.
 func (h Health) Condition(obs scale.Observation) (time.Time, scale.Reason, bool) {
 	s, sick := h.examine(&obs)
-	return s.begun, scale.Because(s.code, "{0} of {1} replicas fail; the count rises again when one that was started since stays ready",
-		float64(s.failing), float64(obs.CurrentReplicas)), sick
+	return s.begun, scale.Because(s.code, "{0} failing beside {1} ready; the count rises again when a replica that was started since stays ready",
+		float64(s.failing), float64(s.ready)), sick
 }
 
 // Applied changes nothing: the rule has no memory.

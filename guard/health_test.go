@@ -150,6 +150,6 @@ func ExampleHealth() {
 	fmt.Println(guard.Health{}.Limit(obs, 8))
 	fmt.Println(guard.Health{}.Limit(obs, 1))
 	// Output:
-	// 4 no scale-up to 8: 1 of 4 replicas fail and none started since is ready
-	// 3 no scale-down to 1 while 1 fail: the 3 ready ones stay
+	// 4 no scale-up to 8: 1 failing beside 3 ready, and none started since is ready
+	// 3 no scale-down to 1: 1 failing beside 3 ready, which stay
 }
