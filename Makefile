@@ -1,14 +1,15 @@
 # The commands of this repository. `make help` lists them.
 GO            ?= go
 BIN           := bin
-FLYBALL       := $(BIN)/flyball
+FLYBALL       := $(BIN)/flyball$(shell $(GO) env GOEXE)
 GOLANGCI_LINT := $(BIN)/golangci-lint
 GOLANGCI_LINT_VERSION := v2.15.0
 VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+PLATFORMS     := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 LDFLAGS       := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-short lint generate check-generate ui bench setup clean
+.PHONY: help build demo test test-short lint generate check-generate ui bench setup clean vet-all release image
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,13 +32,22 @@ test: setup build check-generate ## everything: unit, integration, end to end, w
 test-short: ## the inner loop: unit tests, under two minutes
 	$(GO) test -short $$($(GO) list ./... | grep -v /test/e2e)
 
-lint: $(GOLANGCI_LINT) ## format, vet, linters, shell scripts
+lint: $(GOLANGCI_LINT) vet-all ## format, vet for every system, linters, shell scripts
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these'; exit 1; }
 	$(GOLANGCI_LINT) run --allow-parallel-runners ./...
 	@if command -v shellcheck >/dev/null; then shellcheck $$(git ls-files scripts .ci bench | xargs grep -lE '^#!.*(ba)?sh'); else echo 'shellcheck: not installed, skipped'; fi
 
 $(GOLANGCI_LINT):
 	GOBIN=$(abspath $(BIN)) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+vet-all: ## vet for every system and architecture of a release
+	@scripts/vet-all $(PLATFORMS)
+
+release: ## dist/: archives for every system, and their checksums; the same commit gives the same bytes
+	@scripts/release $(PLATFORMS)
+
+image: ## container image from scratch (IMAGE=name:tag; docker, podman or buildah)
+	@scripts/image
 
 generate: ui ## write generated files anew: JSON schema, built front end
 	$(GO) generate ./...
@@ -53,4 +63,4 @@ bench: build ## benchmarks; figures and how to read them in docs/benchmarks.md
 	@for script in bench/*.sh; do [ ! -e "$$script" ] || "$$script"; done
 
 clean: ## remove what was built
-	rm -rf $(BIN)
+	rm -rf $(BIN) dist
