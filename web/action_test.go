@@ -64,6 +64,9 @@ func (r *rig) send(method, path, body string, header ...string) (code int, got t
 	}
 	w := httptest.NewRecorder()
 	r.http.ServeHTTP(w, request)
+	if err := r.contract.check(method, path, w.Code, w.Header(), w.Body.Bytes()); err != nil {
+		r.t.Errorf("%s %s: %v", method, path, err)
+	}
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 		r.t.Fatalf("%s %s: %v in %s", method, path, err, w.Body)
 	}
@@ -204,7 +207,7 @@ func TestModeOfTheDocumentChangesWithAReload(t *testing.T) {
 
 func TestReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, shop(), web.TargetInfo{Name: "zoo"})
+		r := newRig(t, shop(), zoo())
 		defer r.stop()
 		type readyAnswer struct {
 			Status  string
@@ -220,9 +223,9 @@ func TestReady(t *testing.T) {
 		ask(503, "starting", "[shop zoo]")
 		r.report(seen(second(1), 1, 0))
 		ask(503, "starting", "[zoo]")
-		zoo := seen(second(1), 1, 0)
-		zoo.Target = "zoo"
-		r.report(zoo)
+		other := seen(second(1), 1, 0)
+		other.Target = "zoo"
+		r.report(other)
 		ask(200, "ready", "[]")
 		r.server.SetTargets([]web.TargetInfo{shop(), {Name: "new"}})
 		ask(200, "ready", "[]")

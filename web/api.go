@@ -28,13 +28,13 @@ type TargetView struct {
 	Kind        string           `json:"kind"`
 	Balancer    string           `json:"balancer,omitempty"`
 	Compression float64          `json:"compression"`
-	Objective   *ObjectiveStatus `json:"objective"` // null: none stated
-	ReportAt    float64          `json:"reportAt"`  // of the newest report; 0: none yet
+	Objective   *ObjectiveStatus `json:"objective" jsonschema:"nullable"` // null: none stated
+	ReportAt    float64          `json:"reportAt"`                        // of the newest report; 0: none yet
 	StaleAfter  float64          `json:"staleAfter"`
-	Point       *Point           `json:"point"`      // newest; null: none yet
-	Decision    *DecisionView    `json:"decision"`   // newest; null: none yet
-	LastChange  *DecisionView    `json:"lastChange"` // newest that asked for another count
-	Faults      []FaultView      `json:"faults"`     // that last
+	Point       *Point           `json:"point" jsonschema:"nullable"`      // newest; null: none yet
+	Decision    *DecisionView    `json:"decision" jsonschema:"nullable"`   // newest; null: none yet
+	LastChange  *DecisionView    `json:"lastChange" jsonschema:"nullable"` // newest that asked for another count
+	Faults      []FaultView      `json:"faults"`                           // that last
 	Conditions  []ConditionView  `json:"conditions"`
 	Replicas    []ReplicaView    `json:"replicas,omitempty"` // only of a single target
 }
@@ -115,6 +115,18 @@ type TargetAnswer struct {
 	Version     string     `json:"version"`
 	LastEventID string     `json:"lastEventId"`
 	Target      TargetView `json:"target"`
+}
+
+// Objective says how far the objective of a target is kept; false when none is
+// stated.
+func (s *Server) Objective(name string) (status ObjectiveStatus, stated bool) {
+	now := s.opts.Clock.Now()
+	s.withHistory(name, func(h *history) {
+		if h.keeper != nil {
+			status, stated = *h.keeper.status(now), true
+		}
+	})
+	return status, stated
 }
 
 func (s *Server) serveTargets(w http.ResponseWriter, _ *http.Request) {

@@ -90,9 +90,12 @@ func TestTargetShowsWhatWasReportedAndDecided(t *testing.T) {
 	})
 }
 
+// zoo is a target of which hardly anything is known.
+func zoo() web.TargetInfo { return web.TargetInfo{Name: "zoo", Mode: scale.Recommend} }
+
 func TestTargetsAreListedInTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, web.TargetInfo{Name: "zoo"}, shop())
+		r := newRig(t, zoo(), shop())
 		defer r.stop()
 		var got struct {
 			Version string
@@ -137,7 +140,7 @@ func TestSeriesIsCutAndDownsampled(t *testing.T) {
 
 func TestBadRequestsSayWhatIsAllowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, shop(), web.TargetInfo{Name: "zoo"})
+		r := newRig(t, shop(), zoo())
 		defer r.stop()
 		for path, want := range map[string]struct {
 			code int
@@ -178,7 +181,7 @@ func TestHealthAndVersion(t *testing.T) {
 
 func TestReloadKeepsHistoryOfWhatStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, shop(), web.TargetInfo{Name: "zoo"})
+		r := newRig(t, shop(), zoo())
 		defer r.stop()
 		r.report(seen(start(), 7, 1))
 		changed := shop()

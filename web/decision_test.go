@@ -162,7 +162,7 @@ func TestDecisionWithoutTrailHasEmptyLists(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, shop())
 		defer r.stop()
-		r.decide(record.Decided{Decision: scale.Decision{Target: "shop", At: second(0), NoData: true}})
+		r.decide(record.Decided{Mode: scale.Apply, Decision: scale.Decision{Target: "shop", At: second(0), NoData: true}})
 		if got := r.log("")[0]; got.Steps == nil || !got.NoData {
 			t.Errorf("decision %+v, want no data and a list of steps", got)
 		}

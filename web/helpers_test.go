@@ -28,7 +28,9 @@ type rig struct {
 	bus    *memory.Bus
 	server *web.Server
 	http   http.Handler
-	stop   func() // ends Run and waits for it
+	// contract is what every answer must keep.
+	contract *contract
+	stop     func() // ends Run and waits for it
 }
 
 func shop() web.TargetInfo {
@@ -55,7 +57,7 @@ func newRigWith(t *testing.T, o web.Options) *rig {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
 	synctest.Wait() // it has subscribed
-	r := &rig{t: t, bus: b, server: s, http: s.Handler()}
+	r := &rig{t: t, bus: b, server: s, http: s.Handler(), contract: readContract(t)}
 	r.stop = func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -103,6 +105,9 @@ func (r *rig) get(path string, body any) int {
 	r.t.Helper()
 	w := httptest.NewRecorder()
 	r.http.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	if err := r.contract.check("GET", path, w.Code, w.Header(), w.Body.Bytes()); err != nil {
+		r.t.Errorf("GET %s: %v", path, err)
+	}
 	if err := json.Unmarshal(w.Body.Bytes(), body); err != nil {
 		r.t.Fatalf("GET %s: %v in %s", path, err, w.Body)
 	}

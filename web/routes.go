@@ -9,8 +9,9 @@ type route struct {
 	handler      http.HandlerFunc
 	summary      string
 	query        []parameter
-	body         any // of this type; nil: none
-	answer       any // of this type; a string: the content type of something else than JSON
+	body         any  // of this type; nil: none
+	answer       any  // of this type; a string: the content type of something else than JSON
+	moved        bool // whether it may lead to the page instead, with a 303
 	faults       []int
 	open         bool // whether it needs no token
 }
@@ -91,10 +92,10 @@ func (s *Server) openRoutes() []route {
 		{method: "GET", path: "/readyz", handler: s.serveReady, open: true,
 			summary: "Whether every target had a report and the end has not begun; 503 otherwise.", answer: ReadyAnswer{}},
 		{method: "GET", path: "/login", handler: s.serveLoginPage, open: true,
-			summary: "The form to log in with.", answer: "text/html"},
+			summary: "The form to log in with; leads to the page who is in.", answer: "text/html", moved: true},
 		{method: "POST", path: "/login", handler: s.serveLogin, open: true,
-			summary: "Trade a token (form field token) for a cookie; leads to the page.", answer: http.StatusSeeOther, faults: []int{400, 401, 429}},
+			summary: "Trade a token (form field token) for a cookie; leads to the page.", moved: true, faults: []int{400, 401, 429}},
 		{method: "POST", path: "/logout", handler: serveLogout, open: true,
-			summary: "Forget the cookie; leads to the page.", answer: http.StatusSeeOther},
+			summary: "Forget the cookie; leads to the page.", moved: true},
 	}
 }
