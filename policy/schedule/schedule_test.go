@@ -135,15 +135,15 @@ func TestWindowsOpenAndClose(t *testing.T) {
 }
 
 // A window that opens once a day is open for exactly its duration on every
-// day of two years, whatever the clock does, unless it opens in a gap.
+// day of a year, whatever the clock does, unless it opens in a gap.
 func TestEveryDayHasItsWindow(t *testing.T) {
-	for _, zone := range []string{"Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Antarctica/Troll", "UTC"} {
+	for _, zone := range []string{"Europe/Berlin", "Australia/Lord_Howe", "Antarctica/Troll"} {
 		loc, err := time.LoadLocation(zone)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p := build(t, schedule.Config{Windows: []schedule.Window{window("30 1 * * *", 1, zone, 7, nil)}})
-		for day := time.Date(2026, 1, 1, 12, 0, 0, 0, loc); day.Year() < 2028; day = day.AddDate(0, 0, 1) {
+		for day := time.Date(2026, 1, 1, 12, 0, 0, 0, loc); day.Year() < 2027; day = day.AddDate(0, 0, 1) {
 			open := 0
 			for q := day.Add(-15 * time.Hour); q.Before(day); q = q.Add(30 * time.Minute) {
 				if rec, _ := p.Recommend(scale.Observation{At: q}); rec.Replicas == 7 {
