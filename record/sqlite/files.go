@@ -88,7 +88,7 @@ func (o Options) walBytes() int64 { return min(4<<20, o.MaxBytes/16) }
 func database(o Options, connections int, mode string) (*sql.DB, error) {
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
 		"busy_timeout(5000)", "cell_size_check(1)", "temp_store(2)", "cache_size(-4000)",
-		fmt.Sprintf("page_size(%d)", pageSize), "auto_vacuum(2)", "synchronous(FULL)",
+		fmt.Sprintf("page_size(%d)", pageSize), "synchronous(FULL)",
 		fmt.Sprintf("wal_autocheckpoint(%d)", max(16, o.walBytes()/pageSize)),
 		fmt.Sprintf("journal_size_limit(%d)", o.walBytes()),
 	}}
@@ -124,6 +124,10 @@ func (f *files) create(ctx context.Context, o Options) error {
 		return fmt.Errorf("%w: header or tables are not those of a record", errForeign)
 	}
 	if err := os.Chmod(o.Path, 0o600); err != nil {
+		return err
+	}
+	// Free pages can be given back, in small steps. This must come first.
+	if _, err := f.write.ExecContext(ctx, "PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
 		return err
 	}
 	_, err := f.write.ExecContext(ctx, fmt.Sprintf("BEGIN IMMEDIATE; PRAGMA application_id = %d; PRAGMA user_version = %d; %s COMMIT",
