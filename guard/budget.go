@@ -53,6 +53,7 @@ type budgetMemory struct {
 	At       time.Time `json:"at,omitzero"`       // up to when it is counted
 	Replicas int       `json:"replicas"`          // specified since
 	Reached  time.Time `json:"reached,omitzero"`  // since when the budget is; zero: it is not
+	AtRisk   time.Time `json:"atRisk,omitzero"`   // since when the current count would reach it
 }
 
 // NewBudget returns a guard that has seen nothing spent yet.
@@ -76,7 +77,7 @@ func (b *Budget) Limit(obs scale.Observation, want int) (int, scale.Reason) {
 	b.count(obs.At)
 	b.memory.Replicas = obs.CurrentReplicas
 	paid := b.affordable(obs.At)
-	b.note(obs.At, paid)
+	b.note(&obs, paid)
 	limit := max(paid, b.floor(&obs))
 	if want <= limit {
 		return want, scale.Reason{}
@@ -144,14 +145,29 @@ func (b *Budget) affordable(at time.Time) int {
 	return b.cfg.Min + int(min(max(0, beyond), math.MaxInt32))
 }
 
-// note remembers since when the budget is reached.
-func (b *Budget) note(at time.Time, paid int) {
+// note remembers since when the budget is reached or at risk.
+func (b *Budget) note(obs *scale.Observation, paid int) {
+	b.memory.Reached = since(b.memory.Reached, obs.At, paid <= b.cfg.Min)
+	b.memory.AtRisk = since(b.memory.AtRisk, obs.At, b.lasts(obs) < b.left(obs.At).Hours())
+}
+
+// since is when something began to hold; zero while it does not.
+func since(began, at time.Time, holds bool) time.Time {
 	switch {
-	case paid > b.cfg.Min:
-		b.memory.Reached = time.Time{}
-	case b.memory.Reached.IsZero():
-		b.memory.Reached = at
+	case !holds:
+		return time.Time{}
+	case began.IsZero():
+		return at
 	}
+	return began
+}
+
+// lasts is for how many hours the budget pays for the current count.
+func (b *Budget) lasts(obs *scale.Observation) float64 {
+	if obs.CurrentReplicas <= b.cfg.Min {
+		return math.Inf(1)
+	}
+	return b.free(obs.At) / float64(obs.CurrentReplicas-b.cfg.Min)
 }
 
 // floor is what a budget that is not hard leaves to the objective: the current
@@ -176,13 +192,11 @@ func (b *Budget) Condition(obs scale.Observation) (time.Time, scale.Reason, bool
 		return b.memory.Reached, scale.Because("BudgetReached", "{0} of {1} spent, the rest pays for the minimum of {2} until {n}, in {3s}",
 			cents(b.spent()), b.cfg.PerDay, float64(b.cfg.Min), b.left(obs.At).Seconds()).About(b.end()), true
 	}
-	beyond := float64(obs.CurrentReplicas - b.cfg.Min)
-	hours := b.free(obs.At) / beyond
-	if beyond <= 0 || hours >= b.left(obs.At).Hours() {
+	if b.memory.AtRisk.IsZero() {
 		return time.Time{}, scale.Reason{}, false
 	}
-	at := obs.At.Add(time.Duration(hours * float64(time.Hour))).In(b.cfg.Zone)
-	return time.Time{}, scale.Because("BudgetAtRisk", "{0} of {1} spent; at {2} replicas the budget is reached at {3t}",
+	at := obs.At.Add(time.Duration(b.lasts(&obs) * float64(time.Hour))).Round(time.Second).In(b.cfg.Zone)
+	return b.memory.AtRisk, scale.Because("BudgetAtRisk", "{0} of {1} spent; at {2} replicas the budget is reached at {3t}",
 		cents(b.spent()), b.cfg.PerDay, float64(obs.CurrentReplicas), float64(at.Hour()*3600+at.Minute()*60)), true
 }
 

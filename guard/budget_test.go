@@ -97,10 +97,15 @@ func TestTheLastOfABudgetPaysForWhatItPaysUntilTheNextDecision(t *testing.T) {
 func TestTheRateTellsWhenABudgetWillBeReached(t *testing.T) {
 	g := budget(true)
 	g.Limit(seen(clock(2, 0, 0), 15), 15)
-	_, why, holds := g.Condition(seen(clock(2, 0, 0), 15))
+	g.Limit(seen(clock(2, 0, 0).Add(time.Second), 15), 15)
+	began, why, holds := g.Condition(seen(clock(2, 0, 0).Add(time.Second), 15))
+	if !began.Equal(clock(2, 0, 0)) {
+		t.Errorf("at risk since %v, want since the first observation", began)
+	}
 	if want := "0 of 100 spent; at 15 replicas the budget is reached at 04:00"; !holds || why.String() != want {
 		t.Errorf("got %v %q, want %q", holds, why, want)
 	}
+	g.Limit(seen(clock(2, 0, 0), 4), 4)
 	if _, why, holds := g.Condition(seen(clock(2, 0, 0), 4)); holds {
 		t.Errorf("2 beyond the minimum for 24 h are 48 of 52: got %s", why)
 	}

@@ -22,6 +22,8 @@ type Data struct {
 	// Health is asked before a fallback adds replicas: the same as are
 	// there, which may be failing.
 	Health Health
+
+	doubtSince time.Time // zero while no signal is in doubt
 }
 
 // doubt is what the signals in doubt allow.
@@ -39,6 +41,8 @@ func (*Data) Name() string { return "data" }
 
 // Limit keeps want between what the signals in doubt allow.
 func (d *Data) Limit(obs scale.Observation, want int) (int, scale.Reason) {
+	_, _, doubts := d.firstDoubt(&obs)
+	d.doubtSince = since(d.doubtSince, obs.At, doubts)
 	limits := d.limits(&obs)
 	switch {
 	case want < limits.floor:
@@ -104,32 +108,37 @@ func inDoubt(trust scale.Trust, stale, implausible, absent string) scale.Reason 
 	}
 }
 
-// Condition names the first signal in doubt that matters, since its last good
-// value.
-func (d *Data) Condition(obs scale.Observation) (time.Time, scale.Reason, bool) {
+// firstDoubt returns the first signal in doubt that matters.
+func (d *Data) firstDoubt(obs *scale.Observation) (name string, trust scale.Trust, found bool) {
 	for _, name := range d.Signals {
-		trust, rules := trustIn(&obs, name), d.Trust.Of(name)
-		var since time.Time
-		if s := obs.Signal(name); s != nil && len(s.Points) > 0 {
-			since = s.Points[len(s.Points)-1].At
-		}
-		switch rules.action(trust) {
-		case Ignore:
-		case FallBack:
-			return since, scale.Because("Fallback", "at least {0} replicas until {n} can be trusted again",
-				float64(rules.FallbackReplicas)).About(name), true
-		default:
-			return since, inDoubt(trust, "{n} is stale", "{n} is implausible", "{n} is absent").About(name), true
+		trust := trustIn(obs, name)
+		if d.Trust.Of(name).action(trust) != Ignore {
+			return name, trust, true
 		}
 	}
-	return time.Time{}, scale.Reason{}, false
+	return "", scale.Fresh, false
 }
 
-// Applied changes nothing: the rule has no memory.
+// Condition names the first signal in doubt that matters.
+func (d *Data) Condition(obs scale.Observation) (time.Time, scale.Reason, bool) {
+	name, trust, found := d.firstDoubt(&obs)
+	if !found {
+		return time.Time{}, scale.Reason{}, false
+	}
+	if rules := d.Trust.Of(name); rules.action(trust) == FallBack {
+		return d.doubtSince, scale.Because("Fallback", "at least {0} replicas until {n} can be trusted again",
+			float64(rules.FallbackReplicas)).About(name), true
+	}
+	return d.doubtSince, inDoubt(trust, "{n} is stale", "{n} is implausible", "{n} is absent").About(name), true
+}
+
+// Applied changes nothing.
 func (*Data) Applied(time.Time, int, int) {}
 
-// Snapshot returns an empty memory.
-func (d *Data) Snapshot() ([]byte, error) { return scale.Seal("guard/data", 1, d, struct{}{}) }
+// Snapshot returns since when a signal is in doubt.
+func (d *Data) Snapshot() ([]byte, error) { return scale.Seal("guard/data", 2, d, d.doubtSince) }
 
-// Restore checks that the snapshot fits.
-func (d *Data) Restore(s []byte) error { return scale.Unseal(s, "guard/data", 1, d, &struct{}{}) }
+// Restore takes over since when a signal is in doubt.
+func (d *Data) Restore(s []byte) error {
+	return scale.Unseal(s, "guard/data", 2, d, &d.doubtSince)
+}

@@ -3,6 +3,7 @@ package guard_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flyball-io/flyball/guard"
 	"github.com/flyball-io/flyball/scale"
@@ -89,6 +90,32 @@ func TestTheCarefulSignalWins(t *testing.T) {
 				t.Errorf("at %d, %d wanted: got %d (%s), want %d", tc.current, tc.want, got, reason, tc.limit)
 			}
 		})
+	}
+}
+
+// What lasts is told with its beginning, whatever the signals are that come
+// and go meanwhile.
+func TestDoubtIsToldSinceItBegan(t *testing.T) {
+	g := &guard.Data{Signals: doubtful()}
+	for _, tc := range []struct {
+		after         time.Duration
+		first, second scale.Trust
+		holds         bool
+		since         time.Duration
+		words         string
+	}{
+		{0, scale.Fresh, scale.Fresh, false, 0, ""},
+		{time.Minute, scale.Fresh, scale.Absent, true, time.Minute, "requestRate is absent"},
+		{2 * time.Minute, scale.Stale, scale.Fresh, true, time.Minute, "concurrency is stale"},
+		{3 * time.Minute, scale.Fresh, scale.Fresh, false, 0, ""},
+		{4 * time.Minute, scale.Implausible, scale.Fresh, true, 4 * time.Minute, "concurrency is implausible"},
+	} {
+		obs := scaletest.Observation(tc.after, 5, signal(scale.Concurrency, tc.first), signal(scale.RequestRate, tc.second))
+		g.Limit(obs, 5)
+		since, why, holds := g.Condition(obs)
+		if holds != tc.holds || why.String() != tc.words || (holds && !since.Equal(scaletest.At(tc.since))) {
+			t.Errorf("after %v: got %v since %v %q, want %v since %v %q", tc.after, holds, since, why, tc.holds, tc.since, tc.words)
+		}
 	}
 }
 
