@@ -74,6 +74,11 @@ const (
 	Utilization       = "utilization"       // requests in progress per slot of the ready replicas
 	CPUUtilization    = "cpuUtilization"    // CPU used per CPU requested
 	MemoryUtilization = "memoryUtilization" // memory used per memory requested
+
+	DiskReadRate        = "diskReadRate"        // bytes read from disks per second
+	DiskWriteRate       = "diskWriteRate"       // bytes written to disks per second
+	NetworkReceiveRate  = "networkReceiveRate"  // bytes received per second
+	NetworkTransmitRate = "networkTransmitRate" // bytes sent per second
 )
 
 // Trust says how far a signal may be believed.

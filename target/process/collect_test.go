@@ -168,10 +168,33 @@ func (w *world) usage(what string, fits func(used) bool) {
 		last = samples
 		u := used{scale.CPUUtilization: {}, scale.MemoryUtilization: {}}
 		for _, s := range samples {
+			if u[s.Signal] == nil {
+				u[s.Signal] = map[string]scale.Sample{}
+			}
 			u[s.Signal][s.Replica] = s
 		}
 		return fits(u)
 	}, func() string { return fmt.Sprintf("last samples: %+v", last) })
+}
+
+// The children that write live shorter than it takes to look twice.
+func TestCollectMeasuresDisks(t *testing.T) {
+	cfg := shellConfig("while :; do dd if=/dev/zero of=written bs=64k count=16 conv=fsync 2>/dev/null; sleep 0.25; done")
+	cfg.WorkingDirectory = t.TempDir()
+	cfg.UsageWindow = scale.Duration(3 * time.Second)
+	w := newWorld(t, cfg, nil)
+	w.run()
+	w.set(1)
+	// 1 MiB in a bit more than 0.25 s; counted twice it would be 8 MiB/s.
+	w.usage("about 3.5 MiB/s are written", func(u used) bool {
+		for replica, s := range u[scale.DiskWriteRate] {
+			if replica != "" && s.Window >= 2*time.Second && s.Value > 1<<20 && s.Value < 5<<20 {
+				return u[scale.NetworkReceiveRate] == nil // it is in our network namespace
+			}
+		}
+		return false
+	})
+	w.end()
 }
 
 func TestCollectIsSilentWhileNothingIsReady(t *testing.T) {
@@ -245,7 +268,7 @@ func TestSourceConformance(t *testing.T) {
 			return w.target
 		},
 		Now:     clock.System.Now,
-		Signals: []string{scale.CPUUtilization, scale.MemoryUtilization},
+		Signals: []string{scale.CPUUtilization, scale.MemoryUtilization, scale.DiskReadRate, scale.DiskWriteRate},
 		Break: func(t *testing.T, s source.Source) {
 			if err := os.Remove(tables[s]); err != nil {
 				t.Fatal(err)

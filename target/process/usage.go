@@ -23,7 +23,8 @@ const (
 // them, ready or not, and for the target, which is those that take work, each
 // from when it was ready. CPU is counted for the whole process group of a
 // replica and all it has started; memory is what is resident, so pages that
-// processes of a replica share count once for each.
+// processes of a replica share count once for each. What disks and networks
+// moved is per second, and the target's is the sum.
 //
 // Readings are taken while Run runs. A value that rests on less than two of
 // them is left out, also where nothing is ready. The error is that of the last
@@ -67,6 +68,8 @@ type reading struct {
 	at  time.Time
 	cpu time.Duration // since it is followed
 	rss float64       // bytes
+	// disk and network count since the replica is followed.
+	disk, network moved
 }
 
 func newMeter() *meter { return &meter{procfs: "/proc"} }
@@ -149,17 +152,26 @@ func (m *meter) samples(ctx context.Context) ([]scale.Sample, error) {
 	}
 	var samples []scale.Sample
 	var all []usage
+	working := 0
 	for _, id := range slices.Sorted(maps.Keys(m.followed)) {
 		f := m.followed[id]
 		if u, ok := usageOf(f.readings, time.Time{}); ok {
 			samples = m.report(samples, id, u)
 		}
-		if u, ok := usageOf(f.readings, f.since); ok && !f.since.IsZero() {
+		if f.since.IsZero() {
+			continue
+		}
+		working++
+		if u, ok := usageOf(f.readings, f.since); ok {
 			all = append(all, u)
 		}
 	}
 	if len(all) > 0 {
-		samples = m.report(samples, "", mean(all))
+		u := mean(all)
+		if len(all) == working { // a sum without one of them would be too small
+			u.disk, u.network = sumMoved(all, diskOf), sumMoved(all, networkOf)
+		}
+		samples = m.report(samples, "", u)
 	}
 	return samples, nil
 }
@@ -172,7 +184,7 @@ func (m *meter) report(samples []scale.Sample, id string, u usage) []scale.Sampl
 		s.Signal, s.Value = scale.MemoryUtilization, u.rss/m.bytes
 		samples = append(samples, s)
 	}
-	return samples
+	return reportMoved(samples, s, u)
 }
 
 // usage is what was used in the mean over the window before at.
@@ -181,6 +193,8 @@ type usage struct {
 	window time.Duration
 	cores  float64
 	rss    float64 // bytes
+	// disk and network are per second.
+	disk, network moved
 }
 
 // usageOf is the usage between the first reading that is not before since
@@ -199,6 +213,8 @@ func usageOf(readings []reading, since time.Time) (usage, bool) {
 	for _, r := range readings[first:] {
 		u.rss += r.rss / float64(len(readings)-first)
 	}
+	u.disk = movedBetween(readings[first:], func(r reading) moved { return r.disk })
+	u.network = movedBetween(readings[first:], func(r reading) moved { return r.network })
 	return u, true
 }
 

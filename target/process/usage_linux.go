@@ -50,6 +50,8 @@ type tally struct {
 	seen     table
 	ticks    int64
 	missing  int64 // ticks that were not in the sum at the last look
+	disk     diskTally
+	network  networkTally
 }
 
 // table holds the processes of one replica as they were seen at one moment.
@@ -76,6 +78,7 @@ func (s *sampler) read(now time.Time, subjects map[string]subject) (map[string]r
 		return nil, err
 	}
 	families := familiesOf(all, leaders)
+	networks := namespaces(s.procfs, families)
 	readings := make(map[string]reading, len(subjects))
 	tallies := make(map[string]*tally, len(subjects))
 	for id, sub := range subjects {
@@ -88,7 +91,8 @@ func (s *sampler) read(now time.Time, subjects map[string]subject) (map[string]r
 		}
 		t.grow(families[sub.pid])
 		tallies[id] = t
-		readings[id] = reading{at: now, cpu: time.Duration(t.ticks) * tick, rss: t.seen.rss()}
+		readings[id] = reading{at: now, cpu: time.Duration(t.ticks) * tick, rss: t.seen.rss(),
+			disk: t.disk.read(s.procfs, families[sub.pid]), network: t.network.read(s.procfs, networks[sub.pid])}
 	}
 	s.tallies = tallies
 	return readings, nil
