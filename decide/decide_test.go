@@ -141,6 +141,26 @@ func TestDecisionsStayWithinBoundsWhateverIsSeen(t *testing.T) {
 	})
 }
 
+// Whatever else is seen: while replicas crash-loop and none was started since
+// that works, the count rises to the minimum at most, also by a fallback.
+func TestFailingReplicasNeverDriveTheCountUp(t *testing.T) {
+	trust := guard.TrustConfig{TrustRules: guard.TrustRules{Stale: guard.FallBack, Absent: guard.FallBack, Implausible: guard.Hold, FallbackReplicas: 7}}
+	rapid.Check(t, func(rt *rapid.T) {
+		d := newDeciderTrusting(t, trust)
+		for _, obs := range scaletest.Hostile(rapid.Uint64().Draw(rt, "seed"), 40) {
+			obs.Conditions = []scale.Condition{{Type: scale.CrashLoop, Since: obs.At.Add(-rapid.SampledFrom([]time.Duration{0, time.Minute, 9 * time.Minute}).Draw(rt, "ago"))}}
+			for i := range obs.Replicas {
+				obs.Replicas[i].StartedAt = obs.At.Add(-time.Hour)
+			}
+			got := d.Decide(obs)
+			if got.DesiredReplicas > max(obs.CurrentReplicas, minimum) {
+				rt.Fatalf("from %d to %d set by %s (%s)", obs.CurrentReplicas, got.DesiredReplicas, got.SetBy, got.Reason)
+			}
+			d.Applied(got.At, got.CurrentReplicas, got.DesiredReplicas)
+		}
+	})
+}
+
 func TestRestoredDeciderDecidesAsIfNeverStopped(t *testing.T) {
 	running := newDecider(t)
 	for i, obs := range scaletest.Hostile(7, 200) {
