@@ -71,7 +71,7 @@ func (p *patient) leftover(ctx context.Context) {
 	strangers := 0
 	for _, s := range services {
 		documented := slices.ContainsFunc(p.specs, func(spec app.Spec) bool { return spec.Name == s.Name })
-		switch what := fmt.Sprintf("%d replicas and balancer process %d", s.Replicas, s.ProxyPID); {
+		switch what := fmt.Sprintf("%s and balancer process %d", count(s.Replicas, "replica"), s.ProxyPID); {
 		case s.Damaged != "":
 			p.fail(s.Name, s.Damaged, "move the file away; replicas that run are found all the same")
 		case s.Controller != "":

@@ -120,7 +120,7 @@ func (p *patient) api(ctx context.Context) {
 	overview, err := p.API.Targets(ctx)
 	switch {
 	case err == nil:
-		p.ok("", fmt.Sprintf("%s answers: flyball %s with %d targets", p.API.Server(), overview.Version, len(overview.Targets)))
+		p.ok("", fmt.Sprintf("%s answers: flyball %s with %s", p.API.Server(), overview.Version, count(len(overview.Targets), "target")))
 		return
 	case errors.Is(err, client.ErrUnauthorized):
 		p.fail("", err.Error(), "name the token with --token-file")

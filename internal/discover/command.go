@@ -62,8 +62,9 @@ func (p Process) same(path string) bool {
 	return err == nil && (p.Executable == "" || resolved == p.Executable)
 }
 
-// interpreters run something else, which gives the service its name.
-var interpreters = regexp.MustCompile(`^(python|ruby|perl|node|java|php|bash|sh|deno|bun|dotnet)[0-9.]*$`)
+// interpreters run something else, which gives the service its name; flyball
+// runs the sample service.
+var interpreters = regexp.MustCompile(`^(flyball|python|ruby|perl|node|java|php|bash|sh|deno|bun|dotnet)[0-9.]*$`)
 
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
