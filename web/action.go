@@ -18,11 +18,9 @@ import (
 	"github.com/flyball-io/flyball/scale"
 )
 
-// Limits of what a client may send.
+// Limits of what an operator may say.
 const (
-	maxBody     = 4 << 10          // bytes
-	bodyTime    = 10 * time.Second // until all of it is there
-	maxBy       = 100              // characters
+	maxBy       = 100 // characters
 	maxReason   = 500
 	actTime     = 15 * time.Second // for an action to take effect
 	userHeader  = "X-Flyball-User"
@@ -166,7 +164,6 @@ func (s *Server) decodeBody(w http.ResponseWriter, r *http.Request, into any) (s
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return http.StatusUnsupportedMediaType, errors.New("Content-Type: must be application/json") //nolint:staticcheck // the name of a header
 	}
-	defer limitBody(w, r, s.opts.Clock.Now())()
 	decoder := json.NewDecoder(r.Body)
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
@@ -175,16 +172,8 @@ func (s *Server) decodeBody(w http.ResponseWriter, r *http.Request, into any) (s
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return http.StatusBadRequest, errors.New("body: must be one JSON object and nothing after it")
 	}
+	bodyArrived(w)
 	return 0, nil
-}
-
-// limitBody bounds how much a client may send and, until done is called, how
-// long it may take.
-func limitBody(w http.ResponseWriter, r *http.Request, now time.Time) (done func()) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(now.Add(bodyTime)) // a recorder in a test has none
-	return func() { _ = control.SetReadDeadline(time.Time{}) }
 }
 
 func bodyFault(err error) (int, error) {

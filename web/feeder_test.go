@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,7 +33,10 @@ type feeder struct {
 	spec     int
 	born     int // replicas ever started
 	wishes   []int
-	load     float64 // requests per second in this second
+	load     float64      // requests per second in this second
+	store    record.Store // nil: nothing is recorded
+	mode     atomic.Value // scale.Mode; nothing: Apply
+	seen     []record.Measured
 }
 
 const (
@@ -68,23 +73,58 @@ func (f *feeder) step(t *testing.T, n int, at time.Time) {
 	ctx := context.WithoutCancel(t.Context())
 	f.load = f.rate(n)
 	f.age(at)
-	if err := control.Reports(f.bus, f.name).Publish(ctx, f.report(at)); err != nil {
+	report := f.report(at)
+	f.seen = measured(report)
+	if err := control.Reports(f.bus, f.name).Publish(ctx, report); err != nil {
 		t.Fatal(err)
 	}
 	if n%syncEvery != 0 {
 		return
 	}
 	d := f.decide(at)
+	f.write(ctx, t, record.Entry{Target: f.name, At: at, Decided: &d})
 	if err := control.Decisions(f.bus, d.Decision.Target).Publish(ctx, d); err != nil {
 		t.Fatal(err)
 	}
-	if d.Decision.Changes() {
+	if d.Decision.Changes() && d.Mode == scale.Apply {
 		done := record.Applied{Target: f.name, At: at, From: f.spec, To: d.Decision.DesiredReplicas}
+		f.write(ctx, t, record.Entry{Target: f.name, At: at, Applied: &done})
 		f.spec = d.Decision.DesiredReplicas
 		if err := control.Changes(f.bus, done.Target).Publish(ctx, done); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+func (f *feeder) write(ctx context.Context, t *testing.T, e record.Entry) {
+	t.Helper()
+	if f.store == nil {
+		return
+	}
+	if err := f.store.Write(ctx, record.Batch{Entries: []record.Entry{e}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// measured is what a decision sees of a report: the newest of each signal, one
+// that got old and one that was never there.
+func measured(r control.Report) []record.Measured {
+	seen := []record.Measured{
+		{Name: scale.CPUUtilization, Trust: scale.Stale, Value: 0.62, At: r.At.Add(-74 * time.Second), Window: 15 * time.Second},
+		{Name: scale.MemoryUtilization},
+	}
+	for _, s := range r.Samples {
+		if s.Replica != "" {
+			continue
+		}
+		m := record.Measured{Name: s.Signal, Trust: scale.Fresh, Value: s.Value, At: s.At, Window: s.Window}
+		if s.Distribution != nil {
+			m.P50, m.P95, m.P99 = s.Distribution.Quantile(0.5), s.Distribution.Quantile(0.95), s.Distribution.Quantile(0.99)
+		}
+		seen = append(seen, m)
+	}
+	slices.SortFunc(seen, func(a, b record.Measured) int { return strings.Compare(a.Name, b.Name) })
+	return seen
 }
 
 // age makes the replicas follow the count asked for.
@@ -197,5 +237,17 @@ func (f *feeder) decide(at time.Time) record.Decided {
 	walk("bounds", min(20, d.DesiredReplicas), scale.Because("TooManyReplicas", "{0} is above the maximum of {1}", float64(d.DesiredReplicas), 20))
 	shadow := scale.Decision{Target: f.name, Policy: "kpa", At: at, CurrentReplicas: f.spec, DesiredReplicas: int(math.Ceil(f.load/42)) + 1, SetBy: "policy"}
 	shadow.Reason = scale.Because("Stable", "concurrency {0} over 6 s at 8 per replica", f.load/5)
-	return record.Decided{Decision: d, Shadows: []scale.Decision{shadow}, Mode: scale.Apply}
+	mode, set := f.mode.Load().(scale.Mode)
+	if !set {
+		mode = scale.Apply
+	}
+	seen := record.Seen{Signals: slices.Clone(f.seen)}
+	for i := range f.replicas {
+		if f.replicas[i].TakesWork() {
+			seen.Ready++
+		} else if f.replicas[i].DeletedAt.IsZero() {
+			seen.Starting++
+		}
+	}
+	return record.Decided{Decision: d, Shadows: []scale.Decision{shadow}, Mode: mode, Seen: seen}
 }

@@ -80,13 +80,11 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 		toPage(w)
 		return
 	}
-	done := limitBody(w, r, s.opts.Clock.Now())
-	err := r.ParseForm()
-	done()
-	if err != nil {
+	if err := r.ParseForm(); err != nil {
 		refuse(w, http.StatusBadRequest, "body: must be a form with the field token, of at most %d bytes", maxBody)
 		return
 	}
+	bodyArrived(w)
 	// Only the body: what stands in an address is logged and remembered.
 	holder, v := s.try(r, strings.TrimSpace(r.PostForm.Get("token")))
 	switch {

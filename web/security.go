@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // pagePolicy allows what the binary itself serves and nothing else: no inline
@@ -23,6 +24,7 @@ func (s *Server) secure(next http.Handler) http.Handler {
 	checked := crossOrigin.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setHeaders(w.Header())
+		limitBody(w, r, s.opts.Clock.Now())
 		if err := s.checkHost(r); err != nil {
 			refuse(w, http.StatusForbidden, "%v", err)
 			return
@@ -34,6 +36,27 @@ func (s *Server) secure(next http.Handler) http.Handler {
 		}
 		checked.ServeHTTP(w, r)
 	})
+}
+
+// How much a client may send, and how long it may take.
+const (
+	maxBody  = 4 << 10 // bytes
+	bodyTime = 10 * time.Second
+)
+
+// limitBody bounds a body. Also one that no handler reads: the server itself
+// reads on before it answers.
+func limitBody(w http.ResponseWriter, r *http.Request, now time.Time) {
+	if r.ContentLength == 0 {
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	_ = http.NewResponseController(w).SetReadDeadline(now.Add(bodyTime)) // a recorder in a test has none
+}
+
+// bodyArrived gives the handler its time, once all of the body is there.
+func bodyArrived(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 }
 
 func setHeaders(h http.Header) {

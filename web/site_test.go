@@ -41,6 +41,13 @@ func demo() web.TargetInfo {
 // open starts a dashboard; with an empty address on any free port.
 func open(t *testing.T, address string, targets ...web.TargetInfo) *site {
 	t.Helper()
+	return openWith(t, address, web.Options{Targets: targets})
+}
+
+// openWith starts one that remembers, lets act or asks for a token, as the
+// options say.
+func openWith(t *testing.T, address string, opts web.Options) *site {
+	t.Helper()
 	if address == "" {
 		address = "127.0.0.1:0"
 	}
@@ -50,8 +57,10 @@ func open(t *testing.T, address string, targets ...web.TargetInfo) *site {
 	}
 	s := &site{t: t, address: listener.Addr().String(), bus: memory.New()}
 	heard := &countingBus{Bus: s.bus, subscriptions: make(chan string, 4)}
-	s.server = web.New(web.Options{Bus: heard, Clock: clock.System, Version: "v0.0.0-test", Targets: targets})
+	opts.Bus, opts.Clock, opts.Version = heard, clock.System, "v0.0.0-test"
+	s.server = web.New(opts)
 	s.feeder = newFeeder(s.bus, "shop-web")
+	s.feeder.store = opts.Store
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	served := &http.Server{Handler: s.server.Handler(), ReadHeaderTimeout: patience}
 	var all sync.WaitGroup

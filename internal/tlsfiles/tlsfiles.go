@@ -44,9 +44,9 @@ func Load(certFile, keyFile string, clk clock.Clock, log *slog.Logger) (*Certifi
 	return c, nil
 }
 
-// Config is for a server with the certificate.
+// Config is for an HTTP server with the certificate.
 func (c *Certificate) Config() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get, NextProtos: []string{"h2", "http/1.1"}}
 }
 
 // get is called at every handshake, and looks at the files when it has not

@@ -108,9 +108,9 @@ func serve(t *testing.T, name string) *rig {
 		t.Fatal(err)
 	}
 	r.address = l.Addr().String()
-	server := &http.Server{Handler: http.NotFoundHandler(), TLSConfig: certificate.Config(), ErrorLog: log.New(io.Discard, "", 0)}
+	server := &http.Server{Handler: http.NotFoundHandler(), ErrorLog: log.New(io.Discard, "", 0)}
 	var serving sync.WaitGroup
-	serving.Go(func() { server.ServeTLS(l, "", "") }) //nolint:errcheck // ErrServerClosed
+	serving.Go(func() { server.Serve(tls.NewListener(l, certificate.Config())) }) //nolint:errcheck // ErrServerClosed
 	t.Cleanup(func() { server.Close(); serving.Wait() })
 	return r
 }
@@ -207,8 +207,8 @@ func TestClientsThatVerifyAreServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer.Body.Close()
-	if answer.StatusCode != http.StatusNotFound {
-		t.Errorf("status %d", answer.StatusCode)
+	if answer.StatusCode != http.StatusNotFound || answer.ProtoMajor != 2 {
+		t.Errorf("status %d over %s, want 404 over HTTP/2", answer.StatusCode, answer.Proto)
 	}
 	old, err := tls.Dial("tcp", r.address, &tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS11})
 	if err == nil {
