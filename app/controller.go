@@ -5,16 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"slices"
 	"strings"
 	"sync/atomic"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/target/process"
+	"github.com/flyball-io/flyball/telemetry"
 	"github.com/flyball-io/flyball/web"
 )
 
@@ -41,6 +41,7 @@ type Options struct {
 type Controller struct {
 	opts      Options
 	dashboard *web.Server
+	metrics   *telemetry.Metrics
 	services  map[string]*running
 	commands  chan command
 	ended     chan struct{} // closed when no command is taken any more
@@ -68,12 +69,17 @@ func (r *running) address() string {
 // NewController makes every service before any is started, so that whatever
 // is wrong is known while nothing runs.
 func NewController(ctx context.Context, opts Options) (*Controller, error) {
-	c := &Controller{opts: opts, services: map[string]*running{}, commands: make(chan command), ended: make(chan struct{})}
+	c := &Controller{opts: opts, services: map[string]*running{}, commands: make(chan command), ended: make(chan struct{}),
+		metrics: telemetry.New(telemetry.Options{Bus: opts.Bus, Clock: opts.Clock, Version: opts.Version})}
+	if opts.Store != nil {
+		c.opts.Store = c.metrics.Store(opts.Store)
+	}
 	if err := c.prepare(ctx); err != nil {
 		return nil, err
 	}
 	c.dashboard = web.New(web.Options{Bus: opts.Bus, Clock: opts.Clock, Log: opts.Log, Version: opts.Version, Targets: c.infos(),
-		Store: opts.Store, Actions: c, Tokens: opts.Tokens})
+		Store: opts.Store, Actions: c, Tokens: opts.Tokens, Metrics: c.metrics.Handler()})
+	c.show()
 	return c, nil
 }
 
@@ -84,31 +90,42 @@ func (c *Controller) Run(ctx context.Context) error {
 	c.failed = failed
 	// The dashboard outlives the loop, so that the end can be watched, and the
 	// record outlives all, so that it is complete.
-	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
-	remembering, forget := context.WithCancel(context.WithoutCancel(ctx))
-	g, memory := errgroup.Group{}, errgroup.Group{}
-	memory.Go(func() error {
-		err := Remember(remembering, c.opts.Deps)
-		failed(err)
-		return err
-	})
-	g.Go(func() error {
-		err := ServeDashboard(serving, c.opts.Dashboard, c.dashboard)
-		c.broken.Store(c.broken.Load() || err != nil)
-		failed(err)
-		return err
-	})
+	after := context.WithoutCancel(ctx)
+	stopRemembering := c.remember(after)
+	stopServing := c.serve(after)
 	for _, s := range c.services {
 		c.launch(running, s)
 	}
 	c.tell(running, record.Event{Type: control.ControllerStarted, Message: fmt.Sprintf("version %s, %s", c.opts.Version, counted(len(c.services), "document"))})
 	c.follow(running)
 	err := c.end()
-	c.tell(remembering, record.Event{Type: control.ControllerStopped, Message: why(ctx, running)})
-	stopServing()
-	err = errors.Join(err, g.Wait())
-	forget()
-	return errors.Join(err, memory.Wait())
+	c.tell(after, record.Event{Type: control.ControllerStopped, Message: why(ctx, running)})
+	return errors.Join(err, stopServing(), stopRemembering())
+}
+
+// remember starts what keeps the record, and returns what ends it. Nothing
+// that is published from now on is missed.
+func (c *Controller) remember(ctx context.Context) (stop func() error) {
+	listening := make(chan struct{})
+	p := start(ctx, "record", func(ctx context.Context) error {
+		return Remember(ctx, c.opts.Deps, func() { close(listening) })
+	}, c.failed)
+	select {
+	case <-listening:
+	case <-p.done:
+	}
+	return p.end
+}
+
+// serve starts dashboard and metrics, and returns what ends them.
+func (c *Controller) serve(ctx context.Context) (stop func() error) {
+	metrics := start(ctx, "metrics", c.metrics.Run, c.failed)
+	page := start(ctx, "dashboard", func(ctx context.Context) error {
+		err := ServeDashboard(ctx, c.opts.Dashboard, c.dashboard)
+		c.broken.Store(c.broken.Load() || err != nil)
+		return err
+	}, c.failed)
+	return func() error { return errors.Join(page.end(), metrics.end()) }
 }
 
 // counted is a number of things in words.
@@ -244,7 +261,7 @@ func (c *Controller) reload(ctx context.Context) error {
 		c.services[name] = r
 		c.launch(ctx, r)
 	}
-	c.dashboard.SetTargets(c.infos())
+	c.show()
 	c.opts.Log.Info("reloaded", slog.Int("documents", len(specs)))
 	c.tell(ctx, record.Event{Type: control.Reloaded, Message: counted(len(specs), "document")})
 	return nil
@@ -337,6 +354,12 @@ func (c *Controller) end() error {
 		errs = append(errs, r.err)
 	}
 	return errors.Join(errs...)
+}
+
+// show tells dashboard and metrics which targets there are.
+func (c *Controller) show() {
+	c.dashboard.SetTargets(c.infos())
+	c.metrics.SetTargets(slices.Sorted(maps.Keys(c.services)))
 }
 
 func (c *Controller) infos() []web.TargetInfo {

@@ -20,15 +20,18 @@ import (
 const writeEvery = 250 * time.Millisecond
 
 // Remember tells events and, where there is a store, records what all services
-// do, until ctx is done. It should outlive the services.
-func Remember(ctx context.Context, deps Deps) error {
+// do, until ctx is done. It should outlive the services and be listening before
+// they start.
+func Remember(ctx context.Context, deps Deps, listening func()) error {
 	g := errgroup.Group{}
 	g.Go(func() error { return (&control.Chronicler{Bus: deps.Bus, Log: deps.Log}).Run(ctx) })
-	if deps.Store != nil {
-		g.Go(func() error {
-			return (&control.Recorder{Bus: deps.Bus, Store: deps.Store, Clock: deps.Clock, Log: deps.Log, Every: writeEvery}).Run(ctx)
-		})
+	if deps.Store == nil {
+		listening()
+		return g.Wait()
 	}
+	g.Go(func() error {
+		return (&control.Recorder{Bus: deps.Bus, Store: deps.Store, Clock: deps.Clock, Log: deps.Log, Every: writeEvery, Listening: listening}).Run(ctx)
+	})
 	return g.Wait()
 }
 

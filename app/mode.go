@@ -50,7 +50,7 @@ func (c *Controller) setMode(ctx context.Context, target string, o *record.Overr
 	if err := r.SetMode(ctx, o); err != nil {
 		return err
 	}
-	c.dashboard.SetTargets(c.infos())
+	c.show()
 	return nil
 }
 

@@ -20,6 +20,8 @@ type Recorder struct {
 	Log   *slog.Logger
 	// Every is the time between two writes: what a crash can lose.
 	Every time.Duration
+	// Listening is called once nothing that is published is missed any more.
+	Listening func()
 
 	mu      sync.Mutex // guards what follows
 	entries []record.Entry
@@ -61,6 +63,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	r.Listening()
 	r.writeEvery(ctx)
 	listening.Wait()
 	last, cancel := context.WithTimeout(hearing, lastWrite)

@@ -54,13 +54,14 @@ func recording(t *testing.T, d *disk) (b bus.Bus, stop func()) {
 	b = memory.New()
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
+	listening := make(chan struct{})
 	running.Go(func() {
-		r := control.Recorder{Bus: b, Store: d, Clock: clock.System, Log: slog.New(slog.DiscardHandler), Every: time.Second}
+		r := control.Recorder{Bus: b, Store: d, Clock: clock.System, Log: slog.New(slog.DiscardHandler), Every: time.Second, Listening: func() { close(listening) }}
 		if err := r.Run(ctx); err != nil {
 			t.Error(err)
 		}
 	})
-	synctest.Wait()
+	<-listening
 	return b, func() { cancel(); running.Wait() }
 }
 

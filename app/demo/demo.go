@@ -109,7 +109,9 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	g.Go(func() error { return app.ServeDashboard(running, o.Dashboard, dashboard) })
-	g.Go(func() error { return app.Remember(running, deps) })
+	listening := make(chan struct{})
+	g.Go(func() error { return app.Remember(running, deps, func() { close(listening) }) })
+	<-listening
 	g.Go(func() error { news.count(running, sides); return nil })
 	for _, s := range sides {
 		g.Go(func() error {
