@@ -16,6 +16,10 @@ const (
 	// not ready for it never to have been ready. What was ready once and no
 	// longer is has too much to do: the reason for a scale-up, not against it.
 	neverReady = 10 * time.Second
+	// slowStart is how long a replica that was restarted counts as failing
+	// while it is not ready. One that runs longer than that does not crash: it
+	// takes long to start, and the next rule judges it.
+	slowStart = time.Minute
 	// probeAfter is how long replicas must have failed before one more is
 	// tried: a single sick one must not starve the others for ever.
 	probeAfter = 10 * time.Minute
@@ -137,15 +141,15 @@ func (h Health) loop(obs *scale.Observation, since time.Time) (sickness, bool) {
 	return s, works.IsZero() || works.Before(since)
 }
 
-// fails reports whether a replica has ended, was restarted and is not ready
-// again, or was never ready in all its grace.
+// fails reports whether a replica has ended, was restarted lately and is not
+// ready again, or was never ready in all its grace.
 func (h Health) fails(r *scale.Replica, at time.Time) bool {
 	switch {
 	case r.Phase == scale.Failed || r.Phase == scale.Succeeded:
 		return true
 	case r.Phase != scale.Running || r.Readiness.Ready:
 		return false
-	case r.Restarts > 0:
+	case r.Restarts > 0 && at.Sub(r.StartedAt) < slowStart:
 		return true
 	case h.Grace <= 0 || !r.Readiness.Known || r.StartedAt.IsZero():
 		return false

@@ -70,6 +70,8 @@ func TestHealth(t *testing.T) {
 		{"never ready in all its grace", append(several(3, old), unready(6*time.Minute, time.Second)), nil, 0, 9, 4, "ReplicasFailing"},
 		{"ended with an error", append(several(3, old), failed(started)), nil, 0, 9, 4, "ReplicasFailing"},
 		{"restarted and not ready again", append(several(3, old), restarted(started)), nil, 0, 9, 4, "ReplicasFailing"},
+		{"restarted and slow to start", append(several(3, old), restarted(2*time.Minute)), nil, 0, 9, 9, ""},
+		{"restarted and never ready in all its grace", append(several(3, old), restarted(6*time.Minute)), nil, 0, 9, 4, "ReplicasFailing"},
 		{"one that leaves does not count", append(several(3, old), leaving(failed(started))), nil, 3, 9, 9, ""},
 		{"one started since works", append(several(3, old), failed(started), ready(15*time.Second, 11*time.Second)), nil, 0, 9, 9, ""},
 		{"one started since was ready for a moment only", append(several(3, old), failed(started), ready(15*time.Second, 3*time.Second)), nil, 0, 9, 5, "ReplicasFailing"},

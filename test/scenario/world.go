@@ -45,7 +45,8 @@ type signal struct {
 	value  func(at time.Time) float64
 }
 
-// advance measures every second from the last instant to the next.
+// advance measures every second from the last instant to the next. What fails
+// has ended and was started again in the meantime.
 func (w *world) advance(to time.Time) {
 	from := w.now
 	if oldest := to.Add(-lookback * time.Second); from.Before(oldest) {
@@ -55,6 +56,11 @@ func (w *world) advance(to time.Time) {
 		w.measure(at)
 	}
 	w.now = to
+	for _, r := range w.replicas {
+		if r.fails {
+			r.startedAt, r.restarts = to.Add(-time.Second), r.restarts+1
+		}
+	}
 }
 
 func (w *world) measure(at time.Time) {
