@@ -79,6 +79,7 @@ func NewController(ctx context.Context, opts Options) (*Controller, error) {
 	}
 	c.dashboard = web.New(web.Options{Bus: opts.Bus, Clock: opts.Clock, Log: opts.Log, Version: opts.Version, Targets: c.infos(),
 		Store: opts.Store, Actions: c, Tokens: opts.Tokens, Metrics: c.metrics.Handler()})
+	c.metrics.JudgedBy(c.dashboard.Judge)
 	c.show()
 	return c, nil
 }
@@ -98,6 +99,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 	c.tell(running, record.Event{Type: control.ControllerStarted, Message: fmt.Sprintf("version %s, %s", c.opts.Version, counted(len(c.services), "document"))})
 	c.follow(running)
+	c.dashboard.Stopping()
 	err := c.end()
 	c.tell(after, record.Event{Type: control.ControllerStopped, Message: why(ctx, running)})
 	return errors.Join(err, stopServing(), stopRemembering())

@@ -52,10 +52,10 @@ func (s *scraped) Collect(to chan<- prometheus.Metric) {
 		if judge == nil {
 			continue
 		}
-		if j, ok := judge(name); ok {
-			to <- gauge(ObjectiveMet, truth(j.Met), name)
-			if !math.IsNaN(j.Violations) {
-				to <- gauge(ViolationRatio, j.Violations, name)
+		if violations, met, stated := judge(name); stated {
+			to <- gauge(ObjectiveMet, truth(met), name)
+			if !math.IsNaN(violations) {
+				to <- gauge(ViolationRatio, violations, name)
 			}
 		}
 	}

@@ -41,7 +41,7 @@ type Metrics struct {
 
 	mu      sync.Mutex // guards what follows, and that nothing is counted of a target after it went
 	targets map[string]*target
-	judge   func(target string) (Judgement, bool)
+	judge   Judge
 	record  progress
 }
 
@@ -52,13 +52,9 @@ type target struct {
 	shadows  map[string]bool
 }
 
-// Judgement says how far an objective is kept.
-type Judgement struct {
-	// Violations is the share of requests that were not good; NaN: there were
-	// none.
-	Violations float64
-	Met        bool
-}
+// Judge says how far the objective of a target is kept: the share of requests
+// that were not good, NaN without requests; false when none is stated.
+type Judge func(target string) (violations float64, met, stated bool)
 
 // New returns metrics that know their targets but have heard nothing yet.
 func New(o Options) *Metrics {
@@ -74,8 +70,8 @@ func New(o Options) *Metrics {
 	return m
 }
 
-// Judge says where the judgement of objectives comes from.
-func (m *Metrics) Judge(by func(target string) (Judgement, bool)) {
+// JudgedBy says who judges objectives.
+func (m *Metrics) JudgedBy(by Judge) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.judge = by

@@ -159,9 +159,7 @@ func life(r *rig) {
 	r.tell(record.Event{Type: control.Reloaded})
 	r.tell(record.Event{Type: control.ReloadRefused})
 	r.tell(record.Event{Type: "FromTheFuture", Target: "shop"})
-	r.metrics.Judge(func(name string) (telemetry.Judgement, bool) {
-		return telemetry.Judgement{Violations: 0.002, Met: true}, name == "shop"
-	})
+	r.metrics.JudgedBy(func(name string) (violations float64, met, stated bool) { return 0.002, true, name == "shop" })
 	store := r.metrics.Store(&store{})
 	r.do(store.Write(r.t.Context(), record.Batch{}))
 }
@@ -213,9 +211,7 @@ func TestWithoutRequestsThereIsNoViolationRatio(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, "shop")
 		defer r.stop()
-		r.metrics.Judge(func(string) (telemetry.Judgement, bool) {
-			return telemetry.Judgement{Violations: math.NaN(), Met: true}, true
-		})
+		r.metrics.JudgedBy(func(string) (violations float64, met, stated bool) { return math.NaN(), true, true })
 		r.want(telemetry.ViolationRatio, map[string]float64{})
 		r.want(telemetry.ObjectiveMet, map[string]float64{"target=shop": 1})
 	})

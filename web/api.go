@@ -117,16 +117,16 @@ type TargetAnswer struct {
 	Target      TargetView `json:"target"`
 }
 
-// Objective says how far the objective of a target is kept; false when none is
-// stated.
-func (s *Server) Objective(name string) (status ObjectiveStatus, stated bool) {
+// Judge says how far the objective of a target is kept: the share of requests
+// that were not good, NaN without requests; false when none is stated.
+func (s *Server) Judge(name string) (violations float64, met, stated bool) {
 	now := s.opts.Clock.Now()
 	s.withHistory(name, func(h *history) {
-		if h.keeper != nil {
-			status, stated = *h.keeper.status(now), true
+		if status := h.objectiveStatus(now); status != nil {
+			violations, met, stated = 1-float64(status.Good), status.Met, true
 		}
 	})
-	return status, stated
+	return violations, met, stated
 }
 
 func (s *Server) serveTargets(w http.ResponseWriter, _ *http.Request) {

@@ -95,3 +95,20 @@ func TestObjectiveFromAHistogram(t *testing.T) {
 		}
 	}
 }
+
+func TestJudge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, shop(), zoo())
+		defer r.stop()
+		if violations, met, stated := r.server.Judge("shop"); !math.IsNaN(violations) || !met || !stated {
+			t.Errorf("without requests: %v, %v, %v; want NaN and met", violations, met, stated)
+		}
+		r.report(seen(start(), 100, 0.25))
+		if violations, met, _ := r.server.Judge("shop"); math.Abs(violations-0.25) > 1e-9 || met {
+			t.Errorf("a quarter was bad: %v, met %v", violations, met)
+		}
+		if _, _, stated := r.server.Judge("zoo"); stated {
+			t.Error("zoo has no objective")
+		}
+	})
+}
