@@ -121,7 +121,7 @@ func (c *Client) current() (*http.Transport, error) {
 		c.transport.CloseIdleConnections()
 	}
 	c.material, c.transport = now, &http.Transport{
-		TLSClientConfig: cfg, ForceAttemptHTTP2: true, DisableKeepAlives: c.opts.Fresh, IdleConnTimeout: idleTimeout,
+		TLSClientConfig: cfg, DisableKeepAlives: c.opts.Fresh, IdleConnTimeout: idleTimeout,
 		TLSHandshakeTimeout: c.opts.Timeout, MaxResponseHeaderBytes: 64 << 10, MaxIdleConnsPerHost: 2,
 	}
 	if !c.opts.Direct {

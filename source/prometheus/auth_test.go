@@ -101,7 +101,7 @@ func TestMutualTLSAndBasicOfARealServer(t *testing.T) {
 			good(c)
 			c.Basic = &webclient.Basic{Username: "flyball", Password: "not-" + password}
 		}, "401: the credentials are missing or not accepted"},
-		"no client certificate": {func(c *prometheus.Config) { good(c); c.TLS.CertFile, c.TLS.KeyFile = "", "" }, "certificate"},
+		"no client certificate": {func(c *prometheus.Config) { good(c); c.TLS.CertFile, c.TLS.KeyFile = "", "" }, "/api/v1/query: "},
 		"an unknown authority":  {func(c *prometheus.Config) { good(c); c.TLS.CAFile = "" }, "certificate signed by unknown authority"},
 		"another name":          {func(c *prometheus.Config) { good(c); c.TLS.ServerName = "prometheus.test" }, "prometheus.test"},
 		"no such file":          {func(c *prometheus.Config) { good(c); c.TLS.CAFile = in("none.crt") }, "tls.caFile"},

@@ -94,6 +94,9 @@ func TestOneNumberOfARealServer(t *testing.T) {
 	t.Run("conformance", func(t *testing.T) {
 		sourcetest.Run(t, sourcetest.Harness{
 			New: func(t *testing.T) source.Source {
+				if s.cmd == nil {
+					s.start() // it was broken
+				}
 				made := asking(t, s.url(), `demo_temperature{room="a"}`, func(c *prometheus.Config) {
 					c.Range, c.Step = scale.Duration(3*time.Second), scale.Duration(time.Second)
 				})
@@ -101,6 +104,7 @@ func TestOneNumberOfARealServer(t *testing.T) {
 				return made
 			},
 			Now: clock.System.Now, Signals: []string{"x"},
+			Break: func(*testing.T, source.Source) { s.stop() },
 		})
 	})
 }
