@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,6 +28,7 @@ type place struct {
 	t       *testing.T
 	dir     string
 	program string
+	disk    string // file system of the state folder; empty: that of dir
 }
 
 // newPlace also sees to it that no process of the test outlives it.
@@ -76,7 +78,7 @@ func (p *place) noRaces() {
 const dataRace = "WARNING: DATA RACE"
 
 // state is the state directory of the test's controllers.
-func (p *place) state() string { return filepath.Join(p.dir, "state") }
+func (p *place) state() string { return filepath.Join(cmp.Or(p.disk, p.dir), "state") }
 
 // scratch is where the test's programs keep temporary files.
 func (p *place) scratch() string { return filepath.Join(p.dir, "tmp") }
@@ -169,7 +171,7 @@ func (p *place) look(folder string) (running, bool) {
 	}
 	r.parent, _ = strconv.Atoi(fields[1])
 	program, _ := os.Readlink(filepath.Join(folder, "exe"))
-	ours := strings.HasPrefix(r.owner, p.dir+"/") || program == p.program || strings.Contains(r.command, p.program)
+	ours := strings.HasPrefix(r.owner, p.state()+"/") || program == p.program || strings.Contains(r.command, p.program)
 	return r, ours
 }
 
