@@ -45,20 +45,33 @@ func (a *assembler) take(r Report) {
 	if r.Status != nil {
 		a.status, a.statusAt = r.Status, r.At
 	}
-	measured := map[string][]scale.Sample{}
+	measured, newest := map[string][]scale.Sample{}, newestOf(r.Samples)
 	for _, s := range r.Samples {
 		if s.Replica != "" {
 			measured[s.Replica] = append(measured[s.Replica], s)
 			continue
 		}
-		a.add(s)
+		a.add(s, newest[s.Signal])
 	}
 	for id, samples := range measured {
 		a.replica[id] = samples
 	}
 }
 
-func (a *assembler) add(s scale.Sample) {
+// newestOf is when each signal of the target was last measured. A source may
+// bring the past with it, so an old sample alone says nothing of the clock.
+func newestOf(samples []scale.Sample) map[string]time.Time {
+	newest := map[string]time.Time{}
+	for _, s := range samples {
+		if s.Replica == "" && s.At.After(newest[s.Signal]) {
+			newest[s.Signal] = s.At
+		}
+	}
+	return newest
+}
+
+// add keeps a sample of a signal that the same report brings up to reported.
+func (a *assembler) add(s scale.Sample, reported time.Time) {
 	if s.Window > 0 && s.Window < a.maxAge/minimumCover {
 		return // a balancer that has just started knows next to nothing
 	}
@@ -71,7 +84,7 @@ func (a *assembler) add(s scale.Sample) {
 	if x.doubtful {
 		return
 	}
-	if newest, ok := x.points.Last(); ok && newest.At.Sub(s.At) > a.maxAge {
+	if newest, ok := x.points.Last(); ok && newest.At.Sub(reported) > a.maxAge {
 		x.points = series.NewRing(lookback) // the clock was set back
 	}
 	x.window, x.distribution = s.Window, s.Distribution

@@ -48,6 +48,23 @@ func TestTrustInASample(t *testing.T) {
 	}
 }
 
+// A source that brings the last minute with every look adds to the history; it
+// does not set the clock back.
+func TestThePastIsNoClockThatWasSetBack(t *testing.T) {
+	a := seen()
+	for look := range 10 {
+		now := time.Duration(look) * 15 * time.Second
+		var samples []scale.Sample
+		for back := 60 * time.Second; back >= 0; back -= 15 * time.Second {
+			samples = append(samples, scale.Sample{Signal: "x", At: scaletest.At(now - back), Value: 1})
+		}
+		a.take(Report{Target: "web", At: scaletest.At(now), Samples: samples})
+	}
+	if got := len(a.observe(scaletest.At(135 * time.Second)).Signal("x").Points); got != 14 {
+		t.Errorf("got %d points, want the 4 before the first look and one of each", got)
+	}
+}
+
 func TestCountsThatAreTooOldAreNone(t *testing.T) {
 	if a := seen(); !a.ready(scaletest.At(45*time.Second)) || a.ready(scaletest.At(46*time.Second)) {
 		t.Error("want counts that hold for three times the greatest age and no longer")
