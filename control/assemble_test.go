@@ -60,7 +60,8 @@ func TestThePastIsNoClockThatWasSetBack(t *testing.T) {
 		}
 		a.take(Report{Target: "web", At: scaletest.At(now), Samples: samples})
 	}
-	if got := len(a.observe(scaletest.At(135 * time.Second)).Signal("x").Points); got != 14 {
+	obs := a.observe(scaletest.At(135 * time.Second))
+	if got := len(obs.Signal("x").Points); got != 14 {
 		t.Errorf("got %d points, want the 4 before the first look and one of each", got)
 	}
 }
