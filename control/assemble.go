@@ -45,33 +45,34 @@ func (a *assembler) take(r Report) {
 	if r.Status != nil {
 		a.status, a.statusAt = r.Status, r.At
 	}
-	measured, newest := map[string][]scale.Sample{}, newestOf(r.Samples)
+	measured, last := map[string][]scale.Sample{}, lastOf(r.Samples)
 	for _, s := range r.Samples {
 		if s.Replica != "" {
 			measured[s.Replica] = append(measured[s.Replica], s)
 			continue
 		}
-		a.add(s, newest[s.Signal])
+		a.add(s, last[s.Signal])
 	}
 	for id, samples := range measured {
 		a.replica[id] = samples
 	}
 }
 
-// newestOf is when each signal of the target was last measured. A source may
-// bring the past with it, so an old sample alone says nothing of the clock.
-func newestOf(samples []scale.Sample) map[string]time.Time {
-	newest := map[string]time.Time{}
+// lastOf is when the last sample of each signal of the target was measured. A
+// source may bring the past with it, oldest first, so an old sample alone says
+// nothing of the clock.
+func lastOf(samples []scale.Sample) map[string]time.Time {
+	last := map[string]time.Time{}
 	for _, s := range samples {
-		if s.Replica == "" && s.At.After(newest[s.Signal]) {
-			newest[s.Signal] = s.At
+		if s.Replica == "" {
+			last[s.Signal] = s.At
 		}
 	}
-	return newest
+	return last
 }
 
-// add keeps a sample of a signal that the same report brings up to reported.
-func (a *assembler) add(s scale.Sample, reported time.Time) {
+// add keeps a sample of a signal whose last one in the same report is of last.
+func (a *assembler) add(s scale.Sample, last time.Time) {
 	if s.Window > 0 && s.Window < a.maxAge/minimumCover {
 		return // a balancer that has just started knows next to nothing
 	}
@@ -84,7 +85,7 @@ func (a *assembler) add(s scale.Sample, reported time.Time) {
 	if x.doubtful {
 		return
 	}
-	if newest, ok := x.points.Last(); ok && newest.At.Sub(reported) > a.maxAge {
+	if newest, ok := x.points.Last(); ok && newest.At.Sub(last) > a.maxAge {
 		x.points = series.NewRing(lookback) // the clock was set back
 	}
 	x.window, x.distribution = s.Window, s.Distribution
