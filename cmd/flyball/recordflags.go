@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -59,7 +60,10 @@ func (f *recordFlags) open(ctx context.Context, stateDir string, log *slog.Logge
 		return nil, cli.UsageError{Err: err}
 	}
 	store, err := sqlite.Open(ctx, options)
-	if err != nil {
+	switch {
+	case errors.Is(err, record.ErrInUse):
+		return nil, cli.UsageError{Err: fmt.Errorf("--state-dir: %s is in use by another controller: %w", stateDir, err)}
+	case err != nil:
 		return nil, err // a Store that is nil must not be in the interface
 	}
 	return store, nil

@@ -1,0 +1,70 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// act asks the API for something and fails the test unless it is done.
+func (c *controller) act(method, path, body string) {
+	c.t.Helper()
+	request, err := http.NewRequest(method, c.dashboard+path, strings.NewReader(body))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		c.t.Fatalf("%s %s: %s", method, path, response.Status)
+	}
+}
+
+// A controller that is killed and started again has forgotten nothing: the
+// history, the pause somebody set, and the cooldown that a change began.
+func TestRunRemembersOverAKill(t *testing.T) {
+	p := newPlace(t)
+	m := p.metrics()
+	m.jobs.Store(8)
+	text := p.jobDocument(freePort(t), m.front.URL) + "  cooldown: {scaleDown: 10m}\n"
+	file := p.write("shop.yaml", text)
+	c := p.control("-f", file)
+	c.untilReady("shop", 4)
+	m.jobs.Store(2)
+	c.decidesOn("shop")
+	view, _ := c.target("shop")
+	if view.Decision.SetBy != "cooldown" || view.Decision.To != 4 {
+		t.Fatalf("got %d set by %s, want 4 held by the cooldown", view.Decision.To, view.Decision.SetBy)
+	}
+	c.act(http.MethodPut, "/api/v1/targets/shop/mode", `{"mode":"Paused","reason":"test"}`)
+	began := view.LastChange.At
+	c.signal(syscall.SIGKILL)
+	<-c.exited
+
+	c = p.control("-f", file)
+	c.decidesOn("shop")
+	view, _ = c.target("shop")
+	if view.Decision.SetBy != "cooldown" || view.Decision.To != 4 {
+		t.Errorf("after the kill: %d set by %s (%s), want 4 held by the cooldown that began before it", view.Decision.To, view.Decision.SetBy, view.Decision.Reason)
+	}
+	if view.Mode != "Paused" || view.Override == nil || view.Override.Reason != "test" {
+		t.Errorf("after the kill: mode %s, override %+v; want the pause", view.Mode, view.Override)
+	}
+	if view.LastChange == nil || view.LastChange.At != began {
+		t.Errorf("after the kill: last change %+v, want that at %s", view.LastChange, fmt.Sprint(began))
+	}
+	m.jobs.Store(16)
+	c.decidesOn("shop")
+	if n := len(p.replicas("shop")); n != 4 {
+		t.Errorf("%d replicas while paused, want 4", n)
+	}
+	c.act(http.MethodDelete, "/api/v1/targets/shop/mode", "")
+	c.untilReady("shop", 8)
+	c.ends(syscall.SIGTERM, 0)
+}
