@@ -198,6 +198,9 @@ func (c *Client) explain(ctx context.Context, err error) error {
 // refusal is the error of an answer that is no success.
 func (c *Client) refusal(response *http.Response) error {
 	raw, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10)) // the status says enough
+	if response.Request.URL.Scheme == "http" && strings.Contains(string(raw), "HTTPS server") {
+		return unreachable("%s speaks TLS: use https://", c.Server())
+	}
 	var fault struct {
 		Error string `json:"error"`
 	}
@@ -211,9 +214,6 @@ func (c *Client) refusal(response *http.Response) error {
 		return &said{ErrNotFound, fault.Error}
 	case http.StatusBadRequest, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusConflict:
 		return &said{ErrRefused, fault.Error}
-	}
-	if response.Request.URL.Scheme == "http" && strings.Contains(string(raw), "HTTPS server") {
-		return unreachable("%s speaks TLS: use https://", c.Server())
 	}
 	return errors.New(fault.Error)
 }
