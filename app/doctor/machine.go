@@ -40,7 +40,7 @@ func (p *patient) state(context.Context) {
 		return
 	}
 	probe.Close()
-	os.Remove(probe.Name())
+	_ = os.Remove(probe.Name()) // it was made a moment ago
 	for i := range p.specs {
 		if err := remote.CheckSocket(app.Socket(p.StateDir, p.specs[i].Name)); err != nil {
 			p.fail(p.specs[i].Name, err.Error(), "choose a shorter --state-dir")
@@ -128,7 +128,7 @@ func quickCheck(ctx context.Context, path string) (says string, err error) {
 	if err != nil {
 		return "", err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }() // it was only read
 	err = db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&says)
 	if ctx.Err() != nil {
 		return "", ctx.Err()

@@ -77,8 +77,11 @@ func (p *patient) collect(ctx context.Context, s source.Source) ([]scale.Sample,
 	if !ok {
 		return s.Collect(ctx)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- runner.Run(ctx) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = runner.Run(ctx) // what it cannot measure Collect says
+	}()
 	defer func() { cancel(); <-ended }()
 	for {
 		samples, err := s.Collect(ctx)

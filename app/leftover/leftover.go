@@ -21,7 +21,7 @@ import (
 	"github.com/flyball-io/flyball/target/process"
 )
 
-// ErrAttended: a live controller looks after the service.
+// ErrAttended is returned where a live controller looks after the service.
 var ErrAttended = errors.New("a controller looks after it")
 
 // Service is what runs of one service.

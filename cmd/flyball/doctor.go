@@ -18,7 +18,7 @@ import (
 )
 
 type doctorFlags struct {
-	remoteFlags
+	instance        remoteFlags
 	documents       documentFlags
 	stateDir        string
 	tlsCert, tlsKey string
@@ -38,7 +38,7 @@ The exit status is 1 when something must be mended.`,
   flyball doctor -f documents/ --json`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
-	f.remoteFlags.add(cmd)
+	f.instance.add(cmd)
 	f.documents.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.stateDir, "state-dir", "", "folder that flyball run was or will be given (default "+defaultStateDir("$XDG_STATE_HOME")+")")
@@ -49,7 +49,7 @@ The exit status is 1 when something must be mended.`,
 }
 
 func (f *doctorFlags) run(cmd *cobra.Command) error {
-	c, err := f.client()
+	c, err := f.instance.client()
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (f *doctorFlags) run(cmd *cobra.Command) error {
 		return cli.UsageError{Err: err}
 	}
 	results := doctor.Examine(cmd.Context(), o)
-	if f.json {
+	if f.instance.json {
 		err = writeJSON(cmd.OutOrStdout(), struct {
 			OK     bool            `json:"ok"`
 			Checks []doctor.Result `json:"checks"`

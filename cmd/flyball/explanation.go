@@ -178,7 +178,7 @@ func (e *explanation) printSeen(w io.Writer) {
 		}
 		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", s.Name, signalValue(s), s.Trust, old)
 	}
-	table.Flush()
+	_ = table.Flush() // whoever does not read is not told
 	for _, c := range seen.Conditions {
 		fmt.Fprintf(w, "  %s since %s: %s\n", c.Type, stamp(c.Since.Time), oneLine(c.Message))
 	}

@@ -179,7 +179,7 @@ func (f *modeFlags) each(cmd *cobra.Command, args []string, act func(context.Con
 		}
 		done = append(done, t)
 		if !f.json {
-			printMode(cmd.OutOrStdout(), &t, clock.System.Now())
+			printMode(cmd.OutOrStdout(), &t)
 		}
 	}
 	if f.json {
@@ -207,7 +207,7 @@ func (f *modeFlags) chosen(ctx context.Context, c *client.Client, args []string)
 }
 
 // printMode says what holds now and until when.
-func printMode(w io.Writer, t *client.Target, now time.Time) {
+func printMode(w io.Writer, t *client.Target) {
 	state := "scales"
 	switch t.Mode {
 	case scale.Paused:

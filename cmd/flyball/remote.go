@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/user"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -237,12 +236,6 @@ func oneLine(text string) string {
 		}
 		return r
 	}, text)
-}
-
-// isDir reports whether path is a folder.
-func isDir(path string) bool {
-	info, err := os.Stat(filepath.Clean(path))
-	return err == nil && info.IsDir()
 }
 
 // printLines writes lines that end with a newline each.

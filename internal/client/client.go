@@ -198,7 +198,8 @@ func (c *Client) explain(ctx context.Context, err error) error {
 // refusal is the error of an answer that is no success.
 func (c *Client) refusal(response *http.Response) error {
 	raw, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10)) // the status says enough
-	if response.Request.URL.Scheme == "http" && strings.Contains(string(raw), "HTTPS server") {
+	// What Go's TLS server answers to plain HTTP, whose body may be cut off.
+	if response.Request.URL.Scheme == "http" && response.StatusCode == http.StatusBadRequest && !response.ProtoAtLeast(1, 1) {
 		return unreachable("%s speaks TLS: use https://", c.Server())
 	}
 	var fault struct {

@@ -17,7 +17,7 @@ import (
 	"sync"
 )
 
-// ErrUnsupported: this system does not show who listens.
+// ErrUnsupported is returned where the system does not show who listens.
 var ErrUnsupported = errors.New("only Linux shows which processes listen")
 
 // Listener is a port of this machine on which a process takes connections.
