@@ -185,6 +185,9 @@ func (b *browser) clean(host string, forgiven ...string) {
 		}
 	}
 	for _, request := range b.requests {
+		if strings.HasPrefix(request, "data:") {
+			continue // the browser's own picture in a field for dates: it asks nobody
+		}
 		if u, err := url.Parse(request); err != nil || u.Host != host {
 			b.t.Errorf("the page asked %q, want only %s", request, host)
 		}

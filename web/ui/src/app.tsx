@@ -1,5 +1,5 @@
 // Which page is shown, and the keys that work on all of them.
-import { useCallback, useEffect, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { onLocked } from "./api";
 import { DecisionPage } from "./decision";
 import { EventsPage } from "./eventspage";
@@ -21,7 +21,7 @@ export function App() {
     return () => removeEventListener("hashchange", moved);
   }, []);
   useEffect(() => onLocked(() => setLocked(true)), []);
-  useEffect(() => onKey((e) => {
+  useLayoutEffect(() => onKey((e) => {
     if (isTyping(e)) return;
     if (e.key === "?") setHelp(true);
     if (e.key === "a") go(home);

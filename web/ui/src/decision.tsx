@@ -1,6 +1,6 @@
 // One decision of any time: which rule set the number, and what was it made
 // on?
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { DecisionFeed } from "./decision-feed";
 import { clock, day, fullTime, offset } from "./format";
 import { Foot, Header, Refused } from "./frame";
@@ -78,7 +78,7 @@ function Neighbour({ name, id, rel, children }: { name: string; id: number | nul
 function useKeys(name: string, answer: DecisionAnswer | null, now: number): void {
   const latest = useRef({ answer, now });
   latest.current = { answer, now };
-  useEffect(() => onKey((e) => {
+  useLayoutEffect(() => onKey((e) => {
     const { answer, now } = latest.current;
     if (isTyping(e) || !answer) return;
     const to = e.key === "j" || e.key === "ArrowLeft" ? answer.previous : e.key === "k" || e.key === "ArrowRight" ? answer.next : null;

@@ -1,7 +1,7 @@
 // A dialog takes the keyboard until it is closed, by Esc too, and then gives
 // it back to whatever had it.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 interface Props {
   id: string;
@@ -12,7 +12,7 @@ interface Props {
 
 export function Dialog({ id, title, close, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const before = document.activeElement;
     dialog.current?.showModal();
     dialog.current?.querySelector<HTMLElement>("input:checked")?.focus();

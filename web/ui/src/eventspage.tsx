@@ -1,6 +1,6 @@
 // What happened beside decisions: who did what, what broke, what was well
 // again.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { eventKinds, kindOf } from "./events";
 import { EventsFeed } from "./events-feed";
 import { fullTime, when } from "./format";
@@ -32,7 +32,7 @@ export function EventsPage({ query }: { query: Query }) {
   };
   const latest = useRef({ move, choose });
   latest.current = { move, choose };
-  useEffect(() => onKey((e) => {
+  useLayoutEffect(() => onKey((e) => {
     if (e.key === "Escape") {
       latest.current.choose({ q: "" });
       field.current?.blur();

@@ -1,6 +1,6 @@
 // The log of a target: each decision a sentence, its trail below it, and
 // between them what else happened.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { byWords, kindOf } from "./events";
 import { ago, fullTime, nbsp, when } from "./format";
 import { doing, isHeld } from "./health";
@@ -53,7 +53,7 @@ export function Log({ feed, chosen, choose, setFilter, now }: Props) {
   };
   const latest = useRef({ move, chosen });
   latest.current = { move, chosen };
-  useEffect(() => onKey((e) => {
+  useLayoutEffect(() => onKey((e) => {
     if (e.key === "Escape") {
       setSearch("");
       choose(null);

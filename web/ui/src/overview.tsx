@@ -1,5 +1,5 @@
 // All targets: is anything in trouble, and what is Flyball doing about it?
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { judged, listed, shows, sorts, trouble, work, type Listed, type Show, type Sort } from "./answer";
 import { exact, latency, nbsp, perSecond, plural, ago } from "./format";
 import { Foot, Header } from "./frame";
@@ -87,7 +87,7 @@ function List({ feed, all, query, now }: ListProps) {
   };
   const latest = useRef({ move, choose });
   latest.current = { move, choose };
-  useEffect(() => onKey((e) => {
+  useLayoutEffect(() => onKey((e) => {
     if (e.key === "Escape") {
       latest.current.choose({ q: "" });
       field.current?.blur();

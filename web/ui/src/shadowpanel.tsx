@@ -17,7 +17,7 @@ export function Shadows({ t, points }: { t: Target; points: Point[] }) {
           <tbody>
             {shadowRows(t, points).map((row) => <Row key={row.policy} row={row} />)}
             <tr class="own">
-              <th scope="row">{t.decision?.policy ?? t.policy} <span class="muted">in charge</span></th>
+              <th scope="row">{t.policy} <span class="muted">in charge</span></th>
               <td class="n">{own ?? "–"}</td><td class="n">{short(ownAverage)}</td><td class="muted">the decision above, after the guards</td>
             </tr>
           </tbody>

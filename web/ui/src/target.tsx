@@ -1,5 +1,5 @@
 // One target: is the objective met, what did Flyball do last, and why?
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Backends } from "./backends";
 import { Charts } from "./charts";
 import { duration, exact, latency, nbsp, perSecond, short } from "./format";
@@ -95,7 +95,7 @@ interface Keys {
 function useKeys(keys: Keys): void {
   const latest = useRef(keys);
   latest.current = keys;
-  useEffect(() => onKey((e) => {
+  useLayoutEffect(() => onKey((e) => {
     if (isTyping(e)) return;
     const { feed, show, ask, custom } = latest.current;
     const t = feed.target;
