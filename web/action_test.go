@@ -95,6 +95,11 @@ func TestPauseAndBack(t *testing.T) {
 		if code != 200 || got.Target.Mode != scale.Apply || got.Target.Override != nil {
 			t.Errorf("taken back: %d %+v, want what the document says", code, got.Target)
 		}
+		late.Mode = scale.Paused
+		r.decide(late)
+		if r.get("/api/v1/targets/shop", &got); got.Target.Mode != scale.Apply {
+			t.Errorf("mode %v: a decision made under the pause says nothing of now", got.Target.Mode)
+		}
 		if want := []string{"cli ann@host", "dashboard"}; fmt.Sprint(o.by) != fmt.Sprint(want) {
 			t.Errorf("by %q, want %q", o.by, want)
 		}
