@@ -36,6 +36,27 @@ type change struct {
 	Replicas int       `json:"replicas"`
 }
 
+// setBack makes of what is in the future, because the clock was set back, a
+// thing of now: it counts for its window and not until the clock comes there
+// again.
+func (m *behaviorMemory) setBack(at time.Time) {
+	for i := range m.Recommendations {
+		m.Recommendations[i].At = earlier(m.Recommendations[i].At, at)
+	}
+	for _, changes := range [][]change{m.Ups, m.Downs} {
+		for i := range changes {
+			changes[i].At = earlier(changes[i].At, at)
+		}
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 // NewBehavior returns a guard that remembers nothing yet.
 func NewBehavior(rules BehaviorRules) *Behavior { return &Behavior{rules: rules} }
 
@@ -44,6 +65,7 @@ func (*Behavior) Name() string { return "behavior" }
 
 // Limit stabilizes want, then limits its rate.
 func (b *Behavior) Limit(obs scale.Observation, want int) (int, scale.Reason) {
+	b.memory.setBack(obs.At)
 	stable, reason := b.stabilize(obs, want)
 	limited, rateReason := b.limitRate(obs, stable)
 	if limited != stable {

@@ -44,6 +44,9 @@ func (*Cooldown) Name() string { return "cooldown" }
 
 // Limit holds the current count until the wait of want's direction is over.
 func (c *Cooldown) Limit(obs scale.Observation, want int) (int, scale.Reason) {
+	if c.last.After(obs.At) { // the clock was set back
+		c.last = obs.At
+	}
 	wait := c.cfg.ScaleDown.Std()
 	if want > obs.CurrentReplicas {
 		wait = c.cfg.ScaleUp.Std()

@@ -63,6 +63,21 @@ func Run(t *testing.T, promise Promise, newGuard, other func() guard.Guard) {
 			}, func(at time.Time, from, to int) { restored.Applied(at, from, to) })
 		})
 	})
+	t.Run("a clock that was set back by a year is got over", func(t *testing.T) {
+		old, fresh := newGuard(), newGuard()
+		before, after := scaletest.SetBack(5)
+		for _, obs := range before {
+			n, _ := old.Limit(obs, 20)
+			old.Applied(obs.At, obs.CurrentReplicas, n)
+		}
+		for i, obs := range after {
+			want := i % 15
+			was, _ := fresh.Limit(obs, want)
+			if is, reason := old.Limit(obs, want); i > len(after)-100 && is != was {
+				t.Fatalf("%v after the clock was set back: %d → %d (%s), a new guard says %d", obs.At.Sub(after[0].At), want, is, reason, was)
+			}
+		}
+	})
 	t.Run("a snapshot that does not fit is refused", func(t *testing.T) {
 		foreign, err := other().Snapshot()
 		if err != nil {

@@ -147,7 +147,7 @@ func (m *panicMode) update(at time.Time, over bool, stableWindow time.Duration) 
 	switch {
 	case over:
 		m.On, m.Last = true, at
-	case m.On && m.Last.Add(stableWindow).Before(at):
+	case m.On && (m.Last.Add(stableWindow).Before(at) || m.Last.After(at)): // after: the clock was set back
 		m.On, m.Most = false, 0
 	}
 }

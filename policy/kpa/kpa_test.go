@@ -230,3 +230,23 @@ func TestRecommendDoesNotAllocate(t *testing.T) {
 		t.Errorf("Recommend allocates %v times in steady state, want 0", n)
 	}
 }
+
+// A panic that began on a clock that was a year ahead ends like any other.
+func TestAPanicEndsAlthoughTheClockWasSetBack(t *testing.T) {
+	p := build(t, kpa.Default())
+	recommend := func(at time.Duration, replicas int, concurrency float64) scale.Recommendation {
+		t.Helper()
+		rec, err := p.Recommend(scaletest.Observation(at, replicas, scaletest.Fresh(scale.Concurrency, scaletest.At(at), concurrency)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rec
+	}
+	const year = 365 * 24 * time.Hour
+	if rec := recommend(year, 2, 700); rec.Reason.Code != "Panic" {
+		t.Fatalf("got %s, want a panic", rec.Reason)
+	}
+	if rec := recommend(0, 10, 140); rec.Reason.Code == "Panic" {
+		t.Errorf("after the clock was set back: %d because %s, want the panic over", rec.Replicas, rec.Reason)
+	}
+}

@@ -81,8 +81,8 @@ func (d *delay) most(at time.Time, length time.Duration, n int) int {
 		d.Wishes = d.Wishes[:len(d.Wishes)-1]
 	}
 	gone := 0
-	for gone < len(d.Wishes) && at.Sub(d.Wishes[gone].At) > length {
-		gone++
+	for gone < len(d.Wishes) && (at.Sub(d.Wishes[gone].At) > length || d.Wishes[gone].At.After(at)) {
+		gone++ // too old, or of a clock that was set back since
 	}
 	d.Wishes = append(d.Wishes[:0], d.Wishes[gone:]...)
 	if len(d.Wishes) == kept { // bounded: the smallest is held a little longer instead

@@ -79,6 +79,19 @@ func Run(t *testing.T, newPolicy, other func(t *testing.T) policy.Policy) {
 			}
 		}
 	})
+	t.Run("a clock that was set back by a year is got over", func(t *testing.T) {
+		old, fresh := newPolicy(t), newPolicy(t)
+		before, after := scaletest.SetBack(5)
+		for _, obs := range before {
+			answer(old, obs)
+		}
+		for i, obs := range after {
+			was, is := answer(fresh, obs), answer(old, obs)
+			if i > len(after)-100 {
+				compare(t, obs, was, is)
+			}
+		}
+	})
 	t.Run("without any signal there is no opinion", func(t *testing.T) {
 		if len(newPolicy(t).Signals()) == 0 {
 			return // it lives without signals
