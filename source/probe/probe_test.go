@@ -251,13 +251,16 @@ func TestRealServers(t *testing.T) {
 			before, asked := connections.Load(), requests.Load()
 			s := real(t, func(c *Config) { c.URL, c.TLS.CAFile = server.URL, ca; tc.change(c) })
 			until(t, s, "the window says so", func(v map[string]float64, err error) bool {
+				if reused := requests.Load() - asked - (connections.Load() - before); name == "good" && reused < 1 {
+					return false // a connection serves again once an answer came before the next probe
+				}
 				if tc.says == "" {
 					return err == nil && v["latencySuccessRatio"] == 1 && v["latency"] > 0 && v["latency"] < 1
 				}
 				ratio, there := v["latencySuccessRatio"]
 				return there && ratio == 0 && err != nil && strings.Contains(err.Error(), tc.says)
 			})
-			if fresh := connections.Load() - before; name == "a fresh connection" && fresh < 5 || name == "good" && fresh > 3 {
+			if fresh := connections.Load() - before; name == "a fresh connection" && fresh < 5 {
 				t.Errorf("%d connections for %d requests", fresh, requests.Load()-asked)
 			}
 		})
