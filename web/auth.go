@@ -22,6 +22,7 @@ func (s *Server) admit(next http.Handler) http.Handler {
 		holder, verdict := s.identify(r)
 		switch {
 		case verdict == admitted:
+			w.Header().Set(userHeader, holder) // the page shows who looks, and a way out
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), holderKey{}, holder)))
 		case verdict == locked:
 			s.refuseLocked(w, r)

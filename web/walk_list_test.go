@@ -173,6 +173,7 @@ func TestWalkLogin(t *testing.T) {
 		b.typeInto("#token", secret)
 		b.key(kb.Enter)
 		b.sees(".charts", "Waiting for the first measurement")
+		b.sees(".foot", "alice: log out")
 
 		// A session that ends while the page is open.
 		call(b, network.ClearBrowserCookies, cdp.Empty{})
@@ -185,7 +186,6 @@ func TestWalkLogin(t *testing.T) {
 		b.typeInto("#token", secret)
 		b.key(kb.Enter)
 		b.sees("h1", "events")
-		b.sees(".foot", "log out")
 		b.click(".foot .link")
 		b.sees("form", "Token", "Log in")
 		b.clean(s.address, "401")

@@ -151,7 +151,7 @@ func TestWalkNewestDecision(t *testing.T) {
 	defer stop()
 	poll(t, "a later one comes", func() bool { return b.count("a[rel=next]") == 1 })
 	b.open(s.url("#/t/shop-web/d/1000000000000"))
-	b.sees("#refused", "no decision 1000000000000", "Show all targets")
+	b.sees("#refused", "no decision 1000000000000", "Show shop-web", "Show all targets")
 	b.shoot("walk-nodecision-wide-light")
 	b.clean(s.address, "404")
 	b.open(s.url("#/t/shop-web"))

@@ -1,5 +1,6 @@
 // Requests to the API. All addresses are relative, so the page also works
 // under a path of a proxy.
+import { noteReader } from "./session";
 import type { Decision, DecisionAnswer, Filter, FlyballEvent, Mode, SeriesAnswer, Target, TargetAnswer, TargetsAnswer } from "./types";
 import { rfc3339 } from "./window";
 
@@ -17,7 +18,10 @@ export const onLocked = (handle: () => void): void => void (locked = handle);
 async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
   const answer = await fetch(path, init);
   const body = await answer.json().catch(() => null);
-  if (answer.ok && body !== null) return body as T;
+  if (answer.ok && body !== null) {
+    noteReader(answer);
+    return body as T;
+  }
   if (answer.status === 401) locked();
   throw new Refusal(body?.error ?? `${path}: the server answered ${answer.status}`, answer.status);
 }

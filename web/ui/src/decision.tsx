@@ -24,7 +24,7 @@ export function DecisionPage({ name, id }: { name: string; id: number }) {
     document.title = `${d ? `${d.from} → ${d.to} at ${clock(d.at)} · ` : ""}${name} · Flyball`;
   }, [name, d?.id]);
   useKeys(name, answer, now);
-  if (feed.state.is === "refused") return <Refused why={feed.state.why} />;
+  if (feed.state.is === "refused") return <Refused why={feed.state.why} name={name} />;
   return (
     <div class={`decision ${feed.state.is === "lost" ? "stale" : ""}`}>
       <Header crumbs={[<a key="t" href={address(name)}>{name}</a>, "decision"]} page="" />

@@ -4,8 +4,8 @@ import { useContext } from "preact/hooks";
 import { createContext } from "preact";
 import { nbsp, offset } from "./format";
 import { Notice } from "./notice";
-import { eventsAddress, home } from "./routes";
-import { leave, loggedIn } from "./session";
+import { address, eventsAddress, home } from "./routes";
+import { leave, reader } from "./session";
 
 // OpenHelp shows the list of keys.
 export const OpenHelp = createContext(() => {});
@@ -47,7 +47,7 @@ export function Foot({ version, now, children }: FootProps) {
       <span class="right">
         {version && <span>Flyball{nbsp}{version}</span>}
         <a href="licenses.txt">licences</a>
-        {loggedIn() && <button class="link" onClick={() => void leave()}>log out</button>}
+        {reader() && <span>{reader()}: <button class="link" onClick={() => void leave()}>log out</button></span>}
         <button class="link" onClick={help}>keys <kbd>?</kbd></button>
       </span>
     </footer>
@@ -55,12 +55,15 @@ export function Foot({ version, now, children }: FootProps) {
 }
 
 // Refused stands in the place of a page that the server does not give.
-export function Refused({ why }: { why: string }) {
+export function Refused({ why, name = "" }: { why: string; name?: string }) {
   return (
     <div class="overview">
-      <Header crumbs={[]} page="" />
+      <Header crumbs={name ? [<a key="t" href={address(name)}>{name}</a>] : []} page="" />
       <div class="notices">
-        <Notice id="refused">{why}. The document may have changed; this page keeps asking. <a href={home}>Show all targets</a></Notice>
+        <Notice id="refused">
+          {why}. {name ? <>What is older than the record keeps is gone. <a href={address(name)}>Show {name}</a></> : "The document may have changed; this page keeps asking."}{" "}
+          <a href={home}>Show all targets</a>
+        </Notice>
       </div>
       <Foot version="" now={Date.now() / 1000} />
     </div>

@@ -1,7 +1,6 @@
 // The page of a server that wants a token first.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { login, Refusal } from "./api";
-import { noteLogin } from "./session";
 
 export function Login({ done }: { done: () => void }) {
   const field = useRef<HTMLInputElement>(null);
@@ -16,7 +15,6 @@ export function Login({ done }: { done: () => void }) {
     setBusy(true);
     try {
       await login(field.current!.value);
-      noteLogin();
       done();
     } catch (e) {
       setWrong(e instanceof Refusal ? e.message : "Flyball does not answer. Is it running?");

@@ -1,15 +1,15 @@
-// Whether this browser logged in. The token itself is in a cookie that no
-// script can read; this only decides whether there is a way to log out.
+// Who looks at the page: the name of the token that let the reader in. The
+// token itself is in a cookie that no script can read.
 import { logout } from "./api";
 
-const key = "loggedIn";
+let name = "";
 
-export const loggedIn = () => localStorage.getItem(key) !== null;
+// reader is empty where no token is needed.
+export const reader = () => name;
 
-export const noteLogin = () => localStorage.setItem(key, "1");
+export const noteReader = (answer: Response): void => void (name = answer.headers.get("X-Flyball-User") ?? "");
 
 export async function leave(): Promise<void> {
   await logout().catch(() => null); // the server is gone: nothing to leave
-  localStorage.removeItem(key);
   location.reload();
 }
