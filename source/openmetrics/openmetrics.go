@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -76,10 +77,11 @@ func (s *Source) Collect(ctx context.Context) ([]scale.Sample, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	samples := slices.Clone(s.samples) // the caller may do with it what it likes
 	if s.fault != nil {
-		return s.samples, fmt.Errorf("openmetrics: signal %s: %w", s.signal, s.fault)
+		return samples, fmt.Errorf("openmetrics: signal %s: %w", s.signal, s.fault)
 	}
-	return s.samples, nil
+	return samples, nil
 }
 
 // Run reads the replicas once per interval until ctx is done.
