@@ -103,10 +103,7 @@ func (h *history) addDecision(d record.Decided) DecisionView {
 		return view
 	}
 	h.matchEarly(&view)
-	if len(h.decisions) >= maxDecisions+maxDecisions/8 {
-		h.decisions = slices.Delete(h.decisions, 0, len(h.decisions)-maxDecisions)
-	}
-	h.decisions = append(h.decisions, view)
+	h.decisions = append(bound(h.decisions, h.room.decisions), view)
 	return view
 }
 

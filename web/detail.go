@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -44,19 +43,14 @@ type SignalView struct {
 	P99    float64     `json:"p99,omitempty"`
 }
 
-// maxRecent is how many decisions of a target are kept whole for those who
-// look at one before the record has it, or have no record.
-const maxRecent = 64
-
+// keepRecent keeps a decision whole for those who look at it before the record
+// has it, or have no record.
 func (h *history) keepRecent(d record.Decided) {
-	if len(h.recent) >= 2*maxRecent {
-		h.recent = slices.Delete(h.recent, 0, len(h.recent)-maxRecent)
-	}
 	d.Decision = d.Decision.Clone() // the decider reuses its slices
 	if n := len(h.recent); len(d.Decision.Conditions) > 0 || (n > 0 && len(h.recent[n-1].Decision.Conditions) > 0) {
 		h.version++
 	}
-	h.recent = append(h.recent, d)
+	h.recent = append(bound(h.recent, h.room.recent), d)
 }
 
 func viewSeen(seen record.Seen) *SeenView {

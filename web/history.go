@@ -9,14 +9,6 @@ import (
 	"github.com/flyball-io/flyball/target"
 )
 
-// How much is kept of each target: three hours of seconds and the last
-// decisions that differ from their predecessor.
-const (
-	memorySpan   = 3 * time.Hour
-	maxPoints    = 3 * 60 * 60
-	maxDecisions = 2000
-)
-
 // Where faults come from that are not a source's.
 const (
 	targetFault   = "target"   // its status cannot be read
@@ -35,6 +27,7 @@ type FaultView struct {
 type history struct {
 	name      string
 	info      TargetInfo
+	room      room
 	points    []Point        // oldest first
 	desired   Number         // as decided last
 	wishes    map[string]int // of the shadows, as decided last; never changed
@@ -53,7 +46,7 @@ type history struct {
 }
 
 func newHistory(name string) *history {
-	return &history{name: name, desired: Unknown()}
+	return &history{name: name, desired: Unknown(), room: roomFor(1)}
 }
 
 func (h *history) configure(info TargetInfo, now time.Time) {
@@ -91,10 +84,7 @@ func (h *history) pointAt(at time.Time) *Point {
 	if n := len(h.points); n > 0 && h.points[n-1].T >= fresh.T {
 		return &h.points[n-1]
 	}
-	if len(h.points) >= maxPoints+maxPoints/8 { // move seldom, not at every point
-		h.points = slices.Delete(h.points, 0, len(h.points)-maxPoints)
-	}
-	h.points = append(h.points, fresh)
+	h.points = append(bound(h.points, h.room.points), fresh)
 	return &h.points[len(h.points)-1]
 }
 

@@ -102,8 +102,8 @@ func (s *Server) unloaded() *string {
 func (s *Server) loadTarget(ctx context.Context, name string) error {
 	now := s.opts.Clock.Now()
 	past := newHistory(name)
-	s.withHistory(name, func(h *history) { past.configure(h.info, now) })
-	from := now.Add(-memorySpan)
+	s.withHistory(name, func(h *history) { past.room = h.room; past.configure(h.info, now) })
+	from := now.Add(-past.room.span())
 	q := record.Query{Target: name, From: from, OldestFirst: true}
 	err := s.walk(ctx, q, func(e record.Entry) bool { s.remember(past, e); return true })
 	s.withHistory(name, func(h *history) { h.precede(past) })

@@ -64,7 +64,7 @@ func (s *Server) serveSeries(w http.ResponseWriter, r *http.Request) {
 
 // covers reports whether everything known since a time is in memory.
 func (h *history) covers(since, now time.Time) bool {
-	if since.IsZero() || !since.Before(now.Add(-memorySpan)) {
+	if since.IsZero() || !since.Before(now.Add(-h.room.span())) {
 		return true
 	}
 	return len(h.points) > 0 && h.points[0].T <= unix(since)

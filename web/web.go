@@ -118,6 +118,7 @@ func (s *Server) SetTargets(infos []TargetInfo) {
 		if !known {
 			h = newHistory(info.Name)
 		}
+		h.room = roomFor(len(infos))
 		h.configure(info, now)
 		kept[info.Name] = h
 		s.order = append(s.order, info.Name)

@@ -67,7 +67,7 @@ func (m *metrics) start() {
 	m.t.Helper()
 	m.cmd = exec.Command(testenv.Command(m.t, "prometheus"), "--config.file="+filepath.Join(m.dir, "prometheus.yml"),
 		"--storage.tsdb.path="+filepath.Join(m.dir, "data"), "--web.listen-address="+m.address, "--log.level=error")
-	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	testenv.EndWithTest(m.cmd)
 	if err := m.cmd.Start(); err != nil {
 		m.t.Fatal(err)
 	}
