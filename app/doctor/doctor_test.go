@@ -50,7 +50,7 @@ type patient struct {
 func newPatient(t *testing.T) *patient {
 	dir := t.TempDir()
 	return &patient{
-		t: t, dir: dir, port: freePort(t), command: "/bin/sleep",
+		t: t, dir: dir, port: freePort(t), command: `"/bin/sleep", "1000"`,
 		options: doctor.Options{StateDir: filepath.Join(dir, "state"), Record: filepath.Join(dir, "state", "record.db"), Clock: clock.System},
 	}
 }
@@ -71,7 +71,7 @@ func (p *patient) examine() []doctor.Result {
 kind: Autoscaler
 metadata: {name: shop}
 spec:
-  target: {process: {command: [%q, "1000"], port: %d}}
+  target: {process: {command: [%s], port: %d}}
   replicas: {max: 3}
   policy: {hpa: {metrics: [{signal: concurrency, averageValue: 3}]}}
 %s`, p.command, p.port, p.document)
@@ -127,7 +127,7 @@ func TestAWrongDocument(t *testing.T) {
 
 func TestAProgramThatIsNotThere(t *testing.T) {
 	p := newPatient(t)
-	p.command = "/none/web"
+	p.command = `"/none/web"`
 	says(t, p.examine(), "command", doctor.Fail, "/none/web", "install the program")
 }
 
@@ -141,12 +141,11 @@ func TestAPortThatIsHeld(t *testing.T) {
 	says(t, p.examine(), "port", doctor.Fail, fmt.Sprintf("port %d is held by doctor.test (process %d)", p.port, os.Getpid()), fmt.Sprintf("kill %d", os.Getpid()))
 }
 
-// The service that runs before Flyball takes over is expected to be there.
+// The service that runs before Flyball takes over is expected to be there;
+// another program of the same interpreter is not.
 func TestAPortHeldByTheServiceItself(t *testing.T) {
 	p := newPatient(t)
-	p.command = "python3"
-	p.document = ""
-	service := exec.Command("python3", "-m", "http.server", "--bind", "127.0.0.1", fmt.Sprint(p.port))
+	service := exec.Command(testenv.Command(t, "python3"), "-m", "http.server", "--bind", "127.0.0.1", fmt.Sprint(p.port))
 	service.Dir = t.TempDir()
 	if err := service.Start(); err != nil {
 		t.Fatal(err)
@@ -159,7 +158,9 @@ func TestAPortHeldByTheServiceItself(t *testing.T) {
 		}
 		return err == nil
 	})
-	// Another program of the same interpreter is no such service.
+	p.command = `"python3", "-m", "http.server", "{port}"`
+	says(t, p.examine(), "port", doctor.Note, "looks like the service itself", fmt.Sprintf("kill %d", service.Process.Pid))
+	p.command = `"python3", "shop.py"`
 	says(t, p.examine(), "port", doctor.Fail, "is held by python3", "kill")
 }
 
@@ -185,7 +186,7 @@ func TestSignalsOfARealPrometheus(t *testing.T) {
 	says(t, signal("sum(up)"), "signal", doctor.OK, "rps is measured by prometheus: 1, ", "")
 	says(t, signal("sum(up)"), "clock", doctor.OK, "agrees with that of "+server, "")
 	says(t, signal("sum(nothing)"), "signal", doctor.Fail, "no series", "exactly one number")
-	says(t, signal("prometheus_http_requests_total"), "signal", doctor.Fail, "series", "exactly one number")
+	says(t, signal("go_gc_duration_seconds"), "signal", doctor.Fail, "series", "exactly one number")
 	server = "http://" + net.JoinHostPort("127.0.0.1", fmt.Sprint(freePort(t)))
 	says(t, signal("sum(up)"), "signal", doctor.Fail, "refused", "see that the server answers")
 }

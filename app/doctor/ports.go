@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -60,15 +59,10 @@ func (p *patient) held(s *app.Spec) {
 	p.fail(s.Name, who, "end it ("+end+"), or choose another port in the document")
 }
 
+// sameProgram compares what gives a service its name: of an interpreter, what
+// that runs.
 func sameProgram(holder discover.Process, command []string) bool {
-	if len(holder.Command) == 0 || filepath.Base(holder.Command[0]) != filepath.Base(command[0]) {
-		return false
-	}
-	// An interpreter runs many services: the first word after it decides.
-	if len(command) > 1 && len(holder.Command) > 1 && !strings.Contains(command[1], "{port}") {
-		return filepath.Base(command[1]) == filepath.Base(holder.Command[1])
-	}
-	return true
+	return len(holder.Command) > 0 && discover.ServiceName(holder.Command) == discover.ServiceName(command)
 }
 
 func samePort(a, b string) bool { return portOf(a) == portOf(b) && portOf(a) != 0 }

@@ -33,10 +33,9 @@ func (o *output) String() string {
 
 // wire is between a command and an instance, and can be cut.
 type wire struct {
-	t        *testing.T
 	listener net.Listener
-	to       string
 	mu       sync.Mutex // guards what follows
+	to       string
 	cut      bool
 	open     []net.Conn
 }
@@ -46,7 +45,7 @@ func newWire(t *testing.T, url string) *wire {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &wire{t: t, listener: l, to: strings.TrimPrefix(url, "http://")}
+	w := &wire{listener: l, to: strings.TrimPrefix(url, "http://")}
 	t.Cleanup(func() { l.Close(); w.set(true) })
 	go w.serve()
 	return w
@@ -60,7 +59,7 @@ func (w *wire) serve() {
 		if err != nil {
 			return
 		}
-		out, err := net.Dial("tcp", w.to)
+		out, err := net.Dial("tcp", w.there())
 		w.mu.Lock()
 		if err != nil || w.cut {
 			in.Close()
@@ -73,6 +72,12 @@ func (w *wire) serve() {
 			go func() { _, _ = io.Copy(pair[0], pair[1]); pair[0].Close(); pair[1].Close() }()
 		}
 	}
+}
+
+func (w *wire) there() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.to
 }
 
 // set cuts the wire, or mends it.
