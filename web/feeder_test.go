@@ -37,6 +37,7 @@ type feeder struct {
 	store    record.Store // nil: nothing is recorded
 	mode     atomic.Value // scale.Mode; nothing: Apply
 	seen     []record.Measured
+	steps    atomic.Int64
 }
 
 const (
@@ -71,6 +72,7 @@ func (f *feeder) rate(n int) float64 {
 func (f *feeder) step(t *testing.T, n int, at time.Time) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
+	defer f.steps.Add(1)
 	f.load = f.rate(n)
 	f.age(at)
 	report := f.report(at)
@@ -95,6 +97,9 @@ func (f *feeder) step(t *testing.T, n int, at time.Time) {
 		}
 	}
 }
+
+// heardOf is how many seconds were told.
+func (f *feeder) heardOf() int64 { return f.steps.Load() }
 
 func (f *feeder) write(ctx context.Context, t *testing.T, e record.Entry) {
 	t.Helper()

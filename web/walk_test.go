@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/flyball-io/flyball/bus/memory"
@@ -103,20 +104,41 @@ func remembering(t *testing.T) (*site, *hands) {
 	return s, h
 }
 
+// paleText lists the words that do not stand out from what is behind them by
+// the AA level of WCAG 2, but for what is disabled or old.
+const paleText = `(() => {
+	const parse = (c) => (c.match(/[\d.]+/g) ?? []).map(Number);
+	const luminance = ([r, g, b]) => [r, g, b].map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+		.reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+	const behind = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.length === 3) return c } return [255, 255, 255] };
+	const faded = (e) => { for (; e; e = e.parentElement) if (getComputedStyle(e).opacity < 1) return true; return false };
+	const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), pale = [];
+	for (let n; (n = words.nextNode());) {
+		const e = n.parentElement;
+		if (!n.data.trim() || e.closest(".hidden, :disabled, [aria-disabled]") || !e.getClientRects().length || faded(e)) continue;
+		const [a, b] = [luminance(parse(getComputedStyle(e).color)), luminance(behind(e))].sort((x, y) => y - x);
+		if ((a + 0.05) / (b + 0.05) < 4.5) pale.push(n.data.trim() + " in " + e.className);
+	}
+	return [...new Set(pale)].slice(0, 5).join("; ");
+})()`
+
 // usable fails the test when a page does not fit, or when something that can
 // be reached with the keyboard has no name.
-func (b *browser) usable(s screen, page string) {
+func (b *browser) usable(s screen, name string) {
 	b.t.Helper()
 	b.fits(int(s.width))
 	nameless := script[string](b, `[...document.querySelectorAll("a, button, input, select, [tabindex]")].filter((e) =>
 		!(e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.labels?.length || e.innerText.trim())).map((e) => e.outerHTML.slice(0, 90)).join("\n")`)
 	if nameless != "" {
-		b.t.Errorf("%s: without a name: %s", page, nameless)
+		b.t.Errorf("%s: without a name: %s", name, nameless)
+	}
+	if pale := script[string](b, paleText); pale != "" {
+		b.t.Errorf("%s, %s: contrast below 4.5: %s", name, s.scheme, pale)
 	}
 	if n := b.count("h1"); n != 1 {
-		b.t.Errorf("%s: %d headings of the first level, want 1", page, n)
+		b.t.Errorf("%s: %d headings of the first level, want 1", name, n)
 	}
-	b.shoot("walk-" + page + "-" + s.name)
+	b.shoot("walk-" + name + "-" + s.name)
 }
 
 // TestWalkThroughEveryPage opens each page as a link would.
@@ -150,6 +172,30 @@ func TestWalkThroughEveryPage(t *testing.T) {
 		b.key("a")
 		b.sees("#answer", "target")
 		b.clean(s.address)
+	})
+}
+
+// TestWalkNothingMoves loads each page anew and lets data arrive.
+func TestWalkNothingMoves(t *testing.T) {
+	onEveryScreen(t, func(t *testing.T, b *browser, _ screen) {
+		s, _ := remembering(t)
+		s.play(300)
+		stop := s.live()
+		defer stop()
+		call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watchShifts})
+		for hash, there := range map[string]string{
+			"#/all": ".rows li", "#/t/shop-web": ".decisions .line", "#/events": ".events", "#/t/shop-web?span=7d": ".decisions .line",
+			fmt.Sprintf("#/t/shop-web?from=%s&to=%s", hours(50), hours(44)): ".decisions .line",
+		} {
+			b.open("about:blank")
+			b.open(s.url(hash))
+			poll(t, hash+" is there", func() bool { return b.count(there) > 0 })
+			seen := s.feeder.heardOf()
+			poll(t, "data arrive", func() bool { return s.feeder.heardOf() > seen+2 })
+			if shifted := script[float64](b, "window.shifted"); shifted > 0.02 {
+				t.Errorf("%s shifted by %.3f: %s", hash, shifted, script[string](b, "window.shifters.join(' | ')"))
+			}
+		}
 	})
 }
 

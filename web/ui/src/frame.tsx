@@ -43,9 +43,9 @@ export function Foot({ version, now, children }: FootProps) {
   return (
     <footer class="foot">
       {children}
-      <span>times in {offset(now)}</span>
       <span class="right">
         {version && <span>Flyball{nbsp}{version}</span>}
+        <span>times in {offset(now)}</span>
         <a href="licenses.txt">licences</a>
         {reader() && <span>{reader()}: <button class="link" onClick={() => void leave()}>log out</button></span>}
         <button class="link" onClick={help}>keys <kbd>?</kbd></button>

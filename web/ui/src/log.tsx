@@ -90,7 +90,7 @@ export function Log({ feed, chosen, choose, setFilter, now }: Props) {
           <input ref={field} type="search" placeholder="search  /" value={search} onInput={(e) => setSearch(e.currentTarget.value)} />
         </label>
       </div>
-      <ol class={`decisions ${feed.loading ? "loading" : ""}`} ref={list} aria-busy={feed.loading}>
+      <ol class={`decisions ${feed.loading ? "loading" : ""} ${feed.target ? "" : "fresh"}`} ref={list} aria-busy={feed.loading}>
         {shown.map(({ d, e }) => d
           ? <Line key={d.id} name={feed.name} d={d} now={now} chosen={d.id === chosen?.id} open={open.has(d.id)} toggle={() => toggle(d)} />
           : <EventLine key={`e${e!.id}`} e={e!} now={now} />)}

@@ -29,6 +29,11 @@ export function ModeButtons({ t, open }: { t: Target; open: (start: Start) => vo
   );
 }
 
+// ModeBlank takes the place of the buttons until it is known what they say.
+export function ModeBlank() {
+  return <span class="mode blank" aria-hidden="true"><b>Apply</b><span class="button">Pause…</span></span>;
+}
+
 // Standing tells of a mode that was set by hand, as long as it holds.
 export function Standing({ t, now, open }: { t: Target; now: number; open: (start: Start) => void }) {
   const o = t.override;

@@ -1,16 +1,24 @@
 // Signals in words: name, value with its unit, and how far it may be trusted.
-import { duration, latency, none, perSecond, share, short } from "./format";
+import { duration, latency, nbsp, none, perSecond, share, short } from "./format";
 import type { Measured, Trust, Value } from "./types";
 
 const units: Record<string, (v: Value) => string> = {
   requestRate: perSecond,
   errorRate: perSecond,
   latency: latency,
+  diskReadRate: bytes,
+  diskWriteRate: bytes,
+  networkReceiveRate: bytes,
+  networkTransmitRate: bytes,
   violationRatio: (v) => share(v),
   utilization: (v) => share(v, 1),
   cpuUtilization: (v) => share(v, 1),
   memoryUtilization: (v) => share(v, 1),
 };
+
+function bytes(v: Value): string {
+  return v === null ? none : `${short(v)}${/[kMG]$/.test(short(v)) ? "" : nbsp}B/s`;
+}
 
 export function valueOf(m: Measured): string {
   if (m.trust === "absent") return none;

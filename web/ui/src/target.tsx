@@ -8,7 +8,7 @@ import { atRisk, health, promise, staleFor, verdict } from "./health";
 import { useFeed } from "./hooks";
 import { isTyping, onKey } from "./keys";
 import { Log } from "./log";
-import { ModeButtons, ModeDialog, resume, Standing, type Start } from "./mode";
+import { ModeBlank, ModeButtons, ModeDialog, resume, Standing, type Start } from "./mode";
 import { Disconnected, Time, Troubles } from "./notice";
 import { Sign } from "./overview";
 import { address, go, type Query } from "./routes";
@@ -34,10 +34,10 @@ export function TargetPage({ name, query }: { name: string; query: Query }) {
   const old = t !== null && (staleFor(t, now) > 0 || feed.state.is === "lost");
   const shadows = t !== null && (t.shadows.length > 0 || (t.decision?.shadows ?? []).length > 0);
   return (
-    <div class={`target ${old ? "stale" : ""} ${shadows ? "" : "alone"}`}>
+    <div class={`target ${old ? "stale" : ""} ${shadows || t === null ? "" : "alone"}`}>
       <div class="head">
         <Header crumbs={[name]} page="">
-          <p class="policy">{t && <><ModeButtons t={t} open={setAsking} /> <span class="what" title={t.policy}>{t.policy}</span></>}</p>
+          <p class="policy">{t ? <ModeButtons t={t} open={setAsking} /> : <ModeBlank />} <span class="what" title={t?.policy}>{t?.policy ?? nbsp}</span></p>
           <Objective t={t} />
         </Header>
         <div class="notices">

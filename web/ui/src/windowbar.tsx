@@ -17,7 +17,7 @@ interface Props {
 export function WindowBar({ window: w, view, cursor, now, note, show, custom }: Props) {
   const past = w.is === "past";
   return (
-    <div class={`toolbar window ${past ? "past" : ""}`}>
+    <div class={`toolbar window ${past ? "past" : ""} ${w.is === "live" ? "" : "two"}`}>
       <div class="shown">
         <span class="choices">
           <button aria-label="Earlier" title="Earlier  [" onClick={() => show(shifted(w, -1, now))}>‹</button>

@@ -112,6 +112,7 @@ test("signals have units, ages and no value when there is none", () => {
   assert.equal(plain(valueOf(m({ name: "latency", value: 0.164 }))), "164 ms");
   assert.equal(plain(valueOf(m({ name: "cpuUtilization", value: 0.62 }))), "62 %");
   assert.equal(valueOf(m({ trust: "absent", value: null })), "–");
+  assert.equal(plain(valueOf(m({ name: "diskReadRate", value: 12_300_000 }))), "12.3 MB/s");
   assert.equal(valueOf(m({ name: "something", value: 3 })), "3");
   assert.equal(plain(ageOf(m(), now)), "4 s");
   assert.equal(ageOf(m({ trust: "absent", at: 0 }), now), "–");
