@@ -251,6 +251,7 @@ func (s *Service) Update(ctx context.Context, spec Spec) error {
 	if err := s.target.Update(ctx, spec.Process); err != nil {
 		return err
 	}
+	plan.Since = s.deps.Clock.Now()
 	before := s.spec
 	s.spec = spec
 	hand(ctx, s.plans, plan)

@@ -327,3 +327,28 @@ func TestANewPlanTakesOver(t *testing.T) {
 }
 
 func (w *world) Signals() []string { return []string{scale.Concurrency} }
+
+// A plan that goes with a changed target waits for a report of the change: it
+// must not decide on counts and conditions from before.
+func TestAPlanWaitsForAReportOfItsTarget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(2)
+		w.with(func(w *world) { w.concurrency = 4 })
+		decisions, plans := start(t, w, plan(t, scale.Apply, 2))
+		time.Sleep(time.Minute + 500*time.Millisecond) // between two reports
+		next := plan(t, scale.Apply, 0.5)
+		next.Since, next.Sync = time.Now().Add(20*time.Second), 15*time.Second
+		before := len(decisions())
+		plans <- next
+		time.Sleep(19 * time.Second)
+		synctest.Wait()
+		if got := len(decisions()) - before; got != 0 || len(w.orders()) != 0 {
+			t.Errorf("%d decisions on a target that is not there yet, ordered %v", got, w.orders())
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if got := len(decisions()) - before; got == 0 {
+			t.Error("no decision although a report of the changed target has come")
+		}
+	})
+}

@@ -17,6 +17,9 @@ type Plan struct {
 	PausedUntil *time.Time
 	Decider     *decide.Decider
 	Shadows     []*decide.Decider
+	// Since is when the target took over what the plan goes with: counts and
+	// conditions from before it are not decided on.
+	Since time.Time
 	// Sync is the time between two decisions.
 	Sync time.Duration
 	// MaxAge is how old a signal may be before it is stale.

@@ -32,6 +32,7 @@ type Planner struct {
 	hand   *record.Override // set by hand; nil: nothing
 	seen   *assembler
 	at     time.Time // of the last decision
+	late   bool      // a decision is due and waits for a newer report
 	logged decisionLine
 }
 
@@ -83,7 +84,7 @@ func (p *Planner) loop(ctx context.Context, reports <-chan Report, changes <-cha
 				return nil
 			}
 			p.seen.take(r)
-			if first := !decided && len(r.Samples) > 0; first || p.seen.waiting() {
+			if first := !decided && len(r.Samples) > 0; first || p.late || p.seen.waiting() {
 				decided = p.decide(ctx) || decided
 			}
 		case <-ticker.C:
@@ -113,7 +114,8 @@ func (p *Planner) adopt(next Plan) {
 
 // decide makes and publishes one decision; false when nothing is known yet.
 func (p *Planner) decide(ctx context.Context) bool {
-	if !p.seen.ready(p.Clock.Now()) {
+	p.late = p.seen.statusAt.Before(p.plan.Since)
+	if p.late || !p.seen.ready(p.Clock.Now()) {
 		return false
 	}
 	p.at = p.instant()

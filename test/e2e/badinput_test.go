@@ -101,7 +101,7 @@ func (b *bad) allRefused(all []wrong) {
 func TestBadCommandLinesAreRefused(t *testing.T) {
 	b := newBad(t)
 	b.allRefused([]wrong{
-		{"frobnicate", 0, []string{`^flyball: unknown command "frobnicate"; known: demo, load, plan, run, validate, version`}},
+		{"frobnicate", 0, []string{`^flyball: unknown command "frobnicate"; known: .*demo, .*load, .*plan, .*run, .*validate, version$`}},
 		{"rum -f x", 0, []string{`^flyball: unknown command "rum".*known: .*run`}},
 		{"--nonsense", 0, []string{`^flyball: unknown flag: --nonsense`}},
 		{"run --nonsense", 0, []string{`^flyball: unknown flag: --nonsense`}},

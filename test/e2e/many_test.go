@@ -37,7 +37,7 @@ spec:
   objective: {latency: {threshold: 500ms, target: 99%%}}
   policy: {hpa: {metrics: [{signal: concurrency, averageValue: 2}]}}
   shadows: [{hpa: {metrics: [{signal: requestRate, averageValue: 35}]}}, {hpa: {cpuUtilization: 70}}]
-  sync: 2s
+  sync: 5s
 `
 
 // many runs a controller with that many documents in the test's process.
@@ -90,7 +90,12 @@ func runMany(t *testing.T, documents int) *many {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
+	stopped := false
 	m.stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
@@ -101,6 +106,7 @@ func runMany(t *testing.T, documents int) *many {
 		}
 		goleak.VerifyNone(t, leaks)
 	}
+	t.Cleanup(m.stop) // after a failure too: others must not feel it
 	return m
 }
 
@@ -172,20 +178,20 @@ func TestAThousandDocuments(t *testing.T) {
 	testenv.Long(t)
 	before := resident(t)
 	m := runMany(t, 1000)
-	m.until(3, 2*time.Minute)
+	m.until(2, 2*time.Minute)
 	runtime.GC()
 	early := resident(t)
-	m.until(5, 2*time.Minute)
+	m.until(3, 2*time.Minute)
 	late := resident(t)
 	dropped := m.bus.Dropped()
 	count := m.count()
 	m.stop()
-	t.Logf("memory: %d MiB before, %d MiB after 3 decisions each, %d MiB after 8; %d decisions recorded, %d messages dropped", before, early, late, count, dropped)
+	t.Logf("memory: %d MiB before, %d MiB after 2 decisions each, %d MiB after 5; %d decisions recorded, %d messages dropped", before, early, late, count, dropped)
 	if late > 1024 {
 		t.Errorf("%d MiB for %d documents, want at most 1 GiB", late, m.documents)
 	}
-	if count < 7*m.documents {
-		t.Errorf("%d decisions recorded, want at least %d", count, 7*m.documents)
+	if count < 4*m.documents {
+		t.Errorf("%d decisions recorded, want at least %d", count, 4*m.documents)
 	}
 }
 
@@ -206,7 +212,7 @@ func TestDocumentsThatChangeAllTheTime(t *testing.T) {
 	m := runMany(t, 20)
 	m.until(1, time.Minute)
 	heard := make(chan int)
-	go func() { heard <- m.until(13, 2*time.Minute) }() // 26 s at one in 2 s
+	go func() { heard <- m.until(5, 2*time.Minute) }() // 25 s at one in 5 s
 	for i := range 45 {
 		m.write(3 + i%2)
 		m.reloads <- struct{}{}
