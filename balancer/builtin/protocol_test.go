@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -414,4 +415,25 @@ func TestConnectAndH2CUpgradeAreNotTunnelled(t *testing.T) {
 	if err != nil || response.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("CONNECT: got %v, %v, want 405", response, err)
 	}
+}
+
+// A renewed certificate is served without a restart.
+func TestARenewedCertificateIsServed(t *testing.T) {
+	files, renewed := certificate(t), certificate(t)
+	r := start(t, func(c *Config) { c.TLS = files })
+	served := func() []byte {
+		conn, err := tls.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(r.url, "http://"), "/"), &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		return conn.ConnectionState().PeerCertificates[0].Raw
+	}
+	before := served()
+	for from, to := range map[string]string{renewed.CertFile: files.CertFile, renewed.KeyFile: files.KeyFile} {
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the new certificate is served", func() bool { return !bytes.Equal(served(), before) })
 }

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/flyball-io/flyball/internal/tlsfiles"
 )
 
 // Run listens on the configured address and serves until ctx is cancelled;
@@ -106,10 +108,16 @@ func (p *Proxy) server(base context.Context) *http.Server {
 }
 
 func (p *Proxy) accept(server *http.Server, l net.Listener) error {
-	if t := p.cfg.TLS; t != nil {
-		return server.ServeTLS(l, t.CertFile, t.KeyFile)
+	t := p.cfg.TLS
+	if t == nil {
+		return server.Serve(l)
 	}
-	return server.Serve(l)
+	certificate, err := tlsfiles.Load(t.CertFile, t.KeyFile, p.clk, p.log)
+	if err != nil {
+		return err
+	}
+	server.TLSConfig = certificate.Config()
+	return server.ServeTLS(l, "", "")
 }
 
 // finish lets what is in progress end, by force after the drain timeout. What
