@@ -1,0 +1,133 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/record"
+)
+
+// follow reloads and does what it is told until ctx is done.
+func (c *Controller) follow(ctx context.Context) {
+	defer close(c.ended)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case do := <-c.commands:
+			do.done <- do.do(do.ctx)
+		case <-c.opts.Reloads:
+			if err := c.reload(ctx); err != nil {
+				c.opts.Log.Error("reload refused: everything goes on as it was", slog.Any("error", err))
+				c.tell(ctx, record.Event{Type: control.ReloadRefused, Message: err.Error()})
+			}
+		}
+	}
+}
+
+// reload brings the services in line with the documents, or changes nothing:
+// what can fail comes first and is taken back.
+func (c *Controller) reload(ctx context.Context) error {
+	specs, err := c.opts.Reload()
+	if err != nil {
+		return err
+	}
+	fresh, err := c.prepareNew(ctx, specs)
+	if err != nil {
+		return err
+	}
+	if err := c.update(ctx, specs); err != nil {
+		closePlanes(fresh)
+		return err
+	}
+	c.remove(specs)
+	for name, r := range fresh {
+		c.services[name] = r
+		c.launch(ctx, r)
+	}
+	c.show()
+	c.opts.Log.Info("reloaded", slog.Int("documents", len(specs)))
+	c.tell(ctx, record.Event{Type: control.Reloaded, Message: counted(len(specs), "document")})
+	return nil
+}
+
+// update gives every running service its changed document; when one refuses,
+// all get their old one back.
+func (c *Controller) update(ctx context.Context, specs []Spec) error {
+	before := map[*running]Spec{}
+	for _, spec := range specs {
+		r, known := c.services[spec.Name]
+		if !known {
+			continue
+		}
+		before[r] = r.spec
+		if err := r.Update(ctx, spec); err != nil {
+			err = fmt.Errorf("%s: %w", spec.Name, err)
+			for r, old := range before {
+				err = errors.Join(err, r.Update(ctx, old))
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// remove ends the services whose documents are gone, all at the same time.
+func (c *Controller) remove(specs []Spec) {
+	var gone []*running
+	for name, r := range c.services {
+		if !slices.ContainsFunc(specs, func(s Spec) bool { return s.Name == name }) {
+			c.opts.Log.Info("document gone: its replicas are drained and ended", slog.String("target", name))
+			r.remove()
+			r.stop()
+			gone = append(gone, r)
+			delete(c.services, name)
+		}
+	}
+	for _, r := range gone {
+		<-r.done
+	}
+}
+
+// prepareNew makes the services that do not run yet and checks what those that
+// do are to become.
+func (c *Controller) prepareNew(ctx context.Context, specs []Spec) (map[string]*running, error) {
+	fresh := map[string]*running{}
+	var errs []error
+	for _, spec := range specs {
+		if _, known := c.services[spec.Name]; known {
+			errs = append(errs, spec.Check())
+			continue
+		}
+		if other := c.holder(spec.Balancer.Listen); other != "" {
+			errs = append(errs, fmt.Errorf("%s: %s still takes requests at %s: remove its document first", spec.Name, other, spec.Balancer.Listen))
+			continue
+		}
+		r, err := c.make(ctx, spec)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", spec.Name, err))
+			continue
+		}
+		fresh[spec.Name] = r
+	}
+	if err := errors.Join(errs...); err != nil {
+		closePlanes(fresh)
+		return nil, err
+	}
+	return fresh, nil
+}
+
+// holder is the running service that takes requests at an address, or "".
+func (c *Controller) holder(listen string) string {
+	for name, r := range c.services {
+		if r.spec.Balancer.Listen == listen && !strings.HasSuffix(listen, ":0") {
+			return name
+		}
+	}
+	return ""
+}
