@@ -1,6 +1,6 @@
 // The charts of a target under one time axis and one cursor.
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { columns, shadowNames } from "./columns";
+import { columns, gapOf, shadowNames } from "./columns";
 import { duration } from "./format";
 import { useTheme } from "./hooks";
 import { Plot, type View } from "./plot";
@@ -28,7 +28,7 @@ export function Charts({ feed, chosen, choose, show, custom }: Props) {
   const now = feed.now();
   const newest = points.at(-1);
   const shadows = shadowNames(points).join("\n");
-  const data = useMemo(() => columns(points, Math.max(step * 3, target?.staleAfter ?? 10), shadows ? shadows.split("\n") : []), [points, newest, step, shadows]);
+  const data = useMemo(() => columns(points, gapOf(points, Math.max(step * 3, target?.staleAfter ?? 10)), shadows ? shadows.split("\n") : []), [points, newest, step, shadows]);
   const threshold = target?.objective?.threshold ?? null;
   const list = useMemo(
     () => [rateChart(theme), latencyChart(theme, threshold, log), replicasChart(theme, shadows ? shadows.split("\n") : []), workChart(theme)],

@@ -37,6 +37,13 @@ export function shortNames(names: string[]): string[] {
   return short.map((name, i) => (short.indexOf(name) === short.lastIndexOf(name) ? name : names[i]!));
 }
 
+// gapOf is after how many seconds without a point something is missing: three
+// times what usually lies between two of them, but never less than least.
+export function gapOf(points: Point[], least: number): number {
+  const between = points.slice(1).map((p, i) => p.t - points[i]!.t).sort((a, b) => a - b);
+  return Math.max(least, 3 * (between[between.length >> 1] ?? 0));
+}
+
 // columns turns points into arrays. Where nothing came for longer than gap
 // seconds a row of nulls breaks the lines.
 export function columns(points: Point[], gap: number, shadows: string[]): Columns {

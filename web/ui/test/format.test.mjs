@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { age, ago, duration, exact, latency, perSecond, share, short } from "../src/format";
-import { columns, indexAt, shadowNames, span } from "../src/columns";
+import { columns, gapOf, indexAt, shadowNames, span } from "../src/columns";
 
 const plain = (text) => text.replaceAll("\u00a0", " ");
 
@@ -27,6 +27,14 @@ test("columns break where nothing came", () => {
   assert.deepEqual(c.t, [1, 2, 3, 60]);
   assert.deepEqual(c.rate, [1, 2, null, 60]);
   assert.deepEqual(c.up, [3, 3, null, 3]);
+});
+
+test("a gap is judged by what usually lies between two points", () => {
+  const every = (step, n) => Array.from({ length: n }, (_, i) => point(i * step));
+  assert.equal(gapOf(every(1, 100), 10), 10);
+  assert.equal(gapOf(every(300, 100), 45), 900); // a record of seldom decisions is no row of gaps
+  assert.equal(gapOf([...every(300, 100), point(100_000)], 45), 900);
+  assert.equal(gapOf([], 10), 10);
 });
 
 test("shadows keep their own column", () => {
