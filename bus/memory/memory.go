@@ -11,13 +11,13 @@ import (
 	"github.com/flyball-io/flyball/bus"
 )
 
-// buffered is how many messages a subscriber may fall behind: at one report a
-// second, more than a minute for each of a handful of targets.
-const buffered = 1024
+// buffered is how many messages who listens to one target may fall behind: two
+// minutes at one report a second.
+const buffered = 128
 
 // bufferedForAll is the same for who hears of every target: a thousand of them
 // may decide at the same moment.
-const bufferedForAll = 8 * buffered
+const bufferedForAll = 8192
 
 var _ bus.Bus = (*Bus)(nil)
 
