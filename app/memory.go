@@ -49,13 +49,32 @@ func (s *Service) recall(ctx context.Context, plan *control.Plan) error {
 		if afresh := plan.Recall(data); len(afresh) > 0 {
 			s.deps.Log.Info("changed parts start without memory", slog.String("target", s.name), slog.String("parts", strings.Join(afresh, ", ")))
 		}
+		if err := s.catchUp(ctx, plan); err != nil {
+			return err
+		}
 	}
 	s.override, err = recallOverride(ctx, s.deps.Store, s.name)
 	if errors.Is(err, record.ErrNotFound) {
 		return nil
 	}
-	s.hands <- s.override
+	replace(s.hands, s.override)
 	return err
+}
+
+// catchUp tells the deciders of changes that were made after their memory was
+// written, as when the last controller ended in between.
+func (s *Service) catchUp(ctx context.Context, plan *control.Plan) error {
+	done := plan.Done
+	changes, err := s.deps.Store.Read(ctx, record.Query{Target: s.name, Kind: record.AppliedKind, From: done, OldestFirst: true})
+	if err != nil {
+		return fmt.Errorf("recall the changes of %s: %w", s.name, err)
+	}
+	for _, c := range changes {
+		if c.At.After(done) && c.Applied.Error == "" {
+			plan.Applied(*c.Applied)
+		}
+	}
+	return nil
 }
 
 // recallOverride returns what an operator has set by hand, or
@@ -88,6 +107,6 @@ func (s *Service) SetMode(ctx context.Context, o *record.Override) error {
 		}
 	}
 	s.override = o
-	hand(ctx, s.hands, o)
+	replace(s.hands, o)
 	return nil
 }

@@ -122,7 +122,7 @@ func TestAReloadReplacesTheSources(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- s.measure(ctx) }()
 	<-reports
-	hand(ctx, s.specs, withSource(1))
+	replace(s.specs, withSource(1))
 	for range 3 {
 		<-reports
 	}
@@ -143,3 +143,65 @@ type silent struct{ DataPlane }
 
 func (*silent) Signals() []string                               { return nil }
 func (*silent) Collect(context.Context) ([]scale.Sample, error) { return nil, nil }
+
+// A change that was made after the memory was written, because the controller
+// ended in between, is caught up with: its cooldown holds.
+func TestAChangeThatTheMemoryMissesIsCaughtUpWith(t *testing.T) {
+	spec := cooling()
+	before, err := spec.Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	remembered, err := before.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := memory.New(memory.Options{})
+	applied := record.Applied{Target: "shop", At: scaletest.At(0), From: 2, To: 3}
+	if err := store.Write(t.Context(), record.Batch{
+		Entries: []record.Entry{{Target: "shop", At: applied.At, Applied: &applied}},
+		Values:  []record.Value{{Target: "shop", Key: record.DeciderKey, Data: remembered}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewService(t.Context(), spec, &stubborn{}, testDeps(t, nil, store))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := <-s.plans
+	obs := scaletest.Observation(time.Minute, 3, scaletest.Fresh(scale.CPUUtilization, scaletest.At(time.Minute), 3.0))
+	if got := plan.Decider.Decide(obs); got.SetBy != "cooldown" {
+		t.Errorf("set by %s (%s), want the cooldown of the change that was made last", got.SetBy, got.Reason)
+	}
+}
+
+// slowStore lets the one who asked go while it writes.
+type slowStore struct {
+	record.Store
+	leave context.CancelFunc
+}
+
+func (s slowStore) Write(ctx context.Context, b record.Batch) error {
+	s.leave()
+	return s.Store.Write(ctx, b)
+}
+
+// A pause that was kept takes effect although whoever asked has gone.
+func TestAModeTakesEffectAlthoughTheClientHasGone(t *testing.T) {
+	ctx, leave := context.WithCancel(t.Context())
+	s, err := NewService(t.Context(), cooling(), &stubborn{}, testDeps(t, nil, slowStore{memory.New(memory.Options{}), leave}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetMode(context.WithoutCancel(ctx), &record.Override{Mode: scale.Paused}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case o := <-s.hands:
+		if o.Mode != scale.Paused {
+			t.Errorf("got %+v, want the pause", o)
+		}
+	default:
+		t.Error("the planner was not told")
+	}
+}

@@ -77,11 +77,12 @@ type command struct {
 	done chan<- error
 }
 
-// command has do called between reloads and returns its answer.
+// command has do called between reloads and returns its answer. What has begun
+// is done, although whoever asked may have gone.
 func (c *Controller) command(ctx context.Context, do func(context.Context) error) error {
 	done := make(chan error, 1)
 	select {
-	case c.commands <- command{ctx, do, done}:
+	case c.commands <- command{context.WithoutCancel(ctx), do, done}:
 	case <-c.ended:
 		return errEnding
 	case <-ctx.Done():

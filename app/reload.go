@@ -90,7 +90,20 @@ func (c *Controller) remove(specs []Spec) {
 		}
 	}
 	for _, r := range gone {
-		<-r.done
+		c.serveUntil(r.done)
+	}
+}
+
+// serveUntil does what the controller is told until done is closed: a pause must
+// not wait for the replicas of another service to be drained.
+func (c *Controller) serveUntil(done <-chan struct{}) {
+	for {
+		select {
+		case <-done:
+			return
+		case do := <-c.commands:
+			do.done <- do.do(do.ctx)
+		}
 	}
 }
 

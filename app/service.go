@@ -73,9 +73,10 @@ type Service struct {
 	target *process.Target
 	// What the stages are given anew when it changes: the planner its plan and
 	// what is set by hand, the monitor what it reads.
-	plans chan control.Plan
-	hands chan *record.Override
-	specs chan Spec
+	plans        chan control.Plan
+	hands        chan *record.Override
+	specs        chan Spec
+	initialCount int // 0: as it was left
 	// override is what an operator set by hand; nil: nothing.
 	override *record.Override
 }
@@ -96,7 +97,7 @@ func NewService(ctx context.Context, spec Spec, plane DataPlane, deps Deps) (*Se
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{name: spec.Name, deps: deps, spec: spec, plane: plane, target: t,
+	s := &Service{name: spec.Name, deps: deps, spec: spec, plane: plane, target: t, initialCount: spec.Initial,
 		plans: make(chan control.Plan, 1), hands: make(chan *record.Override, 1), specs: make(chan Spec, 1)}
 	if _, err := s.sources(spec); err != nil {
 		return nil, err
@@ -104,8 +105,8 @@ func NewService(ctx context.Context, spec Spec, plane DataPlane, deps Deps) (*Se
 	if err := s.recall(ctx, &plan); err != nil {
 		return nil, err
 	}
-	s.plans <- plan
-	s.specs <- spec
+	replace(s.plans, plan)
+	replace(s.specs, spec)
 	return s, nil
 }
 
@@ -146,10 +147,10 @@ func (s *Service) Run(ctx context.Context, ending func() Ending) error {
 
 // initial sets the count to start with.
 func (s *Service) initial(ctx context.Context) error {
-	if s.spec.Initial == 0 {
+	if s.initialCount == 0 {
 		return nil
 	}
-	if err := s.target.SetReplicas(ctx, s.spec.Initial); err != nil && ctx.Err() == nil {
+	if err := s.target.SetReplicas(ctx, s.initialCount); err != nil && ctx.Err() == nil {
 		return err
 	}
 	return nil
@@ -254,19 +255,21 @@ func (s *Service) Update(ctx context.Context, spec Spec) error {
 	plan.Since = s.deps.Clock.Now()
 	before := s.spec
 	s.spec = spec
-	hand(ctx, s.plans, plan)
+	replace(s.plans, plan)
 	if !same(before.Sources, spec.Sources) || before.interval() != spec.interval() {
-		hand(ctx, s.specs, spec)
+		replace(s.specs, spec)
 	}
 	return nil
 }
 
-// hand gives a stage something new, unless ctx is done before it takes it.
-func hand[T any](ctx context.Context, to chan<- T, what T) {
+// replace gives a stage something new in the place of what it has not taken
+// yet. Nobody waits: one goroutine gives, into a channel with room for one.
+func replace[T any](to chan T, what T) {
 	select {
-	case to <- what:
-	case <-ctx.Done():
+	case <-to:
+	default:
 	}
+	to <- what
 }
 
 // reconfigure changes the balancer, if its configuration differs.

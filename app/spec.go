@@ -215,10 +215,28 @@ func (s *Spec) interval() time.Duration {
 	return min(time.Second, s.Sync.Std()/2)
 }
 
+// measurers says who measures each signal.
+func (s *Spec) measurers() map[string]string {
+	who := map[string]string{}
+	for _, name := range proxy.Signals() {
+		who[name] = "balancer"
+	}
+	for _, name := range process.Signals() {
+		who[name] = "processes"
+	}
+	for _, src := range s.Sources {
+		for _, name := range src.Signals {
+			who[name] = src.name() + " " + string(src.Plugin.Body)
+		}
+	}
+	return who
+}
+
 // Plan builds the deciders of the spec: the active one and one per shadow,
 // each with rules and memory of its own.
 func (s *Spec) Plan() (control.Plan, error) {
 	plan := control.Plan{Mode: s.Mode, PausedUntil: s.PausedUntil, Sync: s.Sync.Std(), MaxAge: max(3*s.interval(), s.Sync.Std(), time.Second)}
+	plan.Signals = s.measurers()
 	active, err := s.decider(s.Policy)
 	if err != nil {
 		return control.Plan{}, fmt.Errorf("policy %s: %w", s.Policy.Kind, err)

@@ -22,14 +22,19 @@ const lookback = 120
 type assembler struct {
 	target   string
 	maxAge   time.Duration // a signal older than this is stale, three times older absent
+	maxAges  map[string]time.Duration
+	measured map[string]string // who measures each signal; nil: whoever does
+	changed  time.Time         // when the count was changed last
 	status   *target.Status
 	statusAt time.Time
 	signals  []signal // sorted by name
+	gaps     [spacings]time.Duration
 	replica  map[string][]scale.Sample
 }
 
 type signal struct {
 	name         string
+	source       string // who measures it
 	points       *series.Ring
 	window       time.Duration
 	distribution *series.Histogram
@@ -40,9 +45,23 @@ func newAssembler(target string, maxAge time.Duration) *assembler {
 	return &assembler{target: target, maxAge: maxAge, replica: map[string][]scale.Sample{}}
 }
 
-// take adds what a report brings.
+// adopt takes over what a plan says of signals. What nobody measures any more,
+// or somebody else, is forgotten.
+func (a *assembler) adopt(p *Plan) {
+	a.maxAge, a.maxAges, a.measured = p.MaxAge, p.MaxAges, p.Signals
+	a.signals = slices.DeleteFunc(a.signals, func(s signal) bool { return !a.takes(s.name) || s.source != a.measured[s.name] })
+}
+
+// takes reports whether somebody is to measure the signal.
+func (a *assembler) takes(name string) bool {
+	_, known := a.measured[name]
+	return known || a.measured == nil
+}
+
+// take adds what a report brings. Counts from before the last change say
+// nothing of now, unless the clock was set back since.
 func (a *assembler) take(r Report) {
-	if r.Status != nil {
+	if before := a.changed.Sub(r.At); r.Status != nil && (before <= 0 || before > a.maxAge) {
 		a.status, a.statusAt = r.Status, r.At
 	}
 	measured, last := map[string][]scale.Sample{}, lastOf(r.Samples)
@@ -73,12 +92,12 @@ func lastOf(samples []scale.Sample) map[string]time.Time {
 
 // add keeps a sample of a signal whose last one in the same report is of last.
 func (a *assembler) add(s scale.Sample, last time.Time) {
-	if s.Window > 0 && s.Window < a.maxAge/minimumCover {
+	if s.Window > 0 && s.Window < a.maxAge/minimumCover || !a.takes(s.Signal) {
 		return // a balancer that has just started knows next to nothing
 	}
 	i, found := slices.BinarySearchFunc(a.signals, s.Signal, func(x signal, name string) int { return strings.Compare(x.name, name) })
 	if !found {
-		a.signals = slices.Insert(a.signals, i, signal{name: s.Signal, points: series.NewRing(lookback)})
+		a.signals = slices.Insert(a.signals, i, signal{name: s.Signal, source: a.measured[s.Signal], points: series.NewRing(lookback)})
 	}
 	x := &a.signals[i]
 	x.doubtful = !series.Finite(s.Value) || s.Value < 0
@@ -92,8 +111,9 @@ func (a *assembler) add(s scale.Sample, last time.Time) {
 	x.points.Add(series.Point{At: s.At, Value: s.Value})
 }
 
-// respecify notes the count that was asked for, until the next report says it.
-func (a *assembler) respecify(n int) {
+// respecify notes the count that was asked for, until a newer report says it.
+func (a *assembler) respecify(n int, at time.Time) {
+	a.changed = at
 	if a.status == nil {
 		return
 	}
@@ -141,18 +161,48 @@ func (a *assembler) forgetGone() {
 
 func (a *assembler) trust(s *signal, at time.Time) scale.Trust {
 	newest, ok := s.points.Last()
+	oldest := a.oldest(s)
 	switch age := at.Sub(newest.At); {
-	case !ok && s.doubtful, age < -a.maxAge:
+	case !ok && s.doubtful, age < -oldest:
 		return scale.Implausible // never possible, or from the future
-	case !ok || age > 3*a.maxAge:
+	case !ok || age > 3*oldest:
 		return scale.Absent
-	case age > a.maxAge:
+	case age > oldest:
 		return scale.Stale
 	case s.doubtful:
 		return scale.Implausible
 	default:
 		return scale.Fresh
 	}
+}
+
+// How a signal that comes seldom may age: two looks may fail before it is
+// stale, but none is believed for longer than some minutes.
+const (
+	spacings      = 8
+	missedSpacing = 2.5
+	seldomMaxAge  = 5 * time.Minute
+)
+
+// oldest is how old a signal may be before it is stale: what the document says
+// of it, else the greatest age of all, or more where its values come more
+// seldom. With one in 60 s it is stale after 150 s.
+func (a *assembler) oldest(s *signal) time.Duration {
+	if stated, ok := a.maxAges[s.name]; ok {
+		return stated
+	}
+	points := s.points.Points()
+	points = points[max(0, len(points)-spacings-1):]
+	if len(points) < 3 {
+		return a.maxAge // two say nothing: there may have been a gap between them
+	}
+	gaps := a.gaps[:0]
+	for i := 1; i < len(points); i++ {
+		gaps = append(gaps, points[i].At.Sub(points[i-1].At))
+	}
+	slices.Sort(gaps)
+	usual := time.Duration(missedSpacing * float64(gaps[(len(gaps)-1)/2]))
+	return max(a.maxAge, min(usual, seldomMaxAge))
 }
 
 // waiting reports whether requests are held while the target has no replica.

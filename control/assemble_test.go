@@ -9,6 +9,7 @@ import (
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/scale/scaletest"
 	"github.com/flyball-io/flyball/target"
+	"github.com/google/go-cmp/cmp"
 )
 
 // seen is an assembler that was given one status at 0 s and these samples.
@@ -90,6 +91,71 @@ func TestDecisionsAreExactlyOneSyncApart(t *testing.T) {
 		c.now = scaletest.At(15*time.Second + off)
 		if got := p.instant().Sub(scaletest.At(0)); got != want {
 			t.Errorf("timer off by %v: decided at %v, want %v", off, got, want)
+		}
+	}
+}
+
+// A report that was begun before a change says nothing of the count after it.
+func TestAReportFromBeforeAChangeIsNotBelieved(t *testing.T) {
+	a := seen()
+	a.respecify(4, scaletest.At(10*time.Second))
+	a.take(Report{Target: "web", At: scaletest.At(9 * time.Second), Status: &target.Status{SpecReplicas: 1}})
+	if got := a.observe(scaletest.At(11 * time.Second)).CurrentReplicas; got != 4 {
+		t.Errorf("got %d replicas, want the 4 that were asked for since", got)
+	}
+	a.take(Report{Target: "web", At: scaletest.At(12 * time.Second), Status: &target.Status{SpecReplicas: 3}})
+	if got := a.observe(scaletest.At(12 * time.Second)).CurrentReplicas; got != 3 {
+		t.Errorf("got %d replicas, want the 3 of the newer report", got)
+	}
+}
+
+// A signal that nobody measures any more, or somebody else does, is forgotten.
+func TestSignalsAreForgotten(t *testing.T) {
+	a := seen()
+	take := func(names ...string) {
+		for _, name := range names {
+			a.take(Report{Target: "web", At: scaletest.At(0), Samples: []scale.Sample{{Signal: name, At: scaletest.At(0), Value: 1}}})
+		}
+	}
+	names := func() (all []string) {
+		for _, s := range a.signals {
+			all = append(all, s.name)
+		}
+		return all
+	}
+	a.adopt(&Plan{MaxAge: 15 * time.Second, Signals: map[string]string{"a": "one", "b": "one"}})
+	take("a", "b", "c")
+	if diff := cmp.Diff([]string{"a", "b"}, names()); diff != "" {
+		t.Errorf("signals (-want +got):\n%s", diff)
+	}
+	a.adopt(&Plan{MaxAge: 15 * time.Second, Signals: map[string]string{"a": "two", "b": "one"}})
+	if diff := cmp.Diff([]string{"b"}, names()); diff != "" {
+		t.Errorf("after the plan changed (-want +got):\n%s", diff)
+	}
+}
+
+// A signal that comes once a minute is believed until two have been missed; one
+// whose greatest age is stated, until then.
+func TestASignalThatComesSeldomAgesSlowly(t *testing.T) {
+	a := newAssembler("web", 15*time.Second)
+	a.adopt(&Plan{MaxAge: 15 * time.Second, MaxAges: map[string]time.Duration{"stated": 70 * time.Second}})
+	for i := range 5 {
+		at := scaletest.At(time.Duration(i) * time.Minute)
+		a.take(Report{Target: "web", At: at, Status: &target.Status{}, Samples: []scale.Sample{
+			{Signal: "seldom", At: at, Value: 1}, {Signal: "stated", At: at, Value: 1}}})
+	}
+	last := 4 * time.Minute
+	for age, want := range map[time.Duration][2]scale.Trust{ // seldom, stated
+		59 * time.Second:  {scale.Fresh, scale.Fresh},
+		71 * time.Second:  {scale.Fresh, scale.Stale},
+		150 * time.Second: {scale.Fresh, scale.Stale},
+		151 * time.Second: {scale.Stale, scale.Stale},
+		211 * time.Second: {scale.Stale, scale.Absent},
+		8 * time.Minute:   {scale.Absent, scale.Absent},
+	} {
+		obs := a.observe(scaletest.At(last + age))
+		if got := [2]scale.Trust{obs.Signal("seldom").Trust, obs.Signal("stated").Trust}; got != want {
+			t.Errorf("after %v: %v, want %v", age, got, want)
 		}
 	}
 }

@@ -49,7 +49,9 @@ func (e *Executor) apply(ctx context.Context, d scale.Decision) {
 		done.Error = err.Error()
 		e.Log.Error("cannot scale", slog.String("target", e.Name), slog.Int("from", done.From), slog.Int("to", done.To), slog.Any("error", err))
 	}
-	if err := e.Changes.Publish(ctx, done); err != nil && ctx.Err() == nil {
+	// What was done is told although the loop may be ending: the record and the
+	// next controller must know of it.
+	if err := e.Changes.Publish(context.WithoutCancel(ctx), done); err != nil {
 		e.Log.Error("change not announced", slog.String("target", e.Name), slog.Any("error", err))
 	}
 }

@@ -20,10 +20,17 @@ type Plan struct {
 	// Since is when the target took over what the plan goes with: counts and
 	// conditions from before it are not decided on.
 	Since time.Time
+	// Done is when the newest change was made that the deciders know of.
+	Done time.Time
 	// Sync is the time between two decisions.
 	Sync time.Duration
-	// MaxAge is how old a signal may be before it is stale.
-	MaxAge time.Duration
+	// MaxAge is how old a signal may be before it is stale, unless it comes
+	// seldom; MaxAges says so for single signals.
+	MaxAge  time.Duration
+	MaxAges map[string]time.Duration
+	// Signals says for each signal who measures it; others are not taken, and
+	// one that another measures begins anew. Nil takes all.
+	Signals map[string]string
 }
 
 // ModeAt is what becomes of a decision made at an instant.
@@ -34,15 +41,16 @@ func (p *Plan) ModeAt(at time.Time) scale.Mode {
 	return p.Mode
 }
 
-// memory is the form of a plan's snapshot.
-type memory struct {
+// planMemory is the form of a plan's snapshot.
+type planMemory struct {
+	Done    time.Time                  `json:"done,omitzero"` // of the newest change it knows of
 	Decider json.RawMessage            `json:"decider"`
 	Shadows map[string]json.RawMessage `json:"shadows,omitempty"` // by name
 }
 
 // Snapshot returns the memory of all deciders.
 func (p *Plan) Snapshot() ([]byte, error) {
-	m := memory{Shadows: map[string]json.RawMessage{}}
+	m := planMemory{Done: p.Done, Shadows: map[string]json.RawMessage{}}
 	var err error
 	if m.Decider, err = p.Decider.Snapshot(); err != nil {
 		return nil, err
@@ -58,8 +66,9 @@ func (p *Plan) Snapshot() ([]byte, error) {
 // Recall takes over what a snapshot holds for parts of unchanged
 // configuration, and returns the names of the others, which start afresh.
 func (p *Plan) Recall(data []byte) []string {
-	var m memory
+	var m planMemory
 	_ = json.Unmarshal(data, &m) // without it every part starts afresh
+	p.Done = m.Done
 	afresh := p.Decider.Recall(m.Decider)
 	for _, shadow := range p.Shadows {
 		for _, part := range shadow.Recall(m.Shadows[shadow.Name()]) {
@@ -67,6 +76,14 @@ func (p *Plan) Recall(data []byte) []string {
 		}
 	}
 	return afresh
+}
+
+// Applied tells the deciders of a change.
+func (p *Plan) Applied(a record.Applied) {
+	p.Done = a.At
+	for _, d := range append([]*decide.Decider{p.Decider}, p.Shadows...) {
+		d.Applied(a.At, a.From, a.To)
+	}
 }
 
 // modeUnder is the mode that holds at an instant under what an operator set by

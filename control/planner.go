@@ -3,11 +3,11 @@ package control
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/flyball-io/flyball/bus"
-	"github.com/flyball-io/flyball/decide"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
@@ -28,12 +28,13 @@ type Planner struct {
 	// Overrides brings what an operator sets by hand; nil takes it back.
 	Overrides <-chan *record.Override
 
-	plan   Plan
-	hand   *record.Override // set by hand; nil: nothing
-	seen   *assembler
-	at     time.Time // of the last decision
-	late   bool      // a decision is due and waits for a newer report
-	logged decisionLine
+	plan     Plan
+	replaced []byte           // memory of the plan before this one
+	hand     *record.Override // set by hand; nil: nothing
+	seen     *assembler
+	at       time.Time // of the last decision
+	late     bool      // a decision is due and waits for a newer report
+	logged   decisionLine
 }
 
 // decisionLine is what a log line says of a decision.
@@ -61,21 +62,20 @@ func (p *Planner) Run(ctx context.Context) error {
 		return nil
 	}
 	p.seen = newAssembler(p.Name, p.plan.MaxAge)
+	p.seen.adopt(&p.plan)
 	return p.loop(ctx, reports, changes)
 }
 
 func (p *Planner) loop(ctx context.Context, reports <-chan Report, changes <-chan record.Applied) error {
-	ticker := p.Clock.NewTicker(p.plan.Sync)
-	defer ticker.Stop()
 	decided := false
+	due := p.Clock.After(p.plan.Sync)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case next := <-p.Plans:
-			// Many reloads in a row must not keep putting the decision off.
 			if next.Sync != p.plan.Sync {
-				ticker.Reset(next.Sync)
+				due = p.Clock.After(p.rest(next.Sync))
 			}
 			p.adopt(next)
 		case p.hand = <-p.Overrides:
@@ -87,8 +87,12 @@ func (p *Planner) loop(ctx context.Context, reports <-chan Report, changes <-cha
 			if first := !decided && len(r.Samples) > 0; first || p.late || p.seen.waiting() {
 				decided = p.decide(ctx) || decided
 			}
-		case <-ticker.C:
-			decided = p.decide(ctx) || decided
+		case <-due:
+			wait := p.plan.Sync
+			if p.decide(ctx) {
+				decided, wait = true, p.rest(p.plan.Sync)
+			}
+			due = p.Clock.After(wait)
 		case c, open := <-changes:
 			if open && c.Error == "" {
 				p.applied(c)
@@ -98,22 +102,49 @@ func (p *Planner) loop(ctx context.Context, reports <-chan Report, changes <-cha
 	}
 }
 
+// rest is how long the next decision is off: many reloads in a row must not
+// keep putting it off, and a clock that jumps not for longer than sync.
+func (p *Planner) rest(sync time.Duration) time.Duration {
+	if p.at.IsZero() {
+		return sync
+	}
+	return min(max(0, p.at.Add(sync).Sub(p.Clock.Now())), sync)
+}
+
 // adopt takes over a new plan. What is of unchanged configuration keeps its
-// memory.
+// memory; what is as it was before the plan that is replaced has that back, as
+// when a reload is taken back.
 func (p *Planner) adopt(next Plan) {
 	memory, err := p.plan.Snapshot()
 	if err != nil {
 		p.Log.Error("memory lost", slog.String("target", p.Name), slog.Any("error", err))
 	}
-	if afresh := next.Recall(memory); len(afresh) > 0 {
+	older := next.Recall(p.replaced)
+	afresh := slices.DeleteFunc(next.Recall(memory), func(part string) bool { return !slices.Contains(older, part) })
+	if len(afresh) > 0 {
 		p.Log.Info("changed parts start without memory", slog.String("target", p.Name), slog.String("parts", strings.Join(afresh, ", ")))
 	}
-	p.plan = next
-	p.seen.maxAge = next.MaxAge
+	p.plan, p.replaced = next, memory
+	p.seen.adopt(&p.plan)
+}
+
+// settle takes what has been told and not been heard yet: a decision is never
+// made under a mode or a plan that is over.
+func (p *Planner) settle() {
+	for {
+		select {
+		case next := <-p.Plans:
+			p.adopt(next)
+		case p.hand = <-p.Overrides:
+		default:
+			return
+		}
+	}
 }
 
 // decide makes and publishes one decision; false when nothing is known yet.
 func (p *Planner) decide(ctx context.Context) bool {
+	p.settle()
 	p.late = p.seen.statusAt.Before(p.plan.Since)
 	if p.late || !p.seen.ready(p.Clock.Now()) {
 		return false
@@ -168,10 +199,8 @@ func (p *Planner) log(d record.Decided) {
 		slog.String("set_by", d.Decision.SetBy), slog.String("reason", d.Decision.Reason.String()))
 }
 
-// applied tells the active decider and every shadow what was really done.
+// applied tells the deciders what was really done.
 func (p *Planner) applied(c record.Applied) {
-	p.seen.respecify(c.To)
-	for _, d := range append([]*decide.Decider{p.plan.Decider}, p.plan.Shadows...) {
-		d.Applied(c.At, c.From, c.To)
-	}
+	p.seen.respecify(c.To, p.Clock.Now())
+	p.plan.Applied(c)
 }
