@@ -57,10 +57,13 @@ func (e *engine) load() error {
 	}
 	e.forgetDead()
 	e.adopt(st.Replicas)
-	e.desired = st.Desired
 	if !found {
 		e.desired = e.staying()
+		return nil
 	}
+	now := e.clock.Now()
+	e.desired, e.rollout = st.Desired, notAfter(st.Rollout, now)
+	e.failures = st.Failures.restore(now, e.job.hash, e.job.cfg.Backoff)
 	return nil
 }
 
@@ -111,7 +114,7 @@ func (e *engine) adopt(records []record) {
 
 // save writes down what should be and what is.
 func (e *engine) save() error {
-	st := state{Desired: e.desired, Replicas: []record{}}
+	st := state{Desired: e.desired, Replicas: []record{}, Rollout: e.rollout, Failures: e.failures.trouble(e.job.hash)}
 	for _, id := range sortedIDs(e.replicas) {
 		r := e.replicas[id]
 		st.Replicas = append(st.Replicas, record{

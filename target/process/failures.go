@@ -49,7 +49,7 @@ func (f *failures) count(now time.Time, message string, b Backoff) {
 
 func (f *failures) wait(b Backoff) time.Duration {
 	wait := b.Min.Std()
-	for range f.inARow - 1 {
+	for n := 1; n < f.inARow && wait < b.Max.Std(); n++ {
 		wait = min(2*wait, b.Max.Std())
 	}
 	return wait

@@ -1,9 +1,13 @@
 package process
 
 import (
+	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/flyball-io/flyball/scale"
 )
@@ -122,5 +126,44 @@ func TestSuccessorsCarryTheRestarts(t *testing.T) {
 	f.forgetPredecessors(0)
 	if got := f.succeed(); got != 0 {
 		t.Errorf("one that was started for another reason has %d restarts, want 0", got)
+	}
+}
+
+func TestFailuresAreTheSameAfterTheyWereWrittenDown(t *testing.T) {
+	var f failures
+	f.add(at(10), failed(1, 0), "first", backoff())
+	f.add(at(20), failed(12, 0), "second", backoff())
+	raw, err := json.Marshal(f.trouble("hash"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var written trouble
+	if err := json.Unmarshal(raw, &written); err != nil {
+		t.Fatal(err)
+	}
+	got := written.restore(at(20), "hash", backoff())
+	if diff := cmp.Diff(f, got, cmp.AllowUnexported(failures{})); diff != "" {
+		t.Errorf("restored (-before +after):\n%s", diff)
+	}
+	if got := written.restore(at(20), "other", backoff()); got.inARow != 0 || got.restarts != nil {
+		t.Errorf("of another command: got %+v, want none", got)
+	}
+	var none *trouble // as files of earlier versions have it
+	if got := none.restore(at(20), "hash", backoff()); got.inARow != 0 {
+		t.Errorf("nothing written: got %+v, want none", got)
+	}
+}
+
+// A clock that is put back by years must not stop starts for years.
+func TestRestoredFailuresDoNotWaitLongerThanTheBackoff(t *testing.T) {
+	written := trouble{Config: "hash", InARow: math.MaxInt, Last: at(1e9), Since: at(1e9), RetryAt: at(1e9)}
+	f := written.restore(at(0), "hash", backoff())
+	if want := at(30); !f.retryAt.Equal(want) || !f.last.Equal(at(0)) || !f.since.Equal(at(0)) {
+		t.Errorf("got retry at %v, last %v, since %v; want %v, and the others now", f.retryAt, f.last, f.since, want)
+	}
+	f.inARow-- // counting on must end soon, whatever the file said
+	f.count(at(40), "broke", backoff())
+	if got := f.retryAt.Sub(at(40)); got != 30*time.Second {
+		t.Errorf("the next wait: got %v, want the longest, 30s", got)
 	}
 }

@@ -56,6 +56,11 @@ type stateOnDisk struct {
 		PID       int
 		DeletedAt time.Time
 	}
+	Rollout  time.Time
+	Failures struct {
+		InARow               int
+		Last, Since, RetryAt time.Time
+	}
 }
 
 func (w *world) state() stateOnDisk {

@@ -25,6 +25,9 @@ type store struct {
 type state struct {
 	Desired  int      `json:"desired"`
 	Replicas []record `json:"replicas"`
+	// Rollout is when the one that is under way began.
+	Rollout  time.Time `json:"rollout,omitzero"`
+	Failures *trouble  `json:"failures,omitempty"`
 }
 
 // record is a replica as it was when the state was written. Where the table

@@ -1,0 +1,106 @@
+//go:build linux
+
+package process_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target"
+)
+
+// A crash loop is none the less one because the controller was killed: the
+// next one says so at once, and does not start before the wait is over.
+func TestCrashLoopOutlivesTheController(t *testing.T) {
+	cfg := shellConfig("echo no such table: users; exit 3")
+	cfg.Backoff.Min = scale.Duration(300 * time.Millisecond)
+	w := newWorld(t, cfg, nil)
+	n := 1
+	cmd := w.controller(controllerOrders{Config: cfg, Replicas: &n})
+	failed := func(n int) func() bool { return func() bool { return w.state().Failures.InARow >= n } }
+	detail := func() string { return fmt.Sprintf("on disk: %+v", w.state()) }
+	eventually(t, "4 failures are written down", failed(4), detail)
+	end(cmd)
+	before := w.state().Failures
+
+	w.open(cfg, nil)
+	w.run()
+	c, loop := condition(w.status(), scale.CrashLoop)
+	if want := fmt.Sprint(before.InARow, " failed starts"); !loop || !strings.Contains(c.Message, want) || !strings.Contains(c.Message, "no such table: users") {
+		t.Errorf("the first status: got %v %q, want the crash loop with %q and its last line", loop, c.Message, want)
+	}
+	if !c.Since.Equal(before.Since) {
+		t.Errorf("crash loop since %v, want %v as before the controller was killed", c.Since, before.Since)
+	}
+	eventually(t, "it has failed again", failed(before.InARow+1), detail)
+	if again := w.state().Failures; again.Last.Before(before.RetryAt) {
+		t.Errorf("failed again at %v, want no start before %v", again.Last, before.RetryAt)
+	}
+}
+
+// What another command failed at says nothing of the one that is configured
+// when the controller returns.
+func TestFailuresOfAnotherCommandAreNotTakenOver(t *testing.T) {
+	bad := shellConfig("exit 3")
+	bad.Backoff.Min = scale.Duration(50 * time.Millisecond)
+	w := newWorld(t, bad, nil)
+	w.run()
+	w.set(1)
+	w.until("it is a crash loop", func(s target.Status) bool { _, loop := condition(s, scale.CrashLoop); return loop })
+	w.leave()
+	w.open(shellConfig("exec sleep 1000"), nil)
+	w.run()
+	if c, loop := condition(w.status(), scale.CrashLoop); loop {
+		t.Errorf("got %+v, want no crash loop of a command that never ran", c)
+	}
+}
+
+// A rollout that is stuck began when it began, however often the controller
+// is started: guards count from there.
+func TestRolloutKeepsItsBeginning(t *testing.T) {
+	cfg := appConfig(t, nil)
+	w := newWorld(t, cfg, nil)
+	n := 1
+	cmd := w.controller(controllerOrders{Config: cfg, Replicas: &n})
+	eventually(t, "one runs", func() bool { return len(owned(t, w.owner())) == 1 }, func() string { return "" })
+	end(cmd)
+	stuck := shellConfig("exec sleep 1000") // never ready, so the old one stays
+	cmd = w.controller(controllerOrders{Config: stuck})
+	eventually(t, "the rollout is written down", func() bool { return !w.state().Rollout.IsZero() },
+		func() string { return fmt.Sprintf("on disk: %+v", w.state()) })
+	end(cmd)
+	began := w.state().Rollout
+
+	for range 2 {
+		w.open(stuck, nil)
+		w.run()
+		s := w.until("the rollout is told", func(s target.Status) bool { _, rolling := condition(s, scale.RolloutInProgress); return rolling })
+		if c, _ := condition(s, scale.RolloutInProgress); !c.Since.Equal(began) {
+			t.Errorf("rollout since %v, want %v as before the controller was killed", c.Since, began)
+		}
+		w.leave()
+	}
+	w.open(cfg, nil)
+	w.run()
+	w.until("the rollout was taken back", func(s target.Status) bool { return len(s.Conditions) == 0 && ready(1)(s) })
+	if at := w.state().Rollout; !at.IsZero() {
+		t.Errorf("the rollout that is over is still on disk: %v", at)
+	}
+}
+
+// Files that knew neither failures nor rollouts are read as they are.
+func TestStateOfAnEarlierVersionIsRead(t *testing.T) {
+	w := newWorld(t, appConfig(t, nil), nil)
+	if err := os.WriteFile(filepath.Join(w.dir, "web.json"), []byte(`{"desired": 2, "replicas": []}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.run()
+	if s := w.until("2 are ready", ready(2)); len(s.Conditions) > 0 {
+		t.Errorf("got %+v, want no conditions", s.Conditions)
+	}
+}
