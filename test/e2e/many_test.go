@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,16 +30,20 @@ import (
 // policy and two shadows.
 const manyDocument = `apiVersion: flyball.io/v1alpha1
 kind: Autoscaler
-metadata: {name: shop-%04d}
+metadata: {name: shop-%04[1]d}
 spec:
-  target: {process: {command: [%q, sample-app]}}
+  target: {process: {command: [%[2]q, sample-app]}}
   balancer: {builtin: {listen: "127.0.0.1:0"}}
-  replicas: {min: 0, max: %d}
+  replicas: {min: 0, max: %[3]d}
+  cooldown: {scaleDown: %[3]dm}
   objective: {latency: {threshold: 500ms, target: 99%%}}
   policy: {hpa: {metrics: [{signal: concurrency, averageValue: 2}]}}
   shadows: [{hpa: {metrics: [{signal: requestRate, averageValue: 35}]}}, {hpa: {cpuUtilization: 70}}]
   sync: 5s
-`
+%[4]s`
+
+// probed is a source more.
+const probed = "  signals: [{name: home, probe: {url: 'http://127.0.0.1:9/'}}]\n"
 
 // many runs a controller with that many documents in the test's process.
 type many struct {
@@ -57,7 +62,7 @@ func runMany(t *testing.T, documents int) *many {
 	t.Helper()
 	leaks := goleak.IgnoreCurrent()
 	m := &many{t: t, program: newPlace(t).program, dir: t.TempDir(), documents: documents, bus: memory.New(), reloads: make(chan struct{})}
-	m.write(3)
+	m.write(3, "")
 	log := slog.New(slog.DiscardHandler)
 	store, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "record.db")})
 	if err != nil {
@@ -110,12 +115,13 @@ func runMany(t *testing.T, documents int) *many {
 	return m
 }
 
-// write writes all documents with that maximum.
-func (m *many) write(maximum int) {
+// write writes all documents with that maximum, and a cooldown of as many
+// minutes.
+func (m *many) write(maximum int, more string) {
 	m.t.Helper()
 	var all strings.Builder
 	for i := range m.documents {
-		fmt.Fprintf(&all, manyDocument+"---\n", i, m.program, maximum)
+		fmt.Fprintf(&all, manyDocument+"---\n", i, m.program, maximum, more)
 	}
 	if err := os.WriteFile(filepath.Join(m.dir, "many.yaml"), []byte(all.String()), 0o600); err != nil {
 		m.t.Fatal(err)
@@ -131,17 +137,15 @@ func (m *many) specs() ([]app.Spec, error) {
 	return app.NewSpecs(docs, plugins)
 }
 
-// until reads decisions until each target has had as many, and returns their
-// number. A decision for another count than none is wrong: nothing is asked
-// of these services.
-func (m *many) until(each int, within time.Duration) int {
+// until reads decisions until each target has had as many. A decision for
+// another count than none is wrong: nothing is asked of these services.
+func (m *many) until(each int, within time.Duration) error {
 	m.t.Helper()
-	counts, ready, all := map[string]int{}, 0, 0
+	counts, ready := map[string]int{}, 0
 	deadline := time.After(within)
 	for ready < m.documents {
 		select {
 		case d := <-m.decisions:
-			all++
 			if d.Decision.DesiredReplicas != 0 {
 				m.t.Errorf("%s: %d replicas for no request at all (%s)", d.Decision.Target, d.Decision.DesiredReplicas, d.Decision.Reason)
 			}
@@ -149,10 +153,18 @@ func (m *many) until(each int, within time.Duration) int {
 				ready++
 			}
 		case <-deadline:
-			m.t.Fatalf("after %v only %d of %d targets had %d decisions", within, ready, m.documents, each)
+			return fmt.Errorf("after %v only %d of %d targets had %d decisions", within, ready, m.documents, each)
 		}
 	}
-	return all
+	return nil
+}
+
+// must is until that has to come to its end.
+func (m *many) must(each int, within time.Duration) {
+	m.t.Helper()
+	if err := m.until(each, within); err != nil {
+		m.t.Fatal(err)
+	}
 }
 
 // resident is the memory this process holds, in MiB.
@@ -178,20 +190,20 @@ func TestAThousandDocuments(t *testing.T) {
 	testenv.Long(t)
 	before := resident(t)
 	m := runMany(t, 1000)
-	m.until(2, 2*time.Minute)
+	m.must(2, 2*time.Minute)
 	runtime.GC()
 	early := resident(t)
-	m.until(3, 2*time.Minute)
+	m.must(3, 2*time.Minute)
 	late := resident(t)
 	dropped := m.bus.Dropped()
 	count := m.count()
 	m.stop()
 	t.Logf("memory: %d MiB before, %d MiB after 2 decisions each, %d MiB after 5; %d decisions recorded, %d messages dropped", before, early, late, count, dropped)
-	if late > 1024 {
-		t.Errorf("%d MiB for %d documents, want at most 1 GiB", late, m.documents)
+	if late > 1024 || late > early+early/2 {
+		t.Errorf("%d MiB for %d documents after %d before, want at most 1 GiB and no growth", late, m.documents, early)
 	}
-	if count < 4*m.documents {
-		t.Errorf("%d decisions recorded, want at least %d", count, 4*m.documents)
+	if count < 4*m.documents || dropped > 0 {
+		t.Errorf("%d decisions recorded and %d messages dropped, want at least %d and none", count, dropped, 4*m.documents)
 	}
 }
 
@@ -205,20 +217,46 @@ func (m *many) count() int {
 	return len(entries)
 }
 
-// Documents that change a hundred times a minute change nothing else: all
-// targets go on deciding on time, none scales, no decision is lost.
+// Documents that change a hundred times a minute (limits, rules, sources)
+// change nothing else: all targets go on deciding on time, none scales, no
+// decision is missing from the record.
 func TestDocumentsThatChangeAllTheTime(t *testing.T) {
 	testenv.Long(t)
 	m := runMany(t, 20)
-	m.until(1, time.Minute)
-	heard := make(chan int)
+	m.must(1, time.Minute)
+	heard := make(chan error, 1)
 	go func() { heard <- m.until(5, 2*time.Minute) }() // 25 s at one in 5 s
 	for i := range 45 {
-		m.write(3 + i%2)
+		m.write(3+i%2, []string{"", probed}[i/2%2])
 		m.reloads <- struct{}{}
 		time.Sleep(600 * time.Millisecond)
 	}
-	decided := <-heard
+	if err := <-heard; err != nil {
+		t.Error(err)
+	}
+	gaps := m.gaps()
 	m.stop()
-	t.Logf("%d decisions of %d targets during 45 reloads in 27 s", decided, m.documents)
+	slices.Sort(gaps)
+	t.Logf("%d decisions of %d targets, the longest gap between two %v, half of them below %v", len(gaps), m.documents, gaps[len(gaps)-1], gaps[len(gaps)/2])
+	if longest := gaps[len(gaps)-1]; longest > 8*time.Second {
+		t.Errorf("no decision recorded for %v, want one in 5 s", longest)
+	}
+}
+
+// gaps are the times between the recorded decisions of each target.
+func (m *many) gaps() []time.Duration {
+	m.t.Helper()
+	entries, err := m.store.Read(m.t.Context(), record.Query{Kind: record.DecidedKind, Brief: true, OldestFirst: true})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	var gaps []time.Duration
+	last := map[string]time.Time{}
+	for _, e := range entries {
+		if before, ok := last[e.Target]; ok {
+			gaps = append(gaps, e.At.Sub(before))
+		}
+		last[e.Target] = e.At
+	}
+	return gaps
 }
