@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -23,28 +24,24 @@ type Recorder struct {
 	// Listening is called once nothing that is published is missed any more.
 	Listening func()
 
-	mu      sync.Mutex // guards what follows
-	entries []record.Entry
-	values  map[string]record.Value // newest memory of each target
-
-	failing bool // whether the last write failed
+	pending  pending
+	underway *attempt // the write that has not ended
+	failing  bool     // whether the last write failed
 }
 
-// maxPending bounds what is kept while the store cannot be written: some
-// minutes of a thousand targets.
-const maxPending = 50_000
-
-// How long the end waits for messages under way, and for the store.
 const (
-	quiet     = 100 * time.Millisecond
+	// quiet is how long the end waits for messages under way.
+	quiet = 100 * time.Millisecond
+	// patience is how long one write may take, lastWrite the end of all.
+	patience  = 30 * time.Second
 	lastWrite = 5 * time.Second
 )
 
-// Run records until ctx is done.
+// Run records until ctx is done. It then returns an error if something could
+// not be written in the time that the end has.
 func (r *Recorder) Run(ctx context.Context) error {
 	hearing, deaf := context.WithCancel(context.WithoutCancel(ctx))
 	defer deaf()
-	r.values = map[string]record.Value{}
 	var listening sync.WaitGroup
 	defer listening.Wait()
 	for _, err := range []error{
@@ -66,10 +63,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 	r.Listening()
 	r.writeEvery(ctx)
 	listening.Wait()
-	last, cancel := context.WithTimeout(hearing, lastWrite)
-	defer cancel()
-	r.write(last)
-	return nil
+	return r.finish(hearing)
 }
 
 // listen hands each message of a topic to take, until nothing more comes after
@@ -106,65 +100,97 @@ func (r *Recorder) writeEvery(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			r.write(ctx)
+			_ = r.write(ctx) // it was said, and is tried again
 		}
 	}
 }
 
-func (r *Recorder) add(e record.Entry) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.entries = append(r.entries, e)
-}
+func (r *Recorder) add(e record.Entry) { r.sayLost(r.pending.add(r.Clock.Now(), e)) }
 
 // remember keeps the newest memory of each target for the next write.
 func (r *Recorder) remember(m Memory) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.values[m.Target] = record.Value{Target: m.Target, Key: record.DeciderKey, Data: m.Data}
+	r.pending.remember(record.Value{Target: m.Target, Key: record.DeciderKey, Data: m.Data})
 }
 
-// write hands what has come to the store. What cannot be written is kept for
-// the next time.
-func (r *Recorder) write(ctx context.Context) {
-	r.mu.Lock()
-	batch := record.Batch{Entries: r.entries}
-	for _, v := range r.values {
-		batch.Values = append(batch.Values, v)
-	}
-	r.entries, r.values = nil, map[string]record.Value{}
-	r.mu.Unlock()
-	if len(batch.Entries)+len(batch.Values) == 0 {
-		return
-	}
-	err := r.Store.Write(ctx, batch)
-	if err != nil {
-		r.putBack(batch)
-	}
-	r.say(ctx, err)
+// attempt is a write. One that a disk does not answer goes on until it does:
+// only then it is known what became of its batch.
+type attempt struct {
+	batch record.Batch
+	done  chan error // receives once
+	stop  context.CancelFunc
 }
 
-// putBack keeps a batch that could not be written, newer memory excepted.
-func (r *Recorder) putBack(batch record.Batch) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.entries = append(batch.Entries, r.entries...)
-	if lost := len(r.entries) - maxPending; lost > 0 {
-		r.entries = r.entries[lost:]
-		r.Log.Error("the record cannot be written: its oldest entries are lost", slog.Int("entries", lost))
-	}
-	for _, v := range batch.Values {
-		if _, newer := r.values[v.Target]; !newer {
-			r.values[v.Target] = v
+// write hands what has come to the store, until nothing is left, the store
+// fails or ctx is done. What cannot be written is kept for the next time.
+func (r *Recorder) write(ctx context.Context) error {
+	var err error
+	for err == nil && ctx.Err() == nil && r.begin(ctx) {
+		slow := r.Clock.After(patience + quiet)
+		for r.underway != nil && ctx.Err() == nil {
+			select {
+			case err = <-r.underway.done:
+				r.settle(err)
+			case <-slow:
+				r.say(fmt.Errorf("the store does not answer for %s", patience))
+			case <-ctx.Done():
+			}
 		}
 	}
+	return err
+}
+
+// begin starts a write where none is under way; false when there is nothing to
+// write.
+func (r *Recorder) begin(ctx context.Context) bool {
+	if r.underway != nil {
+		return true
+	}
+	batch := r.pending.take()
+	if len(batch.Entries)+len(batch.Values) == 0 {
+		return false
+	}
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	a := &attempt{batch: batch, done: make(chan error, 1), stop: stop}
+	go func() { a.done <- r.Store.Write(ctx, batch) }()
+	r.underway = a
+	return true
+}
+
+// settle takes the answer of the store.
+func (r *Recorder) settle(err error) {
+	r.underway.stop()
+	if err != nil {
+		r.sayLost(r.pending.putBack(r.Clock.Now(), r.underway.batch))
+	}
+	r.underway = nil
+	r.say(err)
+}
+
+// finish writes what is left and tells what could not be written.
+func (r *Recorder) finish(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lastWrite)
+	defer cancel()
+	err := r.write(ctx)
+	entries, values, lost := r.pending.rest()
+	r.sayLost(lost)
+	if a := r.underway; a != nil {
+		a.stop()
+		entries, values = entries+len(a.batch.Entries), values+len(a.batch.Values)
+		err = fmt.Errorf("the store did not answer for %s", lastWrite)
+	}
+	if entries+values == 0 {
+		return nil
+	}
+	if err == nil {
+		err = ctx.Err() // the time was not enough
+	}
+	r.Log.Error("the record is incomplete: not everything could be written before the end",
+		slog.Int("entries", entries), slog.Int("memories", values), slog.Any("error", err))
+	return fmt.Errorf("%d entries of the record and the newest memory of %d targets could not be written: %w", entries, values, err)
 }
 
 // say logs when writing begins to fail and when it succeeds again.
-func (r *Recorder) say(ctx context.Context, err error) {
-	if ctx.Err() != nil {
-		return
-	}
+func (r *Recorder) say(err error) {
 	switch {
 	case err != nil && !r.failing:
 		r.Log.Error("cannot write the record: decisions go on and are kept in memory", slog.Any("error", err))
@@ -172,4 +198,10 @@ func (r *Recorder) say(ctx context.Context, err error) {
 		r.Log.Info("the record can be written again")
 	}
 	r.failing = err != nil
+}
+
+func (r *Recorder) sayLost(entries int) {
+	if entries > 0 {
+		r.Log.Error("the record cannot be written: its oldest entries are lost", slog.Int("entries", entries))
+	}
 }

@@ -48,21 +48,19 @@ func (d *disk) fill(full bool) {
 	d.full = full
 }
 
-// recording runs a recorder on a bus until stop is called.
-func recording(t *testing.T, d *disk) (b bus.Bus, stop func()) {
+// recording runs a recorder on a bus until stop is called, which returns what
+// Run returned.
+func recording(t *testing.T, d record.Store, log slog.Handler) (b bus.Bus, stop func() error) {
 	t.Helper()
 	b = memory.New()
 	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	listening := make(chan struct{})
-	running.Go(func() {
-		r := control.Recorder{Bus: b, Store: d, Clock: clock.System, Log: slog.New(slog.DiscardHandler), Every: time.Second, Listening: func() { close(listening) }}
-		if err := r.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	ended, listening := make(chan error), make(chan struct{})
+	go func() {
+		r := control.Recorder{Bus: b, Store: d, Clock: clock.System, Log: slog.New(log), Every: time.Second, Listening: func() { close(listening) }}
+		ended <- r.Run(ctx)
+	}()
 	<-listening
-	return b, func() { cancel(); running.Wait() }
+	return b, func() error { cancel(); return <-ended }
 }
 
 func publish[T any](t *testing.T, topic bus.Topic[T], message T) {
@@ -80,7 +78,7 @@ func decidedAt(target string, at time.Time, n int) record.Decided {
 func TestRecorderLosesNothingWhileTheStoreIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &disk{values: map[string]string{}}
-		b, stop := recording(t, d)
+		b, stop := recording(t, d, slog.DiscardHandler)
 		var want []int
 		for i := range 100 {
 			d.fill(i >= 20 && i < 60)
@@ -89,7 +87,9 @@ func TestRecorderLosesNothingWhileTheStoreIsFull(t *testing.T) {
 			want = append(want, i)
 			time.Sleep(300 * time.Millisecond)
 		}
-		stop()
+		if err := stop(); err != nil {
+			t.Errorf("everything could be written in the end: got %v", err)
+		}
 		var got []int
 		for _, e := range d.entries {
 			got = append(got, e.Decided.Decision.DesiredReplicas)
@@ -107,7 +107,7 @@ func TestRecorderLosesNothingWhileTheStoreIsFull(t *testing.T) {
 func TestRecorderWritesWhatIsLeftAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &disk{values: map[string]string{}}
-		b, stop := recording(t, d)
+		b, stop := recording(t, d, slog.DiscardHandler)
 		const targets = 3000
 		for i := range targets {
 			name := fmt.Sprintf("shop-%d", i)
@@ -115,7 +115,9 @@ func TestRecorderWritesWhatIsLeftAtTheEnd(t *testing.T) {
 		}
 		publish(t, control.Changes(b, "shop-1"), record.Applied{Target: "shop-1", From: 1, To: 2})
 		publish(t, control.Events(b, "shop-1"), record.Event{Target: "shop-1", Type: control.ModeChanged, By: "ann"})
-		stop()
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
 		count := map[record.Kind]int{}
 		for _, e := range d.entries {
 			count[e.Kind()]++
