@@ -26,7 +26,9 @@ const readers = 4
 
 // prepare makes the folder and refuses what cannot be a file of ours.
 func prepare(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); noSpace(err) {
+		return err
+	} else if err != nil {
 		return fmt.Errorf("%w: make its folder: %w", errRefused, err)
 	}
 	info, err := os.Stat(path)

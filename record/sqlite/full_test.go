@@ -84,3 +84,42 @@ func valueIs(t *testing.T, s record.Store, written int) {
 		t.Errorf("value: got %v, %v, want %d, that of the last batch acknowledged", data, err, want)
 	}
 }
+
+// Where not even the lock can be written, that is for want of space too, and
+// the lock is free for who comes when there is room.
+func TestThereIsNoRoomToOpen(t *testing.T) {
+	dir := testenv.SmallDisk(t, "2m")
+	path := filepath.Join(dir, "folder", "record.db")
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	put(t, path+".lock", nil) // a file, but no room for a text
+	ballast := filepath.Join(dir, "ballast")
+	untilNoRoom(t, ballast)
+	if s, err := sqlite.Open(t.Context(), sqlite.Options{Path: path}); !errors.Is(err, record.ErrFull) || errors.Is(err, record.ErrDamaged) {
+		t.Errorf("no room for the lock: got %v, %v, want ErrFull", s, err)
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, sqlite.Options{Path: path})
+	add(t, s, recordtest.Event("shop", 1))
+	s.Close()
+	untilNoRoom(t, ballast)
+	if s, err := sqlite.Open(t.Context(), sqlite.Options{Path: path}); !errors.Is(err, record.ErrFull) {
+		t.Errorf("no room for the log: got %v, %v, want ErrFull", s, err)
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(all(t, open(t, sqlite.Options{Path: path}))); got != 1 {
+		t.Errorf("%d entries when there was room again, want the one from before", got)
+	}
+}
+
+func untilNoRoom(t *testing.T, path string) {
+	t.Helper()
+	if err := os.WriteFile(path, make([]byte, 3<<20), 0o600); err == nil {
+		t.Fatal("the disk is not full")
+	}
+}

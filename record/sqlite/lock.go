@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flyball-io/flyball/internal/filelock"
 	"github.com/flyball-io/flyball/record"
 )
 
@@ -22,40 +23,56 @@ type lock struct {
 
 const closedCleanly = "closed"
 
-var errHeld = errors.New("held")
-
-func acquire(path string, now time.Time) (*lock, error) {
+func acquire(path string, now time.Time) (_ *lock, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
+	switch {
+	case noSpace(err):
+		return nil, err
+	case err != nil:
 		return nil, fmt.Errorf("%w: %w; let this user write in its folder, or name another path", errRefused, err)
 	}
-	said, _ := io.ReadAll(io.LimitReader(f, 1000))
-	if err := hold(f); errors.Is(err, errHeld) {
-		f.Close()
-		return nil, fmt.Errorf("%w by %s; stop that one, or name another path", record.ErrInUse, holder(said))
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	was := said(f)
+	if err := filelock.Lock(f); errors.Is(err, filelock.ErrLocked) {
+		return nil, fmt.Errorf("%w by %s; stop that one, or name another path", record.ErrInUse, holder(was))
 	} else if err != nil {
-		f.Close()
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	said, _ = io.ReadAll(io.NewSectionReader(f, 0, 1000)) // it may have changed before the lock was ours
-	l := &lock{file: f, clean: strings.HasPrefix(string(said), closedCleanly)}
-	l.known = l.clean || strings.HasPrefix(string(said), "process ")
-	return l, l.say(fmt.Sprintf("process %d since %s", os.Getpid(), now.UTC().Format(time.RFC3339)))
+	was = said(f) // it may have changed before the lock was ours
+	l := &lock{file: f, clean: strings.HasPrefix(was, closedCleanly)}
+	l.known = l.clean || strings.HasPrefix(was, "process ")
+	if err := l.say(fmt.Sprintf("process %d since %s", os.Getpid(), now.UTC().Format(time.RFC3339))); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
-func holder(said []byte) string {
-	if text := strings.TrimSpace(string(said)); strings.HasPrefix(text, "process ") {
-		return text
+// said is the first line of the file.
+func said(f *os.File) string {
+	text, _ := io.ReadAll(io.NewSectionReader(f, 0, 1000))
+	line, _, _ := strings.Cut(string(text), "\n")
+	return line
+}
+
+func holder(said string) string {
+	if strings.HasPrefix(said, "process ") {
+		return said
 	}
 	return "another process"
 }
 
+// say replaces the text without giving its space away first: on a full disk
+// somebody else would take it.
 func (l *lock) say(text string) error {
-	if err := l.file.Truncate(0); err != nil {
+	text += "\n"
+	if _, err := l.file.WriteAt([]byte(text), 0); err != nil {
 		return err
 	}
-	_, err := l.file.WriteAt([]byte(text+"\n"), 0)
-	return err
+	return l.file.Truncate(int64(len(text)))
 }
 
 // release lets others have the record.

@@ -106,11 +106,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	if err := prepare(o.Path); err != nil {
-		return nil, fmt.Errorf("open record %s: %w", o.Path, err)
+		return nil, fmt.Errorf("open record %s: %w", o.Path, classify(err))
 	}
 	l, err := acquire(o.Path+".lock", o.Clock.Now())
 	if err != nil {
-		return nil, fmt.Errorf("open record %s: %w", o.Path, err)
+		return nil, fmt.Errorf("open record %s: %w", o.Path, classify(err))
 	}
 	s := &Store{Options: o, lock: l}
 	if err := s.open(ctx); err != nil {
