@@ -2,6 +2,7 @@
 // doing about it; and which targets are listed in which order.
 import { health, type Health } from "./health";
 import { plural } from "./format";
+import { settled } from "./modes";
 import type { Target } from "./types";
 
 export type Sort = "trouble" | "name" | "requests" | "replicas";
@@ -19,7 +20,10 @@ const order: Health["level"][] = ["trouble", "warning", "waiting", "ok"];
 const inTrouble = (l: Listed) => l.h.level === "trouble" || l.h.level === "warning";
 
 export function judged(targets: Target[], now: number): Listed[] {
-  return targets.map((t) => ({ t, h: health(t, now) }));
+  return targets.map((target) => {
+    const t = settled(target, now);
+    return { t, h: health(t, now) };
+  });
 }
 
 // listed chooses and sorts. Equals stay in the order of the document.

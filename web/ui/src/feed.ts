@@ -78,6 +78,7 @@ export function heard(t: Target, kind: string, data: unknown): void {
       const d = data as Decision;
       t.decision = d;
       t.mode = d.mode;
+      if (t.override && t.override.until !== null && t.override.until <= d.until) t.override = null;
       if (d.from !== d.to) t.lastChange = d;
       break;
     }

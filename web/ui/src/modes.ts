@@ -61,13 +61,21 @@ function lasts(t: Target, wish: Wish, now: number): string {
   return `It holds until somebody changes it here or with flyball pause and resume, also over a restart and a reload of the document, which says ${t.documentMode}.`;
 }
 
+// settled is a target whose override is gone once its time is over. The
+// server says no word at that instant, and may not be there any more.
+export function settled(t: Target, now: number): Target {
+  const o = t.override;
+  if (o === null || o.until === null || now < o.until) return t;
+  return { ...t, override: null, mode: t.mode === o.mode ? t.documentMode : t.mode };
+}
+
 // standing says of a mode set by hand who did it, since when and for how long
 // still.
 export function standing(o: Override, now: number): { what: string; left: string } {
   const what = { Apply: "Set to Apply", Recommend: "Set to Recommend", Paused: "Paused" }[o.mode];
   if (o.until === null) return { what, left: "until somebody ends it" };
-  const left = o.until - now;
-  return { what, left: left <= 0 ? "ending now" : `until ${when(o.until, now)}, ${left < 60 ? `${Math.ceil(left)}${nbsp}s` : age(left)} left` };
+  const left = Math.max(0, o.until - now);
+  return { what, left: `until ${when(o.until, now)}, ${left < 60 ? `${Math.ceil(left)}${nbsp}s` : age(left)} left` };
 }
 
 export function idleWords(mode: Mode): string {

@@ -9,6 +9,7 @@ import { useFeed } from "./hooks";
 import { isTyping, onKey } from "./keys";
 import { Log } from "./log";
 import { ModeBlank, ModeButtons, ModeDialog, resume, Standing, type Start } from "./mode";
+import { settled } from "./modes";
 import { Disconnected, Time, Troubles } from "./notice";
 import { Sign } from "./overview";
 import { address, go, type Query } from "./routes";
@@ -24,7 +25,7 @@ export function TargetPage({ name, query }: { name: string; query: Query }) {
   const [asking, setAsking] = useState<Start | null>(null);
   const [choosing, setChoosing] = useState(false);
   const now = feed.now();
-  const t = feed.target;
+  const t = feed.target && settled(feed.target, now);
   useTitle(name, t, now);
   useQuery(feed, query, setChosen);
   const show = (w: Window) => go(address(name, { ...queryOf(w), filter: query.filter ?? "" }));
@@ -98,7 +99,7 @@ function useKeys(keys: Keys): void {
   useLayoutEffect(() => onKey((e) => {
     if (isTyping(e)) return;
     const { feed, show, ask, custom } = latest.current;
-    const t = feed.target;
+    const t = feed.target && settled(feed.target, feed.now());
     const does: Record<string, () => void> = {
       "[": () => show(shifted(feed.window, -1, feed.now())),
       "]": () => show(shifted(feed.window, 1, feed.now())),

@@ -3,9 +3,10 @@ import test from "node:test";
 import { judged, listed, trouble, work } from "../src/answer";
 import { shortNames } from "../src/columns";
 import { kindOf } from "../src/events";
+import { heard } from "../src/feed";
 import { between, when } from "../src/format";
 import { contains, logLines } from "../src/loglines";
-import { effects, standing, title, verb } from "../src/modes";
+import { effects, settled, standing, title, verb } from "../src/modes";
 import { most, rungs } from "../src/rungs";
 import { average, shadowRows } from "../src/shadows";
 import { ageOf, quantilesOf, valueOf } from "../src/signals";
@@ -76,7 +77,24 @@ test("what was set by hand shows how long it lasts", () => {
   assert.equal(of(null), "until somebody ends it");
   assert.match(of(now + 3700), /1 h left/);
   assert.match(of(now + 12.2), /13 s left/);
-  assert.equal(of(now - 1), "ending now");
+});
+
+test("a pause whose time is over is shown no more, with or without a word of the server", () => {
+  const override = { mode: "Paused", until: now + 60, by: "alice", at: now };
+  const t = target({ mode: "Paused", override });
+  const mode = ({ mode, override }) => [mode, override];
+  assert.deepEqual(mode(settled(t, now + 59)), ["Paused", override]);
+  assert.deepEqual(mode(settled(t, now + 60)), ["Apply", null]);
+  assert.equal(judged([t], now + 60)[0].t.mode, "Apply");
+  // What was decided since says more than the document of then.
+  assert.deepEqual(mode(settled({ ...t, mode: "Recommend" }, now + 60)), ["Recommend", null]);
+  assert.deepEqual(mode(settled({ ...t, override: { ...override, until: null } }, now + 9e9))[0], "Paused");
+
+  const decided = (at, mode) => heard(t, "decision", { from: 4, to: 4, mode, until: at, steps: [] });
+  decided(now + 59, "Paused");
+  assert.deepEqual(mode(t), ["Paused", override]);
+  decided(now + 61, "Apply");
+  assert.deepEqual(mode(t), ["Apply", null]);
 });
 
 const decision = {
