@@ -80,11 +80,10 @@ export class OverviewFeed extends Feed {
   }
 
   private async loadSpark(name: string, round: number): Promise<void> {
-    const buckets = new Buckets(sparkStep);
-    this.sparks.set(name, { points: [], buckets }); // asked for once
+    this.sparks.set(name, { points: [], buckets: new Buckets(sparkStep) }); // asked for once
     const series = await getSeries(name, this.now() - sparkSpan, 0, sparkStep).catch(() => null);
     if (!series || round !== this.round) return;
-    this.sparks.set(name, { points: series.points, buckets });
+    this.sparks.set(name, { points: series.points, buckets: new Buckets(series.step) });
     this.changed();
   }
 
