@@ -27,6 +27,9 @@ import (
 // defaultPrometheus is where a Prometheus listens unless told otherwise.
 const defaultPrometheus = "http://127.0.0.1:9090"
 
+// ownerOnly is the mode of the file that is written.
+const ownerOnly = 0o600
+
 type initFlags struct {
 	output, url, prometheus, command, name, directory, ready string
 	port                                                     int
@@ -292,7 +295,7 @@ func printFound(out io.Writer, services []discover.Service, prometheus *discover
 	for i, s := range services {
 		ready := "no usual path says that it is ready"
 		if s.Ready != "" {
-			ready = "ready at " + s.Ready
+			ready = "ready at " + oneLine(s.Ready)
 		}
 		fmt.Fprintf(out, "  %d  port %-5d  %s (process %d, %s)\n", i+1, s.Port, fit(oneLine(strings.Join(s.Process.Command, " ")), 60), s.Process.PID, ready)
 	}
@@ -300,7 +303,7 @@ func printFound(out io.Writer, services []discover.Service, prometheus *discover
 		fmt.Fprintln(out, "No Prometheus was found; the balancer measures without one (--prometheus URL names it).")
 		return
 	}
-	fmt.Fprintf(out, "Prometheus %s at %s", prometheus.Version, prometheus.URL)
+	fmt.Fprintf(out, "Prometheus %s at %s", oneLine(prometheus.Version), oneLine(prometheus.URL))
 	if len(prometheus.Series) == 0 {
 		fmt.Fprint(out, "; none of its series looks like requests")
 	}
@@ -310,21 +313,22 @@ func printFound(out io.Writer, services []discover.Service, prometheus *discover
 		if s.Latency {
 			what = "latency"
 		}
-		fmt.Fprintf(out, "  %-8s  %s\n", what, s.Query())
+		fmt.Fprintf(out, "  %-8s  %s\n", what, oneLine(s.Query()))
 	}
 }
 
 func printNext(out io.Writer, d discover.Document) {
-	printLines(out, "", "Wrote "+d.File+". What comes next:",
+	file := oneLine(d.File)
+	printLines(out, "", "Wrote "+file+". What comes next:",
 		"  1. look through it and edit what is marked EDIT",
-		"  2. flyball doctor -f "+d.File+"   # is everything here that it needs?",
-		"  3. flyball plan -f "+d.File+"     # one decision, nothing applied")
+		"  2. flyball doctor -f "+file+"   # is everything here that it needs?",
+		"  3. flyball plan -f "+file+"     # one decision, nothing applied")
 	if stop := d.StopCommand(); stop != "" {
-		printLines(out, fmt.Sprintf("  4. %s   # end what holds port %d", stop, d.Port),
-			"  5. flyball run -f "+d.File+"   # take the port, start replicas, scale")
+		printLines(out, fmt.Sprintf("  4. %s   # end what holds port %d", oneLine(stop), d.Port),
+			"  5. flyball run -f "+file+"   # take the port, start replicas, scale")
 		return
 	}
-	printLines(out, "  4. flyball run -f "+d.File+"   # start replicas, scale")
+	printLines(out, "  4. flyball run -f "+file+"   # start replicas, scale")
 }
 
 // proveValid reads the document as flyball run would.
@@ -337,20 +341,28 @@ func proveValid(text []byte) error {
 	return err
 }
 
-// write never replaces a file that nobody agreed to lose.
+// write never replaces a file that nobody agreed to lose. Only its owner may
+// read it: a command line can hold secrets.
 func (f *initFlags) write(path string, text []byte) error {
 	mode := os.O_WRONLY | os.O_CREATE | os.O_EXCL
 	if f.force {
 		mode = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	}
-	file, err := os.OpenFile(filepath.Clean(path), mode, 0o644)
+	file, err := os.OpenFile(filepath.Clean(path), mode, ownerOnly)
 	if errors.Is(err, os.ErrExist) {
 		return cli.UsageError{Err: fmt.Errorf("%s is there already: choose another with -o, or overwrite it with --force", path)}
 	}
 	if err != nil {
 		return cli.UsageError{Err: fmt.Errorf("-o: %w", err)}
 	}
-	_, err = file.Write(text)
+	// One that is overwritten keeps its mode otherwise. What is no file has none
+	// to change.
+	if info, statErr := file.Stat(); statErr == nil && info.Mode().IsRegular() {
+		err = file.Chmod(ownerOnly)
+	}
+	if err == nil {
+		_, err = file.Write(text)
+	}
 	return errors.Join(err, file.Close())
 }
 

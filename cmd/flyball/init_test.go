@@ -14,8 +14,22 @@ import (
 	"github.com/flyball-io/flyball/internal/testenv"
 )
 
-// found starts a real service and returns its port.
+// startService starts a real service and returns its port and process.
 func startService(t *testing.T) (port, pid int) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "ready"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return startProcess(t, func(port string) *exec.Cmd {
+		cmd := exec.Command(testenv.Command(t, "python3"), "-m", "http.server", "--bind", "127.0.0.1", port)
+		cmd.Dir = dir
+		return cmd
+	})
+}
+
+// startProcess starts what serves HTTP on the port it is given.
+func startProcess(t *testing.T, command func(port string) *exec.Cmd) (port, pid int) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -23,12 +37,7 @@ func startService(t *testing.T) (port, pid int) {
 	}
 	port = l.Addr().(*net.TCPAddr).Port
 	l.Close()
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "ready"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(testenv.Command(t, "python3"), "-m", "http.server", "--bind", "127.0.0.1", fmt.Sprint(port))
-	cmd.Dir = dir
+	cmd := command(fmt.Sprint(port))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +64,7 @@ func TestInitWritesAValidDocumentForARunningService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wants(t, string(text), "name: shop", `"http.server", "--bind", "127.0.0.1", "{port}"]`, fmt.Sprintf("port: %d", port), `path: "/ready"`, fmt.Sprintf("Process %d holds it", pid), "EDIT", "workingDirectory: ")
+	wants(t, string(text), `name: "shop"`, `"http.server", "--bind", "127.0.0.1", "{port}"]`, fmt.Sprintf("port: %d", port), `path: "/ready"`, fmt.Sprintf("Process %d holds it", pid), "EDIT", "workingDirectory: ")
 	if _, errOut, status := validate(t, "", "-f", file); status != 0 {
 		t.Errorf("it is not valid: %s", errOut)
 	}
@@ -75,7 +84,7 @@ func TestInitTakesACommandInsteadOfWhatRuns(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, errOut)
 	}
-	wants(t, out, `command: ["./web", "--title", "a $$shop $${here}", "--port={port}"]`, `workingDirectory: "/srv"`, "port: 8123", `path: "/up"`, "name: web", "{port} becomes the port of each replica")
+	wants(t, out, `command: ["./web", "--title", "a $$shop $${here}", "--port={port}"]`, `workingDirectory: "/srv"`, "port: 8123", `path: "/up"`, `name: "web"`, "{port} becomes the port of each replica")
 	if _, errOut, status := validate(t, out, "-f", "-"); status != 0 {
 		t.Errorf("it is not valid: %s", errOut)
 	}

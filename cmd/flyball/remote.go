@@ -228,15 +228,8 @@ func completeYAML(*cobra.Command, []string, string) ([]string, cobra.ShellCompDi
 	return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
-// oneLine keeps words of others from breaking a table.
-func oneLine(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, text)
-}
+// oneLine keeps words of others from breaking a table or moving the terminal.
+func oneLine(text string) string { return cli.OneLine(text) }
 
 // printLines writes lines that end with a newline each.
 func printLines(w io.Writer, lines ...string) {

@@ -2,10 +2,13 @@ package discover
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"text/template"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/flyball-io/flyball/internal/cli"
 )
 
 // Document is what flyball init writes: a commented Autoscaler for a service
@@ -47,7 +50,8 @@ func (d Document) YAML() ([]byte, error) {
 	t, err := template.New("document").Funcs(template.FuncMap{
 		"list":   quotedList,
 		"quote":  quoted,
-		"join":   func(words []string) string { return strings.Join(words, ", ") },
+		"line":   cli.OneLine, // whatever stands in a comment
+		"join":   func(words []string) string { return cli.OneLine(strings.Join(words, ", ")) },
 		"signal": func() string { return prometheusSignal },
 	}).Parse(documentText)
 	if err != nil {
@@ -60,13 +64,11 @@ func (d Document) YAML() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// quoted writes text as a YAML string in which no variable is expanded.
+// quoted writes text as a YAML string in which no variable is expanded. It is
+// always in quotes: a service may be called true, or 80.
 func quoted(text string) (string, error) {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(strings.ReplaceAll(text, "$", "$$"))
-	return strings.TrimSpace(out.String()), err
+	text = strings.ToValidUTF8(text, "\ufffd") // YAML has nothing else
+	return inYAML(&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: strings.ReplaceAll(text, "$", "$$")})
 }
 
 func quotedList(words []string) (string, error) {
@@ -80,19 +82,24 @@ func quotedList(words []string) (string, error) {
 	return "[" + strings.Join(all, ", ") + "]", nil
 }
 
+func inYAML(node *yaml.Node) (string, error) {
+	text, err := yaml.Marshal(node)
+	return strings.TrimSuffix(string(text), "\n"), err
+}
+
 // documentText has a comment for every choice that a newcomer must make.
 // EDIT marks what flyball init could only guess.
 const documentText = `# Written by flyball init. What it could only guess is marked EDIT.
 #
-#   flyball doctor -f {{.File}}   # is everything here that it needs?
-#   flyball plan -f {{.File}}     # one decision now, nothing applied
-#   flyball run -f {{.File}}      # dashboard: http://127.0.0.1:7070
+#   flyball doctor -f {{line .File}}   # is everything here that it needs?
+#   flyball plan -f {{line .File}}     # one decision now, nothing applied
+#   flyball run -f {{line .File}}      # dashboard: http://127.0.0.1:7070
 #
 # Every field: docs/document.md. Every message of doctor: docs/troubleshooting.md.
 apiVersion: flyball.io/v1alpha1
 kind: Autoscaler
 metadata:
-  name: {{.Name}}
+  name: {{quote .Name}}
 spec:
   mode: Apply # Recommend: decide and show, but start and end nothing
 
@@ -114,6 +121,12 @@ spec:
       # of {port} in an argument, for example "--port={port}". Until one of them
       # is used, only one replica can start.
 {{- end}}
+{{- if .SecretArguments}}
+      # EDIT: an argument looks like a secret. Every user of this machine sees it
+      # in the list of processes, and whoever may read this file sees it here.
+      # Let the program read it from a file or a variable, or write ${NAME} in
+      # its place and set NAME in the environment of flyball run.
+{{- end}}
       command: {{list .Command}}
 {{- if .Dir}}
       workingDirectory: {{quote .Dir}}
@@ -123,11 +136,15 @@ spec:
       # from this shell would miss: {{join .Variables}}.
       # EDIT: set them here or in the environment of flyball run.
       # env: {NAME: value}
+{{- if .SecretVariables}}
+      # Some of them look like secrets: {{join .SecretVariables}}.
+      # Those belong into the environment of flyball run, not into this file.
+{{- end}}
 {{- end}}
 {{- if .PID}}
       # Users keep using port {{.Port}}: from now on Flyball's balancer takes it and
       # passes requests on to the replicas. Process {{.PID}} holds it at present:
-      # end it ({{.StopCommand}}), then flyball run takes the port.
+      # end it ({{line .StopCommand}}), then flyball run takes the port.
 {{- else}}
       # Where users reach the service: Flyball's balancer listens there and
       # passes requests on to the replicas.
@@ -151,7 +168,7 @@ spec:
 {{- if .Rate}}
 
   # What the balancer does not measure can come from elsewhere. This is the rate
-  # of requests as Prometheus {{.Prometheus.Version}} knows it, used by the shadow below only.
+  # of requests as Prometheus {{line .Prometheus.Version}} knows it, used by the shadow below only.
   # Once Flyball runs, Prometheus must scrape each replica or what stands before
   # them: port {{.Port}} answers for another replica each time.
   signals:

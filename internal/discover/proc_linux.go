@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -128,12 +129,16 @@ func readProcess(pid int) Process {
 	return p
 }
 
+// unitName is what systemd allows; others may name a control group otherwise,
+// and the name becomes a part of a command that people copy.
+var unitName = regexp.MustCompile(`^[A-Za-z0-9_.:][A-Za-z0-9_.:@\\-]{0,254}$`)
+
 // unit is the service of systemd in a list of control groups.
 func unit(groups string) string {
 	for line := range strings.Lines(groups) {
 		name := filepath.Base(strings.TrimSpace(line))
 		// user@1000.service is the whole session of somebody.
-		if service, ok := strings.CutSuffix(name, ".service"); ok && !strings.HasPrefix(service, "user@") {
+		if service, ok := strings.CutSuffix(name, ".service"); ok && !strings.HasPrefix(service, "user@") && unitName.MatchString(name) {
 			return name
 		}
 	}

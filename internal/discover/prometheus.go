@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -51,12 +53,22 @@ func AskPrometheus(ctx context.Context, server string) (Prometheus, error) {
 		return p, fmt.Errorf("%s: %w (/-/healthy answers %d)", p.URL, errNoPrometheus, healthy.status)
 	}
 	var build struct{ Version string }
-	if err := p.ask(ctx, client, "/api/v1/status/buildinfo", &build); err != nil || build.Version == "" {
-		return p, fmt.Errorf("%s: %w", p.URL, errors.Join(errNoPrometheus, err))
+	if err := p.ask(ctx, client, "/api/v1/status/buildinfo", &build); err != nil {
+		return p, fmt.Errorf("%s: %w: %w", p.URL, errNoPrometheus, err)
+	}
+	if !version.MatchString(build.Version) {
+		return p, fmt.Errorf("%s: %w (it says that it has version %.60q)", p.URL, errNoPrometheus, build.Version)
 	}
 	p.Version = build.Version
 	return p, p.findSeries(ctx, client)
 }
+
+// What a server says of itself is shown and written down: it must look like
+// what it is said to be. Names of metrics go into queries as they are.
+var (
+	version    = regexp.MustCompile(`^[0-9A-Za-z.+_-]{1,40}$`)
+	metricName = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]{0,199}$`)
+)
 
 // ask reads the data of an answer.
 func (p *Prometheus) ask(ctx context.Context, client *http.Client, path string, into any) error {
@@ -69,7 +81,7 @@ func (p *Prometheus) ask(ctx context.Context, client *http.Client, path string, 
 		Data          json.RawMessage
 	}
 	if err := json.Unmarshal(a.body, &said); err != nil || said.Status != "success" {
-		return fmt.Errorf("%s%s: answers %d: %s", p.URL, path, a.status, said.Error)
+		return fmt.Errorf("%s%s: answers %d: %s", p.URL, path, a.status, cli.OneLine(said.Error))
 	}
 	return json.Unmarshal(said.Data, into)
 }
@@ -84,7 +96,7 @@ func (p *Prometheus) findSeries(ctx context.Context, client *http.Client) error 
 		return err
 	}
 	intervals := p.intervals(ctx, client)
-	names = slices.DeleteFunc(names, func(n string) bool { return likeness(n) == 0 })
+	names = slices.DeleteFunc(names, func(n string) bool { return likeness(n) == 0 || !metricName.MatchString(n) })
 	slices.SortStableFunc(names, func(a, b string) int { return likeness(b) - likeness(a) })
 	for _, name := range names[:min(len(names), mostMetrics)] {
 		var found []map[string]string
