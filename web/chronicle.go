@@ -48,7 +48,13 @@ func viewEvent(e record.Event) EventView {
 const maxChronicle = 2000
 
 // chronicle is what happened lately, oldest first. Its owner locks.
-type chronicle struct{ events []EventView }
+type chronicle struct {
+	events []EventView
+	// It holds every event with an ID above these two: what the record knows
+	// of the time before the start was added back to since, and what was left
+	// out was up to dropped.
+	since, dropped int64
+}
 
 // add puts an event in its place; false when it is known already.
 func (c *chronicle) add(e record.Event) (EventView, bool) {
@@ -58,39 +64,53 @@ func (c *chronicle) add(e record.Event) (EventView, bool) {
 		return view, false
 	}
 	c.events = slices.Insert(c.events, i, view)
-	if len(c.events) > maxChronicle+maxChronicle/8 {
-		c.events = slices.Delete(c.events, 0, len(c.events)-maxChronicle)
+	if surplus := len(c.events) - maxChronicle; surplus > maxChronicle/8 {
+		c.dropped = max(c.dropped, c.events[surplus-1].ID)
+		c.events = slices.Delete(c.events, 0, surplus)
 	}
 	return view, true
 }
 
 // eventQuery says which events are wanted.
 type eventQuery struct {
-	target   string // empty: all
-	from, to time.Time
-	before   int64 // 0: no bound
-	limit    int64
+	target        string   // empty: all
+	types, except []string // empty: all, none
+	from, to      time.Time
+	before        int64 // 0: no bound
+	limit         int64
 }
 
 func (q *eventQuery) wants(e *EventView) bool {
+	if (len(q.types) > 0 && !slices.Contains(q.types, e.Type)) || slices.Contains(q.except, e.Type) {
+		return false
+	}
 	return (q.target == "" || e.Target == q.target) && (q.before == 0 || e.ID < q.before) &&
 		(q.from.IsZero() || e.At >= unix(q.from)) && (q.to.IsZero() || e.At < unix(q.to))
 }
 
-// newest returns what is kept of it, newest first.
-func (c *chronicle) newest(q *eventQuery) []EventView {
-	found := []EventView{}
+// newest returns what is kept of it, newest first, and whether the record has
+// no more of it.
+func (c *chronicle) newest(q *eventQuery) (found []EventView, complete bool) {
+	found = []EventView{}
 	for i := len(c.events) - 1; i >= 0 && int64(len(found)) < q.limit; i-- {
 		if q.wants(&c.events[i]) {
 			found = append(found, c.events[i])
 		}
 	}
-	return found
+	least := int64(0)
+	if !q.from.IsZero() {
+		least = q.from.UnixMilli() * eventSlots
+	}
+	if n := len(found); int64(n) == q.limit {
+		least = found[n-1].ID
+	}
+	return found, least > max(c.since, c.dropped)
 }
 
 // EventsAnswer is a page of events, newest first.
 type EventsAnswer struct {
 	Events []EventView `json:"events"`
+	Continued
 }
 
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
@@ -103,16 +123,25 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		s.refuseTarget(w, q.target)
 		return
 	}
+	asked := q.limit
+	q.limit++ // whether there is one more
 	s.mu.Lock()
-	found := s.chronicle.newest(q)
+	found, complete := s.chronicle.newest(q)
 	s.mu.Unlock()
-	if s.opts.Store != nil && int64(len(found)) < q.limit {
-		if found, err = s.recordedEvents(r, q, found); err != nil {
+	page := EventsAnswer{}
+	if s.opts.Store != nil && !complete {
+		if found, err = s.recordedEvents(r, q, found); err != nil && len(found) == 0 {
 			s.refuseRecord(w, err)
 			return
+		} else if err != nil {
+			page.Incomplete = s.unreadable(err)
 		}
 	}
-	answer(w, EventsAnswer{found})
+	n := min(int64(len(found)), asked)
+	if page.Events = found[:n]; n > 0 && (int64(len(found)) > asked || page.Incomplete != "") {
+		page.NextBefore = found[n-1].ID
+	}
+	answer(w, page)
 }
 
 func parseEventQuery(r *http.Request) (*eventQuery, error) {
@@ -124,6 +153,7 @@ func parseEventQuery(r *http.Request) (*eventQuery, error) {
 	if q.before, err = countParam(r, "before", 0, maxEventID); err != nil {
 		return nil, err
 	}
+	q.types, q.except = listParam(r, "type"), listParam(r, "exclude")
 	q.from, q.to, err = windowParams(r, "from", "to")
 	return q, err
 }
@@ -135,9 +165,9 @@ const lateness = 2 * time.Minute
 // recordedEvents completes a page from the record, where events stand in the
 // order of writing.
 func (s *Server) recordedEvents(r *http.Request, q *eventQuery, found []EventView) ([]EventView, error) {
-	ctx, done, err := s.reading(r)
+	ctx, done, err := s.reading(r.Context())
 	if err != nil {
-		return nil, err
+		return found, err
 	}
 	defer done()
 	err = s.walk(ctx, q.record(), func(e record.Entry) bool {

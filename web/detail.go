@@ -19,6 +19,9 @@ type DecisionAnswer struct {
 	Decision DecisionView `json:"decision"`
 	Previous *int64       `json:"previous" jsonschema:"nullable"` // null: there is none
 	Next     *int64       `json:"next" jsonschema:"nullable"`     // null: it is the newest
+	// Incomplete says why the record could not be read: only what memory has
+	// is here. Missing: nothing is left out.
+	Incomplete string `json:"incomplete,omitempty"`
 }
 
 // SeenView is what a decision was made on.
@@ -103,8 +106,11 @@ func (s *Server) findDecision(ctx context.Context, name string, id int64) (*Deci
 	f := &finding{id: id, answer: &DecisionAnswer{Target: name}}
 	s.withHistory(name, f.remember)
 	if s.opts.Store != nil {
-		if err := s.lookUp(ctx, f); err != nil {
+		switch err := s.lookUp(ctx, f); {
+		case err != nil && !f.found:
 			return nil, err
+		case err != nil:
+			f.answer.Incomplete = s.unreadable(err)
 		}
 	}
 	if !f.found {
@@ -172,6 +178,11 @@ func (f *finding) line(line *DecisionView) {
 
 // lookUp looks into the record.
 func (s *Server) lookUp(ctx context.Context, f *finding) error {
+	ctx, done, err := s.reading(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	at, after := time.UnixMilli(f.id), time.UnixMilli(f.id+1)
 	own := record.Query{Target: f.answer.Target, From: at, To: after}
 	if err := s.walk(ctx, own, func(e record.Entry) bool { f.entry(e); return true }); err != nil {

@@ -30,6 +30,17 @@ func matches(filter string, v *DecisionView) bool {
 type LogAnswer struct {
 	Target    string         `json:"target"`
 	Decisions []DecisionView `json:"decisions"`
+	Continued
+}
+
+// Continued says what a page leaves out.
+type Continued struct {
+	// NextBefore is the parameter before of the next page; missing: this one
+	// is the last, however few lines another has.
+	NextBefore int64 `json:"nextBefore,omitempty"`
+	// Incomplete says why the record could not be read: only what memory has
+	// is here. Missing: nothing is left out.
+	Incomplete string `json:"incomplete,omitempty"`
 }
 
 // logQuery says which lines of the log are wanted.
@@ -82,30 +93,34 @@ func (s *Server) serveDecisions(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "%v", err)
 		return
 	}
-	name := r.PathValue("name")
+	older := &pastLog{query: q, target: r.PathValue("name")}
 	var lines []DecisionView
-	older := &pastLog{query: q, target: name}
-	s.withHistory(name, func(h *history) {
+	s.withHistory(older.target, func(h *history) {
 		lines = h.lines(q)
-		older.start(h)
+		older.start(h, lines)
 	})
 	if lines == nil {
-		s.refuseTarget(w, name)
+		s.refuseTarget(w, older.target)
 		return
 	}
-	if older.limit = q.limit - int64(len(lines)); s.opts.Store != nil && older.limit > 0 {
-		past, err := s.readLog(r, older)
-		if err != nil {
+	page := LogAnswer{Target: older.target}
+	if older.limit = q.limit - int64(len(lines)); s.opts.Store != nil && !older.done {
+		if err := s.readLog(r, older); err != nil && len(lines)+len(older.lines) == 0 {
 			s.refuseRecord(w, err)
 			return
+		} else if err != nil {
+			page.Incomplete, older.more = s.unreadable(err), true
 		}
-		lines = append(lines, past...)
 	}
-	answer(w, LogAnswer{name, lines})
+	page.Decisions = append(lines, older.lines...)
+	if n := len(page.Decisions); older.more && n > 0 {
+		page.NextBefore = page.Decisions[n-1].ID
+	}
+	answer(w, page)
 }
 
-// maxRead bounds the decisions read for one page: where a run is longer, its
-// rest begins the next page.
+// maxRead bounds what is read for one page, which may end short of what was
+// asked for: where a run is longer, its rest begins the next page.
 const maxRead = 20_000
 
 // pastLog reads the part of a page that memory does not have.
@@ -115,6 +130,8 @@ type pastLog struct {
 	to     time.Time // where memory begins
 	sync   time.Duration
 	limit  int64
+	done   bool // memory has all of the page
+	more   bool // there are lines after the page, or may be
 
 	lines []DecisionView
 	read  int
@@ -124,9 +141,15 @@ type pastLog struct {
 }
 
 // start notes where memory begins: what is older is in the record alone.
-func (p *pastLog) start(h *history) {
+func (p *pastLog) start(h *history, lines []DecisionView) {
 	p.sync = h.info.Sync
 	q := p.query
+	if n := len(lines); int64(n) == q.limit {
+		next := *q
+		next.before, next.limit = lines[n-1].ID, 1
+		p.more = len(h.lines(&next)) > 0
+		p.done = p.more
+	}
 	ends := []time.Time{q.to}
 	if q.before > 0 {
 		ends = append(ends, time.UnixMilli(q.before))
@@ -141,18 +164,21 @@ func (p *pastLog) start(h *history) {
 	}
 }
 
-func (s *Server) readLog(r *http.Request, p *pastLog) ([]DecisionView, error) {
+func (s *Server) readLog(r *http.Request, p *pastLog) error {
 	if !p.query.from.IsZero() && !p.to.IsZero() && !p.query.from.Before(p.to) {
-		return nil, nil // memory has all of it
+		return nil // memory has all of it
 	}
-	ctx, done, err := s.reading(r)
+	if p.limit == 0 {
+		p.more = true // whether it is worth to look there shows the next page
+		return nil
+	}
+	ctx, done, err := s.reading(r.Context())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer done()
 	past := record.Query{Target: p.target, From: p.query.from, To: p.to, Filter: p.filter()}
-	err = s.walk(ctx, past, p.take)
-	return p.lines, err
+	return s.walk(ctx, past, p.take)
 }
 
 func (p *pastLog) filter() record.Filter {
@@ -174,12 +200,14 @@ func (p *pastLog) take(e record.Entry) bool {
 		if n := len(p.lines); n > 0 && p.continues(&view, &p.lines[n-1]) {
 			lengthen(&p.lines[n-1], &view)
 		} else if int64(n) == p.limit {
+			p.more = true
 			return false
 		} else {
 			p.lines = append(p.lines, view)
 		}
 	}
-	return p.read < maxRead || len(p.lines) == 0
+	p.more = p.read >= maxRead && len(p.lines) > 0
+	return !p.more
 }
 
 // continues reports whether a line goes on with an older decision. Where a

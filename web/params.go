@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/flyball-io/flyball/scale"
@@ -61,4 +62,9 @@ func countParam(r *http.Request, name string, otherwise, most int64) (n int64, e
 		return 0, fmt.Errorf("%s: %q: must be a whole number from 1 to %d", name, text, most)
 	}
 	return n, nil
+}
+
+// listParam reads words with commas between them; nil: not given.
+func listParam(r *http.Request, name string) []string {
+	return strings.FieldsFunc(r.URL.Query().Get(name), func(c rune) bool { return c == ',' || c == ' ' })
 }

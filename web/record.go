@@ -46,8 +46,8 @@ func (s *Server) walk(ctx context.Context, q record.Query, take func(record.Entr
 }
 
 // reading waits for its turn to read the record; done ends it.
-func (s *Server) reading(r *http.Request) (ctx context.Context, done func(), err error) {
-	ctx, cancel := context.WithTimeoutCause(r.Context(), readTimeout, fmt.Errorf("reading took longer than %v: ask for less", readTimeout))
+func (s *Server) reading(ctx context.Context) (reading context.Context, done func(), err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, readTimeout, fmt.Errorf("reading took longer than %v: ask for less", readTimeout))
 	select {
 	case s.reads <- struct{}{}:
 		return ctx, func() { <-s.reads; cancel() }, nil
@@ -58,8 +58,13 @@ func (s *Server) reading(r *http.Request) (ctx context.Context, done func(), err
 }
 
 func (s *Server) refuseRecord(w http.ResponseWriter, err error) {
+	refuse(w, http.StatusServiceUnavailable, "%s", s.unreadable(err))
+}
+
+// unreadable says why an answer lacks what only the record knows.
+func (s *Server) unreadable(err error) string {
 	s.log.Warn("cannot read the record", slog.Any("error", err))
-	refuse(w, http.StatusServiceUnavailable, "the record cannot be read: %v", err)
+	return fmt.Sprintf("the record cannot be read: %v", err)
 }
 
 // load adds to every target that is new what the record knows of the last
@@ -105,21 +110,52 @@ func (s *Server) loadTarget(ctx context.Context, name string) error {
 	s.withHistory(name, func(h *history) { past.room = h.room; past.configure(h.info, now) })
 	from := now.Add(-past.room.span())
 	q := record.Query{Target: name, From: from, OldestFirst: true}
-	err := s.walk(ctx, q, func(e record.Entry) bool { s.remember(past, e); return true })
+	err := s.walk(ctx, q, func(e record.Entry) bool { remember(past, e); return true })
 	s.withHistory(name, func(h *history) { h.precede(past) })
 	return err
 }
 
+// settling is how long after the start the record certainly has what happened
+// before the server heard.
+const settling = 5 * time.Second
+
+// loadEvents adds what the record knows of events, of all targets and of the
+// controller itself. Until then, and where it cannot be read, every question
+// for events asks the record.
+func (s *Server) loadEvents(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-s.opts.Clock.After(settling):
+	}
+	from := s.opts.Clock.Now().Add(-roomFor(1).span())
+	read := 0
+	err := s.walk(ctx, record.Query{Kind: record.EventKind, From: from}, func(e record.Entry) bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.chronicle.add(*e.Event)
+		if read++; read == maxChronicle {
+			from = e.At.Add(lateness) // what was written before it happened before that
+		}
+		return read < maxChronicle
+	})
+	if err != nil {
+		if ctx.Err() == nil {
+			s.log.Warn("cannot read the record: events are not kept in memory", slog.Any("error", err))
+		}
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.chronicle.since = from.UnixMilli() * eventSlots
+}
+
 // remember adds one entry to what is known of the past.
-func (s *Server) remember(past *history, e record.Entry) {
+func remember(past *history, e record.Entry) {
 	switch {
 	case e.Decided != nil:
 		past.recall(e.Decided)
 	case e.Applied != nil:
 		past.addApplied(*e.Applied)
-	case e.Event != nil:
-		s.mu.Lock()
-		s.chronicle.add(*e.Event)
-		s.mu.Unlock()
 	}
 }

@@ -53,7 +53,9 @@ func (s *Server) readRoutes() []route {
 			summary: "One decision with its whole trail and what it was made on.", answer: DecisionAnswer{}, faults: []int{400, 404, 503}},
 		{method: "GET", path: "/api/v1/events", handler: s.serveEvents,
 			summary: "What happened beside decisions, newest first.", answer: EventsAnswer{}, faults: []int{400, 404, 503}, query: append(pages(maxEventID),
-				parameter{name: "target", kind: "string", description: "name of a target; all by default"})},
+				parameter{name: "target", kind: "string", description: "name of a target; all by default"},
+				parameter{name: "type", kind: "string", description: "only events of these types, with commas between them"},
+				parameter{name: "exclude", kind: "string", description: "no events of these types, with commas between them"})},
 		{method: "GET", path: "/api/v1/stream", handler: s.serveStream,
 			summary: "Server-sent events as they happen.", answer: "text/event-stream", faults: []int{404, 503}, query: []parameter{
 				{name: "target", kind: "string", description: "name of a target; all by default"},

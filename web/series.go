@@ -112,7 +112,7 @@ func (s *Server) serveRecordedSeries(w http.ResponseWriter, r *http.Request, q s
 }
 
 func (s *Server) recordedSeries(r *http.Request, q seriesQuery) ([]Point, time.Duration, error) {
-	ctx, done, err := s.reading(r)
+	ctx, done, err := s.reading(r.Context())
 	if err != nil {
 		return nil, 0, err
 	}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
 	"sync"
 	"time"
@@ -98,6 +99,9 @@ func New(opts Options) *Server {
 		stopped: make(chan struct{}),
 		targets: map[string]*history{},
 	}
+	if opts.Store != nil {
+		s.chronicle.since = math.MaxInt64 // until it is loaded
+	}
 	s.SetTargets(opts.Targets)
 	return s
 }
@@ -146,6 +150,7 @@ func (s *Server) Run(ctx context.Context) error {
 		defer loading.Wait()
 		defer cancel()
 		loading.Go(func() { s.load(ctx) })
+		loading.Go(func() { s.loadEvents(ctx) })
 	}
 	return s.hear(ctx, heard)
 }
@@ -263,6 +268,7 @@ func (s *Server) happened(e record.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.targets[e.Target]; !known && e.Target != "" {
+		s.chronicle.dropped = max(s.chronicle.dropped, eventID(e)) // the record may have it
 		return
 	}
 	if view, fresh := s.chronicle.add(e); fresh {
