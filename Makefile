@@ -25,7 +25,9 @@ setup: ## install what the tests need besides Go (Debian packages; names what it
 
 test: setup build check-generate ## everything: unit, integration, end to end, with the race detector
 	$(GO) vet ./...
-	$(GO) test -race -timeout 25m $$($(GO) list ./... | grep -v /test/e2e)
+	$(GO) test -race -timeout 25m $$($(GO) list ./... | grep -v -e /test/e2e -e /record/sqlite)
+	$(GO) test -race -short -timeout 25m ./record/sqlite
+	$(GO) test -timeout 25m ./record/sqlite
 	$(GO) test -timeout 25m -count=1 -p 1 ./test/e2e/...
 	$(GO) test -race -timeout 25m -count=1 -p 1 -run 'TestRun|TestController|TestDemoLeaves|TestKilled' ./test/e2e/...
 
