@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"sync"
@@ -18,6 +20,9 @@ import (
 
 // watchInterval is how often a Plane sees to it that its proxy runs.
 const watchInterval = 200 * time.Millisecond
+
+// maxWatchInterval is how seldom one that does not start is tried again.
+const maxWatchInterval = 10 * time.Second
 
 // answerTimeout is how long the proxy may take to say that it runs.
 const answerTimeout = 5 * time.Second
@@ -129,29 +134,42 @@ func (p *Plane) SetBackends(ctx context.Context, backends []balancer.Backend) er
 }
 
 // Run starts the proxy again when it dies, with the backends that were set
-// last. It returns nil once ctx is done; the proxy goes on.
+// last. It returns nil once ctx is done; the proxy goes on. A proxy that does
+// not start is tried again more and more seldom, and each reason is told once.
 func (p *Plane) Run(ctx context.Context) error {
+	wait, told := watchInterval, ""
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-p.opts.Clock.After(watchInterval):
+		case <-p.opts.Clock.After(wait):
 		}
 		asking, cancel := context.WithTimeout(ctx, answerTimeout)
 		_, err := p.Info(asking)
 		cancel()
 		if !errors.Is(err, ErrNotRunning) {
+			wait, told = watchInterval, ""
 			continue
 		}
-		p.opts.Log.Warn("balancer process is gone, starting it again", slog.String("socket", p.socket))
+		if told == "" {
+			p.opts.Log.Warn("balancer process is gone, starting it again", slog.String("socket", p.socket))
+		}
 		if err := p.revive(ctx); err != nil && ctx.Err() == nil {
-			p.opts.Log.Error("balancer process does not start", slog.Any("error", err))
+			wait = min(2*wait, maxWatchInterval)
+			if err.Error() != told {
+				told = err.Error()
+				p.opts.Log.Error("balancer process does not start", slog.Any("error", err))
+			}
 		}
 	}
 }
 
 // revive starts the proxy where it was before, also if that was any port.
 func (p *Plane) revive(ctx context.Context) error {
+	// Whoever removed the folder of state must not keep the balancer away.
+	if err := os.MkdirAll(filepath.Dir(p.socket), 0o700); err != nil {
+		return err
+	}
 	p.mu.Lock()
 	cfg := p.opts.Config
 	if _, port, _ := net.SplitHostPort(cfg.Listen); port == "0" {
