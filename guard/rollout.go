@@ -65,8 +65,7 @@ func (r *Rollout) left(obs *scale.Observation) (time.Duration, bool) {
 
 // suffering reports whether users feel a lack of replicas now.
 func (r *Rollout) suffering(obs *scale.Observation) bool {
-	queue, ok := obs.Last(scale.QueueDepth)
-	return (ok && queue > 0) || violated(obs, r.Objective)
+	return obs.Waiting() || violated(obs, r.Objective)
 }
 
 // violated reports whether more requests than the objective allows are not

@@ -62,6 +62,20 @@ func (o *Observation) Last(name string) (float64, bool) {
 	return s.Points[len(s.Points)-1].Value, true
 }
 
+// Idle reports that requests neither arrive nor wait nor are in progress, as
+// far as anybody measures it: then there is nothing to measure of them.
+func (o *Observation) Idle() bool {
+	rate, known := o.Last(RequestRate)
+	running, _ := o.Last(Concurrency)
+	return known && rate == 0 && running == 0 && !o.Waiting()
+}
+
+// Waiting reports that requests wait for a replica.
+func (o *Observation) Waiting() bool {
+	queue, known := o.Last(QueueDepth)
+	return known && queue > 0
+}
+
 // Standard signal names. A rate is per second, a latency in seconds, a
 // utilization a share of capacity (1 = full); the others are counts.
 const (

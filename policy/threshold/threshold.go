@@ -131,8 +131,7 @@ func (p *Policy) judge(obs scale.Observation, r *rule) (verdict, scale.Proposal)
 // idle reports that there is no latency because there are no requests: then
 // its absence says nothing bad.
 func idle(obs scale.Observation, signal string) bool {
-	rate, ok := obs.Last(scale.RequestRate)
-	return signal == scale.Latency && ok && rate == 0
+	return signal == scale.Latency && obs.Idle()
 }
 
 // Snapshot returns which signals were seen.
