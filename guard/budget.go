@@ -39,7 +39,7 @@ type BudgetConfig struct {
 // pays for nothing beyond the minimum the budget is reached. The count then
 // falls to the minimum at once if the budget is hard. If it is not, users come
 // first: with an objective one replica goes per decision, and none while the
-// objective is violated.
+// objective is violated or not measured.
 type Budget struct {
 	cfg    BudgetConfig
 	memory budgetMemory
@@ -171,16 +171,18 @@ func (b *Budget) lasts(obs *scale.Observation) float64 {
 }
 
 // floor is what a budget that is not hard leaves to the objective: the current
-// count while it is violated or in doubt, else one less.
+// count while it is violated or in doubt, else one less. Who waits for a
+// replica gets one, and the last one stays while requests come: taking it
+// would violate the objective at once.
 func (b *Budget) floor(obs *scale.Observation) int {
 	if b.cfg.Hard || b.cfg.Objective == nil {
 		return 0
 	}
-	s := obs.Signal(scale.ViolationRatio)
-	switch {
-	case s == nil: // nobody measures it
-		return 0
-	case s.Trust != scale.Fresh || violated(obs, b.cfg.Objective):
+	_, measured := obs.Last(scale.ViolationRatio)
+	switch idle := obs.Idle(); {
+	case obs.Waiting():
+		return max(1, obs.CurrentReplicas)
+	case !measured && !idle, violated(obs, b.cfg.Objective), obs.CurrentReplicas == 1 && !idle:
 		return obs.CurrentReplicas
 	}
 	return obs.CurrentReplicas - 1

@@ -7,6 +7,7 @@ import (
 
 	"github.com/flyball-io/flyball/guard"
 	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/scale/scaletest"
 )
 
 // A replica costs 1 an hour; a day may cost 100, of which the minimum of 2
@@ -58,6 +59,12 @@ func ratio(trust scale.Trust, value float64) scale.Signal {
 	s.Points[0].Value = value
 	return s
 }
+
+func requests(rate float64) scale.Signal {
+	return scaletest.Fresh(scale.RequestRate, scaletest.At(0), rate)
+}
+
+func waiting(n float64) scale.Signal { return scaletest.Fresh(scale.QueueDepth, scaletest.At(0), n) }
 
 func TestABudgetPaysForPeaksUntilOnlyTheMinimumIsLeft(t *testing.T) {
 	g := budget(true)
@@ -126,7 +133,9 @@ func TestWhatUsersNeedIsStrongerThanABudgetThatIsNotHard(t *testing.T) {
 		{"violated: but does not rise", budgetConfig(false), []scale.Signal{ratio(scale.Fresh, 0.5)}, 20, 15},
 		{"in doubt: the count stays", budgetConfig(false), []scale.Signal{ratio(scale.Stale, 0)}, 15, 15},
 		{"met: one less", budgetConfig(false), []scale.Signal{ratio(scale.Fresh, 0)}, 15, 14},
-		{"nobody measures it: down to the minimum", budgetConfig(false), nil, 15, 2},
+		{"not measured yet, after a start: the count stays", budgetConfig(false), nil, 15, 15},
+		{"no requests, so nothing to measure: one less", budgetConfig(false), []scale.Signal{requests(0)}, 15, 14},
+		{"requests wait: the count stays", budgetConfig(false), []scale.Signal{waiting(3), ratio(scale.Fresh, 0)}, 15, 15},
 		{"no objective: down to the minimum", noObjective, []scale.Signal{ratio(scale.Fresh, 0.5)}, 15, 2},
 		{"never below the minimum by itself", budgetConfig(true), nil, 1, 1},
 	} {
@@ -135,6 +144,40 @@ func TestWhatUsersNeedIsStrongerThanABudgetThatIsNotHard(t *testing.T) {
 			spend(g, clock(2, 0, 0), clock(2, 4, 0), 15)
 			if n, reason := g.Limit(seen(clock(2, 4, 0), 15, tc.ratio...), tc.want); n != tc.limits {
 				t.Errorf("at 15, %d wanted: got %d (%s), want %d", tc.want, n, reason, tc.limits)
+			}
+		})
+	}
+}
+
+// At a minimum of zero the last replica is what decides whether anybody is
+// served at all.
+func TestWhetherAnEmptyBudgetLetsAServiceSleep(t *testing.T) {
+	noObjective := budgetConfig(false)
+	noObjective.Objective = nil
+	met := ratio(scale.Fresh, 0)
+	for _, tc := range []struct {
+		rule          string
+		cfg           guard.BudgetConfig
+		signals       []scale.Signal
+		current, want int
+		limits        int
+	}{
+		{"hard: nobody wakes it", budgetConfig(true), []scale.Signal{waiting(3)}, 0, 1, 0},
+		{"no objective: nobody wakes it", noObjective, []scale.Signal{waiting(3)}, 0, 1, 0},
+		{"users come first: who waits wakes it", budgetConfig(false), []scale.Signal{waiting(3), met}, 0, 1, 1},
+		{"with one replica, whatever is wanted", budgetConfig(false), []scale.Signal{waiting(3), met}, 0, 8, 1},
+		{"nobody waits: it sleeps on", budgetConfig(false), []scale.Signal{met}, 0, 1, 0},
+		{"the last one stays while requests come", budgetConfig(false), []scale.Signal{requests(5), met}, 1, 1, 1},
+		{"the last but one does not", budgetConfig(false), []scale.Signal{requests(5), met}, 2, 2, 1},
+		{"and goes without any", budgetConfig(false), []scale.Signal{requests(0), met}, 1, 1, 0},
+	} {
+		t.Run(tc.rule, func(t *testing.T) {
+			cfg := tc.cfg
+			cfg.Min, cfg.PerDay = 0, 60
+			g := guard.NewBudget(cfg)
+			spend(g, clock(2, 0, 0), clock(2, 4, 0), 15)
+			if n, reason := g.Limit(seen(clock(2, 4, 0), tc.current, tc.signals...), tc.want); n != tc.limits {
+				t.Errorf("at %d, %d wanted: got %d (%s), want %d", tc.current, tc.want, n, reason, tc.limits)
 			}
 		})
 	}
