@@ -13,10 +13,13 @@ var _ Guard = (*Data)(nil)
 // rise but not fall. A source that fails therefore never looks like a load of
 // zero.
 //
+// Latency and violation ratio are measured of requests: while there are none,
+// that they are missing is no doubt.
+//
 // With several signals in doubt the careful wins: the highest floor of any
 // and, unless a fallback asks for more, the ceiling of any.
 type Data struct {
-	// Signals are the ones the policy decides on.
+	// Signals are the ones the policy and other guards decide on.
 	Signals []string
 	Trust   TrustConfig
 	// Health is asked before a fallback adds replicas: the same as are
@@ -70,7 +73,9 @@ func (d *Data) limits(obs *scale.Observation) doubt {
 		if floor > limits.floor {
 			limits.floor, limits.floorBy = floor, why.About(name)
 		}
-		if action == Hold {
+		// A hold would let a target at zero sleep for ever: many a signal is
+		// measured of replicas, and these come with the load alone.
+		if action == Hold && obs.CurrentReplicas > 0 {
 			limits.ceiling = obs.CurrentReplicas
 			limits.ceilingBy = inDoubt(trust, "no scale-up while {n} is stale",
 				"no scale-up while {n} is implausible", "no scale-up without {n}").About(name)
@@ -90,11 +95,18 @@ func (d *Data) fallback(obs *scale.Observation, action TrustAction, rules TrustR
 	return n
 }
 
+// trustIn is how far a signal may be believed. Without requests there is
+// nothing that latency and violation ratio could be measured of.
 func trustIn(obs *scale.Observation, name string) scale.Trust {
+	trust := scale.Absent
 	if s := obs.Signal(name); s != nil {
-		return s.Trust
+		trust = s.Trust
 	}
-	return scale.Absent
+	gone := trust == scale.Absent || trust == scale.Stale
+	if gone && (name == scale.Latency || name == scale.ViolationRatio) && obs.Idle() {
+		return scale.Fresh
+	}
+	return trust
 }
 
 func inDoubt(trust scale.Trust, stale, implausible, absent string) scale.Reason {

@@ -83,6 +83,7 @@ func TestTheCarefulSignalWins(t *testing.T) {
 		{"the higher of two fallbacks", scale.Absent, scale.Stale, 5, 5, 9},
 		{"a target at zero sleeps on", scale.Absent, scale.Absent, 0, 0, 0},
 		{"but may be woken", scale.Absent, scale.Absent, 0, 1, 1},
+		{"also under a hold, which would let it sleep for ever", scale.Stale, scale.Fresh, 0, 3, 3},
 	} {
 		t.Run(tc.rule, func(t *testing.T) {
 			obs := scaletest.Observation(0, tc.current, signal(scale.Concurrency, tc.first), signal(scale.RequestRate, tc.second))
@@ -90,6 +91,41 @@ func TestTheCarefulSignalWins(t *testing.T) {
 				t.Errorf("at %d, %d wanted: got %d (%s), want %d", tc.current, tc.want, got, reason, tc.limit)
 			}
 		})
+	}
+}
+
+// Without requests there is no latency and nothing that could miss an
+// objective. That they are not measured is then no doubt.
+func TestWhatIsMeasuredOfRequestsIsNotMissedWithoutRequests(t *testing.T) {
+	value := func(name string, v float64) scale.Signal { return scaletest.Fresh(name, scaletest.At(0), v) }
+	idle, busy := value(scale.RequestRate, 0), value(scale.RequestRate, 5)
+	for _, tc := range []struct {
+		rule    string
+		signals []scale.Signal
+		limit   int
+	}{
+		{"no requests: absent says nothing", []scale.Signal{idle}, 2},
+		{"no requests: stale says nothing", []scale.Signal{idle, signal(scale.Latency, scale.Stale), signal(scale.ViolationRatio, scale.Stale)}, 2},
+		{"an impossible value is always one", []scale.Signal{idle, signal(scale.Latency, scale.Implausible)}, 5},
+		{"requests come", []scale.Signal{busy}, 5},
+		{"whether they come is not known", []scale.Signal{signal(scale.RequestRate, scale.Stale)}, 5},
+		{"none came lately, but some are not answered yet", []scale.Signal{idle, value(scale.Concurrency, 3)}, 5},
+		{"none came lately, but some wait", []scale.Signal{idle, value(scale.QueueDepth, 3)}, 5},
+	} {
+		t.Run(tc.rule, func(t *testing.T) {
+			g := &guard.Data{Signals: []string{scale.Latency, scale.ViolationRatio}}
+			obs := scaletest.Observation(0, 5, tc.signals...)
+			if got, reason := g.Limit(obs, 2); got != tc.limit {
+				t.Errorf("got %d (%s), want %d", got, reason, tc.limit)
+			}
+			if _, why, holds := g.Condition(obs); holds != (tc.limit == 5) {
+				t.Errorf("condition: got %v (%s)", holds, why)
+			}
+		})
+	}
+	processor := &guard.Data{Signals: []string{scale.CPUUtilization}}
+	if got, _ := processor.Limit(scaletest.Observation(0, 5, idle), 2); got != 5 {
+		t.Errorf("what is not measured of requests: got %d, want 5", got)
 	}
 }
 

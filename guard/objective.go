@@ -21,7 +21,7 @@ func (*ObjectiveFloor) Name() string { return "objective floor" }
 
 // Limit holds the current count against scale-down while the objective is
 // violated. Without a fresh violation ratio it has no opinion: doubtful data
-// is another guard's matter.
+// is the matter of [Data], which knows the ratio as one of its signals.
 func (o *ObjectiveFloor) Limit(obs scale.Observation, want int) (int, scale.Reason) {
 	ratio, ok := obs.Last(scale.ViolationRatio)
 	allowed := 1 - o.Objective.Target
