@@ -15,6 +15,10 @@ var _ Guard = (*Behavior)(nil)
 // horizontal.go): first stabilization windows over past recommendations, then
 // rate policies over past changes.
 type Behavior struct {
+	// Sync is the time between two decisions; one that comes much later than
+	// that comes after a gap.
+	Sync time.Duration
+
 	rules  BehaviorRules
 	memory behaviorMemory
 }
@@ -78,9 +82,9 @@ func (b *Behavior) Limit(obs scale.Observation, want int) (int, scale.Reason) {
 // recommendation of the up window counts; going down, the highest of the down
 // window. Between the two the current count stays.
 func (b *Behavior) stabilize(obs scale.Observation, want int) (int, scale.Reason) {
-	if len(b.memory.Recommendations) == 0 {
-		// Who starts knows nothing of the past: the count it finds is the
-		// first recommendation (recordInitialRecommendation, horizontal.go).
+	if b.knowsNothing(obs.At) {
+		// The count it finds is the first recommendation
+		// (recordInitialRecommendation, horizontal.go).
 		b.memory.Recommendations = append(b.memory.Recommendations, recommendation{At: obs.At, Replicas: obs.CurrentReplicas})
 	}
 	up, down := want, want
@@ -103,6 +107,24 @@ func (b *Behavior) stabilize(obs scale.Observation, want int) (int, scale.Reason
 		stable = down
 	}
 	return stable, b.stabilized(want, stable)
+}
+
+// knowsNothing reports whether nothing of the past is known: at the start, and
+// after a gap in which the controller was off or the policy had no data. What
+// is remembered from before the gap says nothing of the window then. It is the
+// window for going down that counts, if there is one: in doubt the count does
+// not fall. Decisions that always come more seldom have no gaps.
+func (b *Behavior) knowsNothing(at time.Time) bool {
+	known := b.memory.Recommendations
+	if len(known) == 0 {
+		return true
+	}
+	window := b.rules.Down.StabilizationWindow.Std()
+	if window == 0 {
+		window = b.rules.Up.StabilizationWindow.Std()
+	}
+	age := at.Sub(known[len(known)-1].At)
+	return window > 0 && age >= window && age > 2*b.Sync
 }
 
 func (b *Behavior) stabilized(want, stable int) scale.Reason {

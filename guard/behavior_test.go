@@ -63,6 +63,42 @@ func TestBehaviorStabilizesToTheHighestOfTheWindow(t *testing.T) {
 	})
 }
 
+// After a gap it knows as little of the last minutes as at the start. What it
+// remembers from before must not make it less careful than no memory does.
+func TestBehaviorKnowsNothingOfATimeInWhichNobodyAsked(t *testing.T) {
+	minutes := func(n int) time.Duration { return time.Duration(n) * time.Minute }
+	tell(t, guard.NewBehavior(guard.HPADefaults()), []step{
+		{0, 10, 10, 10, ""},
+		{minutes(4), 10, 1, 10, "ScaleDownStabilized"}, // 10 was wanted 4 minutes ago
+		// The controller was off for a quarter of an hour, or there was no data.
+		{minutes(19), 10, 1, 10, "ScaleDownStabilized"},
+		{minutes(23), 10, 1, 10, "ScaleDownStabilized"},
+		{minutes(24), 10, 1, 1, ""}, // five minutes without another wish
+	})
+	both := guard.NoRules()
+	both.Up.StabilizationWindow = scale.Duration(minutes(1))
+	tell(t, guard.NewBehavior(both), []step{
+		{0, 4, 4, 4, ""},
+		{minutes(15), 4, 8, 4, "ScaleUpStabilized"},
+		{minutes(15) + 30*time.Second, 4, 8, 4, "ScaleUpStabilized"},
+		{minutes(16), 4, 8, 8, ""},
+	})
+}
+
+// Who decides more seldom than the window is long has no gaps, and must get
+// down all the same.
+func TestBehaviorOfDecisionsThatComeSeldom(t *testing.T) {
+	g := guard.NewBehavior(guard.HPADefaults())
+	g.Sync = 10 * time.Minute
+	tell(t, g, []step{
+		{0, 10, 10, 10, ""},
+		{10 * time.Minute, 10, 5, 5, ""},
+		{20 * time.Minute, 5, 3, 3, ""},
+		{60 * time.Minute, 3, 1, 3, "ScaleDownStabilized"}, // four syncs are a gap
+		{70 * time.Minute, 3, 1, 1, ""},
+	})
+}
+
 func TestBehaviorSelectMinIsTheSmallestChange(t *testing.T) {
 	rules := tight()
 	rules.Up.StabilizationWindow, rules.Down.StabilizationWindow = 0, 0
