@@ -1,6 +1,6 @@
 // Package guard holds the rules that may change a recommended number and must
 // say so. Their order is part of the design: health, rollout and data first,
-// then behaviour, cooldown, objective floor, budget, bounds.
+// then behaviour, cooldown, objective floor, wake, budget, bounds.
 package guard
 
 import (

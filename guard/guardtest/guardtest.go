@@ -18,7 +18,14 @@ type Promise struct {
 	// BetweenCurrentAndWanted: the result never lies outside the current and
 	// the wanted count. False for guards with limits of their own.
 	BetweenCurrentAndWanted bool
+	// LastsForHours: what it remembers counts for longer than a restart takes,
+	// so it may allow less after one than a new guard would.
+	LastsForHours bool
 }
+
+// off is how long the controller is off in a restart that takes time: longer
+// than any window of the guards that are tested.
+const off = 15 * time.Minute
 
 // Run checks the guard that newGuard returns; each call returns a new one of
 // the same configuration. other returns one with another configuration.
@@ -63,6 +70,22 @@ func Run(t *testing.T, promise Promise, newGuard, other func() guard.Guard) {
 			}, func(at time.Time, from, to int) { restored.Applied(at, from, to) })
 		})
 	})
+	if !promise.LastsForHours {
+		t.Run("restored after a quarter of an hour it takes no more away than a new one", func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				running := newGuard()
+				play(t, running, func(guard.Guard, scale.Observation, int, int, scale.Reason) {})
+				restored, fresh := restore(t, running, newGuard()), newGuard()
+				for _, obs := range scaletest.Shift(scaletest.Hostile(rapid.Uint64().Draw(t, "seed after"), 10), 25*30*time.Second+off) {
+					want := rapid.IntRange(0, 40).Draw(t, "want after")
+					was, _ := fresh.Limit(obs, want)
+					if is, reason := restored.Limit(obs, want); is < min(was, obs.CurrentReplicas) {
+						t.Fatalf("at %d replicas %d → %d (%s), a new guard says %d", obs.CurrentReplicas, want, is, reason, was)
+					}
+				}
+			})
+		})
+	}
 	t.Run("a clock that was set back by a year is got over", func(t *testing.T) {
 		old, fresh := newGuard(), newGuard()
 		before, after := scaletest.SetBack(5)
