@@ -28,6 +28,7 @@ var _ policy.Policy = (*Policy)(nil)
 // the panic and the wishes of the scale-down delay.
 type Policy struct {
 	cfg       Config
+	sync      time.Duration // between two decisions
 	history   history
 	panic     panicMode
 	delay     delay
@@ -36,8 +37,8 @@ type Policy struct {
 }
 
 // New returns the policy for a valid configuration.
-func New(cfg Config, _ policy.Env) (*Policy, error) {
-	return &Policy{cfg: cfg, history: newHistory(cfg.StableWindow.Std()), names: [2]string{
+func New(cfg Config, env policy.Env) (*Policy, error) {
+	return &Policy{cfg: cfg, sync: env.Sync, history: newHistory(cfg.StableWindow.Std()), names: [2]string{
 		fmt.Sprintf("%s over %v", cfg.signal(), cfg.StableWindow),
 		fmt.Sprintf("%s over %v", cfg.signal(), scale.Duration(cfg.panicWindow())),
 	}}, nil
@@ -50,11 +51,14 @@ func (p *Policy) Signals() []string { return []string{p.cfg.signal()} }
 // that was wanted since it began.
 func (p *Policy) Recommend(obs scale.Observation) (scale.Recommendation, error) {
 	ready := obs.ReadyReplicas()
-	p.panic.start(obs.At, ready)
+	if p.history.endsBefore(obs.At, p.sync) {
+		p.history, p.panic = newHistory(p.cfg.StableWindow.Std()), panicMode{}
+	}
 	signal := obs.Signal(p.cfg.signal())
 	if signal == nil || signal.Trust != scale.Fresh || !p.history.take(signal.Points, obs.At) {
 		return scale.Recommendation{}, fmt.Errorf("kpa: signal %q: %w", p.cfg.signal(), scale.ErrNoData)
 	}
+	p.panic.start(obs.At, ready)
 	stable, inStable := p.propose(0, p.history.mean(obs.At.Add(-p.cfg.StableWindow.Std())), ready)
 	short, inPanic := p.propose(1, p.history.mean(obs.At.Add(-p.cfg.panicWindow())), ready)
 	over := short/max(1, float64(ready)) >= p.cfg.PanicThreshold
@@ -131,8 +135,9 @@ type panicMode struct {
 	Most    int       `json:"most"`
 }
 
-// start begins a new life. With several ready replicas it begins in a panic:
-// without history the averages would scale down at once (newAutoscaler).
+// start begins a new life with the first data, at the start and after a gap.
+// With several ready replicas it begins in a panic: without history the
+// averages would scale down at once (newAutoscaler).
 func (m *panicMode) start(at time.Time, ready int) {
 	if m.Started {
 		return

@@ -98,6 +98,61 @@ func TestStableAndPanic(t *testing.T) {
 	s.want(s.run(70*time.Second, 1, 0), 0, "NoDemand")
 }
 
+// After a gap its memory holds nothing of the stable window. It then begins in
+// a panic with what is ready, as one without memory does.
+func TestAGapIsANewBeginning(t *testing.T) {
+	s := &story{t: t, policy: build(t, ten())}
+	s.run(3*time.Minute, 8, 80)
+	s.now, s.points = s.now+15*time.Minute, nil
+	s.want(s.run(2*time.Second, 8, 10), 8, "Panic")
+	s.want(s.run(58*time.Second, 8, 10), 8, "Panic")
+	s.want(s.run(4*time.Second, 8, 10), 4, "ScaleRate")
+}
+
+// The panic of the start waits for the first data.
+func TestATimeWithoutDataIsNoHistory(t *testing.T) {
+	s := &story{t: t, policy: build(t, ten())}
+	if _, err := s.policy.Recommend(scaletest.Observation(0, 8)); !errors.Is(err, scale.ErrNoData) {
+		t.Fatalf("got %v, want ErrNoData", err)
+	}
+	s.now = 5 * time.Minute
+	s.want(s.run(2*time.Second, 8, 10), 8, "Panic")
+}
+
+// Where decisions or values always come more seldom than the stable window is
+// long there are no gaps: it must get down all the same.
+func TestWhatComesSeldomIsNoGap(t *testing.T) {
+	for _, tc := range []struct {
+		what        string
+		every, sync time.Duration
+		points      int // a second apart
+	}{
+		{"values", 90 * time.Second, 15 * time.Second, 1},
+		{"decisions", 10 * time.Minute, 10 * time.Minute, 60},
+	} {
+		p, err := kpa.New(ten(), policy.Env{Target: "web", Max: 100, Sync: tc.sync})
+		if err != nil {
+			t.Fatal(err)
+		}
+		replicas := 8
+		for now := tc.every; now <= 5*tc.every; now += tc.every {
+			signal := scale.Signal{Name: scale.Concurrency, Trust: scale.Fresh}
+			for i := range tc.points {
+				at := now - time.Duration(tc.points-1-i)*time.Second
+				signal.Points = append(signal.Points, series.Point{At: scaletest.At(at), Value: 10})
+			}
+			rec, err := p.Recommend(scaletest.Observation(now, replicas, signal))
+			if err != nil {
+				t.Fatal(err)
+			}
+			replicas = rec.Replicas
+		}
+		if replicas != 1 {
+			t.Errorf("%s that come every %v: got %d, want 1", tc.what, tc.every, replicas)
+		}
+	}
+}
+
 // A surge that stays below twice the ready replicas is left to the stable
 // window.
 func TestNoPanicBelowTheThreshold(t *testing.T) {

@@ -23,6 +23,26 @@ func newHistory(window time.Duration) history {
 	return history{ring: series.NewRing(kept), window: window, spacing: window / (kept - 10)}
 }
 
+// rarely is how many windows may lie between two values of a signal that comes
+// more rarely than the window is long.
+const rarely = 10
+
+// endsBefore reports whether the points say nothing of the window before at,
+// because nobody decided for a while or there was no data. Where decisions
+// come that seldom, or values (then there never is more than one in a window),
+// it is no gap.
+func (h *history) endsBefore(at time.Time, sync time.Duration) bool {
+	points := h.ring.Points()
+	if len(points) == 0 {
+		return false
+	}
+	usual := max(h.window, 2*sync)
+	if len(points) == 1 {
+		usual = max(usual, rarely*h.window)
+	}
+	return at.Sub(points[len(points)-1].At) > usual
+}
+
 // take adds the points that are new and forgets those that are too old, but
 // not the newest. It reports whether there is any. A point seen before is not
 // counted again.
