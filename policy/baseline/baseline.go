@@ -14,6 +14,7 @@ package baseline
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/scale"
@@ -76,13 +77,23 @@ func (p *Policy) take(signal *scale.Signal, obs scale.Observation) {
 		if some && (since <= 0 || since < interval) || !series.Finite(point.Value) || point.At.After(obs.At) {
 			continue
 		}
-		if some && interval > 0 && since > 3*interval {
+		if some && since > 3*p.usualDistance(interval) {
 			p.last.Lows = 0 // what came before is not "in a row"
 		}
 		p.judge(point.Value, obs.CurrentReplicas)
 		p.windows.Add(point)
 		newest, some = point, true
 	}
+}
+
+// usualDistance is how far windows lie apart: an interval, or where there is
+// none as far as the last two.
+func (p *Policy) usualDistance(interval time.Duration) time.Duration {
+	all := p.windows.Points()
+	if interval > 0 || len(all) < 2 {
+		return interval
+	}
+	return all[len(all)-1].At.Sub(all[len(all)-2].At)
 }
 
 // state is what a snapshot holds.

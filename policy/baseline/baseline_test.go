@@ -122,6 +122,30 @@ func TestAGapIsNotInARow(t *testing.T) {
 	s.want(s.see(0.05), 4, "LowWindow")
 }
 
+// Values of an instant have no window. The distance of the last two says what
+// is in a row.
+func TestAGapIsNotInARowOfInstantsEither(t *testing.T) {
+	p := build(t, with(func(c *baseline.Config) { c.Warmup, c.LowWindows = 5, 2 }))
+	now, codes := time.Duration(0), []string{}
+	see := func(value float64) {
+		now += 15 * time.Second
+		rec, err := p.Recommend(scaletest.Observation(now, 4, scaletest.Fresh(scale.Latency, scaletest.At(now), value)))
+		if err == nil {
+			codes = append(codes, rec.Reason.Code)
+		}
+	}
+	for range 6 {
+		see(0.1)
+	}
+	see(0.01)
+	now += 15 * time.Minute
+	see(0.01)
+	see(0.01)
+	if want := "WithinBaseline LowWindow LowWindow BelowBaseline"; strings.Join(codes, " ") != want {
+		t.Errorf("got %v, want %s", codes, want)
+	}
+}
+
 // A service that always answers in the same time has a MAD of 0.
 func TestAQuietServiceHasAFloorUnderItsDeviation(t *testing.T) {
 	for _, tc := range []struct {
