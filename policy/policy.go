@@ -42,6 +42,18 @@ func Essential(p Policy) []string {
 	return p.Signals()
 }
 
+// Closing is a policy that knows times at which the operator wants no replica
+// at all: requests that wait then wake nobody.
+type Closing interface {
+	Closed(obs scale.Observation) bool
+}
+
+// Closed reports that the operator wants no replica of p at the time of obs.
+func Closed(p Policy, obs scale.Observation) bool {
+	c, ok := p.(Closing)
+	return ok && c.Closed(obs)
+}
+
 // InDoubt returns the first of the signals that is not fresh, "" when all are.
 func InDoubt(obs scale.Observation, signals []string) string {
 	for _, name := range signals {

@@ -20,6 +20,7 @@ const kind, version = "combine", 1
 var (
 	_ policy.Policy   = (*Policy)(nil)
 	_ policy.Fallback = (*Policy)(nil)
+	_ policy.Closing  = (*Policy)(nil)
 )
 
 // Policy asks its members and combines what they say. Its memory is theirs.
@@ -75,6 +76,27 @@ func (p *Policy) essentials() []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// Closed reports that the wish that counts would be the zero of members that
+// want no replica at this time. first is closed by its first member alone: it
+// needs no data for that, so nobody stands in.
+func (p *Policy) Closed(obs scale.Observation) bool {
+	closed, all := 0, len(p.members)
+	for _, m := range p.members {
+		if policy.Closed(m.policy, obs) {
+			closed++
+		}
+	}
+	switch p.way {
+	case "min":
+		return closed > 0
+	case "median":
+		return closed > all/2
+	case "first":
+		return policy.Closed(p.members[0].policy, obs)
+	}
+	return closed == all
 }
 
 // Recommend asks every member, also those that will not count: they must not

@@ -228,3 +228,43 @@ func TestRecommendDoesNotAllocate(t *testing.T) {
 		t.Errorf("Recommend allocates %v times, want 0", n)
 	}
 }
+
+// closed is a member with a time at which nobody is to be served.
+type closed struct{ *hpa.Policy }
+
+func (closed) Closed(scale.Observation) bool { return true }
+
+// A member that closes closes all where its zero would count. Otherwise another
+// one may want a replica.
+func TestWhoClosesTheService(t *testing.T) {
+	build := func(p scale.Plugin, env policy.Env) (policy.Policy, error) {
+		built, err := builder(scale.Plugin{Kind: "hpa", Body: []byte("{}")}, env)
+		if err != nil || p.Kind != "closed" {
+			return built, err
+		}
+		return closed{built.(*hpa.Policy)}, nil
+	}
+	shut, open := scale.Plugin{Kind: "closed"}, scale.Plugin{Kind: "hpa"}
+	for _, tc := range []struct {
+		rule string
+		cfg  combine.Config
+		want bool
+	}{
+		{"one of min", combine.Config{Min: []scale.Plugin{open, shut}}, true},
+		{"one of max", combine.Config{Max: []scale.Plugin{open, shut}}, false},
+		{"all of max", combine.Config{Max: []scale.Plugin{shut, shut}}, true},
+		{"one of two of median", combine.Config{Median: []scale.Plugin{shut, open}}, false},
+		{"two of three of median", combine.Config{Median: []scale.Plugin{shut, open, shut}}, true},
+		{"the first of first", combine.Config{First: []scale.Plugin{shut, open}}, true},
+		{"who stands in for it", combine.Config{First: []scale.Plugin{open, shut}}, false},
+		{"none of min", combine.Config{Min: []scale.Plugin{open, open}}, false},
+	} {
+		p, err := combine.New(tc.cfg, policy.Env{}, build)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := policy.Closed(p, scaletest.Observation(0, 0)); got != tc.want {
+			t.Errorf("%s: got %v, want %v", tc.rule, got, tc.want)
+		}
+	}
+}

@@ -17,6 +17,7 @@ const kind, version = "schedule", 1
 var (
 	_ policy.Policy   = (*Policy)(nil)
 	_ policy.Fallback = (*Policy)(nil)
+	_ policy.Closing  = (*Policy)(nil)
 )
 
 // Policy keeps another one within the limits of the open windows. Its memory
@@ -71,6 +72,16 @@ func (p *Policy) Signals() []string {
 
 // Essential names those of the policy within.
 func (p *Policy) Essential() []string { return p.essential }
+
+// Closed reports that an open window, here or within, allows no replica and no
+// other one here wants any.
+func (p *Policy) Closed(obs scale.Observation) bool {
+	floor, ceiling := p.limits(obs)
+	if floor != nil {
+		return false
+	}
+	return (ceiling != nil && *ceiling.Max == 0) || (p.of != nil && policy.Closed(p.of, obs))
+}
 
 // Recommend returns the wish of the policy within, raised to the highest
 // floor and lowered to the lowest ceiling of the open windows. The floor wins

@@ -331,3 +331,41 @@ func TestADay(t *testing.T) {
 		t.Errorf("a day (-want +got):\n%s", diff)
 	}
 }
+
+// A ceiling of zero is the wish that nobody be served; whoever waits must wait
+// on. A floor that is open at the same time wins.
+func TestACeilingOfZeroClosesTheService(t *testing.T) {
+	night, always := window("0 22 * * *", 8, "", 0, most(0)), window("@daily", 24, "", 2, nil)
+	closed := scale.Plugin{Kind: "closed"}
+	for _, tc := range []struct {
+		rule string
+		cfg  schedule.Config
+		hour int
+		want bool
+	}{
+		{"at night", hpaWithin(night), 23, true},
+		{"by day", hpaWithin(night), 12, false},
+		{"at most one is not none", hpaWithin(window("0 22 * * *", 8, "", 0, most(1))), 23, false},
+		{"a floor wins", hpaWithin(night, always), 23, false},
+		{"also without a policy within", schedule.Config{Windows: []schedule.Window{night}}, 23, true},
+		{"what the policy within says", schedule.Config{Windows: []schedule.Window{night}, Of: &closed}, 12, true},
+		{"a floor wins over that too", schedule.Config{Windows: []schedule.Window{always}, Of: &closed}, 12, false},
+	} {
+		t.Run(tc.rule, func(t *testing.T) {
+			p, err := schedule.New(tc.cfg, policy.Env{Min: 0, Max: 50}, func(p scale.Plugin, env policy.Env) (policy.Policy, error) {
+				if p.Kind == "closed" {
+					return schedule.New(schedule.Config{Windows: []schedule.Window{window("@daily", 24, "", 0, most(0))}}, env, builder)
+				}
+				return builder(p, env)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			obs := scaletest.Observation(0, 0)
+			obs.At = time.Date(2026, 3, 2, tc.hour, 0, 0, 0, time.UTC)
+			if got := policy.Closed(p, obs); got != tc.want {
+				t.Errorf("closed: got %v, want %v", got, tc.want)
+			}
+		})
+	}
+}
