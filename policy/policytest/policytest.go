@@ -37,6 +37,25 @@ func Run(t *testing.T, newPolicy, other func(t *testing.T) policy.Policy) {
 			running = restored
 		}
 	})
+	t.Run("restored after a quarter of an hour it takes no more away than a new one", func(t *testing.T) {
+		for seed := range uint64(50) {
+			before, after := afterGap(seed)
+			running, restored, fresh := newPolicy(t), newPolicy(t), newPolicy(t)
+			for _, obs := range before {
+				answer(running, obs)
+			}
+			if err := restored.Restore(snapshot(t, running)); err != nil {
+				t.Fatal(err)
+			}
+			is, was := answer(restored, after), answer(fresh, after)
+			if was.Err != "" || was.Rec.Confidence == 0 {
+				continue // what it has to learn first the other one knows
+			}
+			if n, least := is.count(after), min(was.count(after), after.CurrentReplicas); n < least {
+				t.Fatalf("seed %d: from %d to %d (%s), a new one says %d (%s)", seed, after.CurrentReplicas, n, is.Rec.Reason, was.count(after), was.Rec.Reason)
+			}
+		}
+	})
 	t.Run("a snapshot that does not fit is refused", func(t *testing.T) {
 		p := newPolicy(t)
 		for name, data := range map[string][]byte{
@@ -106,6 +125,30 @@ func Run(t *testing.T, newPolicy, other func(t *testing.T) policy.Policy) {
 type reply struct {
 	Rec scale.Recommendation
 	Err string
+}
+
+// off is how long the controller is off in a restart that takes time.
+const off = 15 * time.Minute
+
+// afterGap are observations, and one of a quarter of an hour later with much
+// less to do.
+func afterGap(seed uint64) (before []scale.Observation, after scale.Observation) {
+	all := scaletest.Hostile(seed, 40)
+	before, after = all[:39], scaletest.Shift(all[39:], off)[0]
+	for i := range after.Signals {
+		if s := &after.Signals[i]; s.Trust == scale.Fresh && len(s.Points) > 0 {
+			s.Points[len(s.Points)-1].Value /= 100
+		}
+	}
+	return before, after
+}
+
+// count is what becomes of an answer: without an opinion the count is held.
+func (r reply) count(obs scale.Observation) int {
+	if r.Err != "" {
+		return obs.CurrentReplicas
+	}
+	return r.Rec.Replicas
 }
 
 func answer(p policy.Policy, obs scale.Observation) reply {
