@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -191,6 +192,38 @@ func TestSignalsOfARealPrometheus(t *testing.T) {
 	says(t, signal("sum(up)"), "signal", doctor.Fail, "refused", "see that the server answers")
 }
 
+// A value that would be stale is said to be, with what to write.
+func TestASignalThatComesSeldom(t *testing.T) {
+	var age time.Duration
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		now := float64(clock.System.Now().UnixMilli()) / 1000
+		value := 7.0
+		if strings.Contains(r.FormValue("query"), "timestamp") {
+			value = now - age.Seconds()
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"flyball_input":"0"},"value":[%.3f,"%.3f"]}]}}`, now, value)
+	}))
+	defer server.Close()
+	for _, tc := range []struct {
+		age          time.Duration
+		beside       string
+		status       doctor.Status
+		message, fix string
+	}{
+		{10 * time.Second, "", doctor.OK, "7, 10s old", ""},
+		{40 * time.Second, "", doctor.Note, "40s old, so it is stale after a start: older than 15s, until", "state maxAge: 2m30s beside name"},
+		{40 * time.Second, "maxAge: 1m, ", doctor.OK, "40s old", ""},
+		{20 * time.Second, "maxAge: 18s, ", doctor.Note, "20s old, so it is stale: older than its maxAge of 18s", "state maxAge: 1m15s beside name"},
+		{6 * time.Minute, "maxAge: 1m, ", doctor.Note, "6m old, so it is stale: older than 1m", "what the server scrapes runs"},
+	} {
+		p := newPatient(t)
+		age = tc.age
+		p.document = fmt.Sprintf("  signals: [{name: rps, %sprometheus: {server: %q, query: 'up'}}]\n", tc.beside, server.URL)
+		says(t, p.examine(), "signal", tc.status, tc.message, tc.fix)
+	}
+}
+
 // startPrometheus returns the address of one that scrapes itself.
 func startPrometheus(t *testing.T) string {
 	program := testenv.Command(t, "prometheus")
@@ -236,6 +269,11 @@ func TestARecordIsReadWithoutBeingChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	says(t, p.examine(), "record", doctor.OK, "is healthy", "")
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if _, err := os.Stat(p.options.Record + suffix); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("record.db%s is left: %v", suffix, err)
+		}
+	}
 	if err := os.WriteFile(p.options.Record, []byte("this is no record at all, whatever its name says"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -2,10 +2,8 @@ package doctor
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +12,7 @@ import (
 	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/app/leftover"
 	"github.com/flyball-io/flyball/balancer/builtin/remote"
-	_ "github.com/flyball-io/flyball/record/sqlite" // brings the driver that reads the record
+	"github.com/flyball-io/flyball/record/sqlite"
 )
 
 // Space that a state folder should have: logs of replicas and the record.
@@ -99,41 +97,20 @@ func (p *patient) record(ctx context.Context) {
 	if p.Record == "" {
 		return
 	}
-	info, err := os.Stat(p.Record)
-	if errors.Is(err, os.ErrNotExist) {
+	ctx, cancel := context.WithTimeout(ctx, recordPatience)
+	defer cancel()
+	switch found, err := sqlite.Examine(ctx, p.Record); {
+	case errors.Is(err, os.ErrNotExist):
 		p.ok("", "no record yet: flyball run makes it")
-		return
-	}
-	if err != nil {
-		p.fail("", err.Error(), "let this user read it, or choose another --state-dir")
-		return
-	}
-	says, err := quickCheck(ctx, p.Record)
-	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		p.note("", p.Record+" is too large to be read within "+recordPatience.String(), "nothing: flyball run repairs what is damaged")
 	case err != nil:
-		p.fail("", fmt.Sprintf("%s cannot be read: %v", p.Record, err), "start flyball run: it saves what can be read and puts the damaged file aside")
-	case says != "ok":
-		p.fail("", fmt.Sprintf("%s is damaged: %s", p.Record, says), "start flyball run: it saves what can be read and puts the damaged file aside")
+		p.fail("", err.Error(), "let this user read it, or choose another --state-dir")
+	case found.Damage != "":
+		p.fail("", fmt.Sprintf("%s is damaged: %s", p.Record, found.Damage), "start flyball run: it saves what can be read and puts the damaged file aside")
 	default:
-		p.ok("", fmt.Sprintf("the record is healthy (%d MiB)", (info.Size()+1<<20-1)>>20))
+		p.ok("", fmt.Sprintf("the record is healthy (%d MiB)", (found.Bytes+1<<20-1)>>20))
 	}
-}
-
-func quickCheck(ctx context.Context, path string) (says string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, recordPatience)
-	defer cancel()
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(2000)")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = db.Close() }() // it was only read
-	err = db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&says)
-	if ctx.Err() != nil {
-		return "", ctx.Err()
-	}
-	return says, err
 }
 
 // leastFiles is what the controller needs for itself.

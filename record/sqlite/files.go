@@ -97,8 +97,7 @@ func database(o Options, connections int, mode string) (*sql.DB, error) {
 	if mode == "ro" {
 		q.Add("_pragma", "query_only(1)")
 	}
-	path := filepath.ToSlash(o.Path)
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
+	db, err := connect(o.Path, q)
 	if err != nil {
 		return nil, err
 	}
@@ -107,23 +106,39 @@ func database(o Options, connections int, mode string) (*sql.DB, error) {
 	return db, nil
 }
 
-// create makes the tables in an empty file.
-func (f *files) create(ctx context.Context, o Options) error {
+func connect(path string, q url.Values) (*sql.DB, error) {
+	return sql.Open("sqlite", "file:"+(&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()+"?"+q.Encode())
+}
+
+// identify reports whether the file has our tables; when it has not it is
+// empty, else that is an error.
+func identify(ctx context.Context, db *sql.DB) (bool, error) {
 	var tables, id, version int
 	for query, into := range map[string]*int{
 		"SELECT count(*) FROM sqlite_schema": &tables, "PRAGMA application_id": &id, "PRAGMA user_version": &version} {
-		if err := f.write.QueryRowContext(ctx, query).Scan(into); err != nil {
-			return err
+		if err := db.QueryRowContext(ctx, query).Scan(into); err != nil {
+			return false, err
 		}
 	}
 	switch {
 	case id == applicationID && version > schemaVersion:
-		return fmt.Errorf("%w: it was written by a later version of Flyball (format %d, this one knows %d); use that version, or name another path",
+		return false, fmt.Errorf("%w: it was written by a later version of Flyball (format %d, this one knows %d); use that version, or name another path",
 			errRefused, version, schemaVersion)
 	case id == applicationID && tables > 0:
-		return wal(ctx, f.write)
+		return true, nil
 	case id != 0 || tables > 0:
-		return fmt.Errorf("%w: header or tables are not those of a record", errForeign)
+		return false, fmt.Errorf("%w: header or tables are not those of a record", errForeign)
+	}
+	return false, nil
+}
+
+// create makes the tables in an empty file.
+func (f *files) create(ctx context.Context, o Options) error {
+	switch there, err := identify(ctx, f.write); {
+	case err != nil:
+		return err
+	case there:
+		return wal(ctx, f.write)
 	}
 	if err := os.Chmod(o.Path, 0o600); err != nil {
 		return err
