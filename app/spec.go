@@ -253,23 +253,27 @@ func (s *Spec) Plan() (control.Plan, error) {
 }
 
 // decider puts a policy behind the guards, in the order of the design:
-// health, rollout, data, behaviour, cooldown, objective floor, budget, bounds.
+// health, rollout, data, behaviour, cooldown, objective floor, wake, budget,
+// bounds.
 func (s *Spec) decider(spec PolicySpec) (*decide.Decider, error) {
 	p, err := spec.build(s.env())
 	if err != nil {
 		return nil, err
 	}
 	health := guard.Health{Grace: max(guard.DefaultGrace, s.Process.StartTimeout)}
+	behavior := guard.NewBehavior(spec.Rules)
+	behavior.Sync = s.Sync.Std()
 	guards := []guard.Guard{
 		health,
 		&guard.Rollout{Config: s.Rollout, Objective: s.Objective},
-		&guard.Data{Signals: policy.Essential(p), Trust: s.Trust, Health: health},
-		guard.NewBehavior(spec.Rules),
+		&guard.Data{Signals: s.essential(p), Trust: s.Trust, Health: health},
+		behavior,
 		guard.NewCooldown(spec.Cooldown),
 	}
 	if s.Objective != nil {
 		guards = append(guards, &guard.ObjectiveFloor{Objective: *s.Objective})
 	}
+	guards = append(guards, guard.Wake{Closed: func(obs scale.Observation) bool { return policy.Closed(p, obs) }})
 	if s.Cost != nil && s.Cost.BudgetPerDay > 0 {
 		budget, err := s.budget()
 		if err != nil {

@@ -116,7 +116,8 @@ func TestABudgetStandsBeforeTheBounds(t *testing.T) {
 	if last := d.Steps[len(d.Steps)-2:]; last[0].Guard != "budget" || last[0].To != 8 || last[1].Guard != "bounds" {
 		t.Errorf("got %+v, want budget and bounds; 17 h of the day have no cost yet", last)
 	}
-	d = plan.Decider.Decide(scaletest.Observation(22*time.Hour, 40, scaletest.Fresh(scale.Concurrency, scaletest.At(22*time.Hour), 100)))
+	later := scaletest.At(22 * time.Hour)
+	d = plan.Decider.Decide(scaletest.Observation(22*time.Hour, 40, scaletest.Fresh(scale.Concurrency, later, 100), scaletest.Fresh(scale.ViolationRatio, later, 0)))
 	if d.SetBy != "budget" || d.DesiredReplicas != 2 || len(d.Conditions) != 1 || d.Conditions[0].Reason.Code != "BudgetReached" {
 		t.Errorf("got %d set by %s (%s), conditions %+v, want 2 set by the budget", d.DesiredReplicas, d.SetBy, d.Reason, d.Conditions)
 	}
@@ -133,7 +134,7 @@ func TestThePlanWalksTheGuardsInTheOrderOfTheDesign(t *testing.T) {
 	for _, step := range d.Steps {
 		order = append(order, step.Guard)
 	}
-	if diff := cmp.Diff([]string{"health", "rollout", "data", "behavior", "cooldown", "objective floor", "bounds"}, order); diff != "" {
+	if diff := cmp.Diff([]string{"health", "rollout", "data", "behavior", "cooldown", "objective floor", "wake", "bounds"}, order); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if len(plan.Shadows) != 2 || d.DesiredReplicas != 8 {

@@ -5,10 +5,25 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/flyball-io/flyball/policy"
+	"github.com/flyball-io/flyball/scale"
 )
 
-// trusted reports rules for signals that no policy decides on: they would
-// never come into force, most likely because the name is misspelt.
+// essential names the signals that must be fresh for the count to fall: those
+// of the policy, and with an objective what says whether it is violated. The
+// balancer that every target has measures it, also while there are no
+// requests.
+func (s *Spec) essential(p policy.Policy) []string {
+	names := slices.Clone(policy.Essential(p))
+	if s.Objective != nil && !slices.Contains(names, scale.ViolationRatio) {
+		names = append(names, scale.ViolationRatio)
+	}
+	return names
+}
+
+// trusted reports rules for signals that nothing decides on: they would never
+// come into force, most likely because the name is misspelt.
 func (s *Spec) trusted() error {
 	var known []string
 	for _, spec := range append([]PolicySpec{s.Policy}, s.Shadows...) {
@@ -20,6 +35,9 @@ func (s *Spec) trusted() error {
 			return nil // at fault already
 		}
 		known = append(known, p.Signals()...)
+	}
+	if s.Objective != nil {
+		known = append(known, scale.ViolationRatio)
 	}
 	slices.Sort(known)
 	known = slices.Compact(known)

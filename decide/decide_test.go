@@ -41,6 +41,7 @@ func newDeciderTrusting(t testing.TB, trust guard.TrustConfig) *decide.Decider {
 		guard.NewBehavior(guard.HPADefaults()),
 		guard.NewCooldown(guard.CooldownConfig{ScaleDown: scale.Duration(time.Minute)}),
 		&guard.ObjectiveFloor{Objective: promise},
+		guard.Wake{},
 		guard.NewBudget(guard.BudgetConfig{PerReplicaHour: 1, PerDay: 24 * minimum * 3, Min: minimum, Objective: &promise, Sync: 15 * time.Second}),
 		guard.Bounds{Min: minimum, Max: maximum},
 	)
@@ -64,7 +65,7 @@ func TestDecisionCarriesTheWholeTrail(t *testing.T) {
 	for _, s := range got.Steps {
 		trail = append(trail, fmt.Sprintf("%s %d→%d", s.Guard, s.From, s.To))
 	}
-	want := []string{"health 20→20", "rollout 20→20", "data 20→20", "behavior 20→16", "cooldown 16→16", "objective floor 16→16", "budget 16→16", "bounds 16→10"}
+	want := []string{"health 20→20", "rollout 20→20", "data 20→20", "behavior 20→16", "cooldown 16→16", "objective floor 16→16", "wake 16→16", "budget 16→16", "bounds 16→10"}
 	if diff := cmp.Diff(want, trail); diff != "" {
 		t.Errorf("trail (-want +got):\n%s", diff)
 	}
@@ -92,6 +93,29 @@ func TestAFallbackHoldsWithoutData(t *testing.T) {
 	}
 }
 
+// A policy that is silent or wants none, a hold for want of data, a cooldown:
+// none of it lets requests wait without any replica.
+func TestRequestsThatWaitWakeWhateverElseHolds(t *testing.T) {
+	cfg := hpa.Default() // on cpuUtilization, which nobody measures at zero
+	for _, tc := range []struct {
+		rule  string
+		guard guard.Guard
+	}{
+		{"without an opinion", guard.Bounds{Min: 0, Max: 3}},
+		{"while data is in doubt", &guard.Data{Signals: []string{scale.CPUUtilization}, Trust: guard.TrustConfig{TrustRules: guard.TrustRules{Absent: guard.Hold}}}},
+	} {
+		p, err := hpa.New(cfg, policy.Env{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := decide.New("hpa", p, tc.guard, guard.Wake{}, guard.Bounds{Min: 0, Max: 3})
+		obs := scaletest.Observation(0, 0, scaletest.Fresh(scale.QueueDepth, scaletest.At(0), 30))
+		if got := d.Decide(obs); got.DesiredReplicas != 1 || got.SetBy != "wake" || got.Reason.String() != "1 instead of 0: 30 requests wait for a replica" {
+			t.Errorf("%s: got %d set by %s (%s), want 1 set by wake", tc.rule, got.DesiredReplicas, got.SetBy, got.Reason)
+		}
+	}
+}
+
 // What lasts is told also when it changes nothing.
 func TestConditionsOfGuardsAreTold(t *testing.T) {
 	d := newDecider(t)
@@ -114,6 +138,7 @@ func TestConditionsOfGuardsAreTold(t *testing.T) {
 func TestDecidingAloneStartsNoCooldown(t *testing.T) {
 	d := newDecider(t)
 	d.Decide(loaded(0, 4, 24))
+	d.Decide(loaded(3*time.Minute, 8, 6)) // without it six minutes would be a gap
 	if got := d.Decide(loaded(6*time.Minute, 8, 6)); got.DesiredReplicas != 2 {
 		t.Fatalf("nothing was applied: got %d (%s), want 2", got.DesiredReplicas, got.Reason)
 	}

@@ -41,24 +41,50 @@ type player struct {
 
 // Play returns what is decided on each line, in words.
 func (s *Scenario) Play(way Way) ([]string, error) {
+	_, said, err := s.play(way, len(s.Lines))
+	return said, err
+}
+
+// play plays some lines and returns the player as it stands after them.
+func (s *Scenario) play(way Way, lines int) (*player, []string, error) {
 	spec, err := s.spec(way)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	plan, err := spec.Plan()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p := &player{spec: spec, plan: plan, way: way, at: s.Start, world: &world{startup: s.Startup, now: s.Start}}
 	var said []string
-	for _, l := range s.Lines {
+	for _, l := range s.Lines[:lines] {
 		words, err := p.line(l)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", l.number+1, err)
+			return nil, nil, fmt.Errorf("line %d: %w", l.number+1, err)
 		}
 		said = append(said, words)
 	}
-	return said, nil
+	return p, said, nil
+}
+
+// Resume plays some lines, then has the controller off for a while in which
+// the world goes on. It returns the first decision of one that restores what
+// the old one remembers, and that of one without any memory.
+func (s *Scenario) Resume(lines int, off time.Duration) (restored, fresh scale.Decision, err error) {
+	p, _, err := s.play(Plainly, lines)
+	if err != nil {
+		return restored, fresh, err
+	}
+	if err := p.restart(); err != nil {
+		return restored, fresh, err
+	}
+	without, err := p.spec.Plan()
+	if err != nil {
+		return restored, fresh, err
+	}
+	p.world.advance(p.world.now.Add(off))
+	obs := p.world.observe()
+	return p.plan.Decider.Decide(obs).Clone(), without.Decider.Decide(obs).Clone(), nil
 }
 
 // spec decodes the document as flyball run would.

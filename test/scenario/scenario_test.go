@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/test/scenario"
@@ -39,13 +40,38 @@ func TestEveryPolicyAndEveryGuardHasAStory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "health, rollout, data, behavior, cooldown, objective floor, budget, bounds"; strings.Join(guards, ", ") != want {
+	if want := "health, rollout, data, behavior, cooldown, objective floor, wake, budget, bounds"; strings.Join(guards, ", ") != want {
 		t.Errorf("guards: got %v, want %s", guards, want)
 	}
 	for _, name := range guards {
 		if !strings.Contains(all.String(), "("+name+": ") {
 			t.Errorf("in no scenario the guard %s sets the number", name)
 		}
+	}
+}
+
+// A restart that takes a quarter of an hour, anywhere in any story: what is
+// remembered from before must not take away what a controller without memory
+// would leave. Only what a day cost is meant to be remembered that long.
+func TestARestartThatTakesTimeTakesNothingAway(t *testing.T) {
+	for _, file := range stories(t) {
+		t.Run(strings.TrimSuffix(file, ".scenario"), func(t *testing.T) {
+			s, err := scenario.Parse(read(t, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := range s.Lines {
+				restored, fresh, err := s.Resume(n+1, 15*time.Minute)
+				if err != nil {
+					t.Fatal(err)
+				}
+				least := min(fresh.DesiredReplicas, fresh.CurrentReplicas)
+				if restored.DesiredReplicas < least && restored.SetBy != "budget" {
+					t.Errorf("after line %d of the timeline, from %d: got %d (%s: %s), without memory %d (%s: %s)", n+1, restored.CurrentReplicas,
+						restored.DesiredReplicas, restored.SetBy, restored.Reason, fresh.DesiredReplicas, fresh.SetBy, fresh.Reason)
+				}
+			}
+		})
 	}
 }
 
