@@ -6,10 +6,13 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/flyball-io/flyball/bus"
 	"github.com/flyball-io/flyball/record"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target"
 )
 
 // Types of events.
@@ -26,6 +29,7 @@ const (
 	FaultEnded        = "FaultEnded"
 	ConditionBegan    = "ConditionBegan"
 	ConditionEnded    = "ConditionEnded"
+	ReplicaEnded      = "ReplicaEnded"
 )
 
 // Chronicler turns what every target reports and does into events: one when
@@ -35,11 +39,12 @@ type Chronicler struct {
 	Log *slog.Logger
 
 	lasting map[string]map[string]string // by target: what lasts, and its words
+	before  map[string]*target.Status    // by target: as reported last
 }
 
 // Run tells events until ctx is done.
 func (c *Chronicler) Run(ctx context.Context) error {
-	c.lasting = map[string]map[string]string{}
+	c.lasting, c.before = map[string]map[string]string{}, map[string]*target.Status{}
 	reports, err := Reports(c.Bus, All).Subscribe(ctx)
 	if err != nil {
 		return err
@@ -55,6 +60,7 @@ func (c *Chronicler) Run(ctx context.Context) error {
 				return nil
 			}
 			c.report(ctx, r)
+			c.losses(ctx, r)
 		case a, open := <-changes:
 			if !open {
 				return nil
@@ -83,7 +89,7 @@ func (c *Chronicler) report(ctx context.Context, r Report) {
 			now[key] = before[key]
 			continue
 		}
-		c.tell(ctx, r.Target, r.At, ended(key), before[key])
+		c.tell(ctx, r.Target, r.At, ended(key), over(key))
 	}
 	for _, key := range slices.Sorted(maps.Keys(now)) {
 		if _, lasted := before[key]; !lasted {
@@ -117,6 +123,48 @@ func ended(key string) string {
 		return ConditionEnded
 	}
 	return FaultEnded
+}
+
+// over says what has ended.
+func over(key string) string {
+	_, what, _ := strings.Cut(key, " ")
+	if isCondition(key) {
+		return what + " is over"
+	}
+	return what + " can be read again"
+}
+
+// losses tells of replicas that ended without having been told to.
+func (c *Chronicler) losses(ctx context.Context, r Report) {
+	if r.Status == nil {
+		return
+	}
+	before := c.before[r.Target]
+	c.before[r.Target] = r.Status
+	if before == nil {
+		return
+	}
+	for i := range before.Replicas {
+		if was := &before.Replicas[i]; was.Phase == scale.Running && was.DeletedAt.IsZero() && lost(was, before, r.Status) {
+			c.tell(ctx, r.Target, r.At, ReplicaEnded, was.ID+" ended without having been told to")
+		}
+	}
+}
+
+// lost reports whether a replica that ran ended by itself. One that is gone
+// altogether may have been told to and have ended between two reports: when
+// the count went down, or replicas are being replaced.
+func lost(was *scale.Replica, before, now *target.Status) bool {
+	i := slices.IndexFunc(now.Replicas, func(r scale.Replica) bool { return r.ID == was.ID })
+	if i < 0 {
+		return now.SpecReplicas >= before.SpecReplicas && !rolling(before) && !rolling(now)
+	}
+	is := &now.Replicas[i]
+	return is.DeletedAt.IsZero() && (is.Phase != scale.Running || is.Restarts > was.Restarts)
+}
+
+func rolling(s *target.Status) bool {
+	return slices.ContainsFunc(s.Conditions, func(c scale.Condition) bool { return c.Type == scale.RolloutInProgress })
 }
 
 // changed tells what the executor did.

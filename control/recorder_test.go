@@ -18,6 +18,8 @@ import (
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/scale/scaletest"
+	"github.com/flyball-io/flyball/target"
 )
 
 // disk is a store that may be full.
@@ -157,6 +159,11 @@ func TestChroniclerTellsWhatBeginsAndEnds(t *testing.T) {
 			{Status: status},                // sources were not read: the fault may last
 			{Measured: true, Faults: fault}, // the target was not read: the condition may last
 			{Measured: true, Status: scaletestStatus()},
+			{Status: &target.Status{Replicas: scaletest.Replicas(3, 0)}},
+			{Status: &target.Status{Replicas: leaving(scaletest.Replicas(3, 0), 1)}},
+			{Status: &target.Status{Replicas: scaletest.Replicas(1, 0)}}, // r-001 was told to, r-002 was not
+			{Status: &target.Status{Replicas: scaletest.Replicas(3, 0), SpecReplicas: 3}},
+			{Status: &target.Status{Replicas: scaletest.Replicas(2, 0), SpecReplicas: 2}}, // told to, and gone at once
 		} {
 			r.Target = "shop"
 			publish(t, control.Reports(b, "shop"), r)
@@ -168,7 +175,8 @@ func TestChroniclerTellsWhatBeginsAndEnds(t *testing.T) {
 		running.Wait()
 		want := []string{
 			"ConditionBegan CrashLoop: 3 failed starts", "FaultBegan balancer cannot be read: no answer",
-			"ConditionEnded CrashLoop: 3 failed starts", "FaultEnded balancer cannot be read: no answer",
+			"ConditionEnded CrashLoop is over", "FaultEnded balancer can be read again",
+			"ReplicaEnded r-002 ended without having been told to",
 			"ScaledUp 3 → 5 replicas", "ScaleFailed 5 → 4 replicas: refused",
 		}
 		slices.Sort(want) // reports and changes come over two topics
@@ -177,4 +185,10 @@ func TestChroniclerTellsWhatBeginsAndEnds(t *testing.T) {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// leaving tells one replica to end.
+func leaving(all []scale.Replica, i int) []scale.Replica {
+	all[i].DeletedAt = scaletest.At(0)
+	return all
 }

@@ -53,7 +53,7 @@ func eventTypes() []string {
 	return []string{
 		control.ControllerStarted, control.ControllerStopped, control.Reloaded, control.ReloadRefused, control.ModeChanged,
 		control.ScaledUp, control.ScaledDown, control.ScaleFailed,
-		control.FaultBegan, control.FaultEnded, control.ConditionBegan, control.ConditionEnded,
+		control.FaultBegan, control.FaultEnded, control.ConditionBegan, control.ConditionEnded, control.ReplicaEnded,
 	}
 }
 

@@ -264,7 +264,7 @@ func TestLabelsAreBounded(t *testing.T) {
 			r.tell(record.Event{Type: fmt.Sprint("Type", i)})
 		}
 		r.decide(d)
-		for name, most := range map[string]int{telemetry.SignalTrust: 256, telemetry.ShadowReplicas: 64, telemetry.EventsTotal: 13} {
+		for name, most := range map[string]int{telemetry.SignalTrust: 256, telemetry.ShadowReplicas: 64, telemetry.EventsTotal: 14} {
 			if n := len(r.values(name)); n != most {
 				t.Errorf("%s has %d series, want %d", name, n, most)
 			}
