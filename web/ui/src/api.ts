@@ -1,7 +1,8 @@
 // Requests to the API. All addresses are relative, so the page also works
 // under a path of a proxy.
 import { noteReader } from "./session";
-import type { Decision, DecisionAnswer, Filter, FlyballEvent, Mode, SeriesAnswer, Target, TargetAnswer, TargetsAnswer } from "./types";
+import type { Answer } from "./pages";
+import type { Continued, Decision, DecisionAnswer, Filter, FlyballEvent, Mode, SeriesAnswer, Target, TargetAnswer, TargetsAnswer } from "./types";
 import { rfc3339 } from "./window";
 
 // Refusal is an answer that says what is wrong, as opposed to no answer.
@@ -10,6 +11,12 @@ export class Refusal extends Error {
     super(message);
   }
 }
+
+// isMissing tells what is not there from what is only not to be had now.
+export const isMissing = (e: unknown): e is Refusal => e instanceof Refusal && e.status === 404;
+
+// whyNot is why a question was not answered, in words.
+export const whyNot = (e: unknown): string => (e instanceof Refusal ? e.message : "Flyball does not answer");
 
 // locked is called when an answer asks for a token.
 let locked = () => {};
@@ -37,35 +44,43 @@ function query(parameters: Record<string, string | number>): string {
   return known.length === 0 ? "" : `?${new URLSearchParams(known.map(([k, v]) => [k, String(v)]))}`;
 }
 
-const time = (t: number) => (t > 0 ? rfc3339(t) : "");
+const time = (t: number) => (t > 0 ? new Date(Math.round(t * 1000)).toISOString().replace(".000", "") : "");
 
 export const getTargets = (signal?: AbortSignal) => get<TargetsAnswer>(base + "targets", signal);
 
 export const getTarget = (name: string, signal?: AbortSignal) => get<TargetAnswer>(target(name), signal);
 
 export const getSeries = (name: string, since: number, until: number, step: number, signal?: AbortSignal) =>
-  get<SeriesAnswer>(`${target(name)}/series${query({ since: time(since), until: time(until), step: `${step}s` })}`, signal);
+  get<SeriesAnswer>(`${target(name)}/series${query({ since: time(Math.round(since)), until: time(Math.round(until)), step: `${step}s` })}`, signal);
 
 // Page says which part of a log is wanted; 0 is no bound.
 export interface Page {
+  limit?: number;
   before?: number;
   from?: number;
   to?: number;
+  exclude?: string; // types of events
 }
 
 export const pageSize = 100;
 
-export async function getDecisions(name: string, filter: Filter, page: Page, signal?: AbortSignal): Promise<Decision[]> {
-  return (await get<{ decisions: Decision[] }>(`${target(name)}/decisions${query({ filter, ...paged(page) })}`, signal)).decisions;
+export async function getDecisions(name: string, filter: Filter, page: Page, signal?: AbortSignal): Promise<Answer<Decision>> {
+  const answer = await get<{ decisions: Decision[] } & Continued>(`${target(name)}/decisions${query({ filter, ...paged(page) })}`, signal);
+  return { items: answer.decisions, ...continued(answer) };
 }
 
 export const getDecision = (name: string, id: number, signal?: AbortSignal) => get<DecisionAnswer>(`${target(name)}/decisions/${id}`, signal);
 
-export async function getEvents(name: string, page: Page, signal?: AbortSignal): Promise<FlyballEvent[]> {
-  return (await get<{ events: FlyballEvent[] }>(`${base}events${query({ target: name, ...paged(page) })}`, signal)).events;
+export async function getEvents(name: string, page: Page, signal?: AbortSignal): Promise<Answer<FlyballEvent>> {
+  const answer = await get<{ events: FlyballEvent[] } & Continued>(`${base}events${query({ target: name, ...paged(page) })}`, signal);
+  return { items: answer.events, ...continued(answer) };
 }
 
-const paged = ({ before = 0, from = 0, to = 0 }: Page) => ({ limit: pageSize, before, from: time(from), to: time(to) });
+const paged = ({ from = 0, to = 0, ...page }: Page) => ({ ...page, from: time(from), to: time(to) });
+
+// continued says how a page goes on: by what the server says, not by how many
+// lines it has.
+const continued = ({ nextBefore, incomplete }: Continued) => ({ next: nextBefore || null, incomplete: incomplete ?? "" });
 
 // who is written beside an action when no token says who it was.
 const who = { "X-Flyball-User": "dashboard" };

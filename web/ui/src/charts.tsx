@@ -1,5 +1,5 @@
 // The charts of a target under one time axis and one cursor.
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { columns, gapOf, shadowNames } from "./columns";
 import { duration } from "./format";
 import { useTheme } from "./hooks";
@@ -39,12 +39,18 @@ export function Charts({ feed, chosen, choose, show, custom }: Props) {
     const out = chosen !== null && w.is !== "past" && (chosen.until < span.from || chosen.at > span.to);
     if (out) show(windowFor(chosen.at, now));
   }, [chosen?.id]);
+  const picks = useRef(0);
+  const pick = async (t: number) => {
+    const nth = ++picks.current;
+    const d = await feed.decisionAt(t);
+    if (nth === picks.current) choose(d);
+  };
   const view: View = {
     ...span, cursor, mark: chosen?.at ?? null, live: w.is !== "past",
     onZoom: (from, to) => show({ is: "past", from: Math.floor(from), to: Math.ceil(to) }),
     onReset: () => show(usual),
     onCursor: setCursor,
-    onPick: (t) => choose(inForce(feed.decisions, t)),
+    onPick: (t) => void pick(t),
   };
   return (
     <section class={`charts ${feed.loading ? "loading" : ""}`} aria-label="Charts" aria-busy={feed.loading}>
@@ -67,13 +73,13 @@ function ScaleToggle({ log, set }: { log: boolean; set: (log: boolean) => void }
 }
 
 function note(feed: TargetFeed): string {
-  if (feed.fault) return `▲ ${feed.fault}`;
   if (feed.loading) return "loading …";
   return feed.step > 1 && feed.points.length > 0 ? `a point is ${duration(feed.step)}` : "";
 }
 
 function nothing(feed: TargetFeed): string {
   if (feed.state.is === "loading" || feed.loading) return "Loading…";
+  if (feed.fault) return "This could not be loaded.";
   if (feed.window.is === "live" && !feed.target?.reportAt) return "Waiting for the first measurement…";
   return "Nothing is remembered of this window.";
 }
@@ -90,9 +96,4 @@ function shownSpan(w: Window, first: number | undefined, newest: number): Span {
 function windowFor(t: number, now: number): Window {
   const wide = presets.find((p) => p.span <= 10_800 && t >= now - p.span);
   return wide ? { is: "live", span: wide.span } : around(t, now);
-}
-
-// inForce is the newest of the listed decisions made at or before t.
-function inForce(decisions: Decision[], t: number): Decision | null {
-  return decisions.find((d) => d.at <= t) ?? decisions.at(-1) ?? null;
 }

@@ -1,12 +1,16 @@
 // A connection loads everything once, then listens to events. Whatever goes
 // wrong, it loads everything again: first soon, then ever less often.
-import { ping, Refusal, streamAddress } from "./api";
+//
+//	load ──> listen ──reset──> load            the first in a minute: at once
+//	  ^         │ error                        then after 1 s, 2 s, 4 s … 30 s
+//	  └─ pause ─┘ 1 s, 2 s … 10 s
+import { isMissing, ping, Refusal, streamAddress } from "./api";
 
 export type State =
   | { is: "loading" }
   | { is: "live" }
-  | { is: "lost"; since: number; retryAt: number }
-  | { is: "refused"; why: string; status: number };
+  | { is: "lost"; since: number; retryAt: number; why: string } // why: empty when nobody answers
+  | { is: "refused"; why: string; status: number }; // there is no such thing
 
 export interface Handlers {
   load(signal: AbortSignal): Promise<{ now: number; lastEventId: string }>;
@@ -17,6 +21,13 @@ export interface Handlers {
 const kinds = ["point", "replicas", "decision", "applied", "fault", "event"];
 const silence = 25_000; // ms without any event after which the server is asked whether it lives
 const longestPause = 10_000; // ms
+const longestReset = 30_000; // ms
+const calm = 60_000; // ms without a reset after which the next one is the first again
+
+// resetPause is how long to wait before everything is loaded once more, after
+// so many resets before this one. A thousand pages that all did so at once
+// would keep the server from ever getting well.
+export const resetPause = (before: number): number => (before === 0 ? 0 : Math.min(longestReset, 1000 * 2 ** (before - 1)));
 
 export class Connection {
   // skew is the server's clock minus the reader's, in seconds.
@@ -28,6 +39,8 @@ export class Connection {
   private watch = 0;
   private pause = 1000;
   private heard = 0;
+  private resets = 0; // in a row
+  private resetAt = -Infinity;
 
   constructor(private target: string, private handlers: Handlers) {}
 
@@ -62,8 +75,8 @@ export class Connection {
       this.listen(lastEventId);
     } catch (e) {
       if (abort.signal.aborted) return;
-      if (e instanceof Refusal) this.enter({ is: "refused", why: e.message, status: e.status });
-      this.retryLater();
+      if (isMissing(e)) this.enter({ is: "refused", why: e.message, status: e.status });
+      this.retryLater(e instanceof Refusal ? e.message : "");
     }
   }
 
@@ -85,14 +98,26 @@ export class Connection {
         this.handlers.event(kind, target, data);
       });
     }
-    for (const again of ["reset", "targets"]) source.addEventListener(again, () => this.retryNow());
+    for (const again of ["reset", "targets"]) source.addEventListener(again, () => this.startOver());
   }
 
-  private retryLater(): void {
+  // startOver loads everything again because the server says so.
+  private startOver(): void {
+    const now = Date.now();
+    if (now - this.resetAt > calm) this.resets = 0;
+    const pause = resetPause(this.resets++);
+    this.resetAt = now;
+    if (pause === 0) return this.retryNow();
+    this.close();
+    this.enter({ is: "lost", since: now / 1000, retryAt: (now + pause) / 1000, why: "the server asks again and again to load everything anew" });
+    this.retry = window.setTimeout(() => void this.connect(), pause);
+  }
+
+  private retryLater(why = ""): void {
     const now = Date.now();
     if (this.state.is !== "refused") {
       const since = this.state.is === "lost" ? this.state.since : now / 1000;
-      this.enter({ is: "lost", since, retryAt: (now + this.pause) / 1000 });
+      this.enter({ is: "lost", since, retryAt: (now + this.pause) / 1000, why });
     }
     this.retry = window.setTimeout(() => void this.connect(), this.pause);
     this.pause = Math.min(longestPause, this.pause * 2);

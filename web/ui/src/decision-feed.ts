@@ -1,6 +1,6 @@
 // One decision, asked for again while it is the newest: the next one may come,
 // and what became of it.
-import { getDecision, Refusal } from "./api";
+import { getDecision, isMissing, Refusal } from "./api";
 import type { State } from "./connection";
 import type { DecisionAnswer } from "./types";
 
@@ -45,15 +45,15 @@ export class DecisionFeed {
       if ((answer.next ?? null) === null) this.later();
     } catch (e) {
       if (abort.signal.aborted) return;
-      this.state = e instanceof Refusal ? { is: "refused", why: e.message, status: e.status } : this.lost();
+      this.state = isMissing(e) ? { is: "refused", why: e.message, status: e.status } : this.lost(e instanceof Refusal ? e.message : "");
       this.later();
     }
     this.watcher();
   }
 
-  private lost(): State {
+  private lost(why: string): State {
     const now = Date.now() / 1000;
-    return { is: "lost", since: this.state.is === "lost" ? this.state.since : now, retryAt: now + again / 1000 };
+    return { is: "lost", since: this.state.is === "lost" ? this.state.since : now, retryAt: now + again / 1000, why };
   }
 
   private later(): void {

@@ -7,7 +7,7 @@ import { Foot, Header, Refused } from "./frame";
 import { useFeed } from "./hooks";
 import { isTyping, onKey } from "./keys";
 import { Ladder } from "./ladder";
-import { Disconnected } from "./notice";
+import { Disconnected, Missing } from "./notice";
 import { address, decisionAddress, go } from "./routes";
 import { SeenTable } from "./seen";
 import { Outcome } from "./trail";
@@ -28,7 +28,7 @@ export function DecisionPage({ name, id }: { name: string; id: number }) {
   return (
     <div class={`decision ${feed.state.is === "lost" ? "stale" : ""}`}>
       <Header crumbs={[<a key="t" href={address(name)}>{name}</a>, "decision"]} page="" />
-      <div class="notices"><Disconnected state={feed.state} retry={() => feed.retryNow()} /></div>
+      <div class="notices"><Disconnected state={feed.state} retry={() => feed.retryNow()} /><Missing incomplete={answer?.incomplete ?? ""} retry={() => feed.retryNow()} /></div>
       <main>
         {!answer && <p class="center">Loading…</p>}
         {answer && <Sentence name={name} answer={answer} now={now} />}

@@ -1,35 +1,52 @@
 // What happened beside decisions, of all targets or of one.
-import { getEvents, getTargets, pageSize } from "./api";
+import { getEvents, getTargets, isMissing, pageSize, Refusal, whyNot } from "./api";
 import { Feed } from "./feed";
+import { Pages } from "./pages";
 import type { FlyballEvent } from "./types";
 
-const mostEvents = 5000;
-
 export class EventsFeed extends Feed {
-  events: FlyballEvent[] = []; // newest first
   names: string[] = []; // of the targets
-  more = false;
-  private asked = 0;
+  fault = ""; // why something did not come
+  incomplete = ""; // why what came is not all there is
+  private happened = new Pages<FlyballEvent>();
 
   constructor(private target: string, watcher: () => void) {
     super("", watcher);
+  }
+
+  // events are newest first.
+  get events(): FlyballEvent[] {
+    return this.happened.items;
+  }
+
+  get more(): boolean {
+    return this.happened.next !== null;
   }
 
   protected async load(signal: AbortSignal): Promise<{ now: number; lastEventId: string }> {
     const answer = await getTargets(signal);
     this.names = answer.targets.map((t) => t.name);
     this.version = answer.version;
-    this.events = await getEvents(this.target, {}, signal);
-    this.more = this.events.length === pageSize;
+    try {
+      const page = await getEvents(this.target, { limit: pageSize }, signal);
+      this.happened.start(page);
+      this.incomplete = page.incomplete;
+      this.fault = "";
+    } catch (e) {
+      if (isMissing(e) || !(e instanceof Refusal)) throw e;
+      this.fault = whyNot(e);
+    }
     return answer;
   }
 
   async loadOlder(): Promise<void> {
-    const asked = ++this.asked;
-    const older = await getEvents(this.target, { before: this.events.at(-1)?.id ?? 0 });
-    if (asked !== this.asked) return;
-    this.more = older.length === pageSize;
-    this.events.push(...older);
+    this.fault = "";
+    try {
+      const incomplete = await this.happened.older((before) => getEvents(this.target, { limit: pageSize, before }));
+      if (incomplete) this.incomplete = incomplete;
+    } catch (e) {
+      this.fault = whyNot(e);
+    }
     this.changed();
   }
 
@@ -37,8 +54,7 @@ export class EventsFeed extends Feed {
     if (kind !== "event") return;
     const e = data as FlyballEvent;
     if (this.target !== "" && e.target !== this.target) return;
-    if (!this.events.some((old) => old.id === e.id)) this.events.unshift(e);
-    this.events.length = Math.min(this.events.length, mostEvents);
+    this.happened.add(e);
     this.changed();
   }
 }

@@ -21,6 +21,7 @@ export const eventKinds: Record<string, EventKind> = {
   FaultEnded: { sign: "✓", words: "fault ended" },
   ConditionBegan: { sign: "△", words: "condition began", bad: true },
   ConditionEnded: { sign: "✓", words: "condition ended" },
+  ReplicaEnded: { sign: "!", words: "replica ended" },
 };
 
 // kindOf knows also the types of a newer server.

@@ -7,7 +7,7 @@ import { fullTime, when } from "./format";
 import { Foot, Header, Refused } from "./frame";
 import { useFeed } from "./hooks";
 import { isTyping, onKey } from "./keys";
-import { Disconnected } from "./notice";
+import { Disconnected, Missing } from "./notice";
 import { address, eventsAddress, go, type Query } from "./routes";
 import { around, queryOf } from "./window";
 import type { FlyballEvent } from "./types";
@@ -51,7 +51,7 @@ export function EventsPage({ query }: { query: Query }) {
   return (
     <div class={`overview events-page ${feed.state.is === "lost" ? "stale" : ""}`}>
       <Header crumbs={[target ? <>events of <a key="t" href={address(target)}>{target}</a></> : "events"]} page="events" />
-      <div class="notices"><Disconnected state={feed.state} retry={() => feed.retryNow()} /></div>
+      <div class="notices"><Disconnected state={feed.state} retry={() => feed.retryNow()} /><Missing fault={feed.fault} incomplete={feed.incomplete} retry={() => feed.retryNow()} /></div>
       <main class="panel">
         <div class="toolbar">
           <label>target{" "}

@@ -60,8 +60,10 @@ function over(o: Objective): string {
   return o.covered < o.window * 0.99 ? `first ${age(Math.max(1, o.covered))} of ${duration(o.window)}` : duration(o.window);
 }
 
+// isHeld is true where a guard allowed another number than was wanted: the
+// filter "held" of the server says the same. Without data nothing was wanted.
 export function isHeld(d: Decision): boolean {
-  return d.steps.some((s) => s.from !== s.to);
+  return !d.noData && d.to !== d.recommendation.replicas;
 }
 
 // doing says what the newest decision means for the target.

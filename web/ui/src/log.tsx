@@ -96,7 +96,7 @@ export function Log({ feed, chosen, choose, setFilter, now }: Props) {
           : <EventLine key={`e${e!.id}`} e={e!} now={now} />)}
         {shown.length === 0 && <li class="none">{nothing(feed, search)}</li>}
         {cut && found.length > shown.length && <li><button class="button" onClick={() => setAll(true)}>Show {found.length - shown.length} more</button></li>}
-        {!cut && feed.more && <li><button class="button" onClick={() => void feed.loadOlder()}>Older decisions</button></li>}
+        {!cut && (feed.older.decisions || feed.older.events) && <li><button class="button" onClick={() => void feed.loadOlder()}>{feed.older.decisions ? "Older decisions" : "Older events"}</button></li>}
       </ol>
     </section>
   );
@@ -123,6 +123,7 @@ function Why({ feed, now }: { feed: TargetFeed; now: number }) {
 
 function nothing(feed: TargetFeed, search: string): string {
   if (feed.state.is === "loading") return "Loading…";
+  if (feed.fault) return "This could not be loaded.";
   if (search !== "") return `No decision here contains “${search}”.`;
   const where = feed.window.is === "past" ? "in this window" : "yet";
   return {

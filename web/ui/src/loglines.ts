@@ -12,15 +12,15 @@ interface Log {
   decisions: Decision[];
   events: FlyballEvent[];
   filter: Filter;
-  more: boolean;
+  older: { decisions: boolean }; // whether there are more
 }
 
 // logLines puts both in order, newest first. Events older than the oldest
 // decision loaded wait until older ones are asked for.
-export function logLines({ decisions, events, filter, more }: Log): LogLine[] {
+export function logLines({ decisions, events, filter, older }: Log): LogLine[] {
   const lines: LogLine[] = filter === "events" ? [] : decisions.map((d) => ({ at: d.at, d }));
   if (filter === "changes" || filter === "held") return lines;
-  const oldest = filter === "all" && more ? (decisions.at(-1)?.at ?? 0) : 0;
+  const oldest = filter === "all" && older.decisions ? (decisions.at(-1)?.at ?? 0) : 0;
   for (const e of events) if (e.at >= oldest) lines.push({ at: e.at, e });
   return lines.sort((a, b) => b.at - a.at);
 }

@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import type { State } from "./connection";
 import { duration, fullTime, when } from "./format";
 import { staleFor } from "./health";
-import type { Fault, Target } from "./types";
+import type { Condition, Fault, Target } from "./types";
 
 interface NoticeProps {
   children: ComponentChildren;
@@ -23,11 +23,27 @@ export function Disconnected({ state, retry }: { state: State; retry: () => void
   const wait = Math.max(0, Math.ceil(state.retryAt - now));
   return (
     <Notice id="disconnected">
-      <b>Disconnected</b> since <Time t={state.since} now={now} />: Flyball does not answer, it may have ended. What is shown is from before.{" "}
+      <b>Disconnected</b> since <Time t={state.since} now={now} />: {state.why || "Flyball does not answer, it may have ended"}. What is shown is from before.{" "}
       <span class="retry">{wait > 0 ? `Trying again in ${wait} s.` : "Trying again …"}</span>{" "}
       <button class="button" onClick={retry}>Try now</button>
     </Notice>
   );
+}
+
+// Missing tells of what is not on the page, beside what is.
+export function Missing({ fault = "", incomplete = "", retry }: { fault?: string; incomplete?: string; retry: () => void }) {
+  const again = <button class="button" onClick={retry}>Try again</button>;
+  return (
+    <>
+      {fault && <Notice id="fault"><b>Not everything could be loaded</b>: {fault}. {again}</Notice>}
+      {!fault && incomplete && <Notice id="incomplete"><b>Incomplete</b>: {incomplete}. Only what Flyball still has in memory is shown. {again}</Notice>}
+    </>
+  );
+}
+
+// told leaves out what the target and a guard say in the same words.
+function told(conditions: Condition[]): Condition[] {
+  return conditions.filter((c, i) => conditions.findIndex((o) => o.type === c.type && o.message === c.message) === i);
 }
 
 // Troubles lists what is wrong with a target, worst first.
@@ -42,8 +58,8 @@ export function Troubles({ target, now }: { target: Target; now: number }) {
         </Notice>
       )}
       {target.faults.map((f) => <FaultNotice key={f.from} fault={f} now={now} />)}
-      {target.conditions.map((c) => (
-        <Notice key={c.type}><b>{c.type}</b> since <Time t={c.since} now={now} />: {c.message}</Notice>
+      {told(target.conditions).map((c) => (
+        <Notice key={`${c.type} ${c.message}`}><b>{c.type}</b> since <Time t={c.since} now={now} />: {c.message}</Notice>
       ))}
     </>
   );

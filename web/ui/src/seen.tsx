@@ -23,7 +23,7 @@ export function SeenTable({ d }: { d: WholeDecision }) {
         </table>
       </div>
       {(seen.conditions ?? []).map((c) => (
-        <p class="condition" key={c.type}><span class="trouble" aria-hidden="true">△</span> <b>{c.type}</b> {c.since > 0 && <span class="muted">for {duration(Math.max(0, d.at - c.since))}</span>}: {c.message}</p>
+        <p class="condition" key={`${c.type} ${c.message}`}><span class="trouble" aria-hidden="true">△</span> <b>{c.type}</b> {c.since > 0 && <span class="muted">for {duration(Math.max(0, d.at - c.since))}</span>}: {c.message}</p>
       ))}
     </>
   );

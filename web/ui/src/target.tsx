@@ -10,7 +10,7 @@ import { isTyping, onKey } from "./keys";
 import { Log } from "./log";
 import { ModeBlank, ModeButtons, ModeDialog, resume, Standing, type Start } from "./mode";
 import { settled } from "./modes";
-import { Disconnected, Time, Troubles } from "./notice";
+import { Disconnected, Missing, Time, Troubles } from "./notice";
 import { Sign } from "./overview";
 import { address, go, type Query } from "./routes";
 import { Shadows } from "./shadowpanel";
@@ -43,6 +43,7 @@ export function TargetPage({ name, query }: { name: string; query: Query }) {
         </Header>
         <div class="notices">
           <Disconnected state={feed.state} retry={() => feed.retryNow()} />
+          <Missing fault={feed.fault} incomplete={feed.incomplete} retry={() => feed.retryNow()} />
           {t && <Standing t={t} now={now} open={setAsking} />}
           {t && feed.state.is !== "lost" && <Troubles target={t} now={now} />}
         </div>

@@ -102,6 +102,7 @@ export interface Condition {
   type: string;
   since: number;
   message: string;
+  guard?: string; // that says so; otherwise the target itself
 }
 
 export interface Target {
@@ -168,6 +169,7 @@ export interface DecisionAnswer {
   decision: WholeDecision;
   previous?: number | null;
   next?: number | null;
+  incomplete?: string; // why the record could not be read
 }
 
 // FlyballEvent is something that happened beside decisions.
@@ -180,10 +182,17 @@ export interface FlyballEvent {
   message: string;
 }
 
+// Continued says what an answer leaves out.
+export interface Continued {
+  nextBefore?: number | null; // what to ask for older ones with
+  incomplete?: string; // why the record could not be read
+}
+
 export interface SeriesAnswer {
   step: number;
   source?: "memory" | "record";
   points: Point[];
+  incomplete?: string;
 }
 
 export interface TargetAnswer {

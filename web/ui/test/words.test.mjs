@@ -140,8 +140,8 @@ test("signals have units, ages and no value when there is none", () => {
 test("the log holds decisions and events in one order", () => {
   const d = (at) => ({ ...decision, at });
   const e = (at) => ({ id: at, at, type: "ModeChanged", message: "Paused", by: "alice" });
-  const log = { decisions: [d(30), d(10)], events: [e(40), e(20), e(5)], more: true };
-  const order = (filter, more) => logLines({ ...log, filter, more }).map((l) => `${l.d ? "d" : "e"}${l.at}`).join(" ");
+  const log = { decisions: [d(30), d(10)], events: [e(40), e(20), e(5)] };
+  const order = (filter, more) => logLines({ ...log, filter, older: { decisions: more } }).map((l) => `${l.d ? "d" : "e"}${l.at}`).join(" ");
   assert.equal(order("all", true), "e40 d30 e20 d10"); // e5 waits for the decisions around it
   assert.equal(order("all", false), "e40 d30 e20 d10 e5");
   assert.equal(order("events", true), "e40 e20 e5");
