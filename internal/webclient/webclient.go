@@ -60,13 +60,18 @@ func New(opts Options) *Client { return &Client{opts: opts} }
 // Do sends a request and reads the whole answer. An error says what was asked
 // of whom, without query and secrets.
 func (c *Client) Do(ctx context.Context, r *http.Request) (Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	request, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()
-	answer, err := c.do(r.WithContext(ctx))
+	answer, err := c.do(r.WithContext(request))
 	if err == nil {
 		return answer, nil
 	}
-	return Answer{}, fmt.Errorf("%s %s: %w", r.Method, Place(r.URL), c.inWords(err))
+	if over := context.Cause(ctx); over != nil {
+		err = over // whoever asks had no more time, and knows why
+	} else {
+		err = c.inWords(err)
+	}
+	return Answer{}, fmt.Errorf("%s %s: %w", r.Method, Place(r.URL), err)
 }
 
 func (c *Client) do(r *http.Request) (Answer, error) {

@@ -1,9 +1,14 @@
 package webclient
 
 import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -34,6 +39,26 @@ func TestForeignTextsAreCutAndHarmless(t *testing.T) {
 	}
 	if got := redact("Bearer abcd and ab", []string{"abcd", "ab", ""}); got != "Bearer (hidden) and ab" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// When whoever asks has no more time, the answer says so, and not that the
+// client's own timeout is over.
+func TestWhoAsksMayHaveLessTimeThanTheClient(t *testing.T) {
+	late := errors.New("the train leaves")
+	ctx, leave := context.WithCancelCause(t.Context())
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		leave(late)
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	r, err := http.NewRequest(http.MethodGet, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = New(Options{Timeout: time.Hour, MaxBytes: 1}).Do(ctx, r)
+	if !errors.Is(err, late) || strings.Contains(err.Error(), "1h") {
+		t.Errorf("got %v, want the reason of who asked", err)
 	}
 }
 
