@@ -4,6 +4,7 @@ package source
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -32,13 +33,25 @@ type Runner interface {
 	Run(ctx context.Context) error
 }
 
+// Paced is a source whose own configuration states how often it measures.
+type Paced interface {
+	Interval() time.Duration
+}
+
+// Patience is how long one Collect of a source that is no Runner may take. No
+// configuration should promise to wait longer.
+const Patience = 30 * time.Second
+
+// ErrPatience is the cause that ends such a Collect.
+var ErrPatience = fmt.Errorf("no answer within %v, the most that all requests of one measurement may take", Patience)
+
 // Env is what a source may know of its surroundings when it is built. Building
 // does no I/O: a document is checked by building its sources.
 type Env struct {
 	Target string
 	Clock  clock.Clock
 	Log    *slog.Logger
-	// Interval is the time between two calls of Collect.
+	// Interval is the time between two measurements.
 	Interval time.Duration
 	// Replicas lists what exists of the target now; nil where nobody knows.
 	Replicas func(ctx context.Context) ([]scale.Replica, error)

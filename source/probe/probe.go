@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/webclient"
@@ -43,6 +44,7 @@ type Source struct {
 var (
 	_ source.Source = (*Source)(nil)
 	_ source.Runner = (*Source)(nil)
+	_ source.Paced  = (*Source)(nil)
 )
 
 // New returns the source of a signal. It does no I/O.
@@ -60,6 +62,9 @@ func New(signal string, cfg Config, env source.Env) (*Source, error) {
 func (s *Source) Signals() []string {
 	return []string{s.signal, s.signal + Average, s.signal + P50, s.signal + SuccessRatio}
 }
+
+// Interval is the time between two probes.
+func (s *Source) Interval() time.Duration { return s.cfg.Interval.Std() }
 
 // Collect returns what the newest probes say; nothing while they are few. The
 // error says why, when none of them succeeded.
