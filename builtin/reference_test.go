@@ -54,13 +54,32 @@ func reference(t *testing.T) string {
 	table(&b, "The document", &root)
 	for _, c := range v1alpha1.Contracts() {
 		definition := root.Definitions[string(c)]
+		if beside := besidePlugin(definition); beside.Properties.Len() > 0 {
+			table(&b, strings.ToUpper(string(c[:1]))+string(c[1:])+": what stands beside it", beside)
+		}
 		for kind, config := range definition.Properties.FromOldest() {
-			if !slices.Contains(definition.Required, kind) {
+			if isKind(definition, kind) {
 				table(&b, fmt.Sprintf("%s `%s`", strings.ToUpper(string(c[:1]))+string(c[1:]), kind), config)
 			}
 		}
 	}
 	return b.String()
+}
+
+// isKind reports whether a property is one of the plug-ins to choose from.
+func isKind(definition *jsonschema.Schema, name string) bool {
+	return slices.ContainsFunc(definition.OneOf, func(one *jsonschema.Schema) bool { return slices.Contains(one.Required, name) })
+}
+
+// besidePlugin is a definition without its plug-ins.
+func besidePlugin(definition *jsonschema.Schema) *jsonschema.Schema {
+	beside := &jsonschema.Schema{Properties: jsonschema.NewProperties(), Required: definition.Required}
+	for name, field := range definition.Properties.FromOldest() {
+		if !isKind(definition, name) {
+			beside.Properties.Set(name, field)
+		}
+	}
+	return beside
 }
 
 func table(b *strings.Builder, title string, s *jsonschema.Schema) {

@@ -50,21 +50,29 @@ func Schema(plugins Plugins) ([]byte, error) {
 }
 
 // pluginSchema is an object with exactly one property: the kind. A source
-// stands beside the name of its signal.
+// stands beside what is said of its signal.
 func pluginSchema(c Contract, defaults map[string]any) *jsonschema.Schema {
-	one := uint64(1)
 	s := &jsonschema.Schema{Type: "object", Title: string(c), Properties: jsonschema.NewProperties(),
 		AdditionalProperties: jsonschema.FalseSchema}
 	if c == SourceContract {
-		s.Properties.Set("name", &jsonschema.Schema{Type: "string", MinLength: &one, Description: "name of the signal"})
-		s.Required = []string{"name"}
+		describeSignal(s)
 	}
 	for _, kind := range slices.Sorted(maps.Keys(defaults)) {
 		s.Properties.Set(kind, reflectSchema(defaults[kind]))
+		s.OneOf = append(s.OneOf, &jsonschema.Schema{Required: []string{kind}})
 	}
-	count := one + uint64(len(s.Required))
-	s.MinProperties, s.MaxProperties = &count, &count
 	return s
+}
+
+func describeSignal(s *jsonschema.Schema) {
+	one := uint64(1)
+	duration := func(description string) *jsonschema.Schema {
+		return &jsonschema.Schema{Type: "string", Pattern: durationPattern, Description: description}
+	}
+	s.Properties.Set("name", &jsonschema.Schema{Type: "string", MinLength: &one, Description: "name of the signal"})
+	s.Properties.Set("interval", duration("time between two measurements (a third of sync by default; 1s at least and 15s at most); a probe has one of its own"))
+	s.Properties.Set("maxAge", duration("how old a value may be before the signal is stale; 2.5 times the time between its values by default; at least sync and at most 5m"))
+	s.Required = []string{"name"}
 }
 
 // reflectSchema returns the schema of a configuration's type, without

@@ -151,11 +151,8 @@ func (s *Spec) signalFaults() []error {
 	var errs []error
 	first := map[string]int{}
 	for i, signal := range s.Signals {
-		if signal.Source.Kind == "" {
-			errs = append(errs, fmt.Errorf("signals[%d]: needs exactly one source", i))
-		}
+		errs = append(errs, signal.faults(fmt.Sprintf("signals[%d]", i))...)
 		if signal.Name == "" {
-			errs = append(errs, fmt.Errorf("signals[%d].name: must not be empty", i))
 			continue
 		}
 		if j, ok := first[signal.Name]; ok {

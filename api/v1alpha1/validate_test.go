@@ -58,6 +58,12 @@ func TestDocumentsMadeInGoAreValidatedToo(t *testing.T) {
 			a.Spec.Signals = []v1alpha1.Signal{s, s}
 		}, `spec.signals[1].name: "x" is already the name of signals[0]`},
 		{"a signal without anything", func(a *v1alpha1.Autoscaler) { a.Spec.Signals = make([]v1alpha1.Signal, 1) }, "spec.signals[0]: needs exactly one source"},
+		{"a signal that is measured all the time", func(a *v1alpha1.Autoscaler) {
+			a.Spec.Signals = []v1alpha1.Signal{{Name: "x", Interval: 1, Source: v1alpha1.Plugin{Kind: "prometheus"}}}
+		}, "spec.signals[0].interval: must be at least 100ms"},
+		{"a signal that is stale before its next value", func(a *v1alpha1.Autoscaler) {
+			a.Spec.Signals = []v1alpha1.Signal{{Name: "x", Interval: 2e9, MaxAge: 1e9, Source: v1alpha1.Plugin{Kind: "prometheus"}}}
+		}, "spec.signals[0].maxAge: must be at least the interval (2s), got 1s"},
 		{"a negative cooldown", func(a *v1alpha1.Autoscaler) { a.Spec.Cooldown.ScaleUp = -1 }, "spec.cooldown.scaleUp: must not be negative"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -83,7 +89,14 @@ func TestSignalThroughJSON(t *testing.T) {
 	if again, err := json.Marshal(s); err != nil || string(again) != text {
 		t.Errorf("written: %s, %v; want %s", again, err, text)
 	}
-	for _, bad := range []string{`5`, `{"name":5,"a":{}}`, `{"name":"x","a":{},"b":{}}`} {
+	const aged = `{"interval":"10s","maxAge":"1m30s","name":"queueDepth","prometheus":{"query":"up"}}`
+	if err := json.Unmarshal([]byte(aged), &s); err != nil || s.Interval.Std() != 10*time.Second || s.MaxAge.Std() != 90*time.Second || s.Source.Kind != "prometheus" {
+		t.Fatalf("got %+v, %v", s, err)
+	}
+	if again, err := json.Marshal(s); err != nil || string(again) != aged {
+		t.Errorf("written: %s, %v; want %s", again, err, aged)
+	}
+	for _, bad := range []string{`5`, `{"name":"x","interval":5,"a":{}}`, `{"name":5,"a":{}}`, `{"name":"x","a":{},"b":{}}`} {
 		if err := json.Unmarshal([]byte(bad), &s); err == nil {
 			t.Errorf("%s: got %+v, want an error", bad, s)
 		}

@@ -79,6 +79,10 @@ type check struct {
 
 // walk goes down to the causes that have none themselves.
 func (c *check) walk(e *jsonschema.ValidationError) {
+	if _, choice := e.ErrorKind.(*kind.OneOf); choice {
+		c.choice(Path(e.InstanceLocation))
+		return
+	}
 	for _, cause := range e.Causes {
 		c.walk(cause)
 	}
@@ -98,6 +102,14 @@ func (c *check) walk(e *jsonschema.ValidationError) {
 		}
 	default:
 		c.add(path, c.sentence(e.ErrorKind, at, valueAt(c.tree.Value, path)))
+	}
+}
+
+// choice records what is wrong with the choice of a plug-in.
+func (c *check) choice(path Path) {
+	at, _ := find(c.schema.root, path)
+	if message := notOne(at, valueAt(c.tree.Value, path)); message != "" {
+		c.add(path, message)
 	}
 }
 

@@ -17,7 +17,22 @@ import (
 // isChoice is true for an object that chooses one of several plug-ins; its
 // title is the word for one.
 func isChoice(at *jsonschema.Schema) bool {
-	return at != nil && at.Title != "" && at.MaxProperties != nil
+	return at != nil && at.Title != "" && at.OneOf != nil
+}
+
+// kinds are the plug-ins that a choice is among.
+func kinds(at *jsonschema.Schema) []string {
+	var names []string
+	for _, one := range at.OneOf {
+		names = append(names, one.Required...)
+	}
+	return names
+}
+
+// beside reports whether a field stands beside the plug-in that is chosen.
+func beside(at *jsonschema.Schema, name string) bool {
+	_, known := at.Properties[name]
+	return known && !slices.Contains(kinds(at), name)
 }
 
 // unknown says which fields there are.
@@ -26,7 +41,7 @@ func unknown(at *jsonschema.Schema, name string) string {
 	if !isChoice(at) {
 		return "unknown field; allowed: " + list(allowed) + meant(name, allowed)
 	}
-	return fmt.Sprintf("unknown %s; known: %s%s", at.Title, list(allowed), meant(name, allowed))
+	return fmt.Sprintf("unknown %s; known: %s%s", at.Title, list(allowed), meant(name, slices.Sorted(maps.Keys(at.Properties))))
 }
 
 // fields lists the properties of an object; for a plug-in the kinds, without
@@ -35,11 +50,10 @@ func fields(at *jsonschema.Schema) []string {
 	if at == nil {
 		return nil
 	}
-	names := slices.Sorted(maps.Keys(at.Properties))
-	if !isChoice(at) {
-		return names
+	if isChoice(at) {
+		return kinds(at)
 	}
-	return slices.DeleteFunc(names, func(n string) bool { return slices.Contains(at.Required, n) })
+	return slices.Sorted(maps.Keys(at.Properties))
 }
 
 func list(names []string) string {
@@ -63,9 +77,9 @@ func (c *check) sentence(k jsonschema.ErrorKind, at *jsonschema.Schema, value an
 	case *kind.Format:
 		return fmt.Sprintf("must be %s, got %s", formatWords(k.Want), Words(value))
 	case *kind.MinProperties:
-		return tooFew(at, k)
+		return fmt.Sprintf("needs at least %d fields, got %d", k.Want, k.Got)
 	case *kind.MaxProperties:
-		return tooMany(at, k, value)
+		return fmt.Sprintf("allows at most %d fields, got %d", k.Want, k.Got)
 	}
 	if text := limit(k); text != "" {
 		return fmt.Sprintf("must %s, got %s", text, Words(value))
@@ -201,20 +215,17 @@ func oneOf(want []any, value any) string {
 	return fmt.Sprintf("must be one of %s, got %s%s", list(names), Words(value), meant(text, names))
 }
 
-func tooFew(at *jsonschema.Schema, k *kind.MinProperties) string {
-	if !isChoice(at) {
-		return fmt.Sprintf("needs at least %d fields, got %d", k.Want, k.Got)
-	}
-	return fmt.Sprintf("needs exactly one %s; known: %s", at.Title, list(fields(at)))
-}
-
-func tooMany(at *jsonschema.Schema, k *kind.MaxProperties, value any) string {
-	if !isChoice(at) {
-		return fmt.Sprintf("allows at most %d fields, got %d", k.Want, k.Got)
-	}
+// notOne says that a choice was left out or made more than once; nothing when
+// one was made that does not exist, which is a fault of its own.
+func notOne(at *jsonschema.Schema, value any) string {
 	object, _ := value.(map[string]any)
-	chosen := slices.DeleteFunc(slices.Sorted(maps.Keys(object)), func(n string) bool {
-		return slices.Contains(at.Required, n)
-	})
-	return fmt.Sprintf("needs exactly one %s, got %s", at.Title, list(chosen))
+	chosen := slices.DeleteFunc(slices.Sorted(maps.Keys(object)), func(n string) bool { return beside(at, n) })
+	switch len(chosen) {
+	case 0:
+		return fmt.Sprintf("needs exactly one %s; known: %s", at.Title, list(kinds(at)))
+	case 1:
+		return ""
+	default:
+		return fmt.Sprintf("needs exactly one %s, got %s", at.Title, list(chosen))
+	}
 }

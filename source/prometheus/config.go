@@ -9,6 +9,7 @@ import (
 
 	"github.com/flyball-io/flyball/internal/webclient"
 	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/source"
 )
 
 const (
@@ -28,7 +29,7 @@ type Config struct {
 	Range scale.Duration `json:"range,omitempty" jsonschema:"description=How far back each look reaches beside the value of now; 0s is not at all,default=0s"`
 	Step  scale.Duration `json:"step,omitempty" jsonschema:"description=Time between two values of the range,default=15s"`
 
-	Timeout scale.Duration `json:"timeout,omitempty" jsonschema:"description=Longest time for one request,default=5s"`
+	Timeout scale.Duration `json:"timeout,omitempty" jsonschema:"description=Longest time for one request: at most 30s; a measurement of several is given up after 30s,default=5s"`
 	Tenant  string         `json:"tenant,omitempty" jsonschema:"description=Tenant sent as X-Scope-OrgID (Mimir and Cortex and Loki)"`
 	webclient.Auth
 }
@@ -57,8 +58,8 @@ func (c Config) Validate() error {
 			fault("query: %w", err)
 		}
 	}
-	if c.Timeout <= 0 {
-		fault("timeout: must be above 0, got %v", c.Timeout)
+	if c.Timeout <= 0 || c.Timeout.Std() > source.Patience {
+		fault("timeout: must be above 0 and at most %v, got %v", scale.Duration(source.Patience), c.Timeout)
 	}
 	switch {
 	case c.Range < 0:

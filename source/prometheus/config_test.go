@@ -33,6 +33,7 @@ func TestConfigurationsThatAreWrong(t *testing.T) {
 		{`{"server":"http://h","preset":{"name":"nginxRequestRate","match":"a=\"b\"} or up{x=\"\""}}`, "preset.match: must be labels"},
 		{`{"server":"http://h","preset":{"name":"nginxRequestRate","match":"a=\"b\"","quantile":1.5,"window":"-1s"}}`, "preset.window"},
 		{`{"server":"http://h","query":"up","timeout":"0s"}`, "timeout: must be above 0"},
+		{`{"server":"http://h","query":"up","timeout":"31s"}`, "timeout: must be above 0 and at most 30s, got 31s"},
 		{`{"server":"http://h","query":"up","step":"1ms"}`, "step: must be at least 1s"},
 		{`{"server":"http://h","query":"up","range":"10h","step":"1s"}`, "range: must be 1 to 1000 times the step"},
 		{`{"server":"http://h","query":"up","range":"1s"}`, "range: must be 1 to 1000 times the step"},
