@@ -69,13 +69,11 @@ func DecideOnce(ctx context.Context, spec Spec, plane Measured, deps Deps) (Once
 }
 
 // firstSample is how long a source that works between calls may take until it
-// has something to deliver.
+// has something to deliver. Others have the time that they have when they run.
 const firstSample = 5 * time.Second
 
 // sample reads the document's own sources once, all at the same time.
 func (s *Spec) sample(ctx context.Context, report *control.Report, deps Deps) error {
-	ctx, cancel := context.WithTimeout(ctx, firstSample)
-	defer cancel()
 	env := source.Env{Target: s.Name, Clock: deps.Clock, Log: slog.New(slog.DiscardHandler), Interval: s.interval(),
 		Replicas: func(context.Context) ([]scale.Replica, error) { return report.Status.Replicas, nil }}
 	var mu sync.Mutex // guards report
@@ -103,8 +101,12 @@ func (s *Spec) sample(ctx context.Context, report *control.Report, deps Deps) er
 func first(ctx context.Context, src source.Source, interval time.Duration, clk clock.Clock) ([]scale.Sample, error) {
 	runner, works := src.(source.Runner)
 	if !works {
+		ctx, cancel := context.WithTimeoutCause(ctx, source.Patience, source.ErrPatience)
+		defer cancel()
 		return src.Collect(ctx)
 	}
+	ctx, cancel := context.WithTimeout(ctx, firstSample)
+	defer cancel()
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	var working sync.WaitGroup

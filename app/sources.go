@@ -8,8 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
+	"time"
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
 	proxy "github.com/flyball-io/flyball/balancer/builtin"
@@ -25,28 +24,83 @@ type SourceSpec struct {
 	Signal  string
 	Plugin  scale.Plugin
 	Signals []string // what it may deliver
-	build   func(source.Env) (source.Source, error)
+	// Interval is the time between two measurements; 0 for a source whose own
+	// configuration says so.
+	Interval scale.Duration `json:"interval"`
+	// MaxAge is how old its signals may be before they are stale; 0 leaves it
+	// to how often they come.
+	MaxAge scale.Duration `json:"maxAge"`
+
+	build func(source.Env) (source.Source, error)
+	pace  scale.Duration // what its own configuration says; 0: nothing
 }
 
 // name of the source in reports and logs.
 func (s SourceSpec) name() string { return s.Plugin.Kind + " " + s.Signal }
 
-func newSourceSpec(in v1alpha1.Signal, plugins *builtin.Registry) (SourceSpec, error) {
-	s := SourceSpec{Signal: in.Name, Plugin: in.Source}
+func newSourceSpec(in v1alpha1.Signal, sync scale.Duration, plugins *builtin.Registry) (SourceSpec, error) {
+	s := SourceSpec{Signal: in.Name, Plugin: in.Source, Interval: in.Interval, MaxAge: in.MaxAge}
+	if s.Interval == 0 {
+		s.Interval = usualInterval(sync)
+	}
 	s.build = func(env source.Env) (source.Source, error) { return plugins.Sources.New(in.Name, in.Source, env) }
 	built, err := s.build(source.Env{})
 	if err != nil {
 		return s, err
 	}
 	s.Signals = built.Signals()
+	if own, ok := built.(source.Paced); ok {
+		s.Interval, s.pace = 0, scale.Duration(own.Interval())
+		if in.Interval != 0 {
+			return s, fmt.Errorf("interval: %s has one of its own: state it here, and not beside name", in.Source.Kind)
+		}
+	}
 	return s, nil
 }
 
+// usualInterval is a third of the time between two decisions: each has a new
+// value although one measurement failed. A server is asked at most once a
+// second, and at least four times a minute.
+func usualInterval(sync scale.Duration) scale.Duration {
+	return min(max(sync/3, scale.Duration(time.Second)), scale.Duration(15*time.Second))
+}
+
+// ageFault reports a signal that would be stale before its next value.
+func (s SourceSpec) ageFault() error {
+	if every := max(s.Interval, s.pace); s.MaxAge != 0 && s.MaxAge < every {
+		return fmt.Errorf("maxAge: must be at least the interval (%v), got %v", every, s.MaxAge)
+	}
+	return nil
+}
+
+// same reports whether a running source of one spec will do for the other.
+func (s SourceSpec) same(other SourceSpec) bool {
+	return s.Signal == other.Signal && s.Interval == other.Interval && reflect.DeepEqual(s.Plugin, other.Plugin)
+}
+
 // same reports whether two lists of sources are the same.
-func same(a, b []SourceSpec) bool {
-	return slices.EqualFunc(a, b, func(x, y SourceSpec) bool {
-		return x.Signal == y.Signal && reflect.DeepEqual(x.Plugin, y.Plugin)
-	})
+func same(a, b []SourceSpec) bool { return slices.EqualFunc(a, b, SourceSpec.same) }
+
+// MaxAge is how old a signal may be before it is stale, as long as nothing is
+// known of how often it comes.
+func (s *Spec) MaxAge(signal string) time.Duration {
+	if stated, ok := s.maxAges()[signal]; ok {
+		return stated
+	}
+	return s.maxAge()
+}
+
+// maxAges are those that the document states, by signal.
+func (s *Spec) maxAges() map[string]time.Duration {
+	ages := map[string]time.Duration{}
+	for _, src := range s.Sources {
+		for _, name := range src.Signals {
+			if src.MaxAge > 0 {
+				ages[name] = src.MaxAge.Std()
+			}
+		}
+	}
+	return ages
 }
 
 // named are the signals that the document's sources deliver.
@@ -69,15 +123,27 @@ func (s *Spec) measured(spec PolicySpec) error {
 		return err
 	}
 	known := slices.Concat(proxy.Signals(), process.Signals(), s.named())
+	known = slices.DeleteFunc(known, func(name string) bool { return seldomMeasured(name) && !slices.Contains(s.named(), name) })
 	slices.Sort(known)
 	known = slices.Compact(known)
 	var errs []error
 	for _, name := range p.Signals() {
-		if !slices.Contains(known, name) {
+		switch {
+		case slices.Contains(known, name):
+		case seldomMeasured(name):
+			errs = append(errs, fmt.Errorf("%s: the signal %q is not to be relied on: processes measure it only where each has a network namespace of its own; name a source for it below signals, or another signal: %s", spec.Kind, name, strings.Join(known, ", ")))
+		default:
 			errs = append(errs, fmt.Errorf("%s: nobody measures the signal %q; measured here: %s; others come from an entry below signals", spec.Kind, name, strings.Join(known, ", ")))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// seldomMeasured reports signals of the target that almost no replica has: the
+// sockets of a process are counted by its network namespace, and it shares
+// that of the machine. A policy that needs them would hold for ever.
+func seldomMeasured(name string) bool {
+	return name == scale.NetworkReceiveRate || name == scale.NetworkTransmitRate
 }
 
 // without is a source some of whose signals come from elsewhere: those that
@@ -96,21 +162,27 @@ func (w without) Collect(ctx context.Context) ([]scale.Sample, error) {
 	return slices.DeleteFunc(samples, func(s scale.Sample) bool { return slices.Contains(w.names, s.Signal) }), err
 }
 
-// sources builds everything that measures the service.
-func (s *Service) sources(spec Spec) (map[string]source.Source, error) {
-	named := spec.named()
-	all := map[string]source.Source{
-		"balancer":  without{s.plane, named},
-		"processes": without{s.target, named},
-	}
+// reader is a source of the document that runs, or is to.
+type reader struct {
+	spec   SourceSpec
+	source source.Source
+	part   *part // nil: it has not been started
+}
+
+// sources builds what the document names, by name; nothing is started.
+func (s *Service) sources(spec Spec) (map[string]*reader, error) {
+	all := map[string]*reader{}
 	for _, src := range spec.Sources {
 		built, err := src.build(source.Env{
-			Target: s.name, Clock: s.deps.Clock, Log: s.deps.Log, Interval: spec.interval(), Replicas: s.replicas,
+			Target: s.name, Clock: s.deps.Clock, Log: s.deps.Log, Interval: src.Interval.Std(), Replicas: s.replicas,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", src.name(), err)
 		}
-		all[src.name()] = built
+		if _, runs := built.(source.Runner); !runs {
+			built = newPolled(built, src.Interval.Std(), s.deps.Clock)
+		}
+		all[src.name()] = &reader{spec: src, source: built}
 	}
 	return all, nil
 }
@@ -121,13 +193,21 @@ func (s *Service) replicas(ctx context.Context) ([]scale.Replica, error) {
 }
 
 // measure looks until ctx is done, anew each time the document names other
-// sources or another interval.
+// sources or another interval. A source that is named as before runs on: what
+// it has counted since it started is not lost.
 func (s *Service) measure(ctx context.Context) error {
+	running := map[string]*reader{}
+	defer func() { end(running) }()
 	for spec, again := <-s.specs, true; again; {
+		next, err := s.sources(spec)
+		if err != nil {
+			return err
+		}
+		s.takeOver(ctx, running, next)
+		running = next
 		looking, stop := context.WithCancel(ctx)
 		ended := make(chan error, 1)
-		go func(spec Spec) { ended <- s.look(looking, spec) }(spec)
-		var err error
+		go func(spec Spec) { ended <- s.look(looking, spec, next) }(spec)
 		select {
 		case spec = <-s.specs:
 			stop()
@@ -143,27 +223,69 @@ func (s *Service) measure(ctx context.Context) error {
 	return nil
 }
 
-// look runs the monitor and the sources until ctx is done.
-func (s *Service) look(ctx context.Context, spec Spec) error {
-	sources, err := s.sources(spec)
-	if err != nil {
-		return err
-	}
-	g, ctx := errgroup.WithContext(ctx)
-	for name, src := range sources {
-		if runner, ok := src.(source.Runner); ok {
-			g.Go(func() error {
-				if err := runner.Run(ctx); err != nil && ctx.Err() == nil {
-					// Its signals grow stale, which the guards know how to take.
-					s.deps.Log.Error("source ended", slog.String("target", s.name), slog.String("source", name), slog.Any("error", err))
-				}
-				return nil
-			})
+// takeOver puts what runs already in the place of what is to run and is the
+// same, ends the rest and starts what is new.
+func (s *Service) takeOver(ctx context.Context, running, next map[string]*reader) {
+	for name, r := range next {
+		if old, ok := running[name]; ok && old.spec.same(r.spec) && old.runs() {
+			next[name] = old
+			delete(running, name)
 		}
 	}
-	g.Go(func() error {
-		return (&control.Monitor{Name: s.name, Target: s.target, Sources: sources, Interval: spec.interval(),
-			Reports: control.Reports(s.deps.Bus, s.name), Clock: s.deps.Clock, Log: s.deps.Log}).Run(ctx)
+	end(running)
+	for name, r := range next {
+		if r.part == nil {
+			r.part = s.startReader(ctx, name, r.source)
+		}
+	}
+}
+
+// startReader runs a source. When it ends its signals grow stale, which the
+// guards know how to take.
+func (s *Service) startReader(ctx context.Context, name string, src source.Source) *part {
+	run := func(ctx context.Context) error {
+		err := src.(source.Runner).Run(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	return start(ctx, name, run, func(err error) {
+		s.deps.Log.Error("source ended", slog.String("target", s.name), slog.String("source", name), slog.Any("error", err))
 	})
-	return unlessDone(ctx, g.Wait())
+}
+
+// runs reports whether the source has not ended by itself.
+func (r *reader) runs() bool {
+	select {
+	case <-r.part.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// end stops sources, all at the same time, and waits for them.
+func end(running map[string]*reader) {
+	for _, r := range running {
+		r.part.cancel()
+	}
+	for _, r := range running {
+		_ = r.part.end() // was logged
+	}
+}
+
+// look runs the monitor until ctx is done.
+func (s *Service) look(ctx context.Context, spec Spec, readers map[string]*reader) error {
+	named := spec.named()
+	all := map[string]source.Source{
+		"balancer":  without{s.plane, named},
+		"processes": without{s.target, named},
+	}
+	for name, r := range readers {
+		all[name] = r.source
+	}
+	err := (&control.Monitor{Name: s.name, Target: s.target, Sources: all, Interval: spec.interval(),
+		Reports: control.Reports(s.deps.Bus, s.name), Clock: s.deps.Clock, Log: s.deps.Log}).Run(ctx)
+	return unlessDone(ctx, err)
 }

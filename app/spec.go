@@ -96,8 +96,9 @@ func newSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, v1alpha1.F
 	}
 	s.nameShadows()
 	for i, signal := range in.Signals {
-		src, err := newSourceSpec(signal, plugins)
+		src, err := newSourceSpec(signal, in.Sync, plugins)
 		fault(fmt.Sprintf("spec.signals[%d].%s", i, signal.Source.Kind), err)
+		fault(fmt.Sprintf("spec.signals[%d]", i), src.ageFault())
 		s.Sources = append(s.Sources, src)
 	}
 	fault("spec.policy", s.measured(s.Policy))
@@ -178,9 +179,9 @@ func states(p *scale.Plugin, field string) bool {
 }
 
 // Compress divides every time constant of policies and rules, the time
-// between decisions, the objective's and the measuring window by factor, and
-// lists what changed. How long replicas take to start, drain or answer is a
-// fact of the service and stays.
+// between decisions, those of the sources, the objective's and the measuring
+// window by factor, and lists what changed. How long replicas take to start,
+// drain or answer is a fact of the service and stays.
 func (s *Spec) Compress(factor float64) []builtin.Change {
 	changes := builtin.Compress(&struct {
 		Sync         *scale.Duration       `json:"sync"`
@@ -191,7 +192,8 @@ func (s *Spec) Compress(factor float64) []builtin.Change {
 		Rollout      *guard.RolloutConfig  `json:"rollout"`
 		Behavior     *guard.BehaviorRules  `json:"behavior"`
 		Policy       any                   `json:"policy"`
-	}{&s.Sync, &s.Balancer.MetricWindow, &s.Process.UsageWindow, s.window(), &s.Policy.Cooldown, &s.Rollout, &s.Policy.Rules, s.Policy.Config}, factor)
+		Sources      []SourceSpec          `json:"signals"`
+	}{&s.Sync, &s.Balancer.MetricWindow, &s.Process.UsageWindow, s.window(), &s.Policy.Cooldown, &s.Rollout, &s.Policy.Rules, s.Policy.Config, s.Sources}, factor)
 	for i := range s.Shadows {
 		builtin.Compress(&s.Shadows[i].Cooldown, factor)
 		builtin.Compress(&s.Shadows[i].Rules, factor)
@@ -215,6 +217,9 @@ func (s *Spec) interval() time.Duration {
 	return min(time.Second, s.Sync.Std()/2)
 }
 
+// maxAge is how old signals may be whose values come often enough.
+func (s *Spec) maxAge() time.Duration { return max(3*s.interval(), s.Sync.Std(), time.Second) }
+
 // measurers says who measures each signal.
 func (s *Spec) measurers() map[string]string {
 	who := map[string]string{}
@@ -235,8 +240,8 @@ func (s *Spec) measurers() map[string]string {
 // Plan builds the deciders of the spec: the active one and one per shadow,
 // each with rules and memory of its own.
 func (s *Spec) Plan() (control.Plan, error) {
-	plan := control.Plan{Mode: s.Mode, PausedUntil: s.PausedUntil, Sync: s.Sync.Std(), MaxAge: max(3*s.interval(), s.Sync.Std(), time.Second)}
-	plan.Signals = s.measurers()
+	plan := control.Plan{Mode: s.Mode, PausedUntil: s.PausedUntil, Sync: s.Sync.Std(), MaxAge: s.maxAge()}
+	plan.Signals, plan.MaxAges = s.measurers(), s.maxAges()
 	active, err := s.decider(s.Policy)
 	if err != nil {
 		return control.Plan{}, fmt.Errorf("policy %s: %w", s.Policy.Kind, err)

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,86 @@ func TestASignalNobodyMeasuresIsAFault(t *testing.T) {
 	_, err = app.NewSpecs(docs, plugins)
 	if err == nil || !strings.Contains(err.Error(), `nobody measures the signal "concurency"; measured here: concurrency, cpuUtilization`) {
 		t.Errorf("got %v, want the signal and those that are measured", err)
+	}
+}
+
+// What almost no replica has cannot be decided on by mistake: the policy would
+// hold for ever.
+func TestTheNetworkOfProcessesIsNotToBeReliedOn(t *testing.T) {
+	plugins := builtin.New()
+	specs := func(more string) error {
+		loader := v1alpha1.Loader{Plugins: plugins, Env: func(string) (string, bool) { return "", false },
+			Stdin: strings.NewReader(strings.Replace(shop, "signal: concurrency", "signal: networkReceiveRate", 1) + more)}
+		docs, err := loader.Load([]string{"-"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = app.NewSpecs(docs, plugins)
+		return err
+	}
+	err := specs("")
+	if err == nil || !strings.Contains(err.Error(), `the signal "networkReceiveRate" is not to be relied on: processes measure it only where each has a network namespace`) ||
+		strings.Contains(err.Error(), "networkTransmitRate") {
+		t.Errorf("got %v, want why it cannot be decided on and what can", err)
+	}
+	if err := specs(`  signals: [{name: networkReceiveRate, prometheus: {server: "http://127.0.0.1:9090", query: up}}]` + "\n"); err != nil {
+		t.Errorf("with a source of its own: got %v", err)
+	}
+}
+
+const signals = shop + `
+  signals:
+    - {name: jobs, prometheus: {server: "http://127.0.0.1:9090", query: up}}
+    - {name: rare, interval: 30s, maxAge: 3m, prometheus: {server: "http://127.0.0.1:9090", query: up}}
+    - {name: seen, maxAge: 20s, probe: {url: "http://127.0.0.1:9/", interval: 2s}}
+`
+
+// A source measures three times between two decisions, unless the document says
+// how often or, as a probe, it does so itself; and how old a value may be holds
+// for all that the source delivers.
+func TestHowOftenASourceMeasures(t *testing.T) {
+	s := load(t, signals)
+	var got []time.Duration
+	for _, src := range s.Sources {
+		got = append(got, src.Interval.Std())
+	}
+	if diff := cmp.Diff([]time.Duration{5 * time.Second, 30 * time.Second, 0}, got); diff != "" {
+		t.Errorf("intervals (-want +got):\n%s", diff)
+	}
+	for sync, want := range map[string]time.Duration{"1s": time.Second, "30s": 10 * time.Second, "5m": 15 * time.Second} {
+		if got := load(t, signals+"  sync: "+sync+"\n").Sources[0].Interval.Std(); got != want {
+			t.Errorf("sync %s: got %v, want %v", sync, got, want)
+		}
+	}
+	plan, err := s.Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]time.Duration{"rare": 3 * time.Minute, "seen": 20 * time.Second, "seenAverage": 20 * time.Second, "seenP50": 20 * time.Second, "seenSuccessRatio": 20 * time.Second}
+	if diff := cmp.Diff(want, plan.MaxAges); diff != "" {
+		t.Errorf("greatest ages (-want +got):\n%s", diff)
+	}
+	changes := fmt.Sprint(s.Compress(10))
+	if s.Sources[1].Interval.Std() != 3*time.Second || s.Sources[1].MaxAge.Std() != 18*time.Second || !strings.Contains(changes, "signals[1].maxAge 3m -> 18s") {
+		t.Errorf("compressed: got interval %v, maxAge %v and %s", s.Sources[1].Interval, s.Sources[1].MaxAge, changes)
+	}
+}
+
+func TestAnIntervalThatCannotBe(t *testing.T) {
+	plugins := builtin.New()
+	for was, tc := range map[string]struct{ is, want string }{
+		"name: jobs,":  {"name: jobs, maxAge: 4s,", "-:16: spec.signals[0].maxAge: must be at least the interval (5s), got 4s"},
+		"maxAge: 20s,": {"maxAge: 1s,", "-:18: spec.signals[2].maxAge: must be at least the interval (2s), got 1s"},
+		"name: seen,":  {"name: seen, interval: 1s,", "-:18: spec.signals[2].probe.interval: probe has one of its own: state it here, and not beside name"},
+	} {
+		loader := v1alpha1.Loader{Plugins: plugins, Env: func(string) (string, bool) { return "", false }, Stdin: strings.NewReader(strings.Replace(signals, was, tc.is, 1))}
+		docs, err := loader.Load([]string{"-"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := app.NewSpecs(docs, plugins); err == nil || err.Error() != tc.want {
+			t.Errorf("got %v, want %s", err, tc.want)
+		}
 	}
 }
 
