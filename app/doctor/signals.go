@@ -19,7 +19,8 @@ import (
 	"github.com/flyball-io/flyball/target/process"
 )
 
-// patience is how long a source may take to measure once.
+// patience is how long a source that works between calls may take to measure
+// once. Others have the time that they have when they run.
 const patience = 10 * time.Second
 
 // signal measures once with every source that the documents name.
@@ -47,7 +48,7 @@ func (p *patient) measure(ctx context.Context, spec *app.Spec, s v1alpha1.Signal
 	samples, err := p.collect(ctx, built)
 	switch {
 	case len(samples) > 0 && err == nil:
-		p.ok(spec.Name, fmt.Sprintf("%s is measured by %s: %s", s.Name, s.Source.Kind, p.inWords(samples)))
+		p.fresh(spec, s, samples)
 	case needsReplicas(s.Source.Kind) && len(replicas) == 0:
 		p.note(spec.Name, fmt.Sprintf("%s is measured on replicas by %s, and none runs yet", s.Name, s.Source.Kind), "ask again once flyball run has started some")
 	case err != nil:
@@ -55,6 +56,44 @@ func (p *patient) measure(ctx context.Context, spec *app.Spec, s v1alpha1.Signal
 	default:
 		p.fail(spec.Name, fmt.Sprintf("%s: %s measured nothing within %v", s.Name, s.Source.Kind, scale.Duration(patience)), "see that what it asks exists")
 	}
+}
+
+// fresh says what was measured, and whether it is too old to be believed.
+func (p *patient) fresh(spec *app.Spec, s v1alpha1.Signal, samples []scale.Sample) {
+	message := fmt.Sprintf("%s is measured by %s: %s", s.Name, s.Source.Kind, p.inWords(samples))
+	age, most := p.age(samples), spec.MaxAge(s.Name)
+	switch {
+	case age <= most:
+		p.ok(spec.Name, message)
+	case age > seldom:
+		p.note(spec.Name, fmt.Sprintf("%s, so it is stale: older than %v", message, scale.Duration(most)), "see that what the server scrapes runs; where it is measured that seldom, state "+wanted(age)+" beside name")
+	case s.MaxAge > 0:
+		p.note(spec.Name, fmt.Sprintf("%s, so it is stale: older than its maxAge of %v", message, s.MaxAge), "state "+wanted(age)+" beside name: 2.5 times the time between two of its values")
+	default:
+		p.note(spec.Name, fmt.Sprintf("%s, so it is stale after a start: older than %v, until it is seen how seldom it comes", message, scale.Duration(most)), "state "+wanted(age)+" beside name: 2.5 times the time between two of its values")
+	}
+}
+
+// seldom is the oldest that a signal may be which comes seldom, unless the
+// document says otherwise.
+const seldom = 5 * time.Minute
+
+// wanted is the maxAge that suits a signal of which a value was seen that is so
+// old: 2.5 times the shortest usual time between two scrapes that explains it.
+func wanted(age time.Duration) string {
+	spacing := age
+	for _, usual := range []time.Duration{15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute} {
+		if age <= usual {
+			spacing = usual
+			break
+		}
+	}
+	return "maxAge: " + scale.Duration((spacing * 5 / 2).Round(time.Second)).String()
+}
+
+// age is how long ago the newest sample was measured.
+func (p *patient) age(samples []scale.Sample) time.Duration {
+	return max(0, p.Clock.Now().Sub(samples[len(samples)-1].At))
 }
 
 // needsReplicas reports whether a source measures the replicas themselves.
@@ -65,18 +104,19 @@ func needsReplicas(kind string) bool {
 // inWords is the newest sample with its age.
 func (p *patient) inWords(samples []scale.Sample) string {
 	newest := samples[len(samples)-1]
-	old := p.Clock.Now().Sub(newest.At).Round(100 * time.Millisecond)
-	return fmt.Sprintf("%s, %v old", scale.Number(newest.Value), scale.Duration(max(0, old)))
+	return fmt.Sprintf("%s, %v old", scale.Number(newest.Value), scale.Duration(p.age(samples).Round(100*time.Millisecond)))
 }
 
 // collect measures once; a source that works between calls gets the time to.
 func (p *patient) collect(ctx context.Context, s source.Source) ([]scale.Sample, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	runner, ok := s.(source.Runner)
 	if !ok {
+		ctx, cancel := context.WithTimeoutCause(ctx, source.Patience, source.ErrPatience)
+		defer cancel()
 		return s.Collect(ctx)
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
