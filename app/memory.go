@@ -43,6 +43,10 @@ func (s *Service) recall(ctx context.Context, plan *control.Plan) error {
 	data, err := s.deps.Store.Value(ctx, s.name, record.DeciderKey)
 	switch {
 	case errors.Is(err, record.ErrNotFound):
+	case errors.Is(err, record.ErrFull): // it is not open yet
+		s.deps.Log.Error("what the record remembers is unknown: policies and guards start without memory, in the mode of the document even where another was set by hand",
+			slog.String("target", s.name), slog.String("mode", string(s.spec.Mode)), slog.Any("error", err))
+		return nil
 	case err != nil:
 		return fmt.Errorf("recall the memory of %s: %w", s.name, err)
 	default:

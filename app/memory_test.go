@@ -205,3 +205,16 @@ func TestAModeTakesEffectAlthoughTheClientHasGone(t *testing.T) {
 		t.Error("the planner was not told")
 	}
 }
+
+// full is a record that could not be opened for want of space.
+type full struct{ record.Store }
+
+func (full) Value(context.Context, string, string) ([]byte, error) { return nil, record.ErrFull }
+
+// A full disk is no reason not to scale: the service starts without memory.
+func TestAServiceStartsWhereTheRecordHasNoRoom(t *testing.T) {
+	s, err := NewService(t.Context(), cooling(), &stubborn{}, testDeps(t, nil, full{}))
+	if err != nil || s.override != nil {
+		t.Errorf("got %v, want a service in the mode of its document", err)
+	}
+}

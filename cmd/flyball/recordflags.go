@@ -13,6 +13,7 @@ import (
 	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/record"
+	"github.com/flyball-io/flyball/record/late"
 	"github.com/flyball-io/flyball/record/memory"
 	"github.com/flyball-io/flyball/record/sqlite"
 	"github.com/flyball-io/flyball/scale"
@@ -30,8 +31,8 @@ type recordFlags struct {
 
 func (f *recordFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.retention, "retention", scale.Duration(sqlite.DefaultRetention).String(), "how long decisions, events and what was measured are kept")
-	flags.StringVar(&f.size, "record-size", humanize.IBytes(sqlite.DefaultMaxBytes), "most that they may take on disk; the oldest go first")
-	flags.BoolVar(&f.none, "no-record", false, "keep them in memory only: a restart forgets history, cooldowns and modes set by hand")
+	flags.StringVar(&f.size, "record-size", humanize.IBytes(sqlite.DefaultMaxBytes), "most that the record may take on disk; its oldest entries go first")
+	flags.BoolVar(&f.none, "no-record", false, "keep nothing on disk: a restart forgets history, cooldowns and modes set by hand")
 }
 
 // options are what the flags ask for.
@@ -50,7 +51,8 @@ func (f *recordFlags) options(stateDir string, log *slog.Logger) (sqlite.Options
 	return sqlite.Options{Path: filepath.Join(stateDir, recordFile), Retention: retention.Std(), MaxBytes: int64(size), Clock: clock.System, Log: log}, nil
 }
 
-// open opens the record in the state folder, or one in memory.
+// open opens the record in the state folder, or one in memory. For want of
+// space it is opened later: scaling does not wait for a disk to be emptied.
 func (f *recordFlags) open(ctx context.Context, stateDir string, log *slog.Logger) (record.Store, error) {
 	if f.none {
 		return memory.New(memory.Options{}), nil
@@ -59,12 +61,15 @@ func (f *recordFlags) open(ctx context.Context, stateDir string, log *slog.Logge
 	if err != nil {
 		return nil, cli.UsageError{Err: err}
 	}
-	store, err := sqlite.Open(ctx, options)
-	switch {
-	case errors.Is(err, record.ErrInUse):
+	store, err := late.Open(ctx, late.Options{Clock: clock.System, Log: log, Open: func(ctx context.Context) (record.Store, error) {
+		s, err := sqlite.Open(ctx, options)
+		if err != nil {
+			return nil, err // a Store that is nil must not be in the interface
+		}
+		return s, nil
+	}})
+	if errors.Is(err, record.ErrInUse) {
 		return nil, cli.UsageError{Err: fmt.Errorf("--state-dir: %s is in use by another controller: %w", stateDir, err)}
-	case err != nil:
-		return nil, err // a Store that is nil must not be in the interface
 	}
-	return store, nil
+	return store, err
 }
