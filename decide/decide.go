@@ -92,21 +92,27 @@ func (d *Decider) Applied(at time.Time, from, to int) {
 }
 
 // Recall takes over what a snapshot holds for policy and guards of the same
-// configuration, and returns the names of those that start afresh. It is for a
+// configuration, and returns the names of those whose memory is lost. It is for a
 // decider that replaces another, of which only parts may have stayed the same.
 func (d *Decider) Recall(data []byte) []string {
 	var s snapshot
 	_ = json.Unmarshal(data, &s) // without it every part starts afresh
 	var afresh []string
-	if d.policy.Restore(s.Policy) != nil {
+	if d.policy.Restore(s.Policy) != nil && !empty(s.Policy) {
 		afresh = append(afresh, "policy "+d.name)
 	}
 	for _, g := range d.guards {
-		if g.Restore(s.Guards[g.Name()]) != nil {
+		if raw := s.Guards[g.Name()]; g.Restore(raw) != nil && !empty(raw) {
 			afresh = append(afresh, g.Name())
 		}
 	}
 	return afresh
+}
+
+// empty reports whether a snapshot holds no memory: nothing is lost with it.
+func empty(raw json.RawMessage) bool {
+	var s scale.Snapshot
+	return json.Unmarshal(raw, &s) == nil && string(s.State) == "{}"
 }
 
 type snapshot struct {

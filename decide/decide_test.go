@@ -266,20 +266,21 @@ func TestRecallKeepsWhatIsUnchanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	next := decide.New("hpa", p, guard.NewCooldown(guard.CooldownConfig{ScaleDown: scale.Duration(time.Minute)}), guard.Bounds{Min: 1, Max: 99})
+	// Policy and bounds differ too, but have no memory to lose.
+	next := decide.New("hpa", p, guard.NewBehavior(guard.NoRules()), guard.NewCooldown(guard.CooldownConfig{ScaleDown: scale.Duration(time.Minute)}), guard.Bounds{Min: 1, Max: 99})
 	memory, err := old.Snapshot()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"policy hpa", "bounds"}, next.Recall(memory)); diff != "" {
+	if diff := cmp.Diff([]string{"behavior"}, next.Recall(memory)); diff != "" {
 		t.Errorf("started afresh (-want +got):\n%s", diff)
 	}
 	obs := scaletest.Observation(30*time.Second, 10, scaletest.Fresh(scale.CPUUtilization, scaletest.At(30*time.Second), 0.1))
 	if got := next.Decide(obs); got.SetBy != "cooldown" {
 		t.Errorf("set by %s, want the cooldown that was recalled", got.SetBy)
 	}
-	if afresh := next.Recall([]byte("{")); len(afresh) != 3 {
-		t.Errorf("garbage: %v started afresh, want all three parts", afresh)
+	if afresh := next.Recall([]byte("{")); len(afresh) != 4 {
+		t.Errorf("garbage: %v started afresh, want all four parts", afresh)
 	}
 }
 
