@@ -32,8 +32,7 @@ type follower struct {
 
 	started bool // the first listing was written
 	lost    bool // and the connection after it
-	lastID  int64
-	lastAt  time.Time
+	written written
 }
 
 // errStartOver ends a stream that missed something.
@@ -93,18 +92,23 @@ func (f *follower) session(ctx context.Context) (connected bool, err error) {
 	})
 }
 
-// mostMissed is how many lines are looked through after a broken connection.
-const mostMissed = 2000
+// mostMissed is how many lines are looked through after a broken connection,
+// and lateness how far before the last one: the time of an event is that of
+// the observation behind it, and an instance's clock may have been set back a
+// little by a restart.
+const (
+	mostMissed = 2000
+	lateness   = 10 * time.Minute
+)
 
 // catchUp writes the first listing, and later what came while nobody
 // listened.
 func (f *follower) catchUp(ctx context.Context) error {
 	q := f.query
 	if f.started {
-		// The instance's clock may have been set back a little by a restart.
-		q = client.Query{Limit: mostMissed, From: f.lastAt.Add(-time.Minute)}
-		if f.lastAt.IsZero() {
-			q.From = time.Time{}
+		q.Limit = mostMissed
+		if last := f.written.last; !last.IsZero() && last.Add(-lateness).After(q.From) {
+			q.From = last.Add(-lateness)
 		}
 	}
 	lines, err := f.journal.list(ctx, q)
@@ -112,9 +116,12 @@ func (f *follower) catchUp(ctx context.Context) error {
 		return err
 	}
 	f.out.head(f.journal)
-	missed := 0
+	if !f.started && len(lines) > 0 && len(lines) == q.Limit {
+		f.written.forget(lines[0].at) // nobody asked for older ones
+	}
+	missed, more := 0, f.started && len(lines) == mostMissed && !f.written.listed(lines[0])
 	for _, l := range lines {
-		if f.started && !f.isNew(l) {
+		if f.started && (f.written.listed(l) || !f.isNew(l)) {
 			continue
 		}
 		missed++
@@ -122,24 +129,34 @@ func (f *follower) catchUp(ctx context.Context) error {
 			return err
 		}
 	}
-	if f.started && f.lost {
-		fmt.Fprintf(f.notes, "(reconnected, %d missed are shown)\n", missed)
-	}
+	f.reconnected(missed, more)
 	f.started, f.lost = true, false
 	return nil
 }
 
-// isNew is false for what was written before. IDs start over with an instance
-// that keeps no record; then the time decides.
+// reconnected says what came of a broken connection.
+func (f *follower) reconnected(missed int, more bool) {
+	switch {
+	case !f.started || !f.lost:
+	case more:
+		fmt.Fprintf(f.notes, "(reconnected, the newest %d missed are shown, there may be more)\n", missed)
+	default:
+		fmt.Fprintf(f.notes, "(reconnected, %d missed are shown)\n", missed)
+	}
+}
+
+// isNew is false for what was written before. Decisions of a target come in
+// the order of time, and one that goes on under another ID, because a listing
+// cut its run, is not new.
 func (f *follower) isNew(l line) bool {
-	return l.at.After(f.lastAt) || (l.at.Equal(f.lastAt) && l.id > f.lastID)
+	return !f.written.has(l) && (!f.journal.inOrder() || l.at.After(f.written.last))
 }
 
 // errBrokenOutput: nobody reads what is written.
 var errBrokenOutput = errors.New("output")
 
 func (f *follower) write(l line) error {
-	f.lastID, f.lastAt = l.id, l.at
+	f.written.add(l)
 	if err := f.out.write(l); err != nil {
 		return fmt.Errorf("%w: %w", errBrokenOutput, err)
 	}

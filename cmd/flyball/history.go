@@ -139,6 +139,7 @@ func (f *historyFlags) run(cmd *cobra.Command, open func(context.Context, *clien
 type journal interface {
 	target() string // "" for all
 	header() string
+	inOrder() bool // a line is never older than the one before it
 	// list returns what is asked for, oldest first.
 	list(ctx context.Context, q client.Query) ([]line, error)
 	// read returns the line of a message of the stream; false when it is none.

@@ -19,6 +19,8 @@ var _ journal = (*decisionJournal)(nil)
 
 func (j *decisionJournal) target() string { return j.name }
 
+func (j *decisionJournal) inOrder() bool { return true }
+
 func (j *decisionJournal) header() string {
 	return fmt.Sprintf("%-19s  %-9s  %9s  %-10s  %5s  %s", "TIME", "MODE", "REPLICAS", "SET BY", "N", "WHY")
 }
@@ -81,6 +83,8 @@ type eventJournal struct {
 var _ journal = (*eventJournal)(nil)
 
 func (j *eventJournal) target() string { return j.name }
+
+func (j *eventJournal) inOrder() bool { return false }
 
 func (j *eventJournal) header() string {
 	return fmt.Sprintf("%-19s  %-18s  %-18s  %s", "TIME", "TARGET", "EVENT", "WHAT")
