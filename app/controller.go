@@ -32,9 +32,13 @@ type Options struct {
 	// Dashboard is where API and dashboard are served.
 	Dashboard net.Listener
 	Version   string
-	// Tokens allow who may ask; none: everyone who can connect.
-	Tokens []web.Token
-	Ending Ending
+	// Tokens allow who may ask; none: everyone who can connect. ReloadTokens
+	// reads them anew with the documents; nil: they stay.
+	Tokens       []web.Token
+	ReloadTokens func() ([]web.Token, error)
+	// AllowedHosts are names of a reverse proxy on this machine.
+	AllowedHosts []string
+	Ending       Ending
 }
 
 // Controller runs one service for each document, and the dashboard.
@@ -78,7 +82,7 @@ func NewController(ctx context.Context, opts Options) (*Controller, error) {
 		return nil, err
 	}
 	c.dashboard = web.New(web.Options{Bus: opts.Bus, Clock: opts.Clock, Log: opts.Log, Version: opts.Version, Targets: c.infos(),
-		Store: opts.Store, Actions: c, Tokens: opts.Tokens, Metrics: c.metrics.Handler()})
+		Store: opts.Store, Actions: c, Tokens: opts.Tokens, AllowedHosts: opts.AllowedHosts, Metrics: c.metrics.Handler()})
 	c.metrics.JudgedBy(c.dashboard.Judge)
 	c.show()
 	return c, nil

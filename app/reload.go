@@ -33,6 +33,9 @@ func (c *Controller) follow(ctx context.Context) {
 // reload brings the services in line with the documents, or changes nothing:
 // what can fail comes first and is taken back.
 func (c *Controller) reload(ctx context.Context) error {
+	if err := c.reloadTokens(); err != nil {
+		return err
+	}
 	specs, err := c.opts.Reload()
 	if err != nil {
 		return err
@@ -53,6 +56,20 @@ func (c *Controller) reload(ctx context.Context) error {
 	c.show()
 	c.opts.Log.Info("reloaded", slog.Int("documents", len(specs)))
 	c.tell(ctx, record.Event{Type: control.Reloaded, Message: counted(len(specs), "document")})
+	return nil
+}
+
+// reloadTokens takes over the tokens at once: a document that is wrong must not
+// keep somebody in whose token was taken away.
+func (c *Controller) reloadTokens() error {
+	if c.opts.ReloadTokens == nil {
+		return nil
+	}
+	tokens, err := c.opts.ReloadTokens()
+	if err != nil {
+		return err
+	}
+	c.dashboard.SetTokens(tokens)
 	return nil
 }
 

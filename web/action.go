@@ -146,7 +146,8 @@ func actor(r *http.Request) (string, error) {
 	if err := printable(userHeader, claim, maxBy); err != nil {
 		return "", err
 	}
-	holder, proven := r.Context().Value(holderKey{}).(string)
+	token, proven := r.Context().Value(holderKey{}).(Token)
+	holder := token.Name
 	switch {
 	case !proven && claim == "":
 		return unknownUser, nil

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// holderKey is under what a request's context knows the name of its token.
+// holderKey is under what a request's context knows its token.
 type holderKey struct{}
 
 // admit lets through what needs no token and who has one.
 func (s *Server) admit(next http.Handler) http.Handler {
-	if len(s.opts.Tokens) == 0 {
+	if !s.door.guarded {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -22,7 +22,7 @@ func (s *Server) admit(next http.Handler) http.Handler {
 		holder, verdict := s.identify(r)
 		switch {
 		case verdict == admitted:
-			w.Header().Set(userHeader, holder) // the page shows who looks, and a way out
+			w.Header().Set(userHeader, holder.Name) // the page shows who looks, and a way out
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), holderKey{}, holder)))
 		case verdict == locked:
 			s.refuseLocked(w, r)
@@ -36,13 +36,13 @@ func (s *Server) admit(next http.Handler) http.Handler {
 }
 
 // isOpen reports whether a path tells nothing of the installation: whether it
-// is well, the door, and what the page is made of.
+// is well, the door, and what the door is painted with.
 func isOpen(path string) bool {
 	switch path {
-	case "/healthz", "/readyz", "/login", "/logout":
+	case "/healthz", "/readyz", "/login", "/logout", "/app.css", "/favicon.svg":
 		return true
 	}
-	return strings.HasSuffix(path, ".css") || strings.HasSuffix(path, ".svg")
+	return false
 }
 
 // isPage reports whether somebody wants to look at the dashboard.
@@ -61,27 +61,30 @@ const (
 )
 
 // identify finds whose token a request carries.
-func (s *Server) identify(r *http.Request) (holder string, v verdict) {
+func (s *Server) identify(r *http.Request) (holder Token, v verdict) {
 	if scheme, secret, found := strings.Cut(r.Header.Get("Authorization"), " "); found && strings.EqualFold(scheme, "Bearer") {
 		return s.try(r, strings.TrimSpace(secret))
 	}
 	if cookie, err := r.Cookie(sessionCookie); err == nil {
-		if t, ok := holderOf(s.opts.Tokens, cookie.Value, s.opts.Clock.Now()); ok {
-			return t.Name, admitted
+		if t, ok := holderOf(s.door.all(), cookie.Value, s.opts.Clock.Now()); ok {
+			return t, admitted
 		}
 	}
-	return "", unknown
+	return Token{}, unknown
 }
 
-// try looks for a token and counts a wrong one against where it came from.
-func (s *Server) try(r *http.Request, secret string) (holder string, v verdict) {
+// try looks for a token and counts a wrong one against where it came from. A
+// right one is let in whatever else came from there: behind one address may be
+// many, and one of them must not lock out the others. Who tries at random
+// finds none of 16 characters, locked or not.
+func (s *Server) try(r *http.Request, secret string) (holder Token, v verdict) {
+	if t, ok := match(s.door.all(), secret); ok {
+		return t, admitted
+	}
 	from, now := origin(r.RemoteAddr), s.opts.Clock.Now()
 	if s.failures.locked(from, now) {
-		return "", locked
-	}
-	if t, ok := match(s.opts.Tokens, secret); ok {
-		return t.Name, admitted
+		return Token{}, locked
 	}
 	s.failures.add(from, now)
-	return "", unknown
+	return Token{}, unknown
 }

@@ -67,7 +67,7 @@ func (s *Server) answerLogin(w http.ResponseWriter, _ *http.Request, status int,
 }
 
 func (s *Server) serveLoginPage(w http.ResponseWriter, r *http.Request) {
-	if _, v := s.identify(r); len(s.opts.Tokens) == 0 || v == admitted {
+	if _, v := s.identify(r); !s.door.guarded || v == admitted {
 		toPage(w)
 		return
 	}
@@ -76,7 +76,7 @@ func (s *Server) serveLoginPage(w http.ResponseWriter, r *http.Request) {
 
 // serveLogin trades a token for a cookie.
 func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
-	if len(s.opts.Tokens) == 0 {
+	if !s.door.guarded {
 		toPage(w)
 		return
 	}
@@ -94,17 +94,9 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 		s.log.Warn("login with a wrong token", slog.String("from", r.RemoteAddr))
 		s.refuseLogin(w, r, http.StatusUnauthorized, "This token is not known.")
 	default:
-		s.log.Info("login", slog.String("by", holder), slog.String("from", r.RemoteAddr))
-		s.setSession(w, r, holder)
+		s.log.Info("login", slog.String("by", holder.Name), slog.String("from", r.RemoteAddr))
+		setCookie(w, r, newSession(holder, s.opts.Clock.Now()), int(sessionTime/time.Second))
 		toPage(w)
-	}
-}
-
-func (s *Server) setSession(w http.ResponseWriter, r *http.Request, holder string) {
-	for _, t := range s.opts.Tokens {
-		if t.Name == holder {
-			setCookie(w, r, newSession(t, s.opts.Clock.Now()), int(sessionTime/time.Second))
-		}
 	}
 }
 

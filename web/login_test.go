@@ -76,7 +76,7 @@ func TestWithoutATokenOnlyTheDoorIsOpen(t *testing.T) {
 		r, _, _ := guarded(t)
 		defer r.stop()
 		for _, path := range []string{"/api/v1/targets", "/api/v1/targets/shop", "/api/v1/targets/nope", "/api/v1/events", "/api/v1/stream", "/api/v1/openapi.json",
-			"/metrics", "/version", "/app.js", "/nowhere", "/api/", "/api/v1/targets/shop/../shop"} {
+			"/metrics", "/version", "/app.js", "/nowhere", "/api/v1/targets/shop.css", "/api/v1/targets/shop/decisions/1.svg", "/nowhere.css", "/x/favicon.svg", "/api/", "/api/v1/targets/shop/../shop"} {
 			for name, with := range map[string]func(*http.Request){
 				"nothing": nil, "a wrong token": bearer("wrong-0123456789abcdef"), "no token": bearer(""),
 				"another scheme": func(r *http.Request) { r.SetBasicAuth("ann", annSecret) },
@@ -217,23 +217,61 @@ func TestWrongTokensAreSlowedDown(t *testing.T) {
 				t.Fatalf("try %d: %d", i, w.Code)
 			}
 		}
-		w, cookie := r.login(annSecret)
+		w, cookie := r.login(wrong)
 		if w.Code != http.StatusTooManyRequests || cookie != nil || w.Header().Get("Retry-After") != "60" {
-			t.Errorf("after ten: %d %v, want 429 even with the right one", w.Code, cookie)
+			t.Errorf("after ten: %d %v, want 429", w.Code, cookie)
 		}
-		if w := r.ask("GET", "/version", bearer(annSecret)); w.Code != http.StatusTooManyRequests {
+		if w := r.ask("GET", "/version", bearer(wrong)); w.Code != http.StatusTooManyRequests {
 			t.Errorf("as a header: %d, want 429", w.Code)
+		}
+		// Others come from the same address, for example that of a proxy.
+		if w, cookie := r.login(annSecret); w.Code != http.StatusSeeOther || cookie == nil {
+			t.Errorf("ann's login after ten tries of another: %d %v, want her in", w.Code, cookie)
+		}
+		if w := r.ask("GET", "/version", bearer(annSecret)); w.Code != http.StatusOK {
+			t.Errorf("ann's token after ten tries of another: %d, want her in", w.Code)
 		}
 		elsewhere := func(request *http.Request) { bearer(annSecret)(request); request.RemoteAddr = "192.0.2.99:1234" }
 		if w := r.ask("GET", "/version", elsewhere); w.Code != http.StatusOK {
 			t.Errorf("from elsewhere: %d", w.Code)
 		}
 		time.Sleep(time.Minute)
-		if w, _ := r.login(annSecret); w.Code != http.StatusSeeOther {
-			t.Errorf("a minute later: %d", w.Code)
+		if w, _ := r.login(wrong); w.Code != http.StatusUnauthorized {
+			t.Errorf("a minute later: %d, want another try", w.Code)
 		}
 		if strings.Contains(log.String(), wrong) || strings.Contains(log.String(), annSecret) {
 			t.Errorf("the log holds a token:\n%s", log)
+		}
+	})
+}
+
+func TestATokenThatIsTakenAwayEndsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _ := guarded(t)
+		defer r.stop()
+		_, cookie := r.login(annSecret)
+		session := func(request *http.Request) { request.AddCookie(cookie) }
+		ofAnn, ofBob := r.listenAs(annSecret), r.listenAs(bobSecret)
+		defer ofAnn.cancel()
+		defer ofBob.cancel()
+		newSecret := "new-0123456789abcdef"
+		r.server.SetTokens([]web.Token{web.NewToken("bob", bobSecret), web.NewToken("ann", newSecret)})
+		for name, c := range map[string]struct {
+			with func(*http.Request)
+			code int
+		}{
+			"ann's old token": {bearer(annSecret), 401}, "her cookie": {session, 401}, "her new token": {bearer(newSecret), 200}, "bob's": {bearer(bobSecret), 200},
+		} {
+			if w := r.ask("GET", "/version", c.with); w.Code != c.code {
+				t.Errorf("%s: %d, want %d", name, w.Code, c.code)
+			}
+		}
+		if !ofAnn.hasEnded() || ofBob.hasEnded() {
+			t.Errorf("ann's stream ended %v, bob's %v; want hers alone", ofAnn.hasEnded(), ofBob.hasEnded())
+		}
+		r.server.SetTokens(nil)
+		if w := r.ask("GET", "/version", nil); w.Code != http.StatusUnauthorized || !ofBob.hasEnded() {
+			t.Errorf("without any token left: %d, want nobody in", w.Code)
 		}
 	})
 }

@@ -70,13 +70,18 @@ func setHeaders(h http.Header) {
 
 // checkHost refuses a name that is not this machine's on a connection that
 // arrived on a loopback address: a page elsewhere whose name was pointed at
-// 127.0.0.1 (DNS rebinding) would otherwise be of the same origin.
+// 127.0.0.1 (DNS rebinding) would otherwise be of the same origin. Where a
+// token is needed such a page has none: the cookie belongs to another name.
 func (s *Server) checkHost(r *http.Request) error {
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	if !ok || !isLoopback(local.String()) || isLoopback(r.Host) || slices.Contains(s.opts.AllowedHosts, hostOnly(r.Host)) {
+	if !ok || s.door.guarded || !isLoopback(local.String()) || isLoopback(r.Host) || s.allows(hostOnly(r.Host)) {
 		return nil
 	}
-	return fmt.Errorf("host %q is not allowed on a loopback address: use localhost or 127.0.0.1, or allow the name", r.Host)
+	return fmt.Errorf("host %q is not allowed on a loopback address: use localhost or 127.0.0.1, or allow the name with --allowed-host", r.Host)
+}
+
+func (s *Server) allows(host string) bool {
+	return slices.ContainsFunc(s.opts.AllowedHosts, func(name string) bool { return strings.EqualFold(name, host) })
 }
 
 // isLoopback reports whether a host, with or without a port, names this

@@ -15,9 +15,20 @@ import (
 )
 
 func TestHostOfAnotherNameIsRefusedOnLoopback(t *testing.T) {
-	handler := web.New(web.Options{Bus: memory.New(), Clock: clock.System, AllowedHosts: []string{"flyball.example"}}).Handler()
+	handler := web.New(web.Options{Bus: memory.New(), Clock: clock.System, AllowedHosts: []string{"Flyball.example"}}).Handler()
 	loopback := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7070}
 	public := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 7070}
+	behind := web.New(web.Options{Bus: memory.New(), Clock: clock.System, Tokens: []web.Token{web.NewToken("ann", annSecret)}}).Handler()
+	for host, want := range map[string]int{"flyball.example": 401, "localhost": 401} { // the token is what counts
+		r := httptest.NewRequest(http.MethodGet, "/api/v1/targets", nil)
+		r.Host = host
+		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, loopback))
+		w := httptest.NewRecorder()
+		behind.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("host %q of a server with tokens: %d %s, want %d", host, w.Code, w.Body, want)
+		}
+	}
 	for _, c := range []struct {
 		local net.Addr
 		host  string

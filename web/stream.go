@@ -61,7 +61,10 @@ type stream struct {
 	version int64  // of the replicas sent
 }
 
-var errLagging = errors.New("client is too slow")
+var (
+	errLagging = errors.New("client is too slow")
+	errRevoked = errors.New("its token is gone")
+)
 
 func (st *stream) run(ctx context.Context, resume string) error {
 	ticker := st.server.opts.Clock.NewTicker(heartbeat)
@@ -70,6 +73,10 @@ func (st *stream) run(ctx context.Context, resume string) error {
 		return err
 	}
 	for {
+		admitted, renewed := st.server.door.admits(ctx)
+		if !admitted {
+			return errRevoked
+		}
 		events, changed, ok := st.server.events.after(st.seen)
 		if !ok {
 			return errLagging // it reconnects and is told to start over
@@ -83,6 +90,7 @@ func (st *stream) run(ctx context.Context, resume string) error {
 		case <-st.server.stopped:
 			return nil
 		case <-changed:
+		case <-renewed:
 		case <-ticker.C:
 			if err := st.write(": still here\n\n"); err != nil {
 				return err

@@ -58,12 +58,23 @@ func (c *client) read() string {
 }
 
 func (r *rig) listen(path, lastID string, release chan struct{}) *client {
+	return r.listenWith(path, release, func(request *http.Request) {
+		if lastID != "" {
+			request.Header.Set("Last-Event-ID", lastID)
+		}
+	})
+}
+
+// listenAs listens to everything with a token.
+func (r *rig) listenAs(secret string) *client {
+	return r.listenWith("/api/v1/stream", nil, bearer(secret))
+}
+
+func (r *rig) listenWith(path string, release chan struct{}, change func(*http.Request)) *client {
 	ctx, cancel := context.WithCancel(r.t.Context())
 	c := &client{header: http.Header{}, cancel: cancel, ended: make(chan struct{}), release: release}
 	request := httptest.NewRequest(http.MethodGet, path, nil).WithContext(ctx)
-	if lastID != "" {
-		request.Header.Set("Last-Event-ID", lastID)
-	}
+	change(request)
 	go func() {
 		defer close(c.ended)
 		r.http.ServeHTTP(c, request)

@@ -37,8 +37,8 @@ type Options struct {
 	// Metrics is served at /metrics; nil: nothing is.
 	Metrics http.Handler
 	// AllowedHosts are names accepted in the Host header beside the loopback
-	// ones when a request arrives on a loopback address, for example that of a
-	// reverse proxy on the same machine.
+	// ones when a request arrives on a loopback address and no token is needed,
+	// for example that of a reverse proxy on the same machine.
 	AllowedHosts []string
 }
 
@@ -69,6 +69,7 @@ type Server struct {
 	reads   chan struct{} // one token per request that reads the record
 	wanted  chan struct{} // receives when there are targets to load
 	stopped chan struct{} // closed when Run has ended
+	door    door
 	// failures counts wrong tokens.
 	failures failures
 
@@ -98,6 +99,7 @@ func New(opts Options) *Server {
 		wanted:  make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 		targets: map[string]*history{},
+		door:    door{guarded: len(opts.Tokens) > 0, tokens: opts.Tokens, changed: make(chan struct{})},
 	}
 	if opts.Store != nil {
 		s.chronicle.since = math.MaxInt64 // until it is loaded

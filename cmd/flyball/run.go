@@ -35,7 +35,7 @@ func newRunCommand() *cobra.Command {
 		Short: "Run the controller: scale what the documents say",
 		Long: `Starts or adopts the replicas of each document, sends them requests through the
 balancer, and scales them. Documents are read again on SIGHUP and when a file
-changes; a document that is wrong changes nothing.
+changes, and the token file with them; a document that is wrong changes nothing.
 
 The balancer is a process of its own: killing, restarting or upgrading the
 controller does not cut traffic, and the next controller adopts balancer and
@@ -90,7 +90,7 @@ func (f *runFlags) drive(ctx, hurry context.Context, specs []app.Spec, dashboard
 	}
 	stopReplicas := f.onExit == "stop"
 	controller, err := app.NewController(ctx, app.Options{
-		Deps: deps, Specs: specs, Dashboard: dashboard, Tokens: dashboard.tokens, Version: programVersion(),
+		Deps: deps, Specs: specs, Dashboard: dashboard, Tokens: dashboard.tokens, ReloadTokens: f.serving.tokens, AllowedHosts: f.serving.hosts, Version: programVersion(),
 		Reload: func() ([]app.Spec, error) { return f.documents.specs(nil) }, Reloads: reloads,
 		NewPlane: newPlane(deps),
 		Ending:   app.Ending{StopReplicas: stopReplicas, Hurry: hurry},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -20,13 +21,15 @@ type servingFlags struct {
 	listen    string
 	tokenFile string
 	cert, key string
+	hosts     []string
 }
 
 func (f *servingFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:7070", "address of API and dashboard; one that other machines can reach needs --token-file")
-	flags.StringVar(&f.tokenFile, "token-file", "", "file of tokens that allow to use the API and the dashboard, one `name: token` a line")
+	flags.StringVar(&f.tokenFile, "token-file", "", "file of tokens that allow to use the API and the dashboard, one `name: token` a line; read again with the documents")
 	flags.StringVar(&f.cert, "tls-cert", "", "file of the certificate chain to serve with; read again when it changes")
 	flags.StringVar(&f.key, "tls-key", "", "file of its key")
+	flags.StringArrayVar(&f.hosts, "allowed-host", nil, "name under which a reverse proxy on this machine serves a loopback address; may be repeated, not needed with --token-file")
 }
 
 // serving is where API and dashboard are served.
@@ -43,10 +46,8 @@ func (f *servingFlags) open(ctx context.Context, log *slog.Logger) (*serving, er
 		return nil, err
 	}
 	var err error
-	if f.tokenFile != "" {
-		if s.tokens, err = web.LoadTokens(f.tokenFile); err != nil {
-			return nil, fmt.Errorf("--token-file: %w", err)
-		}
+	if s.tokens, err = f.tokens(); err != nil {
+		return nil, err
 	}
 	if s.Listener, err = new(net.ListenConfig).Listen(ctx, "tcp", f.listen); err != nil {
 		return nil, fmt.Errorf("--listen: %w", err)
@@ -64,10 +65,27 @@ func (f *servingFlags) open(ctx context.Context, log *slog.Logger) (*serving, er
 	return s, nil
 }
 
+// tokens reads those that let in; none: nobody needs one.
+func (f *servingFlags) tokens() ([]web.Token, error) {
+	if f.tokenFile == "" {
+		return nil, nil
+	}
+	tokens, err := web.LoadTokens(f.tokenFile)
+	if err != nil {
+		return nil, fmt.Errorf("--token-file: %w", err)
+	}
+	return tokens, nil
+}
+
 // check refuses what cannot be meant.
 func (f *servingFlags) check() error {
 	if _, _, err := net.SplitHostPort(f.listen); err != nil {
 		return fmt.Errorf("--listen: must be host:port, got %q", f.listen)
+	}
+	for _, host := range f.hosts {
+		if host == "" || strings.ContainsAny(host, ":/* ") {
+			return fmt.Errorf("--allowed-host: must be a name without scheme, port and path such as flyball.example.com, got %q", host)
+		}
 	}
 	if (f.cert == "") != (f.key == "") {
 		return errors.New("--tls-cert and --tls-key: name both or none")
