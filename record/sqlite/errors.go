@@ -7,6 +7,7 @@ import (
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
 
+	"github.com/flyball-io/flyball/internal/diskfull"
 	"github.com/flyball-io/flyball/record"
 )
 
@@ -47,7 +48,7 @@ func classify(err error) error {
 	switch code := codeOf(err); {
 	case err == nil, errors.Is(err, record.ErrDamaged), errors.Is(err, record.ErrFull):
 		return err
-	case code&0xff == lib.SQLITE_FULL, code == lib.SQLITE_IOERR_SHMSIZE, noSpace(err):
+	case code&0xff == lib.SQLITE_FULL, code == lib.SQLITE_IOERR_SHMSIZE, diskfull.Is(err):
 		return fmt.Errorf("%w: %w", record.ErrFull, err)
 	case damage(err):
 		return fmt.Errorf("%w: %w", record.ErrDamaged, err)

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
+
+	"github.com/flyball-io/flyball/internal/diskfull"
 )
 
 // pageSize of our files. Repairs count on it.
@@ -26,7 +28,7 @@ const readers = 4
 
 // prepare makes the folder and refuses what cannot be a file of ours.
 func prepare(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); noSpace(err) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); diskfull.Is(err) {
 		return err
 	} else if err != nil {
 		return fmt.Errorf("%w: make its folder: %w", errRefused, err)

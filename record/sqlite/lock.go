@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flyball-io/flyball/internal/diskfull"
 	"github.com/flyball-io/flyball/internal/filelock"
 	"github.com/flyball-io/flyball/record"
 )
@@ -26,7 +27,7 @@ const closedCleanly = "closed"
 func acquire(path string, now time.Time) (_ *lock, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	switch {
-	case noSpace(err):
+	case diskfull.Is(err):
 		return nil, err
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w; let this user write in its folder, or name another path", errRefused, err)

@@ -32,6 +32,7 @@ type engine struct {
 	failures failures
 	rollout  time.Time // when the first outdated replica was seen; zero: there is none
 	changed  bool      // since the last pass, in something that Status shows
+	unsaved  bool      // the state could not be written down
 
 	events  chan func()
 	workers sync.WaitGroup
@@ -137,17 +138,34 @@ func (e *engine) reconcile(ctx context.Context) {
 
 // publish writes down and announces what has changed.
 func (e *engine) publish() {
+	if e.changed || e.unsaved {
+		_ = e.keep() // it was said, and is tried again
+	}
 	if !e.changed {
 		return
 	}
 	e.changed = false
-	if err := e.save(); err != nil {
-		e.log.Error("state not written", slog.Any("error", err))
-	}
 	select {
 	case e.changes <- struct{}{}:
 	default:
 	}
+}
+
+// saveAgain is the time between two attempts to write the state.
+const saveAgain = 5 * time.Second
+
+// keep writes the state down, and says when that begins to fail and when it
+// succeeds again.
+func (e *engine) keep() error {
+	err := e.save()
+	switch {
+	case err != nil && !e.unsaved:
+		e.log.Error("state not written: it is tried again", slog.Any("error", err))
+	case err == nil && e.unsaved:
+		e.log.Info("state written again")
+	}
+	e.unsaved = err != nil
+	return err
 }
 
 // subjects is whose use of CPU and memory is measured.
@@ -205,7 +223,11 @@ func (e *engine) noteRollout(v view) {
 // it need not.
 func (e *engine) wake() time.Time {
 	v := e.view()
-	return earlier(v.wake(), e.settleAt())
+	at := earlier(v.wake(), e.settleAt())
+	if e.unsaved {
+		at = earlier(at, v.now.Add(saveAgain))
+	}
+	return at
 }
 
 // settleAt is when past failures will be forgotten.

@@ -4,16 +4,20 @@ import (
 	"context"
 	"sync"
 
+	"github.com/flyball-io/flyball/internal/diskfull"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 )
 
-// setDesired writes the count down before anything is done about it.
+// setDesired writes the count down before anything is done about it. A full
+// disk does not hold it up where somebody looks after the target: replicas are
+// found without the file, and the count is written when there is room.
 func (e *engine) setDesired(n int) error {
 	if e.stopping {
 		return ErrStopped
 	}
-	if !e.store.held() {
+	attended := e.store.held()
+	if !attended {
 		if err := e.store.lock(); err != nil {
 			return err
 		}
@@ -24,7 +28,7 @@ func (e *engine) setDesired(n int) error {
 	}
 	before := e.desired
 	e.desired = n
-	if err := e.save(); err != nil {
+	if err := e.keep(); err != nil && (!attended || !diskfull.Is(err)) {
 		e.desired = before
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 )
@@ -103,4 +104,32 @@ func TestStateOfAnEarlierVersionIsRead(t *testing.T) {
 	if s := w.until("2 are ready", ready(2)); len(s.Conditions) > 0 {
 		t.Errorf("got %+v, want no conditions", s.Conditions)
 	}
+}
+
+// A full disk does not stop scaling. What could not be written down is written
+// once there is room.
+func TestScalingGoesOnWhileTheDiskIsFull(t *testing.T) {
+	disk := testenv.SmallDisk(t, "1m")
+	cfg := appConfig(t, nil)
+	w := newWorld(t, cfg, nil)
+	w.dir = filepath.Join(disk, "state")
+	w.open(cfg, nil)
+	w.run()
+	w.set(1)
+	w.until("1 is ready", ready(1))
+	ballast := filepath.Join(disk, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 2<<20), 0o600); err == nil {
+		t.Fatal("the disk is not full")
+	}
+	w.set(3)
+	w.until("3 are ready", ready(3))
+	if n := w.desired(); n != 1 {
+		t.Errorf("%d on a full disk, want what was written before", n)
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the count is written down", func() bool { return w.desired() == 3 && len(w.state().Replicas) == 3 },
+		func() string { return fmt.Sprintf("on disk: %+v", w.state()) })
+	w.end()
 }

@@ -1,12 +1,13 @@
 //go:build unix
 
-package sqlite
+package diskfull
 
 import (
 	"errors"
 	"syscall"
 )
 
-func noSpace(err error) bool {
+// Is reports whether an error is about space: of the disk, or of a quota.
+func Is(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
