@@ -232,6 +232,7 @@ func respond(w http.ResponseWriter, status int, body any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
+	data = packed(w, append(data, '\n'))
 	w.WriteHeader(status)
-	w.Write(append(data, '\n')) //nolint:errcheck // the client is gone: nobody to tell
+	w.Write(data) //nolint:errcheck // the client is gone: nobody to tell
 }

@@ -2,8 +2,10 @@ package web_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -43,6 +45,11 @@ func (c *contract) check(method, path string, status int, header http.Header, bo
 	if err != nil {
 		return err
 	}
+	if header.Get("Content-Encoding") == "gzip" {
+		if body, err = unpacked(body); err != nil {
+			return err
+		}
+	}
 	if method == http.MethodHead {
 		return nil
 	}
@@ -64,6 +71,17 @@ func (c *contract) check(method, path string, status int, header http.Header, bo
 	kind, _, _ := strings.Cut(header.Get("Content-Type"), ";")
 	schema := "#/paths/" + escape(template) + "/" + strings.ToLower(method) + "/responses/" + response + "/content/" + escape(kind) + "/schema"
 	return c.validate(schema, body, kind == "application/json")
+}
+
+func unpacked(body []byte) ([]byte, error) {
+	if len(body) == 0 {
+		return nil, nil // of a HEAD
+	}
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(z)
 }
 
 func escape(s string) string {

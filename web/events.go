@@ -21,8 +21,20 @@ const (
 	eventReset    = "reset"    // events were missed: ask again for everything
 )
 
-// maxEvents bounds the memory for streams that reconnect or lag.
-const maxEvents = 2048
+// How many events are kept for streams that reconnect or lag: half a minute of
+// a point a second of each target, but no more than some 50 MB.
+const (
+	minEvents      = 2048
+	eventsOfTarget = 30
+	maxEvents      = 1 << 16
+)
+
+// manyTargets is how many are too many to tell all of them every second:
+// streams of all get a point of each at most every thinTime.
+const (
+	manyTargets = 50
+	thinTime    = 5 * time.Second
+)
 
 type pointEvent struct {
 	Point     Point            `json:"point"`
@@ -47,6 +59,7 @@ type event struct {
 	id     int64
 	kind   string
 	target string
+	second float64 // of a point, Unix seconds
 	data   []byte
 }
 
@@ -56,14 +69,43 @@ type event struct {
 type eventLog struct {
 	boot string // tells the IDs of two processes apart
 
-	mu      sync.Mutex // guards what follows
-	ring    []event
+	mu      sync.Mutex    // guards what follows
+	ring    []event       // that with ID n is at (n-1) modulo its length
+	kept    int           // how many of it are events
+	many    bool          // whether there are many targets
 	next    int64         // ID of the next event
 	changed chan struct{} // closed at the next event
 }
 
 func newEventLog(now time.Time) *eventLog {
-	return &eventLog{boot: strconv.FormatInt(now.UnixNano(), 36), next: 1, changed: make(chan struct{})}
+	return &eventLog{boot: strconv.FormatInt(now.UnixNano(), 36), next: 1, ring: make([]event, minEvents), changed: make(chan struct{})}
+}
+
+// fit makes the log as large as that many targets need. The newest events
+// stay.
+func (l *eventLog) fit(targets int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.many = targets > manyTargets
+	size := min(maxEvents, max(minEvents, eventsOfTarget*targets))
+	if size == len(l.ring) {
+		return
+	}
+	ring := make([]event, size)
+	l.kept = min(l.kept, size)
+	for id := l.next - int64(l.kept); id < l.next; id++ {
+		ring[l.place(id, size)] = l.ring[l.place(id, len(l.ring))]
+	}
+	l.ring = ring
+}
+
+func (l *eventLog) place(id int64, size int) int { return int((id - 1) % int64(size)) }
+
+// crowded reports whether there are many targets.
+func (l *eventLog) crowded() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.many
 }
 
 // add appends an event. Data holds no float that JSON does not know (see
@@ -80,11 +122,11 @@ func (l *eventLog) add(kind, target string, data any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := event{id: l.next, kind: kind, target: target, data: encoded}
-	if len(l.ring) < maxEvents {
-		l.ring = append(l.ring, e)
-	} else {
-		l.ring[(l.next-1)%maxEvents] = e
+	if p, ok := data.(pointEvent); ok {
+		e.second = p.Point.T
 	}
+	l.ring[l.place(e.id, len(l.ring))] = e
+	l.kept = min(l.kept+1, len(l.ring))
 	l.next++
 	close(l.changed)
 	l.changed = make(chan struct{})
@@ -114,12 +156,12 @@ func (l *eventLog) parse(text string) (int64, bool) {
 func (l *eventLog) after(id int64) (events []event, changed <-chan struct{}, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	oldest := l.next - int64(len(l.ring))
+	oldest := l.next - int64(l.kept)
 	if id < oldest-1 || id >= l.next {
 		return nil, l.changed, false
 	}
 	for n := id + 1; n < l.next; n++ {
-		events = append(events, l.ring[(n-1)%maxEvents])
+		events = append(events, l.ring[l.place(n, len(l.ring))])
 	}
 	return events, l.changed, true
 }

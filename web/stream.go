@@ -38,7 +38,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Accel-Buffering", "no") // nginx would hold events back
-	st := &stream{server: s, out: http.NewResponseController(w), w: w, target: name}
+	st := &stream{server: s, out: http.NewResponseController(w), w: w, target: name, points: map[string]float64{}}
 	if err := st.run(r.Context(), resumeFrom(r)); err != nil {
 		s.log.Debug("stream ended", slog.String("target", name), slog.Any("error", err))
 	}
@@ -59,6 +59,8 @@ type stream struct {
 	target  string // empty: all
 	seen    int64  // ID of the newest event sent
 	version int64  // of the replicas sent
+	// points are the seconds of those sent last, by target.
+	points map[string]float64
 }
 
 var (
@@ -120,9 +122,10 @@ func (st *stream) start(resume string) error {
 // send writes the events that concern the client, and the replicas when they
 // changed: of these only the newest matter, so they are no part of the log.
 func (st *stream) send(events []event) error {
+	thin := st.target == "" && st.server.events.crowded()
 	for _, e := range events {
 		st.seen = e.id
-		if st.target != "" && e.target != "" && e.target != st.target {
+		if st.target != "" && e.target != "" && e.target != st.target || thin && st.tooSoon(e) {
 			continue
 		}
 		if err := st.write(fmt.Sprintf("id: %s\nevent: %s\ndata: %s\n\n", st.server.events.format(e.id), e.kind, e.data)); err != nil {
@@ -142,6 +145,19 @@ func (st *stream) send(events []event) error {
 		return err
 	}
 	return st.write(fmt.Sprintf("event: %s\ndata: %s\n\n", eventReplicas, data))
+}
+
+// tooSoon reports whether an event is a point that follows the last one of its
+// target too closely for a stream of many.
+func (st *stream) tooSoon(e event) bool {
+	if e.kind != eventPoint {
+		return false
+	}
+	if last, sent := st.points[e.target]; sent && e.second < last+thinTime.Seconds() {
+		return true
+	}
+	st.points[e.target] = e.second
+	return false
 }
 
 func (st *stream) write(text string) error {

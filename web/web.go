@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -109,13 +111,17 @@ func New(opts Options) *Server {
 }
 
 // SetTargets replaces the targets, as after a reload. The history of a target
-// that stays is kept; its objective is judged afresh when it changed.
+// that stays is kept; its objective is judged afresh when it changed. Pages are
+// told what to ask for again: for all when documents changed, for one when only
+// what was set over it by hand did.
 func (s *Server) SetTargets(infos []TargetInfo) {
 	now := s.opts.Clock.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	kept := make(map[string]*history, len(infos))
-	s.order = s.order[:0]
+	order := make([]string, 0, len(infos))
+	var byHand []string
+	changed := false
 	for _, info := range infos {
 		if _, twice := kept[info.Name]; twice {
 			continue
@@ -125,15 +131,38 @@ func (s *Server) SetTargets(infos []TargetInfo) {
 			h = newHistory(info.Name)
 		}
 		h.room = roomFor(len(infos))
+		changed = changed || !sameDocument(h.info, info)
+		if !reflect.DeepEqual(h.info.Override, info.Override) {
+			byHand = append(byHand, info.Name)
+		}
 		h.configure(info, now)
 		kept[info.Name] = h
-		s.order = append(s.order, info.Name)
+		order = append(order, info.Name)
 	}
-	s.targets = kept
-	s.events.add(eventTargets, "", struct{}{})
+	changed = changed || !slices.Equal(order, s.order)
+	s.targets, s.order = kept, order
+	s.events.fit(len(order))
+	s.tellTargets(changed, byHand)
 	select {
 	case s.wanted <- struct{}{}:
 	default: // it will look anyway
+	}
+}
+
+// sameDocument reports whether two differ in what was set by hand alone.
+func sameDocument(a, b TargetInfo) bool {
+	a.Override, b.Override = nil, nil
+	a.Shadows, b.Shadows = append([]string{}, a.Shadows...), append([]string{}, b.Shadows...)
+	return reflect.DeepEqual(a, b)
+}
+
+// tellTargets says that all targets are to be asked for again, or some of them.
+func (s *Server) tellTargets(all bool, some []string) {
+	if all {
+		some = []string{""}
+	}
+	for _, name := range some {
+		s.events.add(eventTargets, name, struct{}{})
 	}
 }
 
@@ -229,7 +258,7 @@ func (s *Server) Handler() http.Handler {
 	}
 	mux.HandleFunc("/api/", serveNoSuchEndpoint)
 	mux.Handle("/", newAssets())
-	return s.secure(s.admit(mux))
+	return s.secure(s.admit(pack(mux)))
 }
 
 func (s *Server) report(r control.Report) {
