@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,8 +63,7 @@ func (f *topFlags) run(cmd *cobra.Command, args []string) error {
 		return fmt.Errorf("terminal: %w", err)
 	}
 	defer screen.close()
-	l := &topLoop{client: c, view: t, screen: screen, dirty: make(chan struct{}, 1), stream: make(chan error, 1)}
-	return unlessInterrupted(ctx, l.run(ctx))
+	return unlessInterrupted(ctx, newTopLoop(c, t, screen).run(ctx))
 }
 
 // table prints every target, or one, once.
@@ -93,22 +93,32 @@ const refreshPause = 500 * time.Millisecond
 // topLoop keeps the view in step with the instance and the keyboard. The
 // stream only says that something happened; then the state is asked for as a
 // whole, so that a lost message or a restarted instance leaves nothing wrong
-// on the screen.
+// on the screen. The loop itself never waits for the instance: keys work while
+// it hangs, and Ctrl-C ends what is still asked.
 type topLoop struct {
 	client *client.Client
 	view   *topView
 	screen *screen
 	dirty  chan struct{} // something happened
 	stream chan error    // the stream ended
+	looks  chan look     // answers of the instance
+	acts   chan string   // what became of what the person asked for
+
+	running sync.WaitGroup
+	looking bool // one look at a time
+	again   bool // and another one after it
+	seen    bool // the instance has answered
+}
+
+func newTopLoop(c *client.Client, v *topView, s *screen) *topLoop {
+	return &topLoop{client: c, view: v, screen: s, dirty: make(chan struct{}, 1), stream: make(chan error, 1), looks: make(chan look), acts: make(chan string)}
 }
 
 func (l *topLoop) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
+	defer l.running.Wait()
 	defer cancel()
-	if err := l.refresh(ctx); err != nil {
-		return err
-	}
-	go l.follow(ctx)
+	l.look(ctx)
 	ticker := clock.System.NewTicker(time.Second)
 	defer ticker.Stop()
 	var due <-chan time.Time
@@ -127,9 +137,14 @@ func (l *topLoop) run(ctx context.Context) error {
 			}
 		case <-due:
 			due = nil
-			if err := l.refresh(ctx); err != nil && l.hopeless(err) {
+			l.look(ctx)
+		case found := <-l.looks:
+			if err := l.show(ctx, found); err != nil {
 				return err
 			}
+		case note := <-l.acts:
+			l.view.note = note
+			l.soil()
 		case err := <-l.stream:
 			l.view.lost = true
 			if l.hopeless(err) {
@@ -173,28 +188,77 @@ func (l *topLoop) hopeless(err error) bool {
 	return errors.Is(err, client.ErrUnauthorized) || errors.Is(err, client.ErrRefused)
 }
 
-// refresh asks for everything that is shown.
-func (l *topLoop) refresh(ctx context.Context) error {
-	v := l.view
-	overview, err := l.client.Targets(ctx)
-	if err != nil {
-		v.lost = true
-		return err
+// look is what the instance answered.
+type look struct {
+	overview client.Overview
+	err      error
+	open     string // the target that was asked for
+	detail   []string
+	gone     error // why there is no such target
+}
+
+// look asks for everything that is shown; the answer comes to looks.
+func (l *topLoop) look(ctx context.Context) {
+	if l.looking {
+		l.again = true
+		return
 	}
-	v.lost, v.overview = false, overview
-	v.keepSelection()
-	if v.open == "" {
-		return nil
+	l.looking = true
+	open := l.view.open
+	l.running.Go(func() {
+		found := l.ask(ctx, open)
+		select {
+		case l.looks <- found:
+		case <-ctx.Done():
+		}
+	})
+}
+
+func (l *topLoop) ask(ctx context.Context, open string) look {
+	found := look{open: open}
+	if found.overview, found.err = l.client.Targets(ctx); found.err != nil || open == "" {
+		return found
 	}
-	e, err := (&explainFlags{}).explain(ctx, l.client, v.open)
+	e, err := (&explainFlags{}).explain(ctx, l.client, open)
 	switch {
 	case errors.Is(err, client.ErrNotFound):
-		v.note = err.Error()
-		v.open = ""
+		found.gone = err
 	case err != nil:
-		v.detail = []string{err.Error()}
+		found.detail = []string{oneLine(err.Error())}
 	default:
-		v.detail = detailLines(e)
+		found.detail = detailLines(e)
+	}
+	return found
+}
+
+// show puts an answer into the view. An error ends it: one that does not go
+// away, or that nothing could ever be shown.
+func (l *topLoop) show(ctx context.Context, found look) error {
+	l.looking = false
+	if l.again {
+		l.again = false
+		l.look(ctx)
+	}
+	v := l.view
+	if found.err != nil {
+		v.lost = true
+		if !l.seen || l.hopeless(found.err) {
+			return found.err
+		}
+		return nil
+	}
+	if !l.seen {
+		l.seen = true
+		l.running.Go(func() { l.follow(ctx) })
+	}
+	v.lost, v.overview = false, found.overview
+	v.keepSelection()
+	switch {
+	case found.open != v.open: // another one was opened meanwhile
+	case found.gone != nil:
+		v.note, v.open = found.gone.Error(), ""
+	case v.open != "":
+		v.detail = found.detail
 	}
 	return nil
 }
@@ -202,19 +266,19 @@ func (l *topLoop) refresh(ctx context.Context) error {
 // key acts on a key; true ends the view.
 func (l *topLoop) key(ctx context.Context, key string) bool {
 	v := l.view
+	if key == "ctrl-c" {
+		return true
+	}
 	if v.question != nil {
 		ask := v.question
 		v.question = nil
 		if key == "y" {
-			v.note = ask.act(ctx)
-			l.soil()
+			l.act(ctx, ask)
 		}
 		return false
 	}
 	v.note = ""
 	switch key {
-	case "ctrl-c":
-		return true
 	case "q", "esc":
 		return !v.back()
 	case "j", "down":
@@ -226,14 +290,24 @@ func (l *topLoop) key(ctx context.Context, key string) bool {
 	case "enter":
 		if v.open == "" && v.selected != "" {
 			v.open, v.scroll, v.detail = v.selected, 0, []string{"…"}
-			if err := l.refresh(ctx); err != nil && l.hopeless(err) {
-				v.note = err.Error()
-			}
+			l.look(ctx)
 		}
 	case "p":
 		v.question = l.pauseQuestion()
 	}
 	return false
+}
+
+// act does what the person said yes to; what became of it comes to acts.
+func (l *topLoop) act(ctx context.Context, q *question) {
+	l.view.note = "…"
+	l.running.Go(func() {
+		note := q.act(ctx)
+		select {
+		case l.acts <- note:
+		case <-ctx.Done():
+		}
+	})
 }
 
 // question waits for y; every other key means no.

@@ -128,6 +128,9 @@ func (v *topView) header(width int, now time.Time) string {
 	if v.open != "" {
 		left = "flyball top  " + v.open
 	}
+	if v.overview.Now.IsZero() {
+		left = "flyball top  asking " + v.server
+	}
 	if v.lost {
 		left = "NO CONNECTION, trying again  " + v.server
 	}
