@@ -15,6 +15,7 @@ import (
 	"github.com/flyball-io/flyball/bus/memory"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/record"
 	recordmemory "github.com/flyball-io/flyball/record/memory"
 	"github.com/flyball-io/flyball/scale"
@@ -177,6 +178,7 @@ func TestWalkThroughEveryPage(t *testing.T) {
 
 // TestWalkNothingMoves loads each page anew and lets data arrive.
 func TestWalkNothingMoves(t *testing.T) {
+	testenv.Long(t)
 	onEveryScreen(t, func(t *testing.T, b *browser, _ screen) {
 		s, _ := remembering(t)
 		s.play(300)
@@ -206,6 +208,7 @@ func (b *browser) hash() string {
 
 // TestWalkPauseAndResume uses nothing but keys.
 func TestWalkPauseAndResume(t *testing.T) {
+	testenv.Long(t)
 	onEveryScreen(t, func(t *testing.T, b *browser, sc screen) {
 		s, h := remembering(t)
 		s.play(100)
@@ -261,6 +264,7 @@ func TestWalkPauseAndResume(t *testing.T) {
 
 // TestWalkModes uses the mouse, or a finger.
 func TestWalkModes(t *testing.T) {
+	testenv.Long(t)
 	onEveryScreen(t, func(t *testing.T, b *browser, sc screen) {
 		s, h := remembering(t)
 		s.play(60)
