@@ -94,7 +94,7 @@ func (f *explainFlags) chosen(ctx context.Context, c *client.Client, detail clie
 		return 0, cli.UsageError{Err: fmt.Errorf("--at: %w", err)}
 	}
 	// To is excluded, the instant itself is not.
-	found, _, err := c.Decisions(ctx, detail.Target.Name, client.Query{To: at.Add(time.Millisecond), Limit: 1})
+	found, _, _, err := c.Decisions(ctx, detail.Target.Name, client.Query{To: at.Add(time.Millisecond), Limit: 1})
 	if err != nil {
 		return 0, err
 	}

@@ -193,7 +193,8 @@ func (w *historyWriter) write(l line) error {
 }
 
 // pages collects a listing that may be longer than one answer, newest first.
-func pages(limit int, page func(before int64, limit int) ([]line, error)) ([]line, error) {
+// A page may be short, or empty, though there are more.
+func pages(limit int, page func(before int64, limit int) ([]line, client.Page, error)) ([]line, error) {
 	var all []line
 	before := int64(0)
 	for {
@@ -201,15 +202,26 @@ func pages(limit int, page func(before int64, limit int) ([]line, error)) ([]lin
 		if limit > 0 {
 			size = min(size, limit-len(all))
 		}
-		lines, err := page(before, size)
+		lines, answer, err := page(before, size)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, lines...)
-		if len(lines) < size || len(all) == limit {
+		last := int64(0)
+		if len(lines) > 0 {
+			last = lines[len(lines)-1].id
+		}
+		next, err := answer.Next(len(lines), size, last)
+		if err != nil {
+			return nil, err
+		}
+		if next <= 0 || (limit > 0 && len(all) >= limit) {
 			slices.Reverse(all)
 			return all, nil
 		}
-		before = lines[len(lines)-1].id
+		if before > 0 && next >= before {
+			return nil, fmt.Errorf("the page after the one before %d is said to be the one before %d: the listing has no end", before, next)
+		}
+		before = next
 	}
 }

@@ -27,14 +27,14 @@ func (j *decisionJournal) header() string {
 
 func (j *decisionJournal) list(ctx context.Context, q client.Query) ([]line, error) {
 	q.Filter = j.filter
-	return pages(q.Limit, func(before int64, limit int) ([]line, error) {
+	return pages(q.Limit, func(before int64, limit int) ([]line, client.Page, error) {
 		q.Before, q.Limit = before, limit
-		decisions, raw, err := j.client.Decisions(ctx, j.name, q)
+		decisions, raw, page, err := j.client.Decisions(ctx, j.name, q)
 		lines := make([]line, len(decisions))
 		for i := range decisions {
 			lines[i] = j.line(&decisions[i], raw[i])
 		}
-		return lines, err
+		return lines, page, err
 	})
 }
 
@@ -91,14 +91,14 @@ func (j *eventJournal) header() string {
 }
 
 func (j *eventJournal) list(ctx context.Context, q client.Query) ([]line, error) {
-	return pages(q.Limit, func(before int64, limit int) ([]line, error) {
+	return pages(q.Limit, func(before int64, limit int) ([]line, client.Page, error) {
 		q.Before, q.Limit = before, limit
-		events, raw, err := j.client.Events(ctx, j.name, q)
+		events, raw, page, err := j.client.Events(ctx, j.name, q)
 		lines := make([]line, len(events))
 		for i := range events {
 			lines[i] = j.line(&events[i], raw[i])
 		}
-		return lines, err
+		return lines, page, err
 	})
 }
 

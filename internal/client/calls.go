@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -67,17 +68,45 @@ func (q Query) values() url.Values {
 	return v
 }
 
+// Page says where a listing goes on.
+type Page struct {
+	// NextBefore is [Query.Before] of the next page; missing from an older
+	// server, null or missing at the end.
+	NextBefore json.RawMessage `json:"nextBefore"`
+}
+
+// Next is [Query.Before] of the page after one of n entries, of which size
+// were asked for and whose last has the ID last; 0 when there is none. A page
+// may be short though there are more: the server bounds what it reads for one.
+// Where it does not say, a full page has another one.
+func (p Page) Next(n, size int, last int64) (int64, error) {
+	var next *int64
+	if p.NextBefore != nil {
+		if err := json.Unmarshal(p.NextBefore, &next); err != nil {
+			return 0, fmt.Errorf("nextBefore: %w", err)
+		}
+	}
+	switch {
+	case next != nil:
+		return *next, nil
+	case p.NextBefore != nil, n == 0, n < size:
+		return 0, nil
+	}
+	return last, nil
+}
+
 // Decisions lists decisions of a target, newest first; raw holds each as it
 // came.
-func (c *Client) Decisions(ctx context.Context, target string, q Query) (decisions []Decision, raw []json.RawMessage, err error) {
+func (c *Client) Decisions(ctx context.Context, target string, q Query) (decisions []Decision, raw []json.RawMessage, page Page, err error) {
 	var body struct {
 		Decisions []json.RawMessage `json:"decisions"`
+		Page
 	}
 	if err := c.get(ctx, targetPath(target)+"/decisions", q.values(), &body); err != nil {
-		return nil, nil, err
+		return nil, nil, page, err
 	}
 	decisions, err = decodeAll[Decision](body.Decisions)
-	return decisions, body.Decisions, err
+	return decisions, body.Decisions, body.Page, err
 }
 
 // Decision is one decision with its whole trail and what it was made on.
@@ -95,19 +124,20 @@ func (c *Client) Decision(ctx context.Context, target string, id int64) (Decisio
 
 // Events lists what happened beside decisions, newest first; an empty target
 // asks for all.
-func (c *Client) Events(ctx context.Context, target string, q Query) (events []Event, raw []json.RawMessage, err error) {
+func (c *Client) Events(ctx context.Context, target string, q Query) (events []Event, raw []json.RawMessage, page Page, err error) {
 	query := q.values()
 	if target != "" {
 		query.Set("target", target)
 	}
 	var body struct {
 		Events []json.RawMessage `json:"events"`
+		Page
 	}
 	if err := c.get(ctx, "/api/v1/events", query, &body); err != nil {
-		return nil, nil, err
+		return nil, nil, page, err
 	}
 	events, err = decodeAll[Event](body.Events)
-	return events, body.Events, err
+	return events, body.Events, body.Page, err
 }
 
 func decodeAll[T any](raw []json.RawMessage) ([]T, error) {
