@@ -27,20 +27,32 @@ func (e *explanation) sentence() string {
 	if !e.latest {
 		when = "at " + stamp(d.Until.Time)
 	}
-	name, why := e.target.Name, words(d.Reason)
+	name, why := e.target.Name, e.because()
 	switch {
 	case d.Applied != nil && d.Applied.Error != "":
 		return fmt.Sprintf("%s should have gone from %d to %s (%s), but that failed: %s", name, d.From, replicas(d.To), when, d.Applied.Error)
-	case d.NoData:
-		return fmt.Sprintf("%s %s %s (%s), because the policy has no data it can trust: %s", name, e.verb(), replicas(d.To), when, why)
+	case d.NoData && !d.Changes():
+		return fmt.Sprintf("%s %s %s (%s), because the policy has no data it can trust: %s", name, e.verb(), replicas(d.To), when, words(d.Recommendation.Reason))
 	case d.Changes() && d.Mode != scale.Apply:
 		return fmt.Sprintf("%s would %s from %d to %s (%s) but %s; why: %s", name, direction(d), d.From, replicas(d.To), when, e.obstacle(), why)
 	case d.Changes():
 		return fmt.Sprintf("%s %s from %d to %s (%s), because %s", name, went(d), d.From, replicas(d.To), when, why)
 	case d.Recommendation.Replicas != d.To:
+		why := words(d.Reason)
 		return fmt.Sprintf("%s %s %s (%s) although the policy wants %d, because %s (guard %s)", name, e.verb(), replicas(d.To), when, d.Recommendation.Replicas, why, d.SetBy)
 	}
 	return fmt.Sprintf("%s %s %s (%s), because %s", name, e.verb(), replicas(d.To), when, why)
+}
+
+// because is why a count changed: what the policy saw, and what a guard made of
+// it where that is another number.
+func (e *explanation) because() string {
+	d := &e.decision
+	wanted, rule := d.Recommendation.Replicas, words(d.Reason)
+	if wanted == d.To || d.NoData || (wanted > d.From) != (d.To > d.From) {
+		return rule
+	}
+	return fmt.Sprintf("the policy wants %d (%s); %s (guard %s)", wanted, words(d.Recommendation.Reason), rule, d.SetBy)
 }
 
 func (e *explanation) verb() string {
@@ -236,6 +248,16 @@ func (e *explanation) printShadows(w io.Writer) {
 // printAround shows what holds now, whatever decision is explained.
 func (e *explanation) printAround(w io.Writer) {
 	fmt.Fprintf(w, "\nMode now: %s\n", modeNow(&e.target, e.now))
+	ready := 0
+	for _, r := range e.target.Replicas {
+		if r.Phase == "ready" {
+			ready++
+		}
+	}
+	fmt.Fprintf(w, "Replicas now: %d, %d of them ready\n", len(e.target.Replicas), ready)
+	for _, c := range e.target.Conditions {
+		fmt.Fprintf(w, "%s since %s: %s\n", c.Type, stamp(c.Since.Time), oneLine(c.Message))
+	}
 	if c := e.target.LastChange; c != nil && e.latest && c.Newest != e.decision.ID {
 		fmt.Fprintf(w, "Last change: %d → %d at %s: %s\n", c.From, c.To, stamp(c.Until.Time), oneLine(words(c.Reason)))
 	}

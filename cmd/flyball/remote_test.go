@@ -189,7 +189,7 @@ func TestExplainSaysWhyInWordsThenInNumbers(t *testing.T) {
 		t.Fatalf("status %d: %s", status, errOut)
 	}
 	sentence, _, _ := strings.Cut(out, "\n")
-	wants(t, sentence, "shop grew from 3 to 4 replicas", "because 6 is above the maximum of 4")
+	wants(t, sentence, "shop grew from 3 to 4 replicas", "because the policy wants 6 (requestRate 134 at 35 per replica: 6); 6 is above the maximum of 4 (guard bounds)")
 	wants(t, out, "for more than 4 raise replicas.max", "requestRate  134/s  fresh  2.0s old", "policy hpa          6",
 		"data                6  ok", "bounds              4  6 is above", "final               4  set by bounds", "kpa                 3", "Mode now: Apply (as the document says)", "Objective now: met")
 }
