@@ -16,7 +16,8 @@ func newHealthCommand() *cobra.Command {
 		Use: "health", Short: "Ask a running instance whether it is well; exit status 1 when it is not",
 		Long: `Asks the running instance for /healthz. Prints "ok", or says what is wrong and
 ends with status 1. Meant for health checks where there is no curl, as in the
-container image.`,
+container image, which names a server with TLS by FLYBALL_SERVER and
+FLYBALL_CA_FILE.`,
 		Example: `  flyball health
   flyball health --server http://127.0.0.1:7070`,
 		Args: atMost(0),

@@ -32,7 +32,7 @@ func (f *remoteFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.server, "server", server, "`URL` of the running instance; also FLYBALL_SERVER")
 	flags.StringVar(&f.token, "token", "", "token of the instance; better FLYBALL_TOKEN or --token-file, which other users cannot see")
 	flags.StringVar(&f.tokenFile, "token-file", "", "`FILE` that holds the token")
-	flags.StringVar(&f.caFile, "ca-file", "", "`FILE` with the certificate that vouches for the instance (PEM)")
+	flags.StringVar(&f.caFile, "ca-file", os.Getenv("FLYBALL_CA_FILE"), "`FILE` with the certificate that vouches for the instance (PEM); also FLYBALL_CA_FILE")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	cmd.ValidArgsFunction = f.completeTargets
 }

@@ -182,7 +182,7 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return unreachable("nothing listens at %s: is flyball run or flyball demo running? (--server)", c.Server())
 	case errors.As(err, &unknown):
-		return unreachable("the certificate of %s is signed by nobody known here: name the CA with --ca-file", c.Server())
+		return unreachable("the certificate of %s is signed by nobody known here: name the CA with --ca-file or FLYBALL_CA_FILE", c.Server())
 	case errors.As(err, &plain), strings.Contains(err.Error(), "HTTP response to HTTPS client"):
 		return unreachable("%s speaks no TLS: use http://", c.Server())
 	case ctx.Err() != nil:
