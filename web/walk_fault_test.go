@@ -110,6 +110,11 @@ func TestWalkClickBeforeTheLog(t *testing.T) {
 	x, y, width, height := b.box("figure:nth-of-type(1) .u-over")
 	run(b, "press", chromedp.MouseEvent(chromedp.MousePressed, x+0.1*width, y+height/2, chromedp.ButtonLeft, chromedp.ClickCount(1)))
 	run(b, "release", chromedp.MouseEvent(chromedp.MouseReleased, x+0.1*width, y+height/2, chromedp.ButtonLeft, chromedp.ClickCount(1)))
+	poll(t, "the page asks which was in force", func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return strings.Contains(strings.Join(b.requests, "\n"), "limit=1&")
+	})
 	poll(t, "a mark", func() bool { return b.pixels(0, 0x0a, 0x5f, 0xd0) > 50 })
 	if n := b.count(".decisions > li.chosen"); n != 0 {
 		t.Errorf("%d decisions of the list are chosen, want none: the oldest, of %s, came later", n, oldest)
