@@ -19,6 +19,8 @@ func asking(t *testing.T, server, query string, change func(*prometheus.Config))
 	t.Helper()
 	cfg := prometheus.Default()
 	cfg.Server, cfg.Query = server, query
+	// A machine that also runs everything else may take longer than the default.
+	cfg.Timeout = scale.Duration(30 * time.Second)
 	if change != nil {
 		change(&cfg)
 	}
@@ -34,10 +36,10 @@ func until(t *testing.T, s source.Source) scale.Sample {
 	t.Helper()
 	var samples []scale.Sample
 	var err error
-	deadline := clock.System.Now().Add(20 * time.Second)
+	deadline := clock.System.Now().Add(60 * time.Second)
 	for len(samples) == 0 || err != nil {
 		if clock.System.Now().After(deadline) {
-			t.Fatalf("no sample within 20 s; last error: %v", err)
+			t.Fatalf("no sample within 60 s; last error: %v", err)
 		}
 		<-clock.System.After(50 * time.Millisecond)
 		samples, err = s.Collect(t.Context())
