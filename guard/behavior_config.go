@@ -75,25 +75,25 @@ func (c *RulesConfig) faults(direction string) []error {
 // BehaviorRules is the behaviour of both directions with every default
 // filled in. Being durations, its times can be divided when time is compressed.
 type BehaviorRules struct {
-	Up   Rules `json:"up"`
-	Down Rules `json:"down"`
+	Up   Rules `json:"scaleUp"`
+	Down Rules `json:"scaleDown"`
 }
 
 // Rules limits one direction.
 type Rules struct {
 	// StabilizationWindow is how long past recommendations count.
-	StabilizationWindow scale.Duration `json:"stabilizationWindow"`
+	StabilizationWindow scale.Duration `json:"stabilizationWindowSeconds"`
 	// Select is Max, Min or Disabled.
-	Select string `json:"select"`
+	Select string `json:"selectPolicy"`
 	// Rates are the limits to select from; none = no limit.
-	Rates []Rate `json:"rates"`
+	Rates []Rate `json:"policies"`
 }
 
 // Rate limits the change within Period to Value replicas or percent.
 type Rate struct {
 	Percent bool           `json:"percent"`
 	Value   int            `json:"value"`
-	Period  scale.Duration `json:"period"`
+	Period  scale.Duration `json:"periodSeconds"`
 }
 
 // HPADefaults are the HorizontalPodAutoscaler's own rules
