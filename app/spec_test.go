@@ -241,7 +241,7 @@ func TestCompress(t *testing.T) {
 	for _, c := range changes {
 		paths = append(paths, c.Path)
 	}
-	for _, want := range []string{"sync", "cooldown.scaleDown", "behavior.down.stabilizationWindow", "objective.window"} {
+	for _, want := range []string{"sync", "cooldown.scaleDown", "behavior.scaleDown.stabilizationWindowSeconds", "objective.window"} {
 		if !strings.Contains(strings.Join(paths, " "), want) {
 			t.Errorf("%s is not in the list of changes: %v", want, paths)
 		}
