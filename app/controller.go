@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/record"
@@ -60,6 +61,15 @@ type running struct {
 	remove context.CancelFunc // also ends its replicas
 	done   chan struct{}
 	err    error
+	told   time.Time // end of the pause that was told last
+}
+
+func newRunning(s *Service) *running {
+	r := &running{Service: s, done: make(chan struct{})}
+	if end := s.spec.PausedUntil; end != nil && !s.deps.Clock.Now().Before(*end) {
+		r.told = *end // it was over before the start
+	}
+	return r
 }
 
 // address is where requests are taken now.
@@ -181,7 +191,7 @@ func (c *Controller) make(ctx context.Context, spec Spec) (*running, error) {
 		closePlane(plane)
 		return nil, err
 	}
-	return &running{Service: service, done: make(chan struct{})}, nil
+	return newRunning(service), nil
 }
 
 func closePlanes(services map[string]*running) {

@@ -21,6 +21,8 @@ func (c *Controller) follow(ctx context.Context) {
 			return
 		case do := <-c.commands:
 			do.done <- do.do(do.ctx)
+		case <-c.nextPauseEnd():
+			c.endPauses(ctx)
 		case <-c.opts.Reloads:
 			if err := c.reload(ctx); err != nil {
 				c.opts.Log.Error("reload refused: everything goes on as it was", slog.Any("error", err))
