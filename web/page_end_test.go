@@ -139,9 +139,10 @@ func TestEventsAreChosenByTypeBeforeTheyAreCounted(t *testing.T) {
 		var entries []record.Entry
 		for i := range 30 {
 			kind := control.ScaledUp
-			if i%10 == 0 {
+			switch i % 10 {
+			case 0:
 				kind = control.ModeChanged
-			} else if i%10 == 1 {
+			case 1:
 				kind = control.Reloaded
 			}
 			entries = append(entries, happened(record.Event{Type: kind, At: second(i), Message: fmt.Sprint(i)}))
