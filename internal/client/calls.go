@@ -22,6 +22,9 @@ type Overview struct {
 func (c *Client) Targets(ctx context.Context) (Overview, error) {
 	var o Overview
 	err := c.get(ctx, "/api/v1/targets", nil, &o)
+	if err == nil && o.LastID == "" { // Prometheus has such a page too
+		return Overview{}, misunderstood("%s answers, but is no Flyball (--server)", c.Server())
+	}
 	return o, err
 }
 

@@ -16,8 +16,9 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/flyball-io/flyball/internal/neterr"
 )
 
 // DefaultServer is where flyball run and flyball demo serve unless told
@@ -28,6 +29,9 @@ const DefaultServer = "http://127.0.0.1:7070"
 var (
 	// ErrNoServer: nothing listens at the address.
 	ErrNoServer = errors.New("no server")
+	// ErrProtocol: something listens there, but not a Flyball that is
+	// understood: another program, or with or without TLS.
+	ErrProtocol = errors.New("another protocol")
 	// ErrUnauthorized: the token is missing or wrong.
 	ErrUnauthorized = errors.New("unauthorized")
 	// ErrNotFound: there is no such target or decision.
@@ -179,12 +183,12 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case neterr.Refused(err):
 		return unreachable("nothing listens at %s: is flyball run or flyball demo running? (--server)", c.Server())
 	case errors.As(err, &unknown):
-		return unreachable("the certificate of %s is signed by nobody known here: name the CA with --ca-file or FLYBALL_CA_FILE", c.Server())
+		return misunderstood("the certificate of %s is signed by nobody known here: name the CA with --ca-file or FLYBALL_CA_FILE", c.Server())
 	case errors.As(err, &plain), strings.Contains(err.Error(), "HTTP response to HTTPS client"):
-		return unreachable("%s speaks no TLS: use http://", c.Server())
+		return misunderstood("%s speaks no TLS: use http://", c.Server())
 	case ctx.Err() != nil:
 		return unreachable("%v", context.Cause(ctx))
 	}
@@ -200,7 +204,7 @@ func (c *Client) refusal(response *http.Response) error {
 	raw, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10)) // the status says enough
 	// What Go's TLS server answers to plain HTTP, whose body may be cut off.
 	if response.Request.URL.Scheme == "http" && response.StatusCode == http.StatusBadRequest && !response.ProtoAtLeast(1, 1) {
-		return unreachable("%s speaks TLS: use https://", c.Server())
+		return misunderstood("%s speaks TLS: use https://", c.Server())
 	}
 	var fault struct {
 		Error string `json:"error"`
@@ -222,6 +226,11 @@ func (c *Client) refusal(response *http.Response) error {
 // unreachable says why nobody was reached.
 func unreachable(format string, args ...any) error {
 	return &said{ErrNoServer, fmt.Sprintf(format, args...)}
+}
+
+// misunderstood says why whoever was reached cannot be talked to.
+func misunderstood(format string, args ...any) error {
+	return &said{ErrProtocol, fmt.Sprintf(format, args...)}
 }
 
 // said is an error in words that need no addition.

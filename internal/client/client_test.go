@@ -65,10 +65,10 @@ func TestTokenAndNameAreSent(t *testing.T) {
 }
 
 func TestTLSNeedsACertificateOneTrusts(t *testing.T) {
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"version":"v1"}`) }))
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"version":"v1","lastEventId":"a-1"}`) }))
 	defer server.Close()
 	_, err := newClient(t, client.Options{Server: server.URL}).Targets(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "name the CA with --ca-file") {
+	if !errors.Is(err, client.ErrProtocol) || !strings.Contains(err.Error(), "name the CA with --ca-file") {
 		t.Errorf("unknown CA: got %v", err)
 	}
 	ca := filepath.Join(t.TempDir(), "ca.pem")
@@ -88,6 +88,17 @@ func TestTLSNeedsACertificateOneTrusts(t *testing.T) {
 	_, err = newClient(t, client.Options{Server: strings.Replace(plain.URL, "http", "https", 1)}).Targets(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "use http://") {
 		t.Errorf("TLS to a plain server: got %v", err)
+	}
+}
+
+// A Prometheus has a page of the same name.
+func TestAPrometheusIsNoFlyball(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"status":"success","data":{"activeTargets":[]}}`)
+	}))
+	defer server.Close()
+	if o, err := newClient(t, client.Options{Server: server.URL}).Targets(t.Context()); !errors.Is(err, client.ErrProtocol) {
+		t.Errorf("got %+v, %v; want that it is no Flyball", o, err)
 	}
 }
 
