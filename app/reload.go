@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 
@@ -50,14 +51,14 @@ func (c *Controller) reload(ctx context.Context) error {
 		closePlanes(fresh)
 		return err
 	}
-	c.remove(specs)
+	ended := c.remove(specs)
 	for name, r := range fresh {
 		c.services[name] = r
 		c.launch(ctx, r)
 	}
 	c.show()
 	c.opts.Log.Info("reloaded", slog.Int("documents", len(specs)))
-	c.tell(ctx, record.Event{Type: control.Reloaded, Message: counted(len(specs), "document")})
+	c.tell(ctx, record.Event{Type: control.Reloaded, Message: changes(len(specs), slices.Sorted(maps.Keys(fresh)), ended)})
 	return nil
 }
 
@@ -96,21 +97,37 @@ func (c *Controller) update(ctx context.Context, specs []Spec) error {
 	return nil
 }
 
-// remove ends the services whose documents are gone, all at the same time.
-func (c *Controller) remove(specs []Spec) {
+// changes says what a reload began and ended.
+func changes(documents int, began, ended []string) string {
+	words := counted(documents, "document")
+	if len(began) > 0 {
+		words += "; begun: " + strings.Join(began, ", ")
+	}
+	if len(ended) > 0 {
+		words += "; drained and ended with its document: " + strings.Join(ended, ", ")
+	}
+	return words
+}
+
+// remove ends the services whose documents are gone, all at the same time, and
+// returns their names.
+func (c *Controller) remove(specs []Spec) []string {
 	var gone []*running
+	var names []string
 	for name, r := range c.services {
 		if !slices.ContainsFunc(specs, func(s Spec) bool { return s.Name == name }) {
 			c.opts.Log.Info("document gone: its replicas are drained and ended", slog.String("target", name))
 			r.remove()
 			r.stop()
-			gone = append(gone, r)
+			gone, names = append(gone, r), append(names, name)
 			delete(c.services, name)
 		}
 	}
 	for _, r := range gone {
 		c.serveUntil(r.done)
 	}
+	slices.Sort(names)
+	return names
 }
 
 // serveUntil does what the controller is told until done is closed: a pause must

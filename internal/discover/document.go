@@ -192,6 +192,10 @@ spec:
         metrics:
           - {signal: {{if .Rate}}{{signal}}{{else}}requestRate{{end}}, averageValue: 35}
 
+  # The time between two decisions. A load that doubles within it waits so long
+  # for more replicas.
+  sync: 5s
+
   # How fast the count may change: up at once, down when nothing asked for more
   # in the last two minutes.
   behavior:
