@@ -44,10 +44,12 @@ func examine(ctx context.Context, path string) (Report, error) {
 		r.Bytes += log.Size()
 	}
 	switch {
+	case emptied(path):
+		// SQLite would take the log for that of another file and remove it, under
+		// the hands of a controller too.
+		r.Damage, err = "the file is empty but its log is not", nil
 	case r.InUse:
 		r.Damage, err = look(ctx, path, nil) // the index of its log is there
-	case emptied(path):
-		r.Damage, err = "the file is empty but its log is not", nil
 	case logged:
 		r.Damage, err = lookAside(ctx, path)
 	default:

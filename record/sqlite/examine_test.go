@@ -158,3 +158,20 @@ func TestExamineWhatCannotBeRead(t *testing.T) {
 		t.Errorf("no time: got %+v, %v, want context.Canceled", r, err)
 	}
 }
+
+// A record that somebody emptied under a controller is in its log still: looking
+// must not be what loses it.
+func TestExamineLosesNothingOfAnEmptiedRecordInUse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "record.db")
+	s := open(t, sqlite.Options{Path: path})
+	add(t, s, recordtest.Sample("shop", 1))
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	if r := examine(t, path); r.Damage == "" || !r.InUse {
+		t.Errorf("got %+v, want it damaged and in use", r)
+	}
+	if _, err := os.Stat(path + "-wal"); err != nil {
+		t.Errorf("the log went with the look: %v", err)
+	}
+}
