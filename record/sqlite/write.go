@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 
 	"github.com/flyball-io/flyball/record"
 )
@@ -40,6 +41,9 @@ func (i *inserts) close() error {
 func (s *Store) Write(ctx context.Context, b record.Batch) error {
 	if err := b.Validate(); err != nil {
 		return err
+	}
+	if err := s.comeBack(ctx); err != nil {
+		return fmt.Errorf("write to the record: %w", classify(err))
 	}
 	written := false // a repair while sweeping must not write it again
 	return s.use(ctx, "write to the record", func(ctx context.Context, f *files) error {
