@@ -1,0 +1,40 @@
+package queueing
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// ErrInfeasible is returned when no number of servers keeps a promise: the
+// service alone takes too long.
+var ErrInfeasible = errors.New("infeasible")
+
+// Fewest is the fewest servers with which at most a share of the requests takes
+// longer than threshold seconds, in M/M/c. A rate of 0 needs none. It returns
+// [ErrInfeasible] when the services alone break the promise.
+func Fewest(arrivalRate, serviceRate, threshold, share float64) (int, error) {
+	if alone := math.Exp(-serviceRate * threshold); alone > share {
+		return 0, fmt.Errorf("%.3g %% of the services alone take longer than %v s, %.3g %% may: %w", alone*100, threshold, share*100, ErrInfeasible)
+	}
+	if arrivalRate <= 0 {
+		return 0, nil
+	}
+	kept := func(c int) bool {
+		return MMc{Servers: c, ArrivalRate: arrivalRate, ServiceRate: serviceRate}.ResponseTail(threshold) <= share
+	}
+	// The tail falls with every server: double until kept, then halve the gap.
+	low := int(arrivalRate / serviceRate) // not stable
+	high := low + 1
+	for step := 1; !kept(high); step *= 2 {
+		low, high = high, high+step
+	}
+	for low+1 < high {
+		if middle := (low + high) / 2; kept(middle) {
+			high = middle
+		} else {
+			low = middle
+		}
+	}
+	return high, nil
+}
