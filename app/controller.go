@@ -137,7 +137,7 @@ func (c *Controller) remember(ctx context.Context) (stop func() error) {
 func (c *Controller) serve(ctx context.Context) (stop func() error) {
 	metrics := start(ctx, "metrics", c.metrics.Run, c.failed)
 	page := start(ctx, "dashboard", func(ctx context.Context) error {
-		err := ServeDashboard(ctx, c.opts.Dashboard, c.dashboard)
+		err := ServeDashboard(ctx, c.opts.Dashboard, c.dashboard, c.opts.Log)
 		c.broken.Store(c.broken.Load() || err != nil)
 		return err
 	}, c.failed)

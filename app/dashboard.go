@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -41,13 +42,15 @@ func (p PolicySpec) Description() string {
 }
 
 // ServeDashboard serves the API and the dashboard on l until ctx is done.
-func ServeDashboard(ctx context.Context, l net.Listener, dashboard *web.Server) error {
+func ServeDashboard(ctx context.Context, l net.Listener, dashboard *web.Server, log *slog.Logger) error {
 	watching, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
 	watched := make(chan error, 1)
 	go func() { watched <- dashboard.Run(watching) }()
 
-	server := &http.Server{Handler: dashboard.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := &http.Server{Handler: dashboard.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		// Whoever knocks with another protocol is no fault of ours.
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 	var err error
