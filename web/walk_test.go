@@ -89,14 +89,15 @@ func (h *hands) done() []string {
 }
 
 // remembering is a site with a record of three days, a decision every five
-// minutes, that may be acted upon.
+// minutes, that may be acted upon. It ends before what is played begins: no
+// record is newer than what the server hears.
 func remembering(t *testing.T) (*site, *hands) {
 	t.Helper()
 	store := recordmemory.New(recordmemory.Options{MaxEntries: 1 << 20})
 	older := newFeeder(memory.New(), "shop-web")
 	older.store = store
 	from := clock.System.Now().Add(-72 * time.Hour).Truncate(time.Minute)
-	for n := range 3 * 24 * 12 {
+	for n := range 3*24*12 - 5 {
 		older.step(t, n*syncEvery, from.Add(time.Duration(n)*5*time.Minute))
 	}
 	h := &hands{info: demo()}
