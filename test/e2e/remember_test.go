@@ -49,10 +49,14 @@ func TestRunRemembersOverAKill(t *testing.T) {
 
 	c = p.control("-f", file)
 	c.decidesOn("shop")
-	view, _ = c.target("shop")
-	if view.Decision.SetBy != "cooldown" || view.Decision.To != 4 {
-		t.Errorf("after the kill: %d set by %s (%s), want 4 held by the cooldown that began before it", view.Decision.To, view.Decision.SetBy, view.Decision.Reason)
-	}
+	// Until Prometheus has answered there is no data, and the count is held.
+	eventually(t, patience, "the cooldown that began before the kill holds", func() bool {
+		view, _ = c.target("shop")
+		if view.Decision.To != 4 {
+			t.Fatalf("after the kill: %d set by %s (%s), want 4", view.Decision.To, view.Decision.SetBy, view.Decision.Reason)
+		}
+		return view.Decision.SetBy == "cooldown"
+	}, sprint(func() any { return view.Decision }))
 	if view.Mode != "Paused" || view.Override == nil || view.Override.Reason != "test" {
 		t.Errorf("after the kill: mode %s, override %+v; want the pause", view.Mode, view.Override)
 	}
