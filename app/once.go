@@ -1,9 +1,7 @@
 package app
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -11,7 +9,6 @@ import (
 
 	"github.com/flyball-io/flyball/balancer"
 	"github.com/flyball-io/flyball/control"
-	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/source"
@@ -85,7 +82,7 @@ func (s *Spec) sample(ctx context.Context, report *control.Report, deps Deps) er
 			return err
 		}
 		reading.Go(func() {
-			samples, err := first(ctx, src, s.interval(), deps.Clock)
+			samples, err := source.Once(ctx, src, deps.Clock, firstSample)
 			mu.Lock()
 			defer mu.Unlock()
 			report.Samples = append(report.Samples, samples...)
@@ -95,35 +92,6 @@ func (s *Spec) sample(ctx context.Context, report *control.Report, deps Deps) er
 		})
 	}
 	return nil
-}
-
-// first returns the first samples of a source, or why there are none.
-func first(ctx context.Context, src source.Source, interval time.Duration, clk clock.Clock) ([]scale.Sample, error) {
-	runner, works := src.(source.Runner)
-	if !works {
-		ctx, cancel := context.WithTimeoutCause(ctx, source.Patience, source.ErrPatience)
-		defer cancel()
-		return src.Collect(ctx)
-	}
-	ctx, cancel := context.WithTimeout(ctx, firstSample)
-	defer cancel()
-	running, stop := context.WithCancel(ctx)
-	defer stop()
-	var working sync.WaitGroup
-	defer working.Wait()
-	defer stop()
-	working.Go(func() { _ = runner.Run(running) }) // Collect says what is wrong
-	for {
-		samples, err := src.Collect(ctx)
-		if len(samples) > 0 {
-			return samples, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, cmp.Or(err, errors.New("nothing was measured in time"))
-		case <-clk.After(interval):
-		}
-	}
 }
 
 // believe takes the readiness of replicas from the balancer: nobody probes

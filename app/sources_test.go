@@ -235,13 +235,3 @@ func (c starting) Run(ctx context.Context) error {
 	c.started.Add(1)
 	return c.ticking.Run(ctx)
 }
-
-// flyball plan gives a source the time that it has when it runs.
-func TestOneDecisionWaitsForASlowSource(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		samples, err := first(t.Context(), &far{takes: 8 * time.Second}, time.Second, clock.System)
-		if len(samples) != 1 || err != nil {
-			t.Errorf("got %d samples and %v, want one after 8 s", len(samples), err)
-		}
-	})
-}

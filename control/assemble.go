@@ -176,12 +176,15 @@ func (a *assembler) trust(s *signal, at time.Time) scale.Trust {
 	}
 }
 
-// How a signal that comes seldom may age: two looks may fail before it is
-// stale, but none is believed for longer than some minutes.
+// SeldomMaxAge is how old a signal that comes seldom may be before it is stale,
+// unless the document says otherwise.
+const SeldomMaxAge = 5 * time.Minute
+
+// A signal that comes seldom ages by its own rhythm, that of its newest
+// spacings: two looks may fail before it is stale.
 const (
 	spacings      = 8
 	missedSpacing = 2.5
-	seldomMaxAge  = 5 * time.Minute
 )
 
 // oldest is how old a signal may be before it is stale: what the document says
@@ -202,7 +205,7 @@ func (a *assembler) oldest(s *signal) time.Duration {
 	}
 	slices.Sort(gaps)
 	usual := time.Duration(missedSpacing * float64(gaps[(len(gaps)-1)/2]))
-	return max(a.maxAge, min(usual, seldomMaxAge))
+	return max(a.maxAge, min(usual, SeldomMaxAge))
 }
 
 // waiting reports whether requests are held while the target has no replica.

@@ -99,3 +99,20 @@ func runOn(t *testing.T, w *world, clk clock.Clock) {
 	}
 	t.Cleanup(func() { cancel(); running.Wait() })
 }
+
+// A clock that was set back since a document was reloaded keeps no decision
+// waiting for a report from the future.
+func TestAReloadBeforeTheClockWasSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(2)
+		w.with(func(w *world) { w.concurrency = 4 })
+		first := plan(t, scale.Apply, 2)
+		first.Since = time.Now().Add(365 * 24 * time.Hour) // as a clock that was a year ahead had it
+		decisions, _ := start(t, w, first)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if len(decisions()) == 0 {
+			t.Error("no decision in a minute")
+		}
+	})
+}

@@ -128,6 +128,13 @@ func (p *Planner) adopt(next Plan) {
 	p.seen.adopt(&p.plan)
 }
 
+// early reports whether counts are from before the plan's target took it over.
+// Those from long before are of a clock that was set back since.
+func (p *Planner) early(at time.Time) bool {
+	before := p.plan.Since.Sub(at)
+	return before > 0 && before <= 3*p.plan.MaxAge
+}
+
 // settle takes what has been told and not been heard yet: a decision is never
 // made under a mode or a plan that is over.
 func (p *Planner) settle() {
@@ -145,7 +152,7 @@ func (p *Planner) settle() {
 // decide makes and publishes one decision; false when nothing is known yet.
 func (p *Planner) decide(ctx context.Context) bool {
 	p.settle()
-	p.late = p.seen.statusAt.Before(p.plan.Since)
+	p.late = p.early(p.seen.statusAt)
 	if p.late || !p.seen.ready(p.Clock.Now()) {
 		return false
 	}

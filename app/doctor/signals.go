@@ -14,6 +14,7 @@ import (
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
 	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/source"
 	"github.com/flyball-io/flyball/target/process"
@@ -45,11 +46,11 @@ func (p *patient) measure(ctx context.Context, spec *app.Spec, s v1alpha1.Signal
 		p.fail(spec.Name, s.Name+": "+err.Error(), "correct the signal in the document")
 		return
 	}
-	samples, err := p.collect(ctx, built)
+	samples, err := source.Once(ctx, built, p.Clock, patience)
 	switch {
 	case len(samples) > 0 && err == nil:
 		p.fresh(spec, s, samples)
-	case needsReplicas(s.Source.Kind) && len(replicas) == 0:
+	case s.Source.Kind == "openmetrics" && len(replicas) == 0: // it reads the replicas themselves
 		p.note(spec.Name, fmt.Sprintf("%s is measured on replicas by %s, and none runs yet", s.Name, s.Source.Kind), "ask again once flyball run has started some")
 	case err != nil:
 		p.fail(spec.Name, s.Name+": "+strings.ReplaceAll(err.Error(), "\n", "; "), "see that the server answers and that the query gives exactly one number")
@@ -65,7 +66,7 @@ func (p *patient) fresh(spec *app.Spec, s v1alpha1.Signal, samples []scale.Sampl
 	switch {
 	case age <= most:
 		p.ok(spec.Name, message)
-	case age > seldom:
+	case age > control.SeldomMaxAge:
 		p.note(spec.Name, fmt.Sprintf("%s, so it is stale: older than %v", message, scale.Duration(most)), "see that what the server scrapes runs; where it is measured that seldom, state "+wanted(age)+" beside name")
 	case s.MaxAge > 0:
 		p.note(spec.Name, fmt.Sprintf("%s, so it is stale: older than its maxAge of %v", message, s.MaxAge), "state "+wanted(age)+" beside name: 2.5 times the time between two of its values")
@@ -73,10 +74,6 @@ func (p *patient) fresh(spec *app.Spec, s v1alpha1.Signal, samples []scale.Sampl
 		p.note(spec.Name, fmt.Sprintf("%s, so it is stale after a start: older than %v, until it is seen how seldom it comes", message, scale.Duration(most)), "state "+wanted(age)+" beside name: 2.5 times the time between two of its values")
 	}
 }
-
-// seldom is the oldest that a signal may be which comes seldom, unless the
-// document says otherwise.
-const seldom = 5 * time.Minute
 
 // wanted is the maxAge that suits a signal of which a value was seen that is so
 // old: 2.5 times the shortest usual time between two scrapes that explains it.
@@ -96,44 +93,10 @@ func (p *patient) age(samples []scale.Sample) time.Duration {
 	return max(0, p.Clock.Now().Sub(samples[len(samples)-1].At))
 }
 
-// needsReplicas reports whether a source measures the replicas themselves.
-func needsReplicas(kind string) bool {
-	return slices.Contains([]string{"openmetrics", "scrape", "processes", "process"}, kind)
-}
-
 // inWords is the newest sample with its age.
 func (p *patient) inWords(samples []scale.Sample) string {
 	newest := samples[len(samples)-1]
 	return fmt.Sprintf("%s, %v old", scale.Number(newest.Value), scale.Duration(p.age(samples).Round(100*time.Millisecond)))
-}
-
-// collect measures once; a source that works between calls gets the time to.
-func (p *patient) collect(ctx context.Context, s source.Source) ([]scale.Sample, error) {
-	runner, ok := s.(source.Runner)
-	if !ok {
-		ctx, cancel := context.WithTimeoutCause(ctx, source.Patience, source.ErrPatience)
-		defer cancel()
-		return s.Collect(ctx)
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = runner.Run(ctx) // what it cannot measure Collect says
-	}()
-	defer func() { cancel(); <-ended }()
-	for {
-		samples, err := s.Collect(ctx)
-		if len(samples) > 0 {
-			return samples, err
-		}
-		select {
-		case <-p.Clock.After(200 * time.Millisecond):
-		case <-ctx.Done():
-			return nil, err
-		}
-	}
 }
 
 // replicas are those that run now.
