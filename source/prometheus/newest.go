@@ -81,7 +81,7 @@ func (s *Source) past(ctx context.Context, now time.Time) ([]dated, error) {
 		return url.Values{"start": {unix(now.Add(-time.Duration(steps) * step))}, "end": {unix(now.Add(-step))},
 			"step": {strconv.FormatFloat(step.Seconds(), 'f', 3, 64)}}
 	}
-	a, err := s.ask(ctx, "query_range", s.plan.query, span())
+	a, err := s.api.ask(ctx, "query_range", s.plan.query, span())
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (s *Source) past(ctx context.Context, now time.Time) ([]dated, error) {
 	if s.plan.newest == "" {
 		return s.plan.date(values[0].Values, nil), nil
 	}
-	if a, err = s.ask(ctx, "query_range", s.plan.newest, span()); err != nil {
+	if a, err = s.api.ask(ctx, "query_range", s.plan.newest, span()); err != nil {
 		return nil, fmt.Errorf("ask for the times of the measurements: %w", err)
 	}
 	newest, err := a.series()

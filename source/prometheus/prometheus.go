@@ -6,12 +6,8 @@ package prometheus
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
@@ -20,15 +16,9 @@ import (
 	"github.com/flyball-io/flyball/source"
 )
 
-const (
-	tenantHeader = "X-Scope-Orgid"
-	// longQuery is the length from which on a query is sent in the body:
-	// servers and proxies bound the length of addresses.
-	longQuery = 2000
-	// sameClock is how far the server's clock may be off without being
-	// reckoned with.
-	sameClock = time.Second
-)
+// sameClock is how far the server's clock may be off without being reckoned
+// with.
+const sameClock = time.Second
 
 // Source asks for one signal. It keeps nothing between two looks.
 type Source struct {
@@ -36,7 +26,7 @@ type Source struct {
 	cfg    Config
 	plan   plan
 	clock  clock.Clock
-	client *webclient.Client
+	api    api
 }
 
 var _ source.Source = (*Source)(nil)
@@ -54,8 +44,8 @@ func New(signal string, cfg Config, env source.Env) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}
-	client := webclient.New(webclient.Options{Auth: cfg.Auth, Timeout: cfg.Timeout.Std(), MaxBytes: maxAnswer})
-	return &Source{signal: signal, cfg: cfg, plan: p, clock: env.Clock, client: client}, nil
+	api := newAPI(cfg.Server, cfg.Tenant, cfg.Timeout.Std(), webclient.Options{Auth: cfg.Auth, MaxBytes: maxAnswer})
+	return &Source{signal: signal, cfg: cfg, plan: p, clock: env.Clock, api: api}, nil
 }
 
 // Signals names the one signal.
@@ -111,7 +101,7 @@ type dated struct {
 // now asks for the value and then, at the same instant of the server, for when
 // it was measured.
 func (s *Source) now(ctx context.Context) (dated, error) {
-	a, err := s.ask(ctx, "query", s.plan.query, nil)
+	a, err := s.api.ask(ctx, "query", s.plan.query, nil)
 	if err != nil {
 		return dated{}, err
 	}
@@ -123,7 +113,7 @@ func (s *Source) now(ctx context.Context) (dated, error) {
 	if s.plan.newest == "" {
 		return d, nil
 	}
-	a, err = s.ask(ctx, "query", s.plan.newest, url.Values{"time": {unix(value.at)}})
+	a, err = s.api.ask(ctx, "query", s.plan.newest, url.Values{"time": {unix(value.at)}})
 	if err != nil {
 		return dated{}, fmt.Errorf("ask for the time of the measurement: %w", err)
 	}
@@ -132,53 +122,3 @@ func (s *Source) now(ctx context.Context) (dated, error) {
 	}
 	return d, nil
 }
-
-// ask sends one query to an end point of the API.
-func (s *Source) ask(ctx context.Context, endpoint, query string, values url.Values) (*answer, error) {
-	if values == nil {
-		values = url.Values{}
-	}
-	values.Set("query", query)
-	values.Set("timeout", strconv.FormatFloat(s.cfg.Timeout.Std().Seconds(), 'f', 3, 64))
-	values.Set("partial_response", "false") // Thanos: a sum over what could be had is no sum
-	r, err := s.request(endpoint, values)
-	if err != nil {
-		return nil, err
-	}
-	response, err := s.client.Do(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	a, err := read(response)
-	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", r.Method, webclient.Place(r.URL), err)
-	}
-	return a, nil
-}
-
-func (s *Source) request(endpoint string, values url.Values) (*http.Request, error) {
-	u, err := url.Parse(s.cfg.Server)
-	if err != nil {
-		return nil, errors.New("server: is no address")
-	}
-	u = u.JoinPath("api/v1", endpoint)
-	var r *http.Request
-	if encoded := values.Encode(); len(encoded) > longQuery {
-		if r, err = http.NewRequest(http.MethodPost, u.String(), strings.NewReader(encoded)); err == nil {
-			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		}
-	} else {
-		u.RawQuery = encoded
-		r, err = http.NewRequest(http.MethodGet, u.String(), nil)
-	}
-	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Accept", "application/json")
-	if s.cfg.Tenant != "" {
-		r.Header.Set(tenantHeader, s.cfg.Tenant)
-	}
-	return r, nil
-}
-
-func unix(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3, 64) }

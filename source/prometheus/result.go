@@ -36,10 +36,11 @@ type answer struct {
 
 // one is one series of a result: with a value or, of a range, with many.
 type one struct {
-	Metric    map[string]string `json:"metric"`
-	Value     *point            `json:"value"`
-	Values    []point           `json:"values"`
-	Histogram json.RawMessage   `json:"histogram"`
+	Metric     map[string]string `json:"metric"`
+	Value      *point            `json:"value"`
+	Values     []point           `json:"values"`
+	Histogram  json.RawMessage   `json:"histogram"`
+	Histograms json.RawMessage   `json:"histograms"` // of a range
 }
 
 // point is a pair of time and value: [1700000000.123, "0.5"].
@@ -151,10 +152,14 @@ func (a *answer) series() ([]one, error) {
 	return all, nil
 }
 
+// ErrNoSeries is the answer of a query whose series do not exist, or had no
+// value at the time asked for.
+var ErrNoSeries = errors.New("the query gives no series")
+
 // many says how many series there are instead of one, and what a few are called.
 func many(all []one) error {
 	if len(all) == 0 {
-		return errors.New("the query gives no series; want exactly one")
+		return fmt.Errorf("%w; want exactly one", ErrNoSeries)
 	}
 	names := make([]string, 0, shownSeries)
 	for _, s := range all[:min(len(all), shownSeries)] {
