@@ -36,5 +36,5 @@ func ExampleNamed() {
 	_, err := workload.Named("tsunami")
 	fmt.Println(err)
 	// Output:
-	// shape "tsunami" is not known: must be one of constant, ramp, step, diurnal, flash-crowd, on-off, diurnal-flash
+	// shape "tsunami" is not known: must be one of constant, ramp, step, diurnal, flash-crowd, on-off, weekly, mmpp, diurnal-flash
 }

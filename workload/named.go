@@ -41,6 +41,15 @@ func catalogue() []entry {
 				Random: true, Seed: 1, For: time.Hour,
 			}.Shape()
 		}},
+		{"weekly", "a week in an hour, up to 100 requests/s from Monday to Friday, 45 at the weekend", func() Shape {
+			return Weekly{Base: 15, Weekday: 100, Weekend: 45, Day: time.Hour / weekDays, For: time.Hour}
+		}},
+		{"mmpp", "jumps between 10, 40 and 100 requests/s, minutes in each (Markov-modulated Poisson)", func() Shape {
+			return MMPP{
+				States: []State{{10, 5 * time.Minute}, {40, 4 * time.Minute}, {100, 2 * time.Minute}},
+				Seed:   1, For: time.Hour,
+			}.Shape()
+		}},
 		{"diurnal-flash", "a day in an hour, 15 to 60 requests/s, with a flash crowd to 100 at 42 min", DiurnalFlash},
 	}
 }

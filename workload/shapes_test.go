@@ -20,6 +20,8 @@ func allShapes(t *testing.T) map[string]workload.Shape {
 		"endless crowd":     workload.FlashCrowd{Base: 5, Peak: 50, At: time.Minute, Rise: time.Second, Decay: time.Minute},
 		"endless diurnal":   workload.Diurnal{Base: 1, Peak: 9, Period: time.Minute},
 		"fixed on-off":      workload.OnOff{High: 20, HighFor: 7 * time.Second, LowFor: 13 * time.Second}.Shape(),
+		"endless weekly":    workload.Weekly{Base: 5, Weekday: 50, Weekend: 20, Day: 10 * time.Second},
+		"endless MMPP":      workload.MMPP{States: []workload.State{{RPS: 5, Stay: 20 * time.Second}, {RPS: 50, Stay: 5 * time.Second}}}.Shape(),
 	}
 	for _, name := range workload.Names() {
 		shape, err := workload.Named(name)
@@ -105,6 +107,12 @@ func TestRatesAtChosenInstants(t *testing.T) {
 		{"step after", workload.Step(10, 40, time.Minute, time.Minute), time.Minute, 40},
 		{"diurnal begins in the trough", workload.Diurnal{Base: 10, Peak: 50, Period: time.Hour}, 0, 10},
 		{"diurnal peaks halfway", workload.Diurnal{Base: 10, Peak: 50, Period: time.Hour}, 30 * time.Minute, 50},
+		{"weekly begins at night", workload.Weekly{Base: 10, Weekday: 50, Weekend: 20, Day: 24 * time.Hour}, 0, 10},
+		{"weekly: Monday noon", workload.Weekly{Base: 10, Weekday: 50, Weekend: 20, Day: 24 * time.Hour}, 12 * time.Hour, 50},
+		{"weekly: Friday noon", workload.Weekly{Base: 10, Weekday: 50, Weekend: 20, Day: 24 * time.Hour}, 108 * time.Hour, 50},
+		{"weekly: Saturday noon", workload.Weekly{Base: 10, Weekday: 50, Weekend: 20, Day: 24 * time.Hour}, 132 * time.Hour, 20},
+		{"weekly: Sunday noon", workload.Weekly{Base: 10, Weekday: 50, Weekend: 20, Day: 24 * time.Hour}, 156 * time.Hour, 20},
+		{"weekly: Monday again", workload.Weekly{Base: 10, Weekday: 50, Weekend: 20, Day: 24 * time.Hour}, 180 * time.Hour, 50},
 		{"crowd not yet there", crowd, 9 * time.Second, 10},
 		{"crowd half arrived", crowd, 12 * time.Second, 60},
 		{"crowd there", crowd, 17 * time.Second, 110},
