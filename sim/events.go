@@ -1,0 +1,478 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/flyball-io/flyball/queueing"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// Events is a world that plays request by request. What happens next is the
+// earliest of three: a request arrives, a service ends, or a timer is due. All
+// memory is reused: in steady state an event allocates nothing.
+type Events struct {
+	scenario  *Scenario
+	threshold time.Duration
+	slots     int32
+	central   bool
+	sharing   bool
+
+	now        time.Duration
+	arrivals   *arrivals
+	arrival    time.Duration // the next
+	departures heap
+	timer      time.Duration // the next of all timers
+	services   func() time.Duration
+	spread     *rand.Rand
+
+	requests []request
+	unused   int32 // first of the list of free requests
+	servers  []server
+	levels   levels
+	held     line          // wait for whichever replica is free next
+	turn     int           // of round-robin
+	past     time.Duration // slot-time used on replicas that are gone
+
+	fleet   *fleet
+	clients clients
+	meter   *meter
+	score   score
+	events  uint64
+}
+
+// request is one attempt of a request.
+type request struct {
+	first   time.Duration // arrival of its first attempt
+	since   time.Duration // arrival of this attempt
+	service time.Duration // its time on a slot
+	next    int32         // in a line, or in the list of free ones
+	server  int32         // −1: none yet
+	turn    uint32        // counts the uses of this memory
+	attempt uint8
+	state   requestState
+	scored  bool
+	slow    bool // its service alone breaks the threshold
+}
+
+type requestState uint8
+
+const (
+	waiting requestState = iota
+	running
+	abandoned // waits still, for nobody
+)
+
+// server is what a replica is to its requests.
+type server struct {
+	line    line
+	running int32
+	work    int32 // running and in line
+	member  bool  // takes new work
+	// idle is such that the slot-time used before t is running·t + idle.
+	idle   time.Duration
+	shared sharing
+}
+
+// line is requests in order, linked through their next.
+type line struct {
+	head, tail int32
+	n          int
+}
+
+// NewEvents returns the world of a valid scenario at its beginning.
+func NewEvents(s *Scenario) *Events {
+	w := &Events{
+		scenario: s, threshold: s.Objective.Threshold.Std(), slots: int32(s.Service.Slots),
+		central: s.Service.Topology == queueing.Central, sharing: s.Service.Sharing,
+		arrivals: newArrivals(s), services: services(s), spread: stream(s, "spread"),
+		unused: -1, held: line{-1, -1, 0},
+	}
+	w.score = newScore(s)
+	w.meter = newMeter(s)
+	w.clients = newClients(s)
+	w.fleet = newFleet(s, w)
+	w.arrival = w.arrivals.next()
+	w.rearm()
+	return w
+}
+
+// Advance implements [World].
+func (w *Events) Advance(to time.Duration) {
+	for {
+		departure := w.departures.first()
+		switch {
+		case w.arrival <= departure && w.arrival <= w.timer:
+			if w.arrival > to {
+				w.now = to
+				return
+			}
+			w.arrive()
+		case departure <= w.timer:
+			if departure > to {
+				w.now = to
+				return
+			}
+			w.depart()
+		default:
+			if w.timer > to {
+				w.now = to
+				return
+			}
+			w.fire()
+		}
+		w.events++
+	}
+}
+
+// rearm finds the next of all timers.
+func (w *Events) rearm() {
+	w.timer = min(w.fleet.next, w.meter.next, w.clients.next(), w.score.next)
+}
+
+// fire does what timers are due for.
+func (w *Events) fire() {
+	w.now = w.timer
+	if w.score.next <= w.now {
+		w.score.turn(w.now, w.counters(), w.fleet.now())
+	}
+	if w.fleet.next <= w.now {
+		w.fleet.advance(w.now)
+		w.fleet.settle(w.now)
+	}
+	if w.clients.next() <= w.now {
+		w.clients.turn(w)
+	}
+	if w.meter.next <= w.now {
+		w.meter.turn(w.now, w, w.fleet)
+	}
+	w.rearm()
+}
+
+// arrive lets the next request in.
+func (w *Events) arrive() {
+	w.now = w.arrival
+	id := w.take()
+	r := &w.requests[id]
+	r.first, r.service, r.attempt = w.now, w.services(), 0
+	r.scored, r.slow = w.score.on, r.service > w.threshold
+	w.score.request(r.scored)
+	w.admit(id)
+	w.arrival = w.arrivals.next()
+}
+
+// admit gives an attempt to a replica, or holds it until one can take it.
+func (w *Events) admit(id int32) {
+	r := &w.requests[id]
+	r.since, r.state, r.server = w.now, waiting, -1
+	w.meter.arrived++
+	w.meter.inFlight -= w.now
+	w.meter.present++
+	if w.clients.timeout > 0 {
+		w.clients.wait(w.now, id, r.turn)
+		w.timer = min(w.timer, w.clients.next())
+	}
+	if s := w.choose(); s < 0 {
+		w.push(&w.held, id)
+	} else {
+		w.assign(id, s)
+	}
+}
+
+// choose picks the replica of a request; −1: none can take it.
+func (w *Events) choose() int32 {
+	n := w.levels.len()
+	if n == 0 {
+		return -1
+	}
+	switch w.scenario.Service.Topology {
+	case queueing.Central:
+		if s := w.levels.idlest(); w.servers[s].work < w.slots || w.sharing {
+			return s
+		}
+		return -1
+	case queueing.Random:
+		return w.levels.members[w.spread.IntN(n)]
+	case queueing.RoundRobin:
+		w.turn++
+		return w.levels.members[w.turn%n]
+	case queueing.PowerOfTwo:
+		return w.twoChoices(n)
+	default:
+		return w.levels.idlest()
+	}
+}
+
+// twoChoices is the less busy of two replicas drawn at random (Mitzenmacher 2001).
+func (w *Events) twoChoices(n int) int32 {
+	if n == 1 {
+		return w.levels.members[0]
+	}
+	i, j := w.spread.IntN(n), w.spread.IntN(n-1)
+	if j >= i {
+		j++
+	}
+	a, b := w.levels.members[i], w.levels.members[j]
+	if w.servers[b].work < w.servers[a].work {
+		return b
+	}
+	return a
+}
+
+// assign gives an attempt to a replica, where it runs or joins the line.
+func (w *Events) assign(id, s int32) {
+	server := &w.servers[s]
+	server.work++
+	if server.member {
+		w.levels.change(s, 1)
+	}
+	w.requests[id].server = s
+	switch {
+	case w.sharing:
+		w.share(id, s)
+	case server.running < w.slots:
+		server.running++
+		server.idle -= w.now
+		w.departures.push(w.begin(id))
+	default:
+		w.push(&server.line, id)
+	}
+}
+
+// begin starts the service of an attempt and returns when it ends.
+func (w *Events) begin(id int32) due {
+	r := &w.requests[id]
+	r.state = running
+	w.score.waited(r, w.now)
+	return due{at: w.now + r.service, id: id}
+}
+
+// depart ends the service that ends next; the slot goes to whoever waits for it.
+func (w *Events) depart() {
+	if w.sharing {
+		w.departShared()
+		return
+	}
+	d := w.departures[0]
+	w.now = d.at
+	s := w.requests[d.id].server
+	server := &w.servers[s]
+	if id := w.waiting(server); id >= 0 {
+		w.departures.replace(w.begin(id))
+	} else {
+		w.departures.pop()
+		server.running--
+		server.idle += w.now
+	}
+	w.leave(d.id)
+}
+
+// waiting takes whoever waits for a slot of a server off its line; −1: nobody.
+func (w *Events) waiting(server *server) int32 {
+	for server.line.n > 0 {
+		id := w.shift(&server.line)
+		if w.requests[id].state != abandoned {
+			return id
+		}
+		w.drop(id)
+	}
+	return -1
+}
+
+// leave ends an attempt that was served, and lets one that is held take its place.
+func (w *Events) leave(id int32) {
+	r := &w.requests[id]
+	s := r.server
+	if r.state == running {
+		w.answer(r)
+	}
+	w.free(id)
+	w.unload(s)
+	if w.held.n > 0 && w.servers[s].member {
+		w.unhold()
+	}
+}
+
+// unload takes one off the work of a server.
+func (w *Events) unload(s int32) {
+	server := &w.servers[s]
+	server.work--
+	if server.member {
+		w.levels.change(s, -1)
+	} else if server.work == 0 {
+		w.fleet.idle(int(s), w.now)
+		w.rearm()
+	}
+}
+
+// unhold gives those that are held to the replicas that can take them.
+func (w *Events) unhold() {
+	for w.held.n > 0 {
+		id := w.held.head
+		if w.requests[id].state == abandoned {
+			w.free(w.shift(&w.held))
+			continue
+		}
+		s := w.choose()
+		if s < 0 {
+			return
+		}
+		w.shift(&w.held)
+		w.assign(id, s)
+	}
+}
+
+// answer counts a request that was served.
+func (w *Events) answer(r *request) {
+	took := w.now - r.first
+	w.meter.leave(w.now, took, took > w.threshold, false)
+	if r.scored {
+		w.score.answer(r, took, took > w.threshold)
+	}
+}
+
+// fail counts an attempt that was not; its client may try again.
+func (w *Events) fail(r *request) {
+	took := w.now - r.since
+	w.meter.leave(w.now, took, true, true)
+	if !w.clients.again(r, w.now) && r.scored {
+		w.score.fail(r, w.now-r.first)
+	}
+}
+
+// Observe implements [World].
+func (w *Events) Observe() scale.Observation {
+	return w.meter.observe(w.now, w.fleet)
+}
+
+// SetReplicas implements [World].
+func (w *Events) SetReplicas(n int) {
+	w.fleet.scale(n, w.now)
+	w.rearm()
+}
+
+// Result implements [World].
+func (w *Events) Result() *Result {
+	return w.score.result(w.now, w.fleet.changes, w.events)
+}
+
+// open implements host.
+func (w *Events) open(slot int) {
+	for len(w.servers) <= slot {
+		w.servers = append(w.servers, server{line: line{-1, -1, 0}})
+	}
+	s := &w.servers[slot]
+	w.past += s.idle
+	s.idle, s.shared.at = 0, w.now
+}
+
+// serve implements host.
+func (w *Events) serve(slot int) {
+	s := &w.servers[slot]
+	s.member = true
+	w.levels.add(int32(slot), int(s.work))
+	w.unhold()
+}
+
+// release implements host.
+func (w *Events) release(slot int) bool {
+	s := &w.servers[slot]
+	if s.member {
+		s.member = false
+		w.levels.remove(int32(slot))
+	}
+	return s.work == 0
+}
+
+// load implements host.
+func (w *Events) load(slot int) int { return int(w.servers[slot].work) }
+
+// lose implements host.
+func (w *Events) lose(slot int) {
+	s := &w.servers[slot]
+	for s.line.n > 0 {
+		w.lost(w.shift(&s.line))
+	}
+	if w.sharing {
+		w.loseShared(s)
+	}
+	w.departures.filter(func(d due) bool {
+		if w.sharing {
+			return d.id != int32(slot)
+		}
+		here := w.requests[d.id].server == int32(slot)
+		if here {
+			w.lost(d.id)
+		}
+		return !here
+	})
+	s.idle += time.Duration(s.running) * w.now
+	s.running, s.work = 0, 0
+}
+
+func (w *Events) lost(id int32) {
+	if r := &w.requests[id]; r.state != abandoned {
+		w.fail(r)
+	}
+	w.free(id)
+}
+
+// drop forgets one whose client is gone when its turn comes.
+func (w *Events) drop(id int32) {
+	s := w.requests[id].server
+	w.free(id)
+	w.unload(s)
+}
+
+// take returns memory for a request.
+func (w *Events) take() int32 {
+	if id := w.unused; id >= 0 {
+		w.unused = w.requests[id].next
+		return id
+	}
+	w.requests = append(w.requests, request{})
+	return int32(len(w.requests) - 1)
+}
+
+func (w *Events) free(id int32) {
+	r := &w.requests[id]
+	r.turn++
+	r.next = w.unused
+	w.unused = id
+}
+
+func (w *Events) push(l *line, id int32) {
+	w.requests[id].next = -1
+	if l.n == 0 {
+		l.head = id
+	} else {
+		w.requests[l.tail].next = id
+	}
+	l.tail = id
+	l.n++
+}
+
+func (w *Events) shift(l *line) int32 {
+	id := l.head
+	l.head = w.requests[id].next
+	l.n--
+	return id
+}
+
+// busy implements metered.
+func (w *Events) busy(slot int) time.Duration {
+	s := &w.servers[slot]
+	if w.sharing {
+		w.catchUp(s)
+	}
+	return time.Duration(s.running)*w.now + s.idle
+}
+
+// counters implements metered.
+func (w *Events) counters() counters {
+	busy := w.past
+	for slot := range w.servers {
+		busy += w.busy(slot)
+	}
+	return w.meter.counters(w.now, busy, w.held.n)
+}

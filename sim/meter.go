@@ -1,0 +1,369 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/series"
+)
+
+// metered is a world whose work is measured.
+type metered interface {
+	counters() counters
+	// busy is the slot-time used on a replica since it was ready first.
+	busy(slot int) time.Duration
+}
+
+// meter is what is measured of a world, as late and as seldom as its scenario
+// says: the balancer counts requests for all of the target, and every replica's
+// usage is scraped. Readings are of what was counted since the beginning; a
+// value is the difference of two of them, so a lost one makes the next window
+// longer and nothing else.
+type meter struct {
+	scenario *Scenario
+	loss     *rand.Rand
+	next     time.Duration // of the two clocks
+
+	// What the balancer counts; times are sums of instants in nanoseconds,
+	// right modulo 2⁶⁴ whatever the length of a run.
+	arrived, ended, failed, notGood uint64
+	present                         int64
+	inFlight                        time.Duration // request-time before t is present·t + inFlight
+
+	report    time.Duration // next tick of the balancer's clock
+	readings  []reading     // the newest, oldest first
+	shown     int           // how many of them are points already
+	latencies []series.Histogram
+	slot      int // of latencies, the running one
+	merged    series.Histogram
+
+	scrape time.Duration // next tick of the scraper's clock
+	usages []usage       // by slot
+
+	signals  []signal // sorted by name
+	replicas []scale.Replica
+	shownSig []scale.Signal
+}
+
+// reading is the counters at an instant.
+type reading struct {
+	at time.Duration
+	counters
+	ready int
+}
+
+// usage is what was scraped of one replica.
+type usage struct {
+	number int // of the member
+	from   time.Duration
+	past   []scraped
+}
+
+type scraped struct {
+	at   time.Duration
+	busy time.Duration
+}
+
+// signal is one series of the target.
+type signal struct {
+	name   string
+	points *series.Ring
+	maxAge time.Duration
+	window time.Duration
+	value  func(s *Scenario, from, to *reading) float64 // nil: not the balancer's
+}
+
+// lookback is how many points of a signal an observation carries at most, as in
+// the live loop.
+const lookback = 120
+
+func newMeter(s *Scenario) *meter {
+	m := &meter{scenario: s, loss: stream(s, "loss"), next: never, report: never, scrape: never}
+	if s.Metrics.BalancerInterval > 0 {
+		m.report = phase(s, "balancer", s.Metrics.BalancerInterval)
+	}
+	if s.Metrics.Scrape > 0 {
+		m.scrape = phase(s, "scrape", s.Metrics.Scrape)
+	}
+	m.latencies = make([]series.Histogram, max(1, m.ticks())+1)
+	m.signals = signals(s)
+	m.next = min(m.report, m.scrape)
+	return m
+}
+
+// ticks is how many of the balancer's reports its window covers.
+func (m *meter) ticks() int {
+	if m.scenario.Metrics.BalancerInterval <= 0 {
+		return 0
+	}
+	return int((m.scenario.Metrics.BalancerWindow + m.scenario.Metrics.BalancerInterval - 1) / m.scenario.Metrics.BalancerInterval)
+}
+
+// signals lists what is measured, sorted by name.
+func signals(s *Scenario) []signal {
+	perSecond := func(count func(*reading) float64) func(*Scenario, *reading, *reading) float64 {
+		return func(_ *Scenario, from, to *reading) float64 {
+			return (count(to) - count(from)) / (to.at - from.at).Seconds()
+		}
+	}
+	concurrency := perSecond(func(r *reading) float64 { return r.inFlight })
+	all := []signal{
+		{name: scale.Concurrency, value: concurrency},
+		{name: scale.CPUUtilization},
+		{name: scale.ErrorRate, value: perSecond(func(r *reading) float64 { return r.failed })},
+		{name: scale.Latency},
+		{name: scale.QueueDepth, value: func(_ *Scenario, _, to *reading) float64 { return to.held }},
+		{name: scale.RequestRate, value: perSecond(func(r *reading) float64 { return r.arrived })},
+		{name: scale.Utilization, value: func(s *Scenario, from, to *reading) float64 {
+			return concurrency(s, from, to) / float64(max(1, to.ready)*s.Service.Slots)
+		}},
+		{name: scale.ViolationRatio, value: func(_ *Scenario, from, to *reading) float64 {
+			return share(to.notGood-from.notGood, to.ended-from.ended)
+		}},
+	}
+	for i := range all {
+		x := &all[i]
+		x.points = series.NewRing(lookback)
+		x.window, x.maxAge = s.Metrics.BalancerWindow, s.maxAge(s.Metrics.BalancerInterval)
+		if x.name == scale.CPUUtilization {
+			x.window, x.maxAge = s.Metrics.Window, s.maxAge(s.Metrics.Scrape)
+		}
+	}
+	return all
+}
+
+// maxAge is how old a signal may be that comes every interval: two may fail.
+func (s *Scenario) maxAge(interval time.Duration) time.Duration {
+	return max(3*interval, s.Sync, time.Second) + s.Metrics.Delay
+}
+
+// leave counts an attempt that ends.
+func (m *meter) leave(now, took time.Duration, notGood, failed bool) {
+	m.present--
+	m.inFlight += now
+	m.ended++
+	if notGood {
+		m.notGood++
+	}
+	if failed {
+		m.failed++
+	}
+	if m.report != never {
+		m.latencies[m.slot].Add(float64(took) * 1e-9)
+	}
+}
+
+// counters are what was counted until now.
+func (m *meter) counters(now, busy time.Duration, held int) counters {
+	return counters{
+		arrived: float64(m.arrived), ended: float64(m.ended), failed: float64(m.failed), notGood: float64(m.notGood),
+		inFlight: (time.Duration(m.present)*now + m.inFlight).Seconds(), busy: busy.Seconds(), held: float64(held),
+	}
+}
+
+// turn takes the readings that are due.
+func (m *meter) turn(now time.Duration, w metered, f *fleet) {
+	if m.report <= now {
+		m.report += m.scenario.Metrics.BalancerInterval
+		if m.arrives(now) {
+			m.read(reading{at: now, counters: w.counters(), ready: f.now().Ready})
+		}
+		m.slot = (m.slot + 1) % len(m.latencies)
+		m.latencies[m.slot].Reset()
+	}
+	if m.scrape <= now {
+		m.scrape += m.scenario.Metrics.Scrape
+		if m.arrives(now) {
+			m.scrapeAll(now, w, f)
+		}
+	}
+	m.next = min(m.report, m.scrape)
+}
+
+// arrives reports whether a measurement of now ever does.
+func (m *meter) arrives(now time.Duration) bool {
+	lost := m.scenario.Faults.MetricLoss > 0 && m.loss.Float64() < m.scenario.Faults.MetricLoss
+	for _, outage := range m.scenario.Faults.Outages {
+		lost = lost || now >= outage.From && now < outage.To
+	}
+	return !lost
+}
+
+// read keeps a reading, and forgets those no window reaches back to.
+func (m *meter) read(r reading) {
+	if keep := lookback + m.ticks() + 2; len(m.readings) >= 2*keep {
+		drop := len(m.readings) - keep
+		m.readings = m.readings[:copy(m.readings, m.readings[drop:])]
+		m.shown = max(0, m.shown-drop)
+	}
+	m.readings = append(m.readings, r)
+}
+
+func (m *meter) scrapeAll(now time.Duration, w metered, f *fleet) {
+	for len(m.usages) < len(f.members) {
+		m.usages = append(m.usages, usage{number: -1})
+	}
+	keep := int((m.scenario.Metrics.Window+m.scenario.Metrics.Delay)/m.scenario.Metrics.Scrape) + 3
+	for _, slot := range f.order {
+		member, u := &f.members[slot], &m.usages[slot]
+		if u.number != member.number {
+			*u = usage{number: member.number, from: max(0, member.created), past: u.past[:0]}
+		}
+		if len(u.past) == 2*keep {
+			u.past = u.past[:copy(u.past, u.past[keep:])]
+		}
+		u.past = append(u.past, scraped{now, w.busy(slot)})
+	}
+}
+
+// observe says what is known now.
+func (m *meter) observe(now time.Duration, f *fleet) scale.Observation {
+	visible := now - m.scenario.Metrics.Delay
+	m.show(visible, f)
+	obs := scale.Observation{Target: m.scenario.Name, At: f.clock(now), CurrentReplicas: f.spec, Replicas: m.replicas[:0]}
+	cpu, ready, at := 0.0, 0, time.Duration(-1)
+	for _, slot := range f.order {
+		member := &f.members[slot]
+		obs.Replicas = append(obs.Replicas, member.seen)
+		r := &obs.Replicas[len(obs.Replicas)-1]
+		r.Samples = r.Samples[:0]
+		if r.DeletedAt.IsZero() {
+			obs.ObservedReplicas++
+		}
+		if s, ok := m.usage(slot, member, visible); ok {
+			r.Samples = append(r.Samples, scale.Sample{Signal: scale.CPUUtilization, Replica: r.ID, At: f.clock(s.at), Window: s.over, Value: s.value})
+			if r.TakesWork() {
+				cpu, ready, at = cpu+s.value, ready+1, max(at, s.at)
+			}
+		}
+		member.seen.Samples = r.Samples
+	}
+	m.replicas = obs.Replicas
+	if ready > 0 {
+		m.signal(scale.CPUUtilization).points.Add(series.Point{At: f.clock(at), Value: cpu / float64(ready)})
+	}
+	obs.Signals = m.lend(f.clock(now))
+	return obs
+}
+
+// mean is a value over a window that ends at an instant.
+type mean struct {
+	at, over time.Duration
+	value    float64
+}
+
+// usage is the newest CPU utilization of a replica that is known.
+func (m *meter) usage(slot int, member *member, visible time.Duration) (mean, bool) {
+	if slot >= len(m.usages) || m.usages[slot].number != member.number {
+		return mean{}, false
+	}
+	u := &m.usages[slot]
+	last := len(u.past) - 1
+	for last >= 0 && u.past[last].at > visible {
+		last--
+	}
+	if last < 0 {
+		return mean{}, false
+	}
+	to, from := u.past[last], scraped{at: u.from}
+	for i := last - 1; i >= 0; i-- {
+		if to.at-u.past[i].at >= m.scenario.Metrics.Window || i == 0 && u.past[0].at > u.from {
+			from = u.past[i]
+			break
+		}
+	}
+	over := to.at - from.at
+	if over <= 0 {
+		return mean{}, false
+	}
+	used := float64(to.busy-from.busy) / float64(over) / float64(m.scenario.Service.Slots)
+	return mean{at: to.at, over: over, value: m.scenario.cpu(used)}, true
+}
+
+// cpu is the CPU utilization of a replica whose slots are busy for a share of the time.
+func (s *Scenario) cpu(busy float64) float64 {
+	full, limit := s.Metrics.CPUFull, s.Metrics.CPULimit
+	if full == 0 {
+		full = 1
+	}
+	if limit == 0 {
+		limit = 1
+	}
+	return min(limit, busy*full)
+}
+
+// show turns the readings that have become visible into points.
+func (m *meter) show(visible time.Duration, f *fleet) {
+	for ; m.shown < len(m.readings) && m.readings[m.shown].at <= visible; m.shown++ {
+		to := &m.readings[m.shown]
+		from := m.before(m.shown, to.at-m.scenario.Metrics.BalancerWindow)
+		if from == nil {
+			continue
+		}
+		for i := range m.signals {
+			if x := &m.signals[i]; x.value != nil {
+				x.points.Add(series.Point{At: f.clock(to.at), Value: x.value(m.scenario, from, to)})
+			}
+		}
+		if m.shown == len(m.readings)-1 || m.readings[m.shown+1].at > visible {
+			m.showLatency(f.clock(to.at))
+		}
+	}
+}
+
+// before is the newest reading not younger than an instant, or the oldest there
+// is; nil when it is the i-th itself.
+func (m *meter) before(i int, at time.Duration) *reading {
+	if i == 0 {
+		return nil
+	}
+	j := i - 1
+	for j > 0 && m.readings[j].at > at {
+		j--
+	}
+	return &m.readings[j]
+}
+
+func (m *meter) showLatency(at time.Time) {
+	m.merged.Reset()
+	for i := range m.latencies {
+		m.merged.Merge(&m.latencies[i])
+	}
+	m.signal(scale.Latency).points.Add(series.Point{At: at, Value: m.merged.Quantile(0.95)})
+}
+
+func (m *meter) signal(name string) *signal {
+	for i := range m.signals {
+		if m.signals[i].name == name {
+			return &m.signals[i]
+		}
+	}
+	panic("sim: no signal " + name)
+}
+
+// lend lists the signals as they are known.
+func (m *meter) lend(now time.Time) []scale.Signal {
+	m.shownSig = m.shownSig[:0]
+	for i := range m.signals {
+		x := &m.signals[i]
+		s := scale.Signal{Name: x.name, Trust: trust(x, now), Points: x.points.Points(), Window: x.window}
+		if x.name == scale.Latency {
+			s.Distribution = &m.merged
+		}
+		m.shownSig = append(m.shownSig, s)
+	}
+	return m.shownSig
+}
+
+func trust(x *signal, now time.Time) scale.Trust {
+	newest, ok := x.points.Last()
+	switch age := now.Sub(newest.At); {
+	case !ok || age > 3*x.maxAge:
+		return scale.Absent
+	case age > x.maxAge:
+		return scale.Stale
+	default:
+		return scale.Fresh
+	}
+}
