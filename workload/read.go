@@ -24,11 +24,16 @@ const (
 	maxRate = 1e9              // requests per second
 )
 
-// Headers of the two kinds of trace files.
+// Headers of the kinds of trace files.
 const (
-	rateHeader     = "t_seconds,requests_per_second"
-	requestsHeader = "t_seconds,input_tokens,output_tokens"
+	timeColumn     = "t_seconds"
+	rateHeader     = timeColumn + "," + RequestRate
+	requestsHeader = timeColumn + ",input_tokens,output_tokens"
 )
+
+// usage reports whether a column holds usage of a service, which rises and
+// falls with the requests that nobody counted.
+func usage(column string) bool { return column == "cpu_percent" || column == "busy_cores" }
 
 // Open reads the trace file at path with [Read].
 func Open(path string) (Shape, error) {
@@ -64,6 +69,7 @@ func OpenTrace(path string) (*Trace, error) {
 //
 //	t_seconds,requests_per_second          mean rate from t_seconds on, one row per bin
 //	t_seconds,input_tokens,output_tokens   one row per request
+//	t_seconds,cpu_percent                  usage instead of a rate, or busy_cores: see [Trace.Quantity]
 //
 // Times are in seconds from 0. The width of a bin is the usual distance of
 // two rows; where the next row is more than one and a half of it away, the
@@ -81,15 +87,18 @@ func Read(name string, r io.Reader) (Shape, error) {
 	}
 	lines := &lineReader{name: name, scan: bufio.NewScanner(plain)}
 	lines.scan.Buffer(nil, maxLine)
-	switch header, err := lines.header(); {
-	case err != nil:
+	header, err := lines.header()
+	if err != nil {
 		return nil, err
-	case header == rateHeader:
-		return readRates(lines)
+	}
+	column, _ := strings.CutPrefix(header, timeColumn+",")
+	switch {
+	case column == RequestRate || usage(column):
+		return readRates(lines, column)
 	case header == requestsHeader:
 		return readRequests(lines)
 	default:
-		return nil, lines.fault("the header is %.40q: must be %q or, for single requests, %q", header, rateHeader, requestsHeader)
+		return nil, lines.fault("the header is %.30q: must be %q or, for single requests, %q (or usage: cpu_percent, busy_cores)", header, rateHeader, requestsHeader)
 	}
 }
 
@@ -160,10 +169,10 @@ func (l *lineReader) row(columns ...string) ([]float64, error) {
 	return row, nil
 }
 
-func readRates(lines *lineReader) (Shape, error) {
+func readRates(lines *lineReader, column string) (Shape, error) {
 	var starts, rates []float64
 	for {
-		row, err := lines.row("t_seconds", "requests_per_second")
+		row, err := lines.row(timeColumn, column)
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -176,7 +185,7 @@ func readRates(lines *lineReader) (Shape, error) {
 		case n > 0 && row[0] <= starts[n-1]:
 			return nil, lines.fault("t_seconds: %v comes after %v: must rise from row to row", row[0], starts[n-1])
 		case row[1] > maxRate:
-			return nil, lines.fault("requests_per_second: %v: must be at most %v", row[1], maxRate)
+			return nil, lines.fault("%s: %v: must be at most %v", column, row[1], maxRate)
 		case n >= maxRows:
 			return nil, lines.fault("more than %d rows", maxRows)
 		}
@@ -186,7 +195,7 @@ func readRates(lines *lineReader) (Shape, error) {
 		return nil, lines.fault("%d rows: must be at least 2, their distance is the width of a bin", len(starts))
 	}
 	bins, length := binsOf(starts, rates)
-	return newTrace(Trace{name: lines.name, scale: 1}, bins, length), nil
+	return newTrace(Trace{name: lines.name, quantity: column, scale: 1}, bins, length), nil
 }
 
 // binsOf gives every row its width: up to the next row, or one usual step

@@ -101,7 +101,7 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 		{"empty file", "", `trace f.csv line 1: the file is empty: must begin with "t_seconds,requests_per_second"`},
 		{"blank file", "\n \n", "the file is empty"},
 		{"wrong header", "time,rps\n0,1\n", `line 1: the header is "time,rps": must be "t_seconds,requests_per_second" or, for single requests, "t_seconds,input_tokens,output_tokens"`},
-		{"another quantity", "t_seconds,cpu_percent\n0,1\n", `the header is "t_seconds,cpu_percent": must be`},
+		{"another quantity", "t_seconds,value\n0,1\n", `the header is "t_seconds,value": must be`},
 		{"no rows", header, "line 2: 0 rows: must be at least 2"},
 		{"one row", header + "0,1\n", "1 rows: must be at least 2"},
 		{"negative rate", header + "0,1\n60,-2\n", "line 3: requests_per_second: -2 is negative"},

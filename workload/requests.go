@@ -103,5 +103,5 @@ func (r *Requests) Binned(width time.Duration) *Trace {
 		n := r.before(at+width) - r.before(at)
 		bins = append(bins, Bin{At: at, Width: width, RPS: float64(n) / width.Seconds()})
 	}
-	return newTrace(Trace{name: r.name, scale: 1}, bins, time.Duration(len(bins))*width)
+	return newTrace(Trace{name: r.name, quantity: RequestRate, scale: 1}, bins, time.Duration(len(bins))*width)
 }

@@ -12,8 +12,11 @@ import (
 // trace up scales its shot noise too: a bin with 4 requests is 50 % noise
 // whatever the factor, one smoothed over 400 is 5 %. It makes no difference
 // whether it comes before or after [Trace.Scaled]. A count of 0 changes
-// nothing.
+// nothing; neither does any where usage was recorded, which is no count.
 func (t *Trace) Smoothed(count float64) *Trace {
+	if count == 0 || t.quantity != RequestRate {
+		return t
+	}
 	plain := *t
 	plain.interpolated = false
 	source := newTrace(plain, t.bins, t.length)

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 // changes; every method that alters it returns another one.
 type Trace struct {
 	name         string
+	quantity     string // what the file calls the rate
 	bins         []Bin
 	length       time.Duration
 	scale        float64 // what the recorded rates were multiplied by
@@ -37,6 +39,31 @@ type Bin struct {
 
 // Span is a part of the time, from From up to To.
 type Span struct{ From, To time.Duration }
+
+// RequestRate is the quantity of a trace that recorded requests per second.
+// Others, such as cpu_percent, are a load only once they are scaled to one.
+const RequestRate = "requests_per_second"
+
+// NewTrace returns a trace of bins, which must be in order and apart, with
+// finite rates of 0 or more. What lies between them is a gap.
+func NewTrace(name string, bins []Bin) (*Trace, error) {
+	end := time.Duration(0)
+	for i, b := range bins {
+		switch {
+		case b.At < end:
+			return nil, fmt.Errorf("trace %s bin %d: begins at %v: must not be before %v, where the one before it ends", name, i, b.At, end)
+		case b.Width <= 0 || b.At+b.Width < 0 || b.At+b.Width > maxTime*time.Second:
+			return nil, fmt.Errorf("trace %s bin %d: is %v wide at %v: must be above 0, and end within ten years", name, i, b.Width, b.At)
+		case !(b.RPS >= 0 && b.RPS <= maxRate):
+			return nil, fmt.Errorf("trace %s bin %d: rate %v: must be 0 to %v", name, i, b.RPS, maxRate)
+		}
+		end = b.At + b.Width
+	}
+	if len(bins) == 0 {
+		return nil, fmt.Errorf("trace %s: is empty: must hold at least one bin", name)
+	}
+	return newTrace(Trace{name: name, quantity: RequestRate, scale: 1}, slices.Clone(bins), end), nil
+}
 
 // newTrace takes over bins, which must be in order, apart and within length.
 func newTrace(like Trace, bins []Bin, length time.Duration) *Trace {
@@ -95,6 +122,10 @@ func (t *Trace) edge(neighbour, i int) float64 {
 
 // Name returns where the trace came from.
 func (t *Trace) Name() string { return t.name }
+
+// Quantity returns what the source recorded: [RequestRate], or cpu_percent or
+// busy_cores, which stand for a load only once they are scaled to one.
+func (t *Trace) Quantity() string { return t.quantity }
 
 // Bins returns the recorded bins in order. They must not be changed.
 func (t *Trace) Bins() []Bin { return t.bins }

@@ -97,6 +97,7 @@ func TestLoadRefusesBadInput(t *testing.T) {
 	trace := writeFile(t, "trace.csv", "t_seconds,requests_per_second\n0,1\n60,2\n")
 	silent := writeFile(t, "silent.csv", "t_seconds,requests_per_second\n0,0\n60,0\n")
 	broken := writeFile(t, "broken.csv", "t_seconds,requests_per_second\n0,1\n60,-2\n")
+	usage := writeFile(t, "cpu.csv", "t_seconds,cpu_percent\n0,40\n60,60\n")
 	requests := writeFile(t, "requests.csv", "t_seconds,input_tokens,output_tokens\n0,1,1\n1,1,1\n")
 
 	tests := []struct {
@@ -132,6 +133,7 @@ func TestLoadRefusesBadInput(t *testing.T) {
 		{[]string{url, "--trace=/nowhere.csv"}, "/nowhere.csv: no such file"},
 		{[]string{url, "--trace=" + t.TempDir()}, "is a directory"},
 		{[]string{url, "--trace=" + broken}, "broken.csv line 3: requests_per_second: -2 is negative"},
+		{[]string{url, "--trace=" + usage}, "cpu.csv holds cpu_percent, which is a load only when it is scaled: needs --peak-rps or --p99-rps"},
 		{[]string{url, "--trace=" + requests, "--interpolate"}, "--interpolate: "},
 		{[]string{url, "--trace=" + requests, "--window=1h:2h"}, "--window: "},
 		{[]string{url, "--trace=" + trace, "--window=1h:2h"}, "--window: "},

@@ -147,6 +147,9 @@ func (w *WorkloadFlags) fromTrace() (Plan, error) {
 		}
 		return w.adjusted(title, workload.Clip(shape, from, to), workload.Uniform)
 	}
+	if trace.Quantity() != workload.RequestRate && !w.flags.Changed("peak-rps") && !w.flags.Changed("p99-rps") {
+		return Plan{}, fmt.Errorf("--trace: %s holds %s, which is a load only when it is scaled: needs --peak-rps or --p99-rps", w.trace, trace.Quantity())
+	}
 	if trace, err = trace.Window(from, to); err != nil {
 		return Plan{}, fmt.Errorf("--window: %w", err)
 	}
