@@ -19,11 +19,16 @@ func plugin(kind, body string) scale.Plugin { return scale.Plugin{Kind: kind, Bo
 
 func TestDecodeLaysTheBodyOverTheDefaults(t *testing.T) {
 	kinds := builtin.New().Policies
+	with := func(change func(*hpa.Config)) hpa.Config {
+		cfg := hpa.Default()
+		change(&cfg)
+		return cfg
+	}
 	for body, want := range map[string]hpa.Config{
 		``:                      hpa.Default(),
 		`{}`:                    hpa.Default(),
-		`{"cpuUtilization":70}`: {CPUUtilization: 70, Tolerance: 0.1},
-		`{"tolerance":0}`:       {},
+		`{"cpuUtilization":70}`: with(func(c *hpa.Config) { c.CPUUtilization = 70 }),
+		`{"tolerance":0}`:       with(func(c *hpa.Config) { c.Tolerance = 0 }),
 	} {
 		cfg, err := kinds.Decode(plugin("hpa", body))
 		if err != nil {
@@ -41,7 +46,7 @@ func TestDecodeSaysWhatIsAllowed(t *testing.T) {
 	for _, tc := range []struct{ name, kind, body, want string }{
 		{"no kind", "", `{}`, `needs exactly one policy; known: ` + known},
 		{"an unknown kind", "hpaa", `{}`, `unknown policy "hpaa"; known: ` + known},
-		{"an unknown field", "hpa", `{"cpu":70}`, `unknown field "cpu"; allowed: cpuUtilization, metrics, tolerance`},
+		{"an unknown field", "hpa", `{"cpu":70}`, `unknown field "cpu"; allowed: cpuInitializationPeriod, cpuUtilization, initialReadinessDelay, metrics, tolerance`},
 		{"a wrong type", "hpa", `{"tolerance":"little"}`, `tolerance: must be a number, got string`},
 		{"no list", "hpa", `{"metrics":"[{1}]"}`, `metrics: must be a list, got string`},
 		{"a rule", "hpa", `{"tolerance":2}`, `tolerance: must be at least 0 and below 1, got 2`},
@@ -173,7 +178,7 @@ func TestDocumentsWithNestedPolicies(t *testing.T) {
 	}
 	err := load("    both:\n      of:\n        - hpa: {toleranc: 0}\n        - hpaa: {}\n        - both: {of: []}\n        - hpa:\n            tolerance: 7\n")
 	want := []string{
-		"-:10: spec.policy.both.of[0].hpa.toleranc: unknown field; allowed: cpuUtilization, metrics, tolerance (did you mean tolerance?)",
+		"-:10: spec.policy.both.of[0].hpa.toleranc: unknown field; allowed: cpuInitializationPeriod, cpuUtilization, initialReadinessDelay, metrics, tolerance (did you mean tolerance?)",
 		"-:11: spec.policy.both.of[1].hpaa: unknown policy; known: " + strings.Join(nesting().Policies.Names(), ", ") + " (did you mean hpa?)",
 		"-:14: spec.policy.both.of[3].hpa.tolerance: must be at least 0 and below 1, got 7",
 	}

@@ -102,7 +102,7 @@ func (w *world) Backends(context.Context) ([]balancer.BackendStatus, error) { re
 func plan(t *testing.T, mode scale.Mode, perReplica float64) control.Plan {
 	t.Helper()
 	cfg := hpa.Default()
-	cfg.Metrics = []hpa.Metric{{Signal: scale.Concurrency, AverageValue: perReplica}}
+	cfg.Metrics = []hpa.Metric{{Signal: scale.Concurrency, AverageValue: new(perReplica)}}
 	p, err := hpa.New(cfg, policy.Env{})
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ import (
 func cooled(t *testing.T, mode scale.Mode) control.Plan {
 	t.Helper()
 	cfg := hpa.Default()
-	cfg.Metrics = []hpa.Metric{{Signal: scale.Concurrency, AverageValue: 2}}
+	cfg.Metrics = []hpa.Metric{{Signal: scale.Concurrency, AverageValue: new(2.0)}}
 	p, err := hpa.New(cfg, policy.Env{})
 	if err != nil {
 		t.Fatal(err)

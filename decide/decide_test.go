@@ -28,7 +28,7 @@ func newDecider(t testing.TB) *decide.Decider {
 func newDeciderTrusting(t testing.TB, trust guard.TrustConfig) *decide.Decider {
 	t.Helper()
 	cfg := hpa.Default()
-	cfg.Metrics = []hpa.Metric{{Signal: scale.Concurrency, AverageValue: 3}}
+	cfg.Metrics = []hpa.Metric{{Signal: scale.Concurrency, AverageValue: new(3.0)}}
 	p, err := hpa.New(cfg, policy.Env{})
 	if err != nil {
 		t.Fatal(err)
@@ -321,7 +321,7 @@ func BenchmarkDecide(b *testing.B) {
 
 func ExampleDecider() {
 	cfg := hpa.Default()
-	cfg.Metrics = []hpa.Metric{{Signal: scale.Concurrency, AverageValue: 3}}
+	cfg.Metrics = []hpa.Metric{{Signal: scale.Concurrency, AverageValue: new(3.0)}}
 	p, _ := hpa.New(cfg, policy.Env{})
 	d := decide.New("hpa", p, guard.NewBehavior(guard.HPADefaults()), guard.Bounds{Min: 1, Max: 20})
 	got := d.Decide(scaletest.Observation(0, 4, scaletest.Fresh(scale.Concurrency, scaletest.At(0), 26)))

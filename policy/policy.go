@@ -73,5 +73,8 @@ type Env struct {
 	Min, Max  int
 	Objective *scale.Objective // nil: none stated
 	Sync      time.Duration    // time between two decisions
+	// ScaleUpTolerance and ScaleDownTolerance are the behaviour's, for
+	// policies that aim at a ratio; nil: none stated.
+	ScaleUpTolerance, ScaleDownTolerance *float64
 	Seed      uint64
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/flyball-io/flyball/scale"
 )
@@ -17,28 +18,24 @@ type Config struct {
 	Metrics []Metric `json:"metrics,omitempty" jsonschema:"description=signals to keep at their targets; the largest proposal wins"`
 	// Tolerance is the relative deviation that is not worth a change, for
 	// metrics that do not say otherwise.
-	Tolerance float64 `json:"tolerance" jsonschema:"description=relative deviation from the target that is not worth a change; default 0.1"`
-}
+	Tolerance float64 `json:"tolerance" jsonschema:"description=relative deviation from the target that is not worth a change; default 0.1; behavior.scaleUp.tolerance and scaleDown.tolerance override it in their direction"`
+	// How long replicas take to start is a fact of the service: where time is
+	// compressed the next two stay.
 
-// Metric is one signal with exactly one kind of target.
-type Metric struct {
-	Signal string `json:"signal" jsonschema:"required,description=name of the signal"`
-	// AverageValue is the target per replica of a signal that adds up over
-	// replicas, in the signal's unit.
-	AverageValue float64 `json:"averageValue,omitempty" jsonschema:"description=target per replica of a signal that adds up over replicas (requestRate / concurrency / queueDepth)"`
-	// Value is the target of a signal that falls as replicas are added, in
-	// the signal's unit.
-	Value float64 `json:"value,omitempty" jsonschema:"description=target of a signal that falls as replicas are added (latency in seconds)"`
-	// AverageUtilization is the target of a share of capacity, in percent.
-	AverageUtilization int `json:"averageUtilization,omitempty" jsonschema:"description=target of a utilization in percent"`
-	// Tolerance overrides the policy's.
-	Tolerance *float64 `json:"tolerance,omitempty" jsonschema:"description=overrides the policy's tolerance"`
+	// CPUInitializationPeriod is how long after its start the CPU of a replica
+	// counts only while it is ready and was so for the whole of the sample.
+	CPUInitializationPeriod scale.Duration `json:"cpuInitializationPeriod" jsonschema:"description=how long after its start the CPU of a replica counts only from samples that were taken while it was ready; default 5m" compress:"-"`
+	// InitialReadinessDelay is how soon after its start a replica that is not
+	// ready must have been seen so for it never to have been ready.
+	InitialReadinessDelay scale.Duration `json:"initialReadinessDelay" jsonschema:"description=a replica that is not ready and has been so since this time after its start was never ready and its CPU does not count; default 30s" compress:"-"`
 }
 
 // Default is the HPA's own: 80 % of the requested CPU, tolerance 0.1
-// (pkg/apis/autoscaling/v2/defaults.go). The metric is added by New when none
-// is configured.
-func Default() Config { return Config{Tolerance: 0.1} }
+// (pkg/apis/autoscaling/v2/defaults.go), and the controller's flags for
+// replicas that start. The metric is added by New when none is configured.
+func Default() Config {
+	return Config{Tolerance: 0.1, CPUInitializationPeriod: scale.Duration(5 * time.Minute), InitialReadinessDelay: scale.Duration(30 * time.Second)}
+}
 
 const defaultCPUUtilization = 80
 
@@ -50,7 +47,7 @@ func (c Config) metrics() []Metric {
 		utilization = defaultCPUUtilization
 	}
 	if utilization != 0 {
-		all = append(all, Metric{Signal: scale.CPUUtilization, AverageUtilization: utilization})
+		all = append(all, Metric{Signal: scale.CPUUtilization, AverageUtilization: &utilization})
 	}
 	return all
 }
@@ -59,14 +56,7 @@ func (c Config) metrics() []Metric {
 func (c Config) String() string {
 	var all []string
 	for _, m := range c.metrics() {
-		switch {
-		case m.AverageValue != 0:
-			all = append(all, fmt.Sprintf("%s %s per replica", m.Signal, scale.Number(m.AverageValue)))
-		case m.AverageUtilization != 0:
-			all = append(all, fmt.Sprintf("%s %d %%", m.Signal, m.AverageUtilization))
-		default:
-			all = append(all, fmt.Sprintf("%s %s", m.Signal, scale.Number(m.Value)))
-		}
+		all = append(all, m.String())
 	}
 	return strings.Join(all, ", ")
 }
@@ -80,36 +70,16 @@ func (c Config) Validate() error {
 	if !(c.Tolerance >= 0 && c.Tolerance < 1) {
 		errs = append(errs, fmt.Errorf("tolerance: must be at least 0 and below 1, got %v", c.Tolerance))
 	}
+	if c.CPUInitializationPeriod < 0 {
+		errs = append(errs, fmt.Errorf("cpuInitializationPeriod: must be at least 0s, got %v", c.CPUInitializationPeriod))
+	}
+	if c.InitialReadinessDelay < 0 {
+		errs = append(errs, fmt.Errorf("initialReadinessDelay: must be at least 0s, got %v", c.InitialReadinessDelay))
+	}
 	for i, m := range c.Metrics {
 		for _, err := range m.faults() {
 			errs = append(errs, fmt.Errorf("metrics[%d].%w", i, err))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func (m Metric) faults() []error {
-	var errs []error
-	if m.Signal == "" {
-		errs = append(errs, errors.New("signal: must not be empty"))
-	}
-	targets := 0
-	for _, t := range []struct {
-		field string
-		value float64
-	}{{"averageValue", m.AverageValue}, {"value", m.Value}, {"averageUtilization", float64(m.AverageUtilization)}} {
-		if t.value < 0 {
-			errs = append(errs, fmt.Errorf("%s: must be above 0, got %v", t.field, t.value))
-		}
-		if t.value != 0 {
-			targets++
-		}
-	}
-	if targets != 1 {
-		errs = append(errs, fmt.Errorf("signal: %q needs exactly one of averageValue, value, averageUtilization, got %d", m.Signal, targets))
-	}
-	if m.Tolerance != nil && !(*m.Tolerance >= 0 && *m.Tolerance < 1) {
-		errs = append(errs, fmt.Errorf("tolerance: must be at least 0 and below 1, got %v", *m.Tolerance))
-	}
-	return errs
 }

@@ -12,7 +12,7 @@ import (
 
 func Example() {
 	cfg := hpa.Default()
-	cfg.Metrics = []hpa.Metric{{Signal: scale.RequestRate, AverageValue: 35}}
+	cfg.Metrics = []hpa.Metric{{Signal: scale.RequestRate, AverageValue: new(35.0)}}
 	p, err := hpa.New(cfg, policy.Env{Min: 1, Max: 20})
 	if err != nil {
 		fmt.Println(err)

@@ -14,7 +14,7 @@ import (
 
 func concurrency(perReplica float64) hpa.Config {
 	cfg := hpa.Default()
-	cfg.Metrics = []hpa.Metric{{Signal: scale.Concurrency, AverageValue: perReplica}}
+	cfg.Metrics = []hpa.Metric{{Signal: scale.Concurrency, AverageValue: new(perReplica)}}
 	return cfg
 }
 
@@ -39,8 +39,8 @@ func TestConformance(t *testing.T) {
 func TestRecommend(t *testing.T) {
 	second := scaletest.At(time.Second)
 	metrics := func(m ...hpa.Metric) hpa.Config { return hpa.Config{Tolerance: 0.1, Metrics: m} }
-	perReplica := hpa.Metric{Signal: scale.Concurrency, AverageValue: 3}
-	latency := hpa.Metric{Signal: scale.Latency, Value: 0.25}
+	perReplica := hpa.Metric{Signal: scale.Concurrency, AverageValue: new(3.0)}
+	latency := hpa.Metric{Signal: scale.Latency, Value: new(0.25)}
 	zero := 0.0
 	for _, tc := range []struct {
 		rule    string
@@ -56,13 +56,13 @@ func TestRecommend(t *testing.T) {
 			[]scale.Signal{scaletest.Fresh(scale.Concurrency, second, 13.2)}, 4, "WithinTolerance"},
 		{"11 % above is not", metrics(perReplica), 4,
 			[]scale.Signal{scaletest.Fresh(scale.Concurrency, second, 13.4)}, 5, "Target"},
-		{"a metric's own tolerance counts", metrics(hpa.Metric{Signal: scale.Concurrency, AverageValue: 3, Tolerance: &zero}), 4,
+		{"a metric's own tolerance counts", metrics(hpa.Metric{Signal: scale.Concurrency, AverageValue: new(3.0), Tolerance: &zero}), 4,
 			[]scale.Signal{scaletest.Fresh(scale.Concurrency, second, 12.1)}, 5, "Target"},
 		{"from zero the tolerance does not apply", metrics(perReplica), 0,
 			[]scale.Signal{scaletest.Fresh(scale.Concurrency, second, 1)}, 1, "Target"},
 		{"no load wants no replica", metrics(perReplica), 4,
 			[]scale.Signal{scaletest.Fresh(scale.Concurrency, second, 0)}, 0, "Target"},
-		{"a division that comes out even is not rounded up", metrics(hpa.Metric{Signal: scale.Concurrency, AverageValue: 0.7}), 1,
+		{"a division that comes out even is not rounded up", metrics(hpa.Metric{Signal: scale.Concurrency, AverageValue: new(0.7)}), 1,
 			[]scale.Signal{scaletest.Fresh(scale.Concurrency, second, 2.1)}, 3, "Target"},
 		{"a value target scales the ready replicas by its ratio", metrics(latency), 4,
 			[]scale.Signal{scaletest.Fresh(scale.Latency, second, 0.5)}, 8, "Target"},
@@ -117,7 +117,7 @@ func TestReadinessDoesNotTurnTheDirectionRound(t *testing.T) {
 
 func TestValidateReportsEveryFault(t *testing.T) {
 	bad := hpa.Config{Tolerance: -1, CPUUtilization: -5, Metrics: []hpa.Metric{
-		{}, {Signal: "x", AverageValue: 1, Value: 2}, {Signal: "y", Value: -1},
+		{}, {Signal: "x", AverageValue: new(1.0), Value: new(2.0)}, {Signal: "y", Value: new(-1.0)},
 	}}
 	got := bad.Validate().Error()
 	for _, want := range []string{"tolerance: ", "cpuUtilization: ", "metrics[0].signal: must not be empty",

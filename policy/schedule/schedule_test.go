@@ -24,7 +24,7 @@ func builder(p scale.Plugin, env policy.Env) (policy.Policy, error) {
 		return nil, fmt.Errorf("unknown policy %q", p.Kind)
 	}
 	cfg := hpa.Default()
-	cfg.Metrics = []hpa.Metric{{Signal: scale.Concurrency, AverageValue: 3}}
+	cfg.Metrics = []hpa.Metric{{Signal: scale.Concurrency, AverageValue: new(3.0)}}
 	return hpa.New(cfg, env)
 }
 
