@@ -74,64 +74,20 @@ func plain(kind string) scale.Plugin {
 	return scale.Plugin{Kind: kind}
 }
 
-// ParsePolicy reads NAME or NAME:key=value,key=value; a value is JSON or plain
-// text.
+// ParsePolicy reads NAME or NAME:key=value,key=value, as [builtin.ParseWritten].
 func ParsePolicy(text string, plugins *builtin.Registry) (scale.Plugin, error) {
-	name, parameters, _ := strings.Cut(text, ":")
-	p := plain(name)
-	if parameters != "" {
-		fields := map[string]json.RawMessage{}
-		for _, pair := range splitPairs(parameters) {
-			key, value, found := strings.Cut(pair, "=")
-			if !found || key == "" {
-				return scale.Plugin{}, fmt.Errorf("parameters are key=value, separated by commas, got %q", pair)
-			}
-			fields[key] = scalar(value)
-		}
-		body, err := json.Marshal(fields)
-		if err != nil {
-			return scale.Plugin{}, err
-		}
-		p = scale.Plugin{Kind: name, Body: body}
+	written, err := builtin.ParseWritten(text)
+	if err != nil {
+		return scale.Plugin{}, err
+	}
+	p := plain(written.Kind)
+	if len(written.Fields) > 0 {
+		p = written.Plugin()
 	}
 	if _, err := plugins.Policies.Decode(p); err != nil {
 		return scale.Plugin{}, err
 	}
 	return p, nil
-}
-
-// splitPairs splits at the commas outside of brackets and quotes, so that
-// lists and objects stay whole.
-func splitPairs(text string) []string {
-	var pairs []string
-	start, depth, quoted := 0, 0, false
-	for i, r := range text {
-		switch {
-		case r == '"':
-			quoted = !quoted
-		case quoted:
-		case r == '[' || r == '{':
-			depth++
-		case r == ']' || r == '}':
-			depth--
-		case r == ',' && depth <= 0:
-			pairs, start = append(pairs, text[start:i]), i+1
-		}
-	}
-	return append(pairs, text[start:])
-}
-
-// scalar is value as JSON when it is a number, a truth value or null, else
-// the text.
-func scalar(value string) json.RawMessage {
-	if json.Valid([]byte(value)) && !strings.HasPrefix(value, `"`) {
-		return json.RawMessage(value)
-	}
-	quoted, err := json.Marshal(value)
-	if err != nil {
-		return json.RawMessage(`""`)
-	}
-	return quoted
 }
 
 // spec decodes the document and compresses its time.
