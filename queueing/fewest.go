@@ -23,18 +23,5 @@ func Fewest(arrivalRate, serviceRate, threshold, share float64) (int, error) {
 	kept := func(c int) bool {
 		return MMc{Servers: c, ArrivalRate: arrivalRate, ServiceRate: serviceRate}.ResponseTail(threshold) <= share
 	}
-	// The tail falls with every server: double until kept, then halve the gap.
-	low := int(arrivalRate / serviceRate) // not stable
-	high := low + 1
-	for step := 1; !kept(high); step *= 2 {
-		low, high = high, high+step
-	}
-	for low+1 < high {
-		if middle := (low + high) / 2; kept(middle) {
-			high = middle
-		} else {
-			low = middle
-		}
-	}
-	return high, nil
+	return fewest(int(arrivalRate/serviceRate), kept), nil
 }
