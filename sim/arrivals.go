@@ -21,6 +21,8 @@ type arrivals struct {
 	after       float64       // expected before its end
 	perExpected float64       // nanoseconds per expected request in the slot
 	level       float64       // expected before the next request
+	ready       [256]time.Duration
+	taken       int
 }
 
 const arrivalSlot = 100 * time.Millisecond
@@ -30,12 +32,24 @@ func newArrivals(s *Scenario) *arrivals {
 	if _, constant := s.Load.(workload.Constant); constant {
 		a.width = a.end
 	}
-	a.left = -a.width
+	a.left, a.taken = -a.width, len(a.ready)
 	return a
 }
 
 // next returns when the next request arrives, never when none does.
 func (a *arrivals) next() time.Duration {
+	if a.taken == len(a.ready) {
+		for i := range a.ready {
+			a.ready[i] = a.draw()
+		}
+		a.taken = 0
+	}
+	at := a.ready[a.taken]
+	a.taken++
+	return at
+}
+
+func (a *arrivals) draw() time.Duration {
 	a.level += a.random.ExpFloat64()
 	for a.level >= a.after {
 		a.left += a.width

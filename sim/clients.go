@@ -16,7 +16,7 @@ type clients struct {
 	retries  heap
 	back     []retry
 	unused   []int32
-	services func() time.Duration
+	services *services
 	jitter   *rand.Rand
 }
 
@@ -32,7 +32,7 @@ func newClients(s *Scenario) clients {
 	again.Name += " retries"
 	return clients{
 		timeout: s.Client.Timeout, limit: uint8(min(s.Client.Retries, 255)), backoff: s.Client.Backoff,
-		services: services(&again), jitter: stream(s, "backoff"),
+		services: newServices(&again), jitter: stream(s, "backoff"),
 	}
 }
 
@@ -69,7 +69,7 @@ func (c *clients) turn(w *Events) {
 		c.unused = append(c.unused, d.id)
 		id := w.take()
 		q := &w.requests[id]
-		q.first, q.service, q.attempt = r.first, c.services(), r.attempt
+		q.first, q.service, q.attempt = r.first, c.services.take(), r.attempt
 		q.scored, q.slow = r.scored, r.slow
 		w.admit(id)
 	}

@@ -23,7 +23,7 @@ type Events struct {
 	arrival    time.Duration // the next
 	departures heap
 	timer      time.Duration // the next of all timers
-	services   func() time.Duration
+	services   *services
 	spread     *rand.Rand
 
 	requests []request
@@ -61,6 +61,7 @@ const (
 	waiting requestState = iota
 	running
 	abandoned // waits still, for nobody
+	over
 )
 
 // server is what a replica is to its requests.
@@ -85,7 +86,7 @@ func NewEvents(s *Scenario) *Events {
 	w := &Events{
 		scenario: s, threshold: s.Objective.Threshold.Std(), slots: int32(s.Service.Slots),
 		central: s.Service.Topology == queueing.Central, sharing: s.Service.Sharing,
-		arrivals: newArrivals(s), services: services(s), spread: stream(s, "spread"),
+		arrivals: newArrivals(s), services: newServices(s), spread: stream(s, "spread"),
 		unused: -1, held: line{-1, -1, 0},
 	}
 	w.score = newScore(s)
@@ -154,7 +155,7 @@ func (w *Events) arrive() {
 	w.now = w.arrival
 	id := w.take()
 	r := &w.requests[id]
-	r.first, r.service, r.attempt = w.now, w.services(), 0
+	r.first, r.service, r.attempt = w.now, w.services.take(), 0
 	r.scored, r.slow = w.score.on, r.service > w.threshold
 	w.score.request(r.scored)
 	w.admit(id)
@@ -257,6 +258,9 @@ func (w *Events) depart() {
 	w.now = d.at
 	s := w.requests[d.id].server
 	server := &w.servers[s]
+	if w.central && server.member && w.held.n > 0 && w.succeed(d.id, s) {
+		return
+	}
 	if id := w.waiting(server); id >= 0 {
 		w.departures.replace(w.begin(id))
 	} else {
@@ -265,6 +269,27 @@ func (w *Events) depart() {
 		server.idle += w.now
 	}
 	w.leave(d.id)
+}
+
+// succeed hands the slot of a request that ends to the first of the one line;
+// false when nobody there waits any more.
+func (w *Events) succeed(id, s int32) bool {
+	for w.held.n > 0 {
+		next := w.shift(&w.held)
+		r := &w.requests[next]
+		if r.state == abandoned {
+			w.free(next)
+			continue
+		}
+		r.server = s
+		w.departures.replace(w.begin(next))
+		if r := &w.requests[id]; r.state == running {
+			w.answer(r)
+		}
+		w.free(id)
+		return true
+	}
+	return false
 }
 
 // waiting takes whoever waits for a slot of a server off its line; −1: nobody.
@@ -353,7 +378,19 @@ func (w *Events) SetReplicas(n int) {
 
 // Result implements [World].
 func (w *Events) Result() *Result {
-	return w.score.result(w.now, w.fleet.changes, w.events)
+	result := w.score.result(w.now, w.fleet.changes, w.events)
+	for i := range w.requests {
+		r := &w.requests[i]
+		if r.scored && r.state < abandoned && w.now-r.first > w.threshold {
+			result.late(r.slow)
+		}
+	}
+	for _, d := range w.clients.retries {
+		if r := w.clients.back[d.id]; r.scored && w.now-r.first > w.threshold {
+			result.late(r.slow)
+		}
+	}
+	return result
 }
 
 // open implements host.
@@ -364,6 +401,17 @@ func (w *Events) open(slot int) {
 	s := &w.servers[slot]
 	w.past += s.idle
 	s.idle, s.shared.at = 0, w.now
+}
+
+// InProgress is how many requests neither are answered nor have failed.
+func (w *Events) InProgress() int {
+	n := len(w.clients.retries)
+	for i := range w.requests {
+		if w.requests[i].state < abandoned {
+			n++
+		}
+	}
+	return n
 }
 
 // serve implements host.
@@ -437,6 +485,7 @@ func (w *Events) take() int32 {
 func (w *Events) free(id int32) {
 	r := &w.requests[id]
 	r.turn++
+	r.state = over
 	r.next = w.unused
 	w.unused = id
 }

@@ -37,6 +37,13 @@ func (l *Latencies) Add(seconds, n float64) {
 	l.sum += seconds * n
 }
 
+// count adds one request.
+func (l *Latencies) count(seconds float64) {
+	l.counts[latencyBucket(seconds)]++
+	l.total++
+	l.sum += seconds
+}
+
 // Count returns how many were counted.
 func (l *Latencies) Count() float64 { return l.total }
 

@@ -17,10 +17,13 @@ type counters struct {
 // score counts what a run comes to.
 type score struct {
 	scenario *Scenario
+	timeline bool
 	on       bool
 	edges    []time.Duration // at which scoring begins or ends
 	next     time.Duration
 	r        Result
+	shown    Result
+	waits    time.Duration // sum of the times before services began
 
 	// The moment of the timeline that is being counted.
 	moment     Moment
@@ -30,7 +33,7 @@ type score struct {
 }
 
 func newScore(s *Scenario) score {
-	c := score{scenario: s, on: s.scored(0), momentEnds: never}
+	c := score{scenario: s, timeline: s.Timeline > 0, on: s.scored(0), momentEnds: never}
 	if s.Warmup > 0 {
 		c.edges = append(c.edges, s.Warmup)
 	}
@@ -91,15 +94,15 @@ func (c *score) request(scored bool) {
 // waited counts the time before a service began.
 func (c *score) waited(r *request, now time.Duration) {
 	if r.scored {
-		c.r.Waited += float64(now-r.since) * 1e-9
+		c.waits += now - r.since
 	}
 }
 
 // answer counts one that was served after some time.
 func (c *score) answer(r *request, took time.Duration, violated bool) {
 	seconds := float64(took) * 1e-9
-	c.r.Latencies.Add(seconds, 1)
-	if c.scenario.Timeline > 0 {
+	c.r.Latencies.count(seconds)
+	if c.timeline {
 		c.latency.Add(seconds)
 		c.moment.Requests++
 	}
@@ -112,7 +115,7 @@ func (c *score) answer(r *request, took time.Duration, violated bool) {
 func (c *score) fail(r *request, took time.Duration) {
 	c.r.Failed++
 	c.r.Latencies.Add(took.Seconds(), 1)
-	if c.scenario.Timeline > 0 {
+	if c.timeline {
 		c.latency.Add(took.Seconds())
 		c.moment.Requests++
 	}
@@ -129,12 +132,11 @@ func (c *score) violation(r *request) {
 	c.moment.Avoidable++
 }
 
-// result sums up what happened until now. Requests that still wait and are late
-// already, or never get an answer, are told by pending.
+// result sums up what happened until now.
 func (c *score) result(now time.Duration, changes []Change, events uint64) *Result {
-	r := &c.r
-	r.Changes, r.Events = changes, events
-	r.Scored, r.ReplicaSeconds = 0, 0
+	r := &c.shown
+	*r = c.r
+	r.Changes, r.Events, r.Waited = changes, events, c.waits.Seconds()
 	for i, change := range changes {
 		until := now
 		if i+1 < len(changes) {
@@ -145,4 +147,14 @@ func (c *score) result(now time.Duration, changes []Change, events uint64) *Resu
 		r.ReplicaSeconds += float64(change.Billed) * scored.Seconds()
 	}
 	return r
+}
+
+// late counts one that waits still, when that is too long already.
+func (r *Result) late(slow bool) {
+	r.Violations++
+	if slow {
+		r.Intrinsic++
+	} else {
+		r.Avoidable++
+	}
 }
