@@ -226,8 +226,10 @@ func TestRetriesCountFromTheFirstAttempt(t *testing.T) {
 	if some.Requests != none.Requests {
 		t.Errorf("requests: got %v with retries, want %v as without", some.Requests, none.Requests)
 	}
-	if some.Failed >= none.Failed {
-		t.Errorf("failed: got %v with retries and %v without, want fewer", some.Failed, none.Failed)
+	// What was given up is served all the same: retries feed the overload
+	// (Bronson et al., Metastable Failures, HotOS 2021).
+	if some.Failed <= none.Failed {
+		t.Errorf("failed in overload: got %v with retries and %v without, want retries to make it worse", some.Failed, none.Failed)
 	}
 	if longest := some.Latencies.Quantile(1); longest < 3 {
 		t.Errorf("longest: got %.2f s, want over three attempts of a second", longest)
