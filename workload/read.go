@@ -198,6 +198,24 @@ func readRates(lines *lineReader, column string) (Shape, error) {
 	return newTrace(Trace{name: lines.name, quantity: column, scale: 1}, bins, length), nil
 }
 
+// FromRows returns the trace of rows: when each begins, rising, and its
+// requests per second. The first begins at 0. Their widths, and gaps, follow
+// from their distances as [Read] says.
+func FromRows(name string, starts []time.Duration, rates []float64) (*Trace, error) {
+	if len(starts) < 2 || len(starts) != len(rates) {
+		return nil, fmt.Errorf("trace %s: %d rows with %d rates: must be at least 2, their distance is the width of a bin", name, len(starts), len(rates))
+	}
+	seconds := make([]float64, len(starts))
+	for i, start := range starts {
+		if i > 0 && start <= starts[i-1] {
+			return nil, fmt.Errorf("trace %s: a row at %v after one at %v: must rise", name, start, starts[i-1])
+		}
+		seconds[i] = (start - starts[0]).Seconds()
+	}
+	bins, _ := binsOf(seconds, rates)
+	return NewTrace(name, bins)
+}
+
 // binsOf gives every row its width: up to the next row, or one usual step
 // before a gap and at the end.
 func binsOf(starts, rates []float64) (bins []Bin, length time.Duration) {

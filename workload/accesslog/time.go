@@ -17,7 +17,8 @@ func parseTime(t []byte) (int64, bool) {
 	second, ok6 := digits(t[18:20])
 	zoneHour, ok7 := digits(t[22:24])
 	zoneMinute, ok8 := digits(t[24:26])
-	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && ok7 && ok8) {
+	numbers := ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && ok7 && ok8
+	if !numbers {
 		return 0, false
 	}
 	// A leap second is 60; it counts as the next one.
