@@ -1,0 +1,88 @@
+package clock
+
+import (
+	"sync"
+	"time"
+)
+
+// Fast is a clock that runs a number of times faster than the machine's, from
+// an instant of its own on: that of a simulation. While somebody holds it, it
+// stands still, so that work done for an instant takes no time, however long
+// the machine needs for it.
+//
+//	machine   0 s ──── 1 s ── held ──── 2 s ──── 3 s
+//	speed 60  0 min ── 1 min ────────── 1 min ── 2 min
+type Fast struct {
+	speed float64
+	start time.Time
+	began time.Time // by the machine's clock
+
+	mu    sync.Mutex    // guards what follows
+	holds int           // how many hold it
+	since time.Time     // when the first of them began to
+	stood time.Duration // how long it was held before
+}
+
+var _ Clock = (*Fast)(nil)
+
+// NewFast returns a clock that shows start now. Speed must be above 0.
+func NewFast(start time.Time, speed float64) *Fast {
+	return &Fast{speed: speed, start: start.Round(0), began: time.Now()}
+}
+
+// Speed is how many times faster than the machine's clock it runs.
+func (f *Fast) Speed() float64 { return f.speed }
+
+// Now implements [Clock].
+func (f *Fast) Now() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := time.Now()
+	if f.holds > 0 {
+		now = f.since
+	}
+	return f.start.Add(time.Duration(float64(now.Sub(f.began)-f.stood) * f.speed))
+}
+
+// Hold stops the clock until release is called, once. Several may hold it.
+func (f *Fast) Hold() (release func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.holds == 0 {
+		f.since = time.Now()
+	}
+	f.holds++
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.holds--
+		if f.holds == 0 {
+			f.stood += time.Since(f.since)
+		}
+	}
+}
+
+// After implements [Clock]. It waits longer where the clock was held meanwhile.
+func (f *Fast) After(d time.Duration) <-chan time.Time {
+	done, due := make(chan time.Time, 1), f.Now().Add(d)
+	var look func()
+	look = func() {
+		now := f.Now()
+		if left := due.Sub(now); left > 0 {
+			time.AfterFunc(f.slow(left), look)
+			return
+		}
+		done <- now
+	}
+	look()
+	return done
+}
+
+// NewTicker implements [Clock]. Ticks that come while the clock is held are not
+// made up for: a period may look shorter than it should, never longer.
+func (f *Fast) NewTicker(d time.Duration) *time.Ticker { return time.NewTicker(f.slow(d)) }
+
+// slow is how long the machine's clock takes for d, at least a nanosecond.
+func (f *Fast) slow(d time.Duration) time.Duration {
+	return max(1, time.Duration(float64(d)/f.speed))
+}
