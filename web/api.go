@@ -104,6 +104,7 @@ func (h *history) view(now time.Time) TargetView {
 // TargetsAnswer lists every target without its replicas.
 type TargetsAnswer struct {
 	Now         float64      `json:"now"`
+	Simulation  *Simulation  `json:"simulation" jsonschema:"nullable"` // null: this is real
 	Version     string       `json:"version"`
 	LastEventID string       `json:"lastEventId"`
 	Targets     []TargetView `json:"targets"`
@@ -111,10 +112,11 @@ type TargetsAnswer struct {
 
 // TargetAnswer is one target.
 type TargetAnswer struct {
-	Now         float64    `json:"now"`
-	Version     string     `json:"version"`
-	LastEventID string     `json:"lastEventId"`
-	Target      TargetView `json:"target"`
+	Now         float64     `json:"now"`
+	Simulation  *Simulation `json:"simulation" jsonschema:"nullable"` // null: this is real
+	Version     string      `json:"version"`
+	LastEventID string      `json:"lastEventId"`
+	Target      TargetView  `json:"target"`
 }
 
 // Judge says how far the objective of a target is kept: the share of requests
@@ -138,7 +140,7 @@ func (s *Server) serveTargets(w http.ResponseWriter, _ *http.Request) {
 	}
 	last := s.events.last()
 	s.mu.Unlock()
-	answer(w, TargetsAnswer{unix(now), s.opts.Version, last, views})
+	answer(w, TargetsAnswer{unix(now), s.opts.Simulation, s.opts.Version, last, views})
 }
 
 func (s *Server) serveTarget(w http.ResponseWriter, r *http.Request) {
@@ -146,7 +148,7 @@ func (s *Server) serveTarget(w http.ResponseWriter, r *http.Request) {
 	s.withTarget(w, r, func(h *history) any {
 		view := h.view(now)
 		view.Replicas = append([]ReplicaView{}, h.replicas...)
-		return TargetAnswer{unix(now), s.opts.Version, s.events.last(), view}
+		return TargetAnswer{unix(now), s.opts.Simulation, s.opts.Version, s.events.last(), view}
 	})
 }
 

@@ -66,7 +66,7 @@ func (s *Server) identify(r *http.Request) (holder Token, v verdict) {
 		return s.try(r, strings.TrimSpace(secret))
 	}
 	if cookie, err := r.Cookie(sessionCookie); err == nil {
-		if t, ok := holderOf(s.door.all(), cookie.Value, s.opts.Clock.Now()); ok {
+		if t, ok := holderOf(s.door.all(), cookie.Value, s.opts.Wall.Now()); ok {
 			return t, admitted
 		}
 	}
@@ -81,7 +81,7 @@ func (s *Server) try(r *http.Request, secret string) (holder Token, v verdict) {
 	if t, ok := match(s.door.all(), secret); ok {
 		return t, admitted
 	}
-	from, now := origin(r.RemoteAddr), s.opts.Clock.Now()
+	from, now := origin(r.RemoteAddr), s.opts.Wall.Now()
 	if s.failures.locked(from, now) {
 		return Token{}, locked
 	}

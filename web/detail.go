@@ -19,6 +19,9 @@ type DecisionAnswer struct {
 	Decision DecisionView `json:"decision"`
 	Previous *int64       `json:"previous" jsonschema:"nullable"` // null: there is none
 	Next     *int64       `json:"next" jsonschema:"nullable"`     // null: it is the newest
+	// Now is the time of the server.
+	Now        float64     `json:"now"`
+	Simulation *Simulation `json:"simulation" jsonschema:"nullable"` // null: this is real
 	// Incomplete says why the record could not be read: only what memory has
 	// is here. Missing: nothing is left out.
 	Incomplete string `json:"incomplete,omitempty"`
@@ -103,7 +106,7 @@ const maxDecisionID = 1 << 47
 // findDecision asks memory first, because the record lags a little, and the
 // record for what memory no longer holds.
 func (s *Server) findDecision(ctx context.Context, name string, id int64) (*DecisionAnswer, error) {
-	f := &finding{id: id, answer: &DecisionAnswer{Target: name}}
+	f := &finding{id: id, answer: &DecisionAnswer{Target: name, Now: unix(s.opts.Clock.Now()), Simulation: s.opts.Simulation}}
 	s.withHistory(name, f.remember)
 	if s.opts.Store != nil {
 		switch err := s.lookUp(ctx, f); {

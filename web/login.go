@@ -95,7 +95,7 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 		s.refuseLogin(w, r, http.StatusUnauthorized, "This token is not known.")
 	default:
 		s.log.Info("login", slog.String("by", holder.Name), slog.String("from", r.RemoteAddr))
-		setCookie(w, r, newSession(holder, s.opts.Clock.Now()), int(sessionTime/time.Second))
+		setCookie(w, r, newSession(holder, s.opts.Wall.Now()), int(sessionTime/time.Second))
 		toPage(w)
 	}
 }

@@ -126,7 +126,7 @@ func (s *Server) loadEvents(ctx context.Context) {
 	select {
 	case <-ctx.Done():
 		return
-	case <-s.opts.Clock.After(settling):
+	case <-s.opts.Wall.After(settling):
 	}
 	from := s.opts.Clock.Now().Add(-roomFor(1).span())
 	read := 0

@@ -24,7 +24,7 @@ func (s *Server) secure(next http.Handler) http.Handler {
 	checked := crossOrigin.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setHeaders(w.Header())
-		limitBody(w, r, s.opts.Clock.Now())
+		limitBody(w, r, s.opts.Wall.Now())
 		if err := s.checkHost(r); err != nil {
 			refuse(w, http.StatusForbidden, "%v", err)
 			return

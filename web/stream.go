@@ -69,7 +69,7 @@ var (
 )
 
 func (st *stream) run(ctx context.Context, resume string) error {
-	ticker := st.server.opts.Clock.NewTicker(heartbeat)
+	ticker := st.server.opts.Wall.NewTicker(heartbeat)
 	defer ticker.Stop()
 	if err := st.start(resume); err != nil {
 		return err
@@ -122,10 +122,10 @@ func (st *stream) start(resume string) error {
 // send writes the events that concern the client, and the replicas when they
 // changed: of these only the newest matter, so they are no part of the log.
 func (st *stream) send(events []event) error {
-	thin := st.target == "" && st.server.events.crowded()
+	gap := st.gap()
 	for _, e := range events {
 		st.seen = e.id
-		if st.target != "" && e.target != "" && e.target != st.target || thin && st.tooSoon(e) {
+		if st.target != "" && e.target != "" && e.target != st.target || gap > 0 && st.tooSoon(e, gap) {
 			continue
 		}
 		if err := st.write(fmt.Sprintf("id: %s\nevent: %s\ndata: %s\n\n", st.server.events.format(e.id), e.kind, e.data)); err != nil {
@@ -147,13 +147,29 @@ func (st *stream) send(events []event) error {
 	return st.write(fmt.Sprintf("event: %s\ndata: %s\n\n", eventReplicas, data))
 }
 
+// pointsPerSecond is how many points of a target a page can draw.
+const pointsPerSecond = 60
+
+// gap is the least time between two points of a target: there is one in a
+// stream of many, and where time runs faster than a page can draw.
+func (st *stream) gap() time.Duration {
+	gap := time.Duration(0)
+	if st.target == "" && st.server.events.crowded() {
+		gap = thinTime
+	}
+	if simulated := st.server.opts.Simulation; simulated != nil && simulated.Speed > pointsPerSecond {
+		gap = max(gap, time.Duration(simulated.Speed/pointsPerSecond*float64(time.Second)))
+	}
+	return gap
+}
+
 // tooSoon reports whether an event is a point that follows the last one of its
-// target too closely for a stream of many.
-func (st *stream) tooSoon(e event) bool {
+// target more closely than gap.
+func (st *stream) tooSoon(e event, gap time.Duration) bool {
 	if e.kind != eventPoint {
 		return false
 	}
-	if last, sent := st.points[e.target]; sent && e.second < last+thinTime.Seconds() {
+	if last, sent := st.points[e.target]; sent && e.second < last+gap.Seconds() {
 		return true
 	}
 	st.points[e.target] = e.second
@@ -161,7 +177,7 @@ func (st *stream) tooSoon(e event) bool {
 }
 
 func (st *stream) write(text string) error {
-	deadline := st.server.opts.Clock.Now().Add(patience)
+	deadline := st.server.opts.Wall.Now().Add(patience)
 	if err := st.out.SetWriteDeadline(deadline); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}

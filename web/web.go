@@ -25,8 +25,13 @@ import (
 
 // Options says what a Server shows and where it hears of it.
 type Options struct {
-	Bus     bus.Bus
-	Clock   clock.Clock
+	Bus   bus.Bus
+	Clock clock.Clock
+	// Wall is the clock of connections and logins where Clock is that of a
+	// simulation; nil: Clock is.
+	Wall clock.Clock
+	// Simulation is not nil where what is shown is simulated.
+	Simulation *Simulation
 	Log     *slog.Logger // nil: nothing is logged
 	Version string       // of the program, shown in the page and at /version
 	Targets []TargetInfo
@@ -42,6 +47,14 @@ type Options struct {
 	// ones when a request arrives on a loopback address and no token is needed,
 	// for example that of a reverse proxy on the same machine.
 	AllowedHosts []string
+}
+
+// Simulation says how what is shown is simulated.
+type Simulation struct {
+	// Speed is how many seconds pass in one of real time.
+	Speed float64 `json:"speed"`
+	// Load says what arrives.
+	Load string `json:"load"`
 }
 
 // TargetInfo is what is known of a target before anything was measured.
@@ -91,6 +104,9 @@ func New(opts Options) *Server {
 	log := opts.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Wall == nil {
+		opts.Wall = opts.Clock
 	}
 	s := &Server{
 		opts:    opts,
