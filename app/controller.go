@@ -14,7 +14,6 @@ import (
 
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/record"
-	"github.com/flyball-io/flyball/target/process"
 	"github.com/flyball-io/flyball/telemetry"
 	"github.com/flyball-io/flyball/web"
 )
@@ -28,8 +27,8 @@ type Options struct {
 	// keeps everything as it is.
 	Reload  func() ([]Spec, error)
 	Reloads <-chan struct{}
-	// NewPlane makes the data plane of a service; it must not serve yet.
-	NewPlane func(ctx context.Context, s Spec) (DataPlane, error)
+	// Open makes the parts of a service; nothing of them must run or serve yet.
+	Open func(ctx context.Context, s Spec) (Parts, error)
 	// Dashboard is where API and dashboard are served.
 	Dashboard net.Listener
 	Version   string
@@ -40,6 +39,8 @@ type Options struct {
 	// AllowedHosts are names of a reverse proxy on this machine.
 	AllowedHosts []string
 	Ending       Ending
+	// Simulation is not nil where the world is simulated.
+	Simulation *web.Simulation
 }
 
 // Controller runs one service for each document, and the dashboard.
@@ -91,7 +92,7 @@ func NewController(ctx context.Context, opts Options) (*Controller, error) {
 	if err := c.prepare(ctx); err != nil {
 		return nil, err
 	}
-	c.dashboard = web.New(web.Options{Bus: opts.Bus, Clock: opts.Clock, Log: opts.Log, Version: opts.Version, Targets: c.infos(),
+	c.dashboard = web.New(web.Options{Bus: opts.Bus, Clock: opts.Clock, Wall: opts.Wall, Simulation: opts.Simulation, Log: opts.Log, Version: opts.Version, Targets: c.infos(),
 		Store: opts.Store, Actions: c, Tokens: opts.Tokens, AllowedHosts: opts.AllowedHosts, Metrics: c.metrics.Handler()})
 	c.metrics.JudgedBy(c.dashboard.Judge)
 	c.show()
@@ -178,17 +179,13 @@ func (c *Controller) prepare(ctx context.Context) error {
 }
 
 func (c *Controller) make(ctx context.Context, spec Spec) (*running, error) {
-	// The balancer's process would take orders from a second controller too.
-	if err := process.Unattended(ctx, c.opts.Clock, c.opts.StateDir, spec.Name); err != nil {
-		return nil, err
-	}
-	plane, err := c.opts.NewPlane(ctx, spec)
+	parts, err := c.opts.Open(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
-	service, err := NewService(ctx, spec, plane, c.opts.Deps)
+	service, err := NewServiceOf(ctx, spec, parts, c.opts.Deps)
 	if err != nil {
-		closePlane(plane)
+		closePlane(parts.Plane)
 		return nil, err
 	}
 	return newRunning(service), nil

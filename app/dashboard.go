@@ -7,18 +7,16 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/flyball-io/flyball/web"
 )
 
-// Info is what the dashboard shows of the service before anything is measured.
-func (s *Spec) Info(balancer string, compression float64) web.TargetInfo {
+// info is what the document alone says.
+func (s *Spec) info(balancer string, compression float64) web.TargetInfo {
 	info := web.TargetInfo{
 		Name: s.Name, Mode: s.Mode, Policy: s.Policy.Description(), Objective: s.Objective, Min: s.Min, Max: s.Max,
-		Sync: s.Sync.Std(), Kind: "process " + strings.Join(append([]string{filepath.Base(s.Process.Command[0])}, s.Process.Command[1:]...), " "), Balancer: balancer, Compression: compression,
+		Sync: s.Sync.Std(), Balancer: balancer, Compression: compression,
 	}
 	for _, p := range s.Shadows {
 		info.Shadows = append(info.Shadows, p.Description())
@@ -26,10 +24,10 @@ func (s *Spec) Info(balancer string, compression float64) web.TargetInfo {
 	return info
 }
 
-// Info is what the dashboard shows of the service beside what it reports.
+// Info is what the dashboard shows of the service before anything is measured.
 func (s *Service) Info(balancer string, compression float64) web.TargetInfo {
-	info := s.spec.Info(balancer, compression)
-	info.Override = s.override
+	info := s.spec.info(balancer, compression)
+	info.Kind, info.Override = s.kind, s.override
 	return info
 }
 

@@ -30,7 +30,7 @@ func Remember(ctx context.Context, deps Deps, listening func()) error {
 		return g.Wait()
 	}
 	g.Go(func() error {
-		return (&control.Recorder{Bus: deps.Bus, Store: deps.Store, Clock: deps.Clock, Log: deps.Log, Every: writeEvery, Listening: listening}).Run(ctx)
+		return (&control.Recorder{Bus: deps.Bus, Store: deps.Store, Clock: deps.wall(), Log: deps.Log, Every: writeEvery, Listening: listening}).Run(ctx)
 	})
 	return g.Wait()
 }

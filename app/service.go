@@ -19,7 +19,6 @@ import (
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/source"
 	"github.com/flyball-io/flyball/target"
-	"github.com/flyball-io/flyball/target/process"
 )
 
 // Measured is what carries the requests of one service and measures them.
@@ -53,8 +52,11 @@ type Reconfigurer interface {
 
 // Deps is what services share.
 type Deps struct {
-	Bus      bus.Bus
-	Clock    clock.Clock
+	Bus   bus.Bus
+	Clock clock.Clock
+	// Wall is the clock of people, networks and disks where Clock is that of a
+	// simulation; nil: Clock is.
+	Wall     clock.Clock
 	Log      *slog.Logger
 	StateDir string
 	// Store keeps what must be remembered; nil: nothing is.
@@ -63,14 +65,22 @@ type Deps struct {
 	DieWithController bool
 }
 
+func (d *Deps) wall() clock.Clock {
+	if d.Wall != nil {
+		return d.Wall
+	}
+	return d.Clock
+}
+
 // Service is one running autoscaler: its replicas, the balancer before them
 // and the loop that decides.
 type Service struct {
 	name   string
 	deps   Deps
 	spec   Spec
+	kind   string
 	plane  DataPlane
-	target *process.Target
+	target Scaled
 	// What the stages are given anew when it changes: the planner its plan and
 	// what is set by hand, the monitor what it reads.
 	plans        chan control.Plan
@@ -81,23 +91,26 @@ type Service struct {
 	override *record.Override
 }
 
-// NewService checks everything that can be checked without starting
+// NewService is [NewServiceOf] processes on this machine behind plane.
+func NewService(ctx context.Context, spec Spec, plane DataPlane, deps Deps) (*Service, error) {
+	parts, err := Processes(spec, plane, deps)
+	if err != nil {
+		return nil, err
+	}
+	return NewServiceOf(ctx, spec, parts, deps)
+}
+
+// NewServiceOf checks everything that can be checked without starting
 // anything.
 //
 // What the store remembers of the service is taken over: its deciders go on
 // where those of the last controller stopped.
-func NewService(ctx context.Context, spec Spec, plane DataPlane, deps Deps) (*Service, error) {
+func NewServiceOf(ctx context.Context, spec Spec, parts Parts, deps Deps) (*Service, error) {
 	plan, err := spec.Plan()
 	if err != nil {
 		return nil, err
 	}
-	t, err := process.New(spec.Name, spec.Process, process.Options{
-		Clock: deps.Clock, Log: deps.Log, Traffic: plane, StateDir: deps.StateDir, DieWithController: deps.DieWithController,
-	})
-	if err != nil {
-		return nil, err
-	}
-	s := &Service{name: spec.Name, deps: deps, spec: spec, plane: plane, target: t, initialCount: spec.Initial,
+	s := &Service{name: spec.Name, deps: deps, spec: spec, kind: parts.Kind, plane: parts.Plane, target: parts.Target, initialCount: spec.Initial,
 		plans: make(chan control.Plan, 1), hands: make(chan *record.Override, 1), specs: make(chan Spec, 1)}
 	if _, err := s.sources(spec); err != nil {
 		return nil, err
@@ -249,7 +262,7 @@ func (s *Service) Update(ctx context.Context, spec Spec) error {
 	if err := s.reconfigure(ctx, spec.Balancer); err != nil {
 		return err
 	}
-	if err := s.target.Update(ctx, spec.Process); err != nil {
+	if err := s.target.Follow(ctx, spec); err != nil {
 		return err
 	}
 	plan.Since = s.deps.Clock.Now()

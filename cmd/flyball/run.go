@@ -92,7 +92,7 @@ func (f *runFlags) drive(ctx, hurry context.Context, specs []app.Spec, dashboard
 	controller, err := app.NewController(ctx, app.Options{
 		Deps: deps, Specs: specs, Dashboard: dashboard, Tokens: dashboard.tokens, ReloadTokens: f.serving.tokens, AllowedHosts: f.serving.hosts, Version: programVersion(),
 		Reload: func() ([]app.Spec, error) { return f.documents.specs(nil) }, Reloads: reloads,
-		NewPlane: newPlane(deps),
+		Open: openProcesses(deps),
 		Ending:   app.Ending{StopReplicas: stopReplicas, Hurry: hurry},
 	})
 	if err != nil {
