@@ -36,14 +36,16 @@ type Result struct {
 	Scorecard
 	Compare *Scorecard `json:"compare,omitempty"`
 
-	Workload         string   `json:"workload"`
-	DurationSeconds  float64  `json:"duration_seconds"`
-	TimeCompression  float64  `json:"time_compression"`
-	ThresholdSeconds float64  `json:"threshold_seconds"`
-	ObjectiveTarget  float64  `json:"objective_target"`
-	Seed             uint64   `json:"seed"`
-	Interrupted      bool     `json:"interrupted"`
-	Warnings         []string `json:"warnings"`
+	Workload         string  `json:"workload"`
+	DurationSeconds  float64 `json:"duration_seconds"`
+	TimeCompression  float64 `json:"time_compression"`
+	ThresholdSeconds float64 `json:"threshold_seconds"`
+	ObjectiveTarget  float64 `json:"objective_target"`
+	Seed             uint64  `json:"seed"`
+	Interrupted      bool    `json:"interrupted"`
+	// Simulated is true when nothing real was scaled.
+	Simulated bool     `json:"simulated"`
+	Warnings  []string `json:"warnings"`
 }
 
 func newScorecard(policy, description string, r load.Result, t *tally) Scorecard {
@@ -60,7 +62,11 @@ func (r Result) Print(w io.Writer) {
 	if r.Compare != nil {
 		cards = append(cards, *r.Compare)
 	}
-	fmt.Fprintf(w, "\nScorecard  %s, %s, times ÷ %s\n\n", r.Workload,
+	title, hours := "Scorecard", "replica-hours (real time)"
+	if r.Simulated {
+		title, hours = "Simulated scorecard", "replica-hours"
+	}
+	fmt.Fprintf(w, "\n%s  %s, %s, times ÷ %s\n\n", title, r.Workload,
 		scale.Because("", "{0s}", r.DurationSeconds), scale.Number(r.TimeCompression))
 	row := func(label string, cell func(Scorecard) string) {
 		fmt.Fprintf(w, "  %-28s", label)
@@ -83,7 +89,7 @@ func (r Result) Print(w io.Writer) {
 	latency("latency p90", func(l load.Latency) float64 { return l.P90 })
 	latency("latency p95", func(l load.Latency) float64 { return l.P95 })
 	latency("latency p99", func(l load.Latency) float64 { return l.P99 })
-	row("replica-hours (real time)", func(c Scorecard) string { return fmt.Sprintf("%.4f", c.ReplicaHours) })
+	row(hours, func(c Scorecard) string { return fmt.Sprintf("%.4f", c.ReplicaHours) })
 	row("most replicas", func(c Scorecard) string { return fmt.Sprint(c.MaxReplicas) })
 	row("scaling actions", func(c Scorecard) string { return fmt.Sprint(c.ScalingActions) })
 	for i, c := range cards {

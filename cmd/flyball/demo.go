@@ -42,6 +42,7 @@ type demoFlags struct {
 	listen          string
 	noBrowser, json bool
 	verbose         bool
+	simulate        bool
 	changed         func(flag string) bool // given on the command line
 }
 
@@ -74,6 +75,7 @@ scorecard and leaves nothing behind.`,
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the load and the service times")
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:7070", "loopback address of the dashboard")
 	flags.BoolVar(&f.noBrowser, "no-browser", false, "do not open the dashboard in a browser")
+	flags.BoolVar(&f.simulate, "simulate", false, "play all of it in the simulator instead, in a second: what the scorecard should be")
 	flags.BoolVar(&f.json, "json", false, "print the scorecard as one JSON object")
 	flags.BoolVar(&f.verbose, "verbose", false, "log what happens to every replica")
 	return cmd
@@ -84,6 +86,13 @@ func (f *demoFlags) run(cmd *cobra.Command) error {
 	options, err := f.options()
 	if err != nil {
 		return cli.UsageError{Err: err}
+	}
+	if f.simulate {
+		result, err := demo.Simulate(options)
+		if err != nil {
+			return err
+		}
+		return f.print(cmd.OutOrStdout(), result)
 	}
 	ctx, hurry, stop := interruptible(cmd.Context())
 	defer stop()
