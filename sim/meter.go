@@ -37,6 +37,7 @@ type meter struct {
 	latencies []series.Histogram
 	slot      int // of latencies, the running one
 	merged    series.Histogram
+	mixes     *mixes // in place of latencies, of a world that knows laws and no times
 
 	scrape time.Duration // next tick of the scraper's clock
 	usages []usage       // by slot
@@ -169,8 +170,12 @@ func (m *meter) turn(now time.Duration, w metered, f *fleet) {
 		if m.arrives(now) {
 			m.read(reading{at: now, counters: w.counters(), ready: f.now().Ready})
 		}
-		m.slot = (m.slot + 1) % len(m.latencies)
-		m.latencies[m.slot].Reset()
+		if m.mixes != nil {
+			m.mixes.turn()
+		} else {
+			m.slot = (m.slot + 1) % len(m.latencies)
+			m.latencies[m.slot].Reset()
+		}
 	}
 	if m.scrape <= now {
 		m.scrape += m.scenario.Metrics.Scrape
@@ -327,8 +332,12 @@ func (m *meter) before(i int, at time.Duration) *reading {
 
 func (m *meter) showLatency(at time.Time) {
 	m.merged.Reset()
-	for i := range m.latencies {
-		m.merged.Merge(&m.latencies[i])
+	if m.mixes != nil {
+		m.mixes.fill(&m.merged)
+	} else {
+		for i := range m.latencies {
+			m.merged.Merge(&m.latencies[i])
+		}
 	}
 	m.signal(scale.Latency).points.Add(series.Point{At: at, Value: m.merged.Quantile(0.95)})
 }

@@ -31,6 +31,8 @@ type Scenario struct {
 	Faults    Faults
 	// Sync is the time between two decisions.
 	Sync time.Duration
+	// Step is the length of a step of [Fluid]; 0: a second.
+	Step time.Duration
 	// Timeline is the time between two moments of the timeline; 0: none is kept.
 	Timeline time.Duration
 	// Start is the calendar time at which the load begins, for policies that
@@ -155,6 +157,7 @@ func (s *Scenario) Validate() error {
 	fault(r.Initial < 0, "replicas.initial: must be at least 0, got %d", r.Initial)
 	fault(r.Pending < 0 || r.Startup < 0 || r.Drain < 0, "replicas: times must not be negative")
 	fault(!(r.StartupCV >= 0), "replicas.startupCV: must be at least 0, got %v", r.StartupCV)
+	fault(s.Step < 0, "step: must not be negative, got %v", s.Step)
 	fault(s.Sync <= 0, "sync: must be above 0, got %v", s.Sync)
 	m := s.Metrics
 	fault(m.Scrape <= 0 || m.Window <= 0, "metrics: scrape and window must be above 0, got %v and %v", m.Scrape, m.Window)

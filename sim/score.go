@@ -14,6 +14,22 @@ type counters struct {
 	held                            float64 // waiting for any replica, now
 }
 
+// add adds what a step counted. What is held is of now and no sum.
+func (c *counters) add(step *counters) {
+	c.addPart(step, 1)
+}
+
+// addPart adds a part of what a step counts.
+func (c *counters) addPart(step *counters, part float64) {
+	c.arrived += step.arrived * part
+	c.ended += step.ended * part
+	c.failed += step.failed * part
+	c.notGood += step.notGood * part
+	c.inFlight += step.inFlight * part
+	c.busy += step.busy * part
+	c.held = step.held
+}
+
 // score counts what a run comes to.
 type score struct {
 	scenario *Scenario
