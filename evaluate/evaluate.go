@@ -20,6 +20,9 @@ type Contestant struct {
 	Knob float64
 	// New builds its decider for a scenario.
 	New func(s *sim.Scenario) (sim.Decider, error)
+	// Plan, instead of New, is for one who knows the future: it is played by its
+	// schedule, at no clock's pace.
+	Plan func(o *Oracle) (Schedule, error)
 }
 
 // Name is how --policy would name it.
@@ -87,4 +90,12 @@ type Run struct {
 	HoursScored               float64  `json:"hours_scored"`
 	FailedRequests            float64  `json:"failed_requests"`
 	OracleEveryStepViolations float64  `json:"oracle_every_step_avoidable_violation_ratio"`
+	// OracleBoundReplicaHours is what the model of the oracle says nobody can go
+	// below at the run's avoidable violations (Lagrangian bound).
+	OracleBoundReplicaHours float64 `json:"oracle_bound_replica_hours"`
+	DemandReplicaHours      float64 `json:"demand_replica_hours"`
+	DemandSteps             int     `json:"demand_steps"`
+	// Instability in percent, jitter in changes per minute: see [Run.score].
+	Instability     float64 `json:"instability"`
+	JitterPerMinute float64 `json:"jitter_per_minute"`
 }

@@ -1,0 +1,145 @@
+package evaluate
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/flyball-io/flyball/queueing"
+	"github.com/flyball-io/flyball/sim"
+	"github.com/flyball-io/flyball/workload"
+)
+
+// ground is what all runs of a case share. What takes long is worked out once,
+// by whoever needs it first.
+type ground struct {
+	Case
+	scored     []workload.Span
+	lowerBound float64 // replica-hours with all slots always busy
+	demand     *Demand
+	curve      *queueing.Curve
+	oracle     func() *Oracle
+}
+
+// newGround checks a case. Without an initial count everybody starts with what
+// the first moment demands.
+func newGround(c Case) (*ground, error) {
+	g := &ground{Case: c}
+	s := &g.Scenario
+	if s.Name == "" {
+		s.Name = c.Trace
+	}
+	if err := s.Validate(); err != nil {
+		return nil, fmt.Errorf("trace %s: %w", c.Trace, err)
+	}
+	var err error
+	if g.demand, g.curve, err = newDemand(s); err != nil {
+		return nil, fmt.Errorf("trace %s: %w", c.Trace, err)
+	}
+	if s.Replicas.Initial == 0 {
+		s.Replicas.Initial = min(g.demand.Replicas[0], s.Replicas.Max)
+	}
+	g.scored = scoredSpans(s)
+	g.lowerBound = expectedRequests(s) / s.Service.CapacityPerReplica() / 3600
+	g.oracle = sync.OnceValue(func() *Oracle { return newOracle(s, g.demand, g.curve) })
+	return g, nil
+}
+
+// world returns the world of the case for a seed, at its beginning.
+func (g *ground) world(seed uint64) (*sim.Scenario, sim.World, error) {
+	s := g.Scenario
+	s.Seed = seed
+	if g.Fluid {
+		w, err := sim.NewFluid(&s, g.curve)
+		return &s, w, err
+	}
+	return &s, sim.NewEvents(&s), nil
+}
+
+// Play plays one contestant on a case with a seed, and scores it. What only the
+// oracle can tell is left to Judge. A contestant that panics is an error.
+func Play(c Case, who Contestant, seed uint64) (Run, *sim.Result, error) {
+	g, err := newGround(c)
+	if err != nil {
+		return Run{}, nil, err
+	}
+	return g.play(context.Background(), who, seed)
+}
+
+func (g *ground) play(ctx context.Context, who Contestant, seed uint64) (run Run, result *sim.Result, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("panic: %v", fault)
+		}
+		if err != nil {
+			err = fmt.Errorf("%s on %s, seed %d: %w", who.Name(), g.Trace, seed, err)
+		}
+	}()
+	s, w, err := g.world(seed)
+	if err != nil {
+		return Run{}, nil, err
+	}
+	w = stoppable{w, ctx}
+	if who.Plan != nil {
+		schedule, err := who.Plan(g.oracle())
+		if err != nil {
+			return Run{}, nil, err
+		}
+		result = schedule.Play(s, w)
+	} else {
+		d, err := who.New(s)
+		if err != nil {
+			return Run{}, nil, err
+		}
+		result = sim.Run(s, w, d, sim.Options{})
+	}
+	if err := ctx.Err(); err != nil {
+		return Run{}, nil, err
+	}
+	return g.row(who, seed, result), result, nil
+}
+
+// row sums up a run.
+func (g *ground) row(who Contestant, seed uint64, r *sim.Result) Run {
+	run := Run{
+		Trace: g.Trace, Policy: who.Name(), Knob: who.Knob, Seed: seed, Fluid: g.Fluid,
+		Requests: r.Requests, FailedRequests: r.Failed,
+		ViolationRatio: r.ViolationRatio(), IntrinsicViolationRatio: r.IntrinsicRatio(), AvoidableViolationRatio: r.AvoidableRatio(),
+		LatencyMean: r.Latencies.Mean(), LatencyP50: r.Latencies.Quantile(0.5), LatencyP90: r.Latencies.Quantile(0.9),
+		LatencyP95: r.Latencies.Quantile(0.95), LatencyP99: r.Latencies.Quantile(0.99),
+		ReplicaHours: r.ReplicaHours(), LowerBoundReplicaHours: g.lowerBound,
+	}
+	run.score(g.scored, g.demand, r.Changes)
+	return run
+}
+
+// certify plays a schedule of the oracle and returns what it really is.
+func (g *ground) certify(ctx context.Context, p Plan, seed uint64) (Certified, error) {
+	s, w, err := g.world(seed)
+	if err != nil {
+		return Certified{}, fmt.Errorf("oracle on %s, seed %d: %w", g.Trace, seed, err)
+	}
+	r := p.Schedule.Play(s, stoppable{w, ctx})
+	if err := ctx.Err(); err != nil {
+		return Certified{}, err
+	}
+	return Certified{
+		ReplicaHours: r.ReplicaHours(), AvoidableRatio: r.AvoidableRatio(),
+		ModelHours: p.ReplicaHours, ModelRatio: p.Violations / max(1, p.Requests),
+		Theta: p.theta, Bound: p.bound, Requests: p.Requests,
+	}, nil
+}
+
+// stoppable is a world that stands still once nobody wants to know any more.
+type stoppable struct {
+	sim.World
+	ctx context.Context
+}
+
+// Advance implements [sim.World].
+func (w stoppable) Advance(to time.Duration) {
+	if w.ctx.Err() == nil {
+		w.World.Advance(to)
+	}
+}
