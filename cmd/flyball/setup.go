@@ -2,11 +2,12 @@ package main
 
 import "github.com/spf13/cobra"
 
-// newSetupCommands are those of the first ten minutes, and of the last.
+// newSetupCommands are those of the first ten minutes, and of the last; import
+// brings in what was before.
 func newSetupCommands() []*cobra.Command {
 	setup := []*cobra.Command{newInitCommand(), newDoctorCommand()}
 	for _, cmd := range setup {
 		refuseArguments(cmd)
 	}
-	return append(setup, newStopCommand())
+	return append(setup, newStopCommand(), newImportCommand())
 }

@@ -1,0 +1,290 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/flyball-io/flyball/internal/cli"
+	"github.com/flyball-io/flyball/workload"
+)
+
+// csvImport are the flags about CSV files.
+type csvImport struct {
+	timeColumn, valueColumn, timeFormat, values string
+}
+
+func (c *csvImport) add(flags *pflag.FlagSet) {
+	flags.StringVar(&c.timeColumn, "time-column", "", "CSV: `NAME` of the column with the times (default the first)")
+	flags.StringVar(&c.valueColumn, "value-column", "", "CSV: `NAME` of the column with the values (default the other one of two)")
+	flags.StringVar(&c.timeFormat, "time-format", "auto", "CSV: unix (seconds), unix-ms, rfc3339, or a layout as of Go's time package; auto looks at the first row")
+	flags.StringVar(&c.values, "values", "rate", "CSV: what the values are: rate (requests per second) or count (requests since this row's time, until the next)")
+}
+
+func csvFlags() []string { return []string{"time-column", "value-column", "time-format", "values"} }
+
+// maxImported is how many rows are read: what a trace may have.
+const maxImported = 10_000_000
+
+func (f *importFlags) fromCSV(ctx context.Context, stdin io.Reader) (made, error) {
+	if err := f.table.check(); err != nil {
+		return made{}, cli.UsageError{Err: err}
+	}
+	in, title, err := f.open(f.csv, stdin)
+	if err != nil {
+		return made{}, err
+	}
+	defer in.Close()
+	meter := newMeter(ctx)
+	defer meter.done()
+	plain, err := unzipped(meter.wrap(in, title))
+	if err != nil {
+		return made{}, fmt.Errorf("csv %s: %w", title, err)
+	}
+	rows, err := f.table.read(plain)
+	if err != nil {
+		return made{}, fmt.Errorf("csv %s: %w", title, err)
+	}
+	trace, err := rows.trace(title, f.table.values == "count")
+	if err != nil {
+		return made{}, err
+	}
+	m := madeOf(trace, "csv")
+	m.summary.LeftOut = rows.leftOut
+	// Small numbers are seconds from a start of their own, and no date.
+	if rows.first.Year() > 1980 {
+		m.summary.Start = rows.first.UTC()
+	}
+	return m, nil
+}
+
+func (c *csvImport) check() error {
+	if c.values != "rate" && c.values != "count" {
+		return fmt.Errorf("--values: must be rate or count, got %q", c.values)
+	}
+	switch c.timeFormat {
+	case "auto", "unix", "unix-ms", "rfc3339":
+		return nil
+	}
+	if reference := time.Date(2006, 1, 2, 15, 4, 5, 0, time.UTC); reference.Format(c.timeFormat) == reference.AddDate(3, 3, 3).Add(7*time.Hour).Format(c.timeFormat) {
+		return fmt.Errorf("--time-format: must be auto, unix, unix-ms, rfc3339 or a layout such as %q, got %q", time.DateTime, c.timeFormat)
+	}
+	return nil
+}
+
+// unzipped reads plain text from r, which may be gzipped.
+func unzipped(r io.Reader) (io.Reader, error) {
+	in := bufio.NewReaderSize(r, 1<<20)
+	if magic, _ := in.Peek(2); !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		return in, nil
+	}
+	plain, err := gzip.NewReader(in)
+	if err != nil {
+		return nil, fmt.Errorf("unzip: %w", err)
+	}
+	return bufio.NewReaderSize(plain, 1<<20), nil
+}
+
+// table is the rows of a CSV file that hold a value.
+type table struct {
+	first   time.Time
+	starts  []time.Duration // since first
+	values  []float64
+	leftOut int64 // rows without a value
+}
+
+func (c *csvImport) read(in io.Reader) (*table, error) {
+	lines := bufio.NewReader(in)
+	rows := csv.NewReader(lines)
+	rows.Comma, rows.ReuseRecord, rows.TrimLeadingSpace = separator(lines), true, true
+	header, err := rows.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("is empty: must begin with a header")
+	}
+	if err != nil {
+		return nil, csvFault(err)
+	}
+	header = slices.Clone(header)
+	at, value, err := c.columns(header)
+	if err != nil {
+		return nil, cli.UsageError{Err: err}
+	}
+	t, format := &table{}, c.timeFormat
+	for {
+		row, err := rows.Read()
+		if errors.Is(err, io.EOF) {
+			return t, nil
+		}
+		if err != nil {
+			return nil, csvFault(err)
+		}
+		line, _ := rows.FieldPos(0)
+		if format == "auto" {
+			format = guess(row[at])
+		}
+		if err := t.add(format, row[at], row[value]); err != nil {
+			return nil, fmt.Errorf("line %d: %w", line, err)
+		}
+	}
+}
+
+// separator is what stands between the columns of the header: the most
+// frequent of the usual ones outside quotes. A byte order mark is skipped.
+func separator(lines *bufio.Reader) rune {
+	if mark, _ := lines.Peek(3); string(mark) == "\ufeff" {
+		_, _ = lines.Discard(len(mark)) // they are there
+	}
+	head, _ := lines.Peek(lines.Size())
+	head, _, _ = bytes.Cut(head, []byte("\n"))
+	separator, most := ',', 0
+	for _, c := range ",;\t" {
+		n, quoted := 0, false
+		for _, char := range string(head) {
+			quoted = quoted != (char == '"')
+			if char == c && !quoted {
+				n++
+			}
+		}
+		if n > most {
+			separator, most = c, n
+		}
+	}
+	return separator
+}
+
+func csvFault(err error) error {
+	var parse *csv.ParseError
+	switch {
+	case errors.As(err, &parse):
+		return fmt.Errorf("line %d: %w", parse.Line, parse.Err)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the gzip file is cut off")
+	}
+	return err
+}
+
+// columns finds the two columns in the header.
+func (c *csvImport) columns(header []string) (at, value int, err error) {
+	for i, name := range header {
+		header[i] = strings.TrimSpace(name)
+	}
+	find := func(flag, name string) int {
+		i := slices.Index(header, name)
+		if i < 0 && err == nil {
+			err = fmt.Errorf("--%s: there is no column %q; the columns are %.300s", flag, name, strings.Join(header, ", "))
+		}
+		return i
+	}
+	if c.timeColumn != "" {
+		at = find("time-column", c.timeColumn)
+	}
+	switch {
+	case c.valueColumn != "":
+		value = find("value-column", c.valueColumn)
+	case len(header) == 2:
+		value = 1 - at
+	case err == nil:
+		err = fmt.Errorf("--value-column: must be given; the columns are %.300s", strings.Join(header, ", "))
+	}
+	if err == nil && at == value {
+		err = fmt.Errorf("--value-column: %q holds the times", header[value])
+	}
+	return at, value, err
+}
+
+// guess tells the format of times by one of them.
+func guess(text string) string {
+	text = strings.TrimSpace(text)
+	if n, err := strconv.ParseFloat(text, 64); err == nil {
+		if math.Abs(n) >= 1e11 { // the year 5138 in seconds, 1973 in milliseconds
+			return "unix-ms"
+		}
+		return "unix"
+	}
+	for _, layout := range []string{time.DateTime, "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04:05 -0700 MST", time.DateOnly} {
+		if _, err := time.Parse(layout, text); err == nil {
+			return layout
+		}
+	}
+	return "rfc3339"
+}
+
+// add takes one row. One without a value leaves a gap.
+func (t *table) add(format, at, value string) error {
+	when, err := parseTime(format, strings.TrimSpace(at))
+	if err != nil {
+		return err
+	}
+	if t.first.IsZero() {
+		t.first = when
+	}
+	start := when.Sub(t.first)
+	if n := len(t.starts); n > 0 && start <= t.starts[n-1] {
+		before := t.first.Add(t.starts[n-1])
+		return fmt.Errorf("time %q comes after %s: must rise from row to row; sort the rows, and state the zone of times that a change of clocks moves", at, before.UTC().Format(time.RFC3339Nano))
+	}
+	switch strings.ToLower(strings.TrimSpace(value)) {
+	case "", "nan", "null", "na", "n/a", "-":
+		t.leftOut++
+		return nil
+	}
+	number, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+	switch {
+	case err != nil || math.IsInf(number, 0):
+		return fmt.Errorf("value %.40q is not a number", value)
+	case number < 0:
+		return fmt.Errorf("value %v is negative: must be 0 or more", number)
+	case len(t.starts) >= maxImported:
+		return fmt.Errorf("more than %d rows", maxImported)
+	}
+	t.starts, t.values = append(t.starts, start), append(t.values, number)
+	return nil
+}
+
+func parseTime(format, text string) (time.Time, error) {
+	unit, layout := 1e9, format
+	switch format {
+	case "unix-ms":
+		unit = 1e6
+		fallthrough
+	case "unix":
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(math.Abs(n*unit) < 9e18) {
+			return time.Time{}, fmt.Errorf("time %.40q is no number as %s", text, format)
+		}
+		whole, part := math.Modf(n)
+		return time.Unix(0, 0).Add(time.Duration(whole)*time.Duration(unit) + time.Duration(math.Round(part*unit))), nil
+	case "rfc3339":
+		layout = time.RFC3339
+	}
+	t, err := time.Parse(layout, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("time %.40q does not read as %s; set --time-format", text, format)
+	}
+	return t, nil
+}
+
+// trace makes rates of the values; a count is divided by the width of its bin.
+func (t *table) trace(name string, counts bool) (*workload.Trace, error) {
+	trace, err := workload.FromRows(name, t.starts, t.values)
+	if err != nil || !counts {
+		return trace, err
+	}
+	bins := slices.Clone(trace.Bins())
+	for i, b := range bins {
+		bins[i].RPS = b.RPS / b.Width.Seconds()
+	}
+	return workload.NewTrace(name, bins)
+}
