@@ -53,9 +53,8 @@ func (f *documentFlags) readStdin(in io.Reader) ([]byte, error) {
 	return f.stdin, nil
 }
 
-// specs reads and decodes the documents and checks that this machine has what
-// they name. Its errors are usage errors.
-func (f *documentFlags) specs(in io.Reader) ([]app.Spec, error) {
+// decode reads and decodes the documents. Its errors are usage errors.
+func (f *documentFlags) decode(in io.Reader) ([]app.Spec, error) {
 	plugins := builtin.New()
 	docs, err := f.load(plugins, in)
 	if err != nil {
@@ -64,6 +63,16 @@ func (f *documentFlags) specs(in io.Reader) ([]app.Spec, error) {
 	specs, err := app.NewSpecs(docs, plugins)
 	if err != nil {
 		return nil, cli.UsageError{Err: err}
+	}
+	return specs, nil
+}
+
+// specs decodes the documents and checks that this machine has what they name.
+// Its errors are usage errors.
+func (f *documentFlags) specs(in io.Reader) ([]app.Spec, error) {
+	specs, err := f.decode(in)
+	if err != nil {
+		return nil, err
 	}
 	var errs []error
 	for i := range specs {

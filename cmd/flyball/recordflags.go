@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 
 	"github.com/dustin/go-humanize"
@@ -19,8 +20,12 @@ import (
 	"github.com/flyball-io/flyball/scale"
 )
 
-// recordFile is the record's name in the state folder.
-const recordFile = "record.db"
+// Names of records in the state folder. That of a simulation has its own, so
+// that the two never mix.
+const (
+	recordFile     = "record.db"
+	simulationFile = "simulation.db"
+)
 
 // recordFlags say what is remembered, and for how long.
 type recordFlags struct {
@@ -72,4 +77,40 @@ func (f *recordFlags) open(ctx context.Context, stateDir string, log *slog.Logge
 		return nil, cli.UsageError{Err: fmt.Errorf("--state-dir: %s is in use by another controller: %w", stateDir, err)}
 	}
 	return store, err
+}
+
+// openAnew opens an empty record for a simulation, in the place of that of the
+// last one: simulated times begin now, so the two would overlap.
+func (f *recordFlags) openAnew(ctx context.Context, stateDir string, log *slog.Logger) (record.Store, error) {
+	if f.none {
+		return memory.New(memory.Options{}), nil
+	}
+	o, err := f.options(stateDir, log)
+	if err != nil {
+		return nil, cli.UsageError{Err: err}
+	}
+	o.Path = filepath.Join(stateDir, simulationFile)
+	last, err := sqlite.Open(ctx, o) // nobody else has it then
+	if err == nil {
+		err = last.Close()
+	}
+	for _, end := range []string{"", "-wal", "-shm"} {
+		if err == nil {
+			err = os.Remove(o.Path + end)
+		}
+		if errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
+	}
+	if errors.Is(err, record.ErrInUse) {
+		return nil, cli.UsageError{Err: fmt.Errorf("--state-dir: %s is in use by another simulation: %w", stateDir, err)}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("record of the simulation: %w", err)
+	}
+	store, err := sqlite.Open(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("record of the simulation: %w", err)
+	}
+	return store, nil
 }

@@ -22,6 +22,7 @@ type runFlags struct {
 	documents documentFlags
 	serving   servingFlags
 	record    recordFlags
+	simulate  simulateFlags
 	stateDir  string
 	onExit    string
 	logFormat string
@@ -40,9 +41,15 @@ changes, and the token file with them; a document that is wrong changes nothing.
 The balancer is a process of its own: killing, restarting or upgrading the
 controller does not cut traffic, and the next controller adopts balancer and
 replicas. With --on-exit stop (the default) Ctrl-C and SIGTERM end them too,
-drained; with --on-exit keep they go on. A second Ctrl-C ends at once.`,
+drained; with --on-exit keep they go on. A second Ctrl-C ends at once.
+
+With --simulate nothing is started: what the documents scale is a simulated
+service under a simulated load, and time runs faster. All the rest is what it
+is otherwise. It ends with a scorecard.`,
 		Example: `  flyball run -f examples/process.yaml
-  flyball run -f documents/ --on-exit keep --state-dir /var/lib/flyball`,
+  flyball run -f documents/ --on-exit keep --state-dir /var/lib/flyball
+  flyball run -f examples/process.yaml --simulate --speed 60
+  flyball run -f examples/process.yaml --simulate --load nasa.csv --speed 600 --for 24h`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	f.documents.add(cmd)
@@ -53,6 +60,7 @@ drained; with --on-exit keep they go on. A second Ctrl-C ends at once.`,
 	flags.StringVar(&f.onExit, "on-exit", "stop", "what Ctrl-C and SIGTERM do to replicas and balancer: stop or keep")
 	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.simulate.add(flags)
 	return cmd
 }
 
@@ -63,12 +71,15 @@ func (f *runFlags) run(cmd *cobra.Command) error {
 	}
 	ctx, hurry, stop := interruptible(cmd.Context())
 	defer stop()
+	if f.simulate.on {
+		return unlessInterrupted(ctx, f.simulated(ctx, hurry, specs, cmd.OutOrStdout()))
+	}
 	return unlessInterrupted(ctx, f.control(ctx, hurry, specs))
 }
 
 // control opens what the controller needs and runs it until ctx is done.
 func (f *runFlags) control(ctx, hurry context.Context, specs []app.Spec) error {
-	log := f.log()
+	log := f.log(nil)
 	dashboard, err := f.serving.open(ctx, log)
 	if err != nil {
 		return cli.UsageError{Err: err}
@@ -79,26 +90,25 @@ func (f *runFlags) control(ctx, hurry context.Context, specs []app.Spec) error {
 		return err
 	}
 	deps := app.Deps{Bus: memory.New(), Clock: clock.System, Log: log, StateDir: f.stateDir, Store: store}
-	return errors.Join(f.drive(ctx, hurry, specs, dashboard, deps), store.Close())
+	return errors.Join(f.drive(ctx, dashboard, app.Options{
+		Deps: deps, Specs: specs, Open: openProcesses(deps),
+		Reload: func() ([]app.Spec, error) { return f.documents.specs(nil) },
+		Ending: app.Ending{StopReplicas: f.onExit == "stop", Hurry: hurry},
+	}), store.Close())
 }
 
 // drive runs the controller until ctx is done.
-func (f *runFlags) drive(ctx, hurry context.Context, specs []app.Spec, dashboard *serving, deps app.Deps) error {
-	reloads, err := f.reloads(ctx)
-	if err != nil {
+func (f *runFlags) drive(ctx context.Context, dashboard *serving, o app.Options) (err error) {
+	if o.Reloads, err = f.reloads(ctx); err != nil {
 		return err
 	}
-	stopReplicas := f.onExit == "stop"
-	controller, err := app.NewController(ctx, app.Options{
-		Deps: deps, Specs: specs, Dashboard: dashboard, Tokens: dashboard.tokens, ReloadTokens: f.serving.tokens, AllowedHosts: f.serving.hosts, Version: programVersion(),
-		Reload: func() ([]app.Spec, error) { return f.documents.specs(nil) }, Reloads: reloads,
-		Open: openProcesses(deps),
-		Ending:   app.Ending{StopReplicas: stopReplicas, Hurry: hurry},
-	})
+	o.Dashboard, o.Tokens, o.ReloadTokens = dashboard, dashboard.tokens, f.serving.tokens
+	o.AllowedHosts, o.Version = f.serving.hosts, programVersion()
+	controller, err := app.NewController(ctx, o)
 	if err != nil {
 		return cli.UsageError{Err: err}
 	}
-	deps.Log.Info("flyball runs", slog.String("version", programVersion()), slog.Int("documents", len(specs)),
+	o.Log.Info("flyball runs", slog.String("version", programVersion()), slog.Int("documents", len(o.Specs)),
 		slog.String("dashboard", dashboard.url), slog.String("state", f.stateDir))
 	return controller.Run(ctx)
 }
@@ -117,10 +127,17 @@ func (f *runFlags) check(cmd *cobra.Command) ([]app.Spec, error) {
 	if _, err := f.record.options("", nil); err != nil {
 		return nil, cli.UsageError{Err: err}
 	}
-	if f.stateDir == "" {
-		f.stateDir = defaultStateDir(os.Getenv("XDG_STATE_HOME"))
+	if err := f.simulate.check(); err != nil {
+		return nil, cli.UsageError{Err: err}
 	}
-	specs, err := f.documents.specs(cmd.InOrStdin())
+	if f.stateDir == "" {
+		f.stateDir = f.simulate.stateDir(defaultStateDir(os.Getenv("XDG_STATE_HOME")))
+	}
+	read := f.documents.specs
+	if f.simulate.on {
+		read = f.documents.decode
+	}
+	specs, err := read(cmd.InOrStdin())
 	if err != nil {
 		return nil, err
 	}
@@ -165,9 +182,18 @@ func logLevel(name string) (slog.Level, error) {
 	return 0, fmt.Errorf("must be debug, info, warn or error, got %q", name)
 }
 
-func (f *runFlags) log() *slog.Logger {
+// log dates its lines by clk; nil: by the machine's clock.
+func (f *runFlags) log(clk clock.Clock) *slog.Logger {
 	level, _ := logLevel(f.logLevel) // it was checked
 	options := &slog.HandlerOptions{Level: level}
+	if clk != nil {
+		options.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey && len(groups) == 0 {
+				a.Value = slog.TimeValue(clk.Now())
+			}
+			return a
+		}
+	}
 	if f.logFormat == "json" {
 		return slog.New(slog.NewJSONHandler(os.Stderr, options))
 	}

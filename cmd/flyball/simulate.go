@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/app/simulate"
+	"github.com/flyball-io/flyball/bus/memory"
+	"github.com/flyball-io/flyball/internal/cli"
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/sim"
+	"github.com/flyball-io/flyball/web"
+	"github.com/flyball-io/flyball/workload"
+)
+
+// Bounds of a simulated run. The loop is live: beyond fastestRun its own work
+// would take longer than the time between two decisions.
+const (
+	slowestRun, usualRun, fastestRun = 0.1, 60, 1000
+	// highestSimulated bounds the load where nobody says how high it is.
+	highestSimulated = 1000
+	// endless is how long a load is that is played until somebody ends it.
+	endless = 10 * 365 * 24 * time.Hour
+)
+
+// simulateFlags say what flyball run simulates.
+type simulateFlags struct {
+	on      bool
+	speed   float64
+	load    string
+	length  time.Duration
+	json    bool
+	service scenarioFlags
+	trace   traceFlags
+
+	own   []string // names of the flags above
+	flags *pflag.FlagSet
+}
+
+func (f *simulateFlags) add(flags *pflag.FlagSet) {
+	own := pflag.NewFlagSet("simulate", pflag.ContinueOnError)
+	own.BoolVar(&f.on, "simulate", false, "scale a simulated service instead of what the documents name")
+	own.Float64Var(&f.speed, "speed", usualRun, "simulate: how many times faster than real time runs; 1 is real time")
+	own.StringVar(&f.load, "load", "shape:diurnal-flash", "simulate: shape:NAME or the FILE of a trace; it is repeated")
+	cli.DurationVar(own, &f.length, "for", 0, "simulate: end after this much simulated time (default when interrupted)")
+	own.BoolVar(&f.json, "json", false, "simulate: print the scorecard as one JSON object")
+	f.service.addService(own)
+	f.trace.defaultPeakRPS = fmt.Sprintf(" (default for a shape: what 70 %% of the most replicas carry, at most %d)", highestSimulated)
+	f.trace.add(own)
+	for name, field := range map[string]string{"scrape": "as the live loop measures", "metric-window": "usageWindow of the document"} {
+		own.Lookup(name).DefValue = ""
+		own.Lookup(name).Usage += " (default " + field + ")"
+	}
+	own.VisitAll(func(flag *pflag.Flag) { f.own = append(f.own, flag.Name) })
+	flags.AddFlagSet(own)
+	f.flags = flags
+	f.service.flags = flags
+}
+
+// check reports flags that contradict each other.
+func (f *simulateFlags) check() error {
+	if !f.on {
+		if i := slices.IndexFunc(f.own, f.flags.Changed); i >= 0 {
+			return fmt.Errorf("--%s: needs --simulate", f.own[i])
+		}
+		return nil
+	}
+	var errs []error
+	if !(f.speed >= slowestRun && f.speed <= fastestRun) {
+		errs = append(errs, fmt.Errorf("--speed: must be %v to %v, got %v; flyball evaluate is faster", slowestRun, fastestRun, f.speed))
+	}
+	if f.length < 0 {
+		errs = append(errs, fmt.Errorf("--for: must be above 0, got %v", scale.Duration(f.length)))
+	}
+	if f.flags.Changed("on-exit") {
+		errs = append(errs, errors.New("--on-exit: nothing outlives a simulation"))
+	}
+	_, err := f.scenario()
+	errs = append(errs, err)
+	_, err = f.open(0)
+	errs = append(errs, err)
+	return errors.Join(errs...)
+}
+
+// stateDir is where a simulation keeps its record when nothing is said.
+func (f *simulateFlags) stateDir(usual string) string {
+	if f.on {
+		return filepath.Join(usual, "simulated")
+	}
+	return usual
+}
+
+// scenario is what no document says.
+func (f *simulateFlags) scenario() (sim.Scenario, error) {
+	s, err := f.service.scenario()
+	if !f.flags.Changed("scrape") {
+		s.Metrics.Scrape = 0
+	}
+	if !f.flags.Changed("metric-window") {
+		s.Metrics.Window = 0
+	}
+	return s, err
+}
+
+// simulated runs the controller against simulated services until ctx is done or
+// the time is over, and prints what came of it.
+func (f *runFlags) simulated(ctx, hurry context.Context, specs []app.Spec, out io.Writer) error {
+	scenario, err := f.simulate.scenario()
+	if err != nil {
+		return cli.UsageError{Err: err}
+	}
+	clk := clock.NewFast(clock.System.Now(), f.simulate.speed)
+	log := f.log(clk)
+	if err := prepare(specs, log); err != nil {
+		return err
+	}
+	dashboard, err := f.serving.open(ctx, log)
+	if err != nil {
+		return cli.UsageError{Err: err}
+	}
+	defer dashboard.Close()
+	store, err := f.record.openAnew(ctx, f.stateDir, log)
+	if err != nil {
+		return err
+	}
+	load, err := f.simulate.open(0)
+	if err != nil {
+		return cli.UsageError{Err: errors.Join(err, store.Close())}
+	}
+	services := simulate.New(simulate.Options{Scenario: scenario, Clock: clk, Load: func(most int) (workload.Shape, error) {
+		return f.simulate.shape(simulate.LargestRate(most, scenario.Service))
+	}})
+	err = errors.Join(f.drive(f.simulate.until(ctx, clk), dashboard, app.Options{
+		Deps:  app.Deps{Bus: memory.New(), Clock: clk, Wall: clock.System, Log: log, StateDir: f.stateDir, Store: store},
+		Specs: specs, Open: services.Open, Simulation: &web.Simulation{Speed: f.simulate.speed, Load: load.Title},
+		Reload: func() ([]app.Spec, error) {
+			specs, err := f.documents.decode(nil)
+			if err == nil {
+				err = prepare(specs, log)
+			}
+			return specs, err
+		},
+		Ending: app.Ending{StopReplicas: true, Hurry: hurry},
+	}), store.Close())
+	if err != nil {
+		return err
+	}
+	return f.simulate.print(out, services.Result(load.Title))
+}
+
+// prepare readies specs for simulated services and says what is not as live.
+func prepare(specs []app.Spec, log *slog.Logger) error {
+	notes, err := simulate.Prepare(specs)
+	if err != nil {
+		return cli.UsageError{Err: err}
+	}
+	for _, note := range notes {
+		log.Warn("not as it is live", slog.String("what", note))
+	}
+	return nil
+}
+
+// until is done with ctx, or once the simulated time is over.
+func (f *simulateFlags) until(ctx context.Context, clk clock.Clock) context.Context {
+	if f.length == 0 {
+		return ctx
+	}
+	ctx, end := context.WithCancel(ctx)
+	over := clk.After(f.length)
+	go func() {
+		defer end()
+		select {
+		case <-over:
+		case <-ctx.Done():
+		}
+	}()
+	return ctx
+}
+
+// shape is the load of a service that carries so many requests per second well:
+// what is asked for again and again, as long as the simulation lasts.
+func (f *simulateFlags) shape(carried float64) (workload.Shape, error) {
+	load, err := f.open(carried)
+	if err != nil {
+		return nil, err
+	}
+	length := f.length
+	if length == 0 {
+		length = endless
+	}
+	return workload.Clip(workload.Repeat(load.Shape), 0, length), nil
+}
+
+// open reads the load. A shape is made as high as the service carries, unless
+// that is 0 or a flag says how high.
+func (f *simulateFlags) open(carried float64) (loadOf, error) {
+	trace := f.trace
+	if strings.HasPrefix(f.load, "shape:") && !f.flags.Changed("peak-rps") && !f.flags.Changed("p99-rps") {
+		trace.peak = min(carried, highestSimulated)
+	}
+	load, err := trace.open(f.load)
+	if err != nil {
+		return loadOf{}, fmt.Errorf("--load: %w", err)
+	}
+	return load, nil
+}
+
+func (f *simulateFlags) print(w io.Writer, r simulate.Result) error {
+	if !f.json {
+		r.Print(w)
+		return nil
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(r)
+}
