@@ -32,9 +32,9 @@ type Options struct {
 	Wall clock.Clock
 	// Simulation is not nil where what is shown is simulated.
 	Simulation *Simulation
-	Log     *slog.Logger // nil: nothing is logged
-	Version string       // of the program, shown in the page and at /version
-	Targets []TargetInfo
+	Log        *slog.Logger // nil: nothing is logged
+	Version    string       // of the program, shown in the page and at /version
+	Targets    []TargetInfo
 	// Store remembers what is older than memory; nil: nothing is.
 	Store record.Store
 	// Actions are what operators may do; nil: they may only look.
