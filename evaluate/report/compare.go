@@ -1,0 +1,125 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// verdict is what a row says of the candidate, in a word and a sign: never in
+// colour alone.
+type verdict struct{ Class, Sign, Word string }
+
+var (
+	better = verdict{"better", "▲", "better"}
+	worse  = verdict{"worse", "▼", "worse"}
+	same   = verdict{"same", "≈", "no clear difference"}
+	none   = verdict{"same", "", ""}
+)
+
+// improvement is the estimate that was given, or one without an interval.
+func (row Row) improvement() Estimate {
+	if row.Improvement != nil {
+		return *row.Improvement
+	}
+	v := metric(row.Key).Improvement(row.Baseline, row.Candidate)
+	return Estimate{Value: v, Low: v, High: v}
+}
+
+// verdict tells better from worse where the interval does.
+func (row Row) verdict() verdict {
+	e := row.improvement()
+	switch {
+	case math.IsNaN(e.Value) && row.Candidate > row.Baseline:
+		if metric(row.Key).MoreIsBetter {
+			return better
+		}
+		return worse
+	case math.IsNaN(e.Value):
+		return none
+	case e.Low > 0:
+		return better
+	case e.High < 0:
+		return worse
+	default:
+		return same
+	}
+}
+
+// comparisonView is a comparison in words.
+type comparisonView struct {
+	Index               int
+	Baseline, Candidate string
+	Pair                []int // their places among the policies
+	Basis, Sentence     string
+	Groups              []groupView
+	Intervals           bool
+}
+
+type groupView struct {
+	Name Group
+	Rows []rowView
+}
+
+type rowView struct {
+	Name, Text          string
+	Baseline, Candidate string
+	Improvement         string
+	Interval            string
+	Verdict             verdict
+}
+
+func (r Report) comparison(i int) comparisonView {
+	c := r.Comparisons[i]
+	v := comparisonView{Index: i, Baseline: c.Baseline, Candidate: c.Candidate, Basis: c.Basis, Sentence: c.sentence(r.Objective)}
+	if v.Sentence == r.answer() {
+		v.Sentence = "" // it is the first of the page
+	}
+	policies := r.policies()
+	v.Pair = []int{slices.Index(policies, c.Baseline), slices.Index(policies, c.Candidate)}
+	for _, name := range []Group{Latency, Stability, Cost, Responsiveness, SLA, "Other"} {
+		if rows := r.rows(c, name); len(rows) > 0 {
+			v.Groups = append(v.Groups, groupView{name, rows})
+		}
+	}
+	v.Intervals = slices.ContainsFunc(c.Rows, func(row Row) bool { return row.Improvement != nil })
+	return v
+}
+
+// rows are those of one group, in the order of the catalogue.
+func (r Report) rows(c Comparison, group Group) []rowView {
+	var views []rowView
+	for _, row := range inOrder(c.Rows) {
+		m := metric(row.Key)
+		if m.Group != group {
+			continue
+		}
+		e := row.improvement()
+		v := rowView{
+			Name: m.Name, Text: m.Text, Verdict: row.verdict(),
+			Baseline: m.Unit.write(row.Baseline, r.Currency), Candidate: m.Unit.write(row.Candidate, r.Currency),
+			Improvement: unknown, Interval: unknown,
+		}
+		if !math.IsNaN(e.Value) {
+			v.Improvement = change(e.Value)
+		}
+		if row.Improvement != nil && !math.IsNaN(e.Low) && !math.IsNaN(e.High) {
+			v.Interval = fmt.Sprintf("%s … %s", change(e.Low), change(e.High))
+		}
+		views = append(views, v)
+	}
+	return views
+}
+
+func inOrder(rows []Row) []Row {
+	all := Metrics()
+	place := func(row Row) int {
+		if i := slices.IndexFunc(all, func(m Metric) bool { return m.Key == row.Key }); i >= 0 {
+			return i
+		}
+		return len(all)
+	}
+	sorted := slices.Clone(rows)
+	slices.SortStableFunc(sorted, func(a, b Row) int { return place(a) - place(b) })
+	return sorted
+}
