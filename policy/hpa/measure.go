@@ -75,7 +75,19 @@ func (r *rule) usage(replica *scale.Replica, request int64, measured measurement
 		one.amount += sum.amount
 		sum, found = one, found+1
 	}
-	return sum, found > 0 && found >= len(replica.Containers)
+	return sum, found > 0 && found >= named(replica)
+}
+
+// named counts the containers that have a name; one without stands for the
+// replica as a whole.
+func named(replica *scale.Replica) int {
+	n := 0
+	for i := range replica.Containers {
+		if replica.Containers[i].Name != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // request is what a replica requests of the resource, in thousandths:

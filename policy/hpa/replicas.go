@@ -92,6 +92,9 @@ func (r *rule) byReplica(obs *scale.Observation, measured measurement) scale.Pro
 	// and what is left of it must still go the same way.
 	careful := r.assume(t, ratio)
 	again, _ := r.ratioOf(careful)
+	if r.within(again) && r.within(ratio) {
+		return r.stay(obs, used)
+	}
 	if r.within(again) || (ratio < 1 && again > 1) || (ratio > 1 && again < 1) {
 		return r.uncertain(obs, used, t)
 	}

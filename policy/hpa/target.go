@@ -1,6 +1,10 @@
 package hpa
 
-import "github.com/flyball-io/flyball/scale"
+import (
+	"math"
+
+	"github.com/flyball-io/flyball/scale"
+)
 
 // ofTarget proposes by one value of the whole target.
 func (r *rule) ofTarget(obs *scale.Observation) scale.Proposal {
@@ -27,6 +31,9 @@ func (r *rule) ofTarget(obs *scale.Observation) scale.Proposal {
 func (r *rule) total(obs *scale.Observation, value float64) scale.Proposal {
 	const text = "{n} {0} at {1} per replica: {2}"
 	total, exact := thousandths(value)
+	if r.Type == External && total < 0 {
+		total = math.MaxInt64 // it is taken for the overflow of a sum
+	}
 	existing := obs.CurrentReplicas
 	if r.Type != "" {
 		existing = obs.ObservedReplicas
@@ -88,7 +95,7 @@ func runningAndReady(obs *scale.Observation) int {
 // roundUp does not round up for the dust of a division, unless it is one of
 // whole numbers as in Kubernetes, where it does.
 func (r *rule) roundUp(x float64, exact bool) int {
-	if r.Type == "" && !(exact && r.exact) {
+	if r.Type == "" && (!exact || !r.exact) {
 		x -= 1e-9
 	}
 	return replicas(x)
