@@ -89,7 +89,11 @@ func (f *explainFlags) chosen(ctx context.Context, c *client.Client, detail clie
 		}
 		return newest(detail.Target.Decision), nil
 	}
-	at, err := parseWhen(f.at, clock.System.Now(), -1)
+	now := clock.System.Now()
+	if detail.Simulation != nil {
+		now = detail.Now.Time
+	}
+	at, err := parseWhen(f.at, now, -1)
 	if err != nil {
 		return 0, cli.UsageError{Err: fmt.Errorf("--at: %w", err)}
 	}

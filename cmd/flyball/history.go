@@ -37,8 +37,8 @@ func (f *historyFlags) add(cmd *cobra.Command) {
 	flags.Lookup("json").Usage = "print JSON lines"
 }
 
-// query is what the flags ask for.
-func (f *historyFlags) query() (client.Query, error) {
+// query is what the flags ask for at an instant.
+func (f *historyFlags) query(now time.Time) (client.Query, error) {
 	q := client.Query{Limit: f.limit}
 	if f.limit < 0 {
 		return q, cli.UsageError{Err: fmt.Errorf("--limit: must be 0 or more, got %d", f.limit)}
@@ -54,7 +54,7 @@ func (f *historyFlags) query() (client.Query, error) {
 		if bound.text == "" {
 			continue
 		}
-		if *bound.at, err = parseWhen(bound.text, clock.System.Now(), -1); err != nil {
+		if *bound.at, err = parseWhen(bound.text, now, -1); err != nil {
 			return q, cli.UsageError{Err: fmt.Errorf("--%s: %w", bound.flag, err)}
 		}
 	}
@@ -113,7 +113,7 @@ func newEventsCommand() *cobra.Command {
 
 // run lists what open's journal holds and, with --follow, goes on with it.
 func (f *historyFlags) run(cmd *cobra.Command, open func(context.Context, *client.Client) (journal, error)) error {
-	q, err := f.query()
+	q, err := f.query(clock.System.Now())
 	if err != nil {
 		return err
 	}
@@ -124,6 +124,12 @@ func (f *historyFlags) run(cmd *cobra.Command, open func(context.Context, *clien
 	ctx, _, stop := interruptible(cmd.Context())
 	defer stop()
 	j, err := open(ctx, c)
+	if err == nil && (f.since != "" || f.until != "") {
+		var now time.Time
+		if now, err = timeOf(ctx, c); err == nil {
+			q, err = f.query(now)
+		}
+	}
 	if err == nil {
 		w := &historyWriter{out: cmd.OutOrStdout(), json: f.json}
 		if f.follow {

@@ -120,22 +120,29 @@ func (f *modeFlags) set(cmd *cobra.Command, args []string) error {
 	if wish.Mode == "" {
 		return cli.UsageError{Err: fmt.Errorf("mode: must be %s, got %q", strings.Join(modeNames(), ", "), f.to)}
 	}
-	until, err := f.end(cmd)
+	until, err := f.end(cmd, clock.System.Now())
 	if err != nil {
 		return cli.UsageError{Err: err}
 	}
 	if until != nil && wish.Mode != scale.Paused {
 		return cli.UsageError{Err: fmt.Errorf("--for, --until: only a pause ends by itself, not %s", wish.Mode)}
 	}
-	wish.Until = until
 	return f.each(cmd, args, func(ctx context.Context, c *client.Client, name string) (client.Target, error) {
+		if until != nil {
+			now, err := timeOf(ctx, c)
+			if err != nil {
+				return client.Target{}, err
+			}
+			if wish.Until, err = f.end(cmd, now); err != nil {
+				return client.Target{}, cli.UsageError{Err: err}
+			}
+		}
 		return c.SetMode(ctx, name, wish)
 	})
 }
 
-// end is when a pause ends by itself; nil: never.
-func (f *modeFlags) end(cmd *cobra.Command) (*time.Time, error) {
-	now := clock.System.Now()
+// end is when a pause that begins now ends by itself; nil: never.
+func (f *modeFlags) end(cmd *cobra.Command, now time.Time) (*time.Time, error) {
 	switch {
 	case f.until != "" && cmd.Flags().Changed("for"):
 		return nil, errors.New("--for and --until exclude each other")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/internal/client"
+	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -160,6 +161,16 @@ func count(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// timeOf is the time that holds for an instance: its own where it simulates,
+// else that of this machine.
+func timeOf(ctx context.Context, c *client.Client) (time.Time, error) {
+	overview, err := c.Targets(ctx)
+	if err == nil && overview.Simulation != nil {
+		return overview.Now.Time, nil
+	}
+	return clock.System.Now(), err
 }
 
 // parseWhen reads an instant: a time in RFC 3339, a time of day, or a duration

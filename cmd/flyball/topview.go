@@ -125,6 +125,9 @@ func (v *topView) unfolded(width int) []string {
 
 func (v *topView) header(width int, now time.Time) string {
 	left, right := "flyball top  "+v.server, now.Local().Format(time.TimeOnly)
+	if simulated := v.overview.Simulation; simulated != nil {
+		right = fmt.Sprintf("simulated, time × %v  %s", simulated.Speed, v.overview.Now.Local().Format(time.TimeOnly))
+	}
 	if v.open != "" {
 		left = "flyball top  " + v.open
 	}
@@ -134,7 +137,7 @@ func (v *topView) header(width int, now time.Time) string {
 	if v.lost {
 		left = "NO CONNECTION, trying again  " + v.server
 	}
-	gap := width - utf8.RuneCountInString(left) - len(right)
+	gap := width - utf8.RuneCountInString(left) - utf8.RuneCountInString(right)
 	if gap < 1 {
 		return v.paint(fit(left, width), bold, v.lost)
 	}

@@ -8,14 +8,18 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/flyball-io/flyball/web"
 )
 
 // Overview is every target at one instant.
 type Overview struct {
-	Now     Time     `json:"now"`
-	Version string   `json:"version"`
-	LastID  string   `json:"lastEventId"` // a stream that starts after it misses nothing
-	Targets []Target `json:"targets"`
+	Now Time `json:"now"`
+	// Simulation is not nil where all of it is simulated.
+	Simulation *web.Simulation `json:"simulation"`
+	Version    string          `json:"version"`
+	LastID     string          `json:"lastEventId"` // a stream that starts after it misses nothing
+	Targets    []Target        `json:"targets"`
 }
 
 // Targets lists every target, without its replicas.
@@ -30,9 +34,10 @@ func (c *Client) Targets(ctx context.Context) (Overview, error) {
 
 // Detail is one target at one instant.
 type Detail struct {
-	Now    Time   `json:"now"`
-	LastID string `json:"lastEventId"`
-	Target Target `json:"target"`
+	Now        Time            `json:"now"`
+	Simulation *web.Simulation `json:"simulation"`
+	LastID     string          `json:"lastEventId"`
+	Target     Target          `json:"target"`
 }
 
 // Target describes one target with its replicas.
