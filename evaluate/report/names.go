@@ -29,7 +29,7 @@ func (n *names) policy(c Curve, x, y func(float64) float64, f Frontier) []label 
 	return nil
 }
 
-// fromTheEnds lists n−1, 0, n−2, 1, …
+// fromTheEnds lists n−1, 0, n−2, 1 and so on.
 func fromTheEnds(n int) []int {
 	var order []int
 	for low, high := 0, n-1; low <= high; low, high = low+1, high-1 {
@@ -59,7 +59,7 @@ func (n *names) place(x, y float64, text string) (label, bool) {
 	} {
 		if n.free(l.box) {
 			n.taken = append(n.taken, l.box)
-			l.label.X, l.label.Y, l.Text = tenth(l.label.X), tenth(l.label.Y), text
+			l.X, l.Y, l.Text = tenth(l.X), tenth(l.Y), text
 			return l.label, true
 		}
 	}

@@ -96,7 +96,8 @@ func TestHostileNamesStayText(t *testing.T) {
 
 func TestSameInputSameBytes(t *testing.T) {
 	shape := reporttest.Shape{Traces: 3, Policies: 4, Length: time.Hour, Step: 15 * time.Second}
-	if write(t, reporttest.New(shape)) != write(t, reporttest.New(shape)) {
+	first, second := write(t, reporttest.New(shape)), write(t, reporttest.New(shape))
+	if first != second {
 		t.Error("two reports of the same figures differ")
 	}
 }

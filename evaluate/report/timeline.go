@@ -47,7 +47,8 @@ type timelineLine struct {
 	P95     flat `json:"p95"` // ms; −1: no answer
 }
 
-// flat is a line as the page reads it: time since the point before, value, …
+// flat is a line as the page reads it: time since the point
+// before, value, and so on.
 type flat []float64
 
 // drawn holds the lines of all traces before they are made short.
