@@ -52,7 +52,7 @@ func TestReportInTheBrowser(t *testing.T) {
 func (b *browser) walkReport(t *testing.T) {
 	t.Helper()
 	const trace = `.trace[data-trace="0"] `
-	page[bool](b, `document.querySelector('.trace .pad').scrollIntoView() ?? true`)
+	page[bool](b, `(document.querySelector('.trace .pad').scrollIntoView(), true)`)
 	b.sees(trace+".at", "0 to 6 h")
 	at := page[[]float64](b, `(r => [r.x, r.y, r.width, r.height])(document.querySelector('.panel.replicas').getBoundingClientRect())`)
 	x, y := at[0]+56+(at[2]-66)/2, at[1]+at[3]/2 // the middle of what is plotted
@@ -67,7 +67,7 @@ func (b *browser) walkReport(t *testing.T) {
 	page[bool](b, `document.querySelector('.panel.p95').dispatchEvent(new MouseEvent("dblclick"))`)
 	b.sees(trace+".at", "0 to 6 h")
 
-	page[bool](b, `document.querySelector('.trace .pad').focus() ?? true`)
+	page[bool](b, `(document.querySelector('.trace .pad').focus(), true)`)
 	for _, key := range []string{"+", "ArrowRight"} {
 		page[bool](b, `document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key: "`+key+`", bubbles: true}))`)
 	}
