@@ -259,6 +259,10 @@ func FuzzRead(f *testing.F) {
 			last = at
 		}
 		if trace, ok := s.(*workload.Trace); ok {
+			wide, err := trace.Rebinned(end)
+			if err != nil || math.Abs(wide.Expected(end)-total) > 1e-6*total+1e-6 || len(wide.Gaps()) != len(trace.Gaps()) {
+				t.Fatalf("rebinned: got %v, %v, want %v requests and the same gaps", wide, err, total)
+			}
 			for _, other := range []*workload.Trace{trace.Interpolated(), trace.Smoothed(400)} {
 				if n := other.Expected(end); !(n >= 0) || math.IsInf(n, 0) {
 					t.Fatalf("requests after a change: got %v", n)

@@ -234,6 +234,15 @@ func TestImportReadsCSV(t *testing.T) {
 	}
 }
 
+func TestImportBeginsWithTheFirstValue(t *testing.T) {
+	table := writeFile(t, "t.csv", "at,rps\n2026-10-10T12:00:00Z,\n2026-10-10T12:01:00Z,1\n2026-10-10T12:02:00Z,2\n")
+	out, errOut, status := execute(t.Context(), "import", "trace", "--from-csv", table)
+	if status != 0 || out != "t_seconds,requests_per_second\n0,1\n60,2\n" {
+		t.Errorf("status %d, got %q", status, out)
+	}
+	wants(t, oneSpaced(errOut), "without value 1 rows, left out", "span 2m from 2026-10-10T12:01:00Z", "gaps 0")
+}
+
 func TestImportRefusesBadCSV(t *testing.T) {
 	for _, tc := range []struct {
 		what, file string
@@ -300,4 +309,26 @@ func TestImportSummaryAgreesWithTheTrace(t *testing.T) {
 			t.Errorf("%s: the summary says %v, the trace %v", name, got[0], got[1])
 		}
 	}
+}
+
+// Whatever a CSV file holds, it becomes a trace that can be played, or an error.
+func FuzzImportCSV(f *testing.F) {
+	f.Add("at,rps\n0,1\n60,2\n120,\n", true)
+	f.Add("\ufeffa;b\n2026-10-10T12:00:00Z;1\n2026-10-10 12:01:00;2\n", false)
+	f.Add("a\tb\n1790000000000\t\"1\"\n1790000000001.5\tNaN\n1790000000002\t1e9\n", true)
+	f.Add("x,y\n-9e18,1\n9e9,2\n", false)
+	f.Fuzz(func(t *testing.T, file string, counts bool) {
+		c := csvImport{timeFormat: "auto", values: "rate"}
+		rows, err := c.read(strings.NewReader(file))
+		if err != nil {
+			return
+		}
+		trace, err := rows.trace("fuzz", counts)
+		if err != nil {
+			return
+		}
+		if n := trace.Expected(trace.Duration()); !(n >= 0) || math.IsInf(n, 0) || trace.Duration() <= 0 {
+			t.Errorf("got %v requests in %v", n, trace.Duration())
+		}
+	})
 }

@@ -9,16 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/flyball-io/flyball/internal/cli"
-	"github.com/flyball-io/flyball/workload"
 )
 
 // csvImport are the flags about CSV files.
@@ -34,9 +31,6 @@ func (c *csvImport) add(flags *pflag.FlagSet) {
 }
 
 func csvFlags() []string { return []string{"time-column", "value-column", "time-format", "values"} }
-
-// maxImported is how many rows are read: what a trace may have.
-const maxImported = 10_000_000
 
 func (f *importFlags) fromCSV(ctx context.Context, stdin io.Reader) (made, error) {
 	if err := f.table.check(); err != nil {
@@ -64,8 +58,8 @@ func (f *importFlags) fromCSV(ctx context.Context, stdin io.Reader) (made, error
 	m := madeOf(trace, "csv")
 	m.summary.LeftOut = rows.leftOut
 	// Small numbers are seconds from a start of their own, and no date.
-	if rows.first.Year() > 1980 {
-		m.summary.Start = rows.first.UTC()
+	if start := rows.first.Add(rows.starts[0]).UTC(); start.Year() > 1980 {
+		m.summary.Start = start
 	}
 	return m, nil
 }
@@ -95,14 +89,6 @@ func unzipped(r io.Reader) (io.Reader, error) {
 		return nil, fmt.Errorf("unzip: %w", err)
 	}
 	return bufio.NewReaderSize(plain, 1<<20), nil
-}
-
-// table is the rows of a CSV file that hold a value.
-type table struct {
-	first   time.Time
-	starts  []time.Duration // since first
-	values  []float64
-	leftOut int64 // rows without a value
 }
 
 func (c *csvImport) read(in io.Reader) (*table, error) {
@@ -202,89 +188,4 @@ func (c *csvImport) columns(header []string) (at, value int, err error) {
 		err = fmt.Errorf("--value-column: %q holds the times", header[value])
 	}
 	return at, value, err
-}
-
-// guess tells the format of times by one of them.
-func guess(text string) string {
-	text = strings.TrimSpace(text)
-	if n, err := strconv.ParseFloat(text, 64); err == nil {
-		if math.Abs(n) >= 1e11 { // the year 5138 in seconds, 1973 in milliseconds
-			return "unix-ms"
-		}
-		return "unix"
-	}
-	for _, layout := range []string{time.DateTime, "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04:05 -0700 MST", time.DateOnly} {
-		if _, err := time.Parse(layout, text); err == nil {
-			return layout
-		}
-	}
-	return "rfc3339"
-}
-
-// add takes one row. One without a value leaves a gap.
-func (t *table) add(format, at, value string) error {
-	when, err := parseTime(format, strings.TrimSpace(at))
-	if err != nil {
-		return err
-	}
-	if t.first.IsZero() {
-		t.first = when
-	}
-	start := when.Sub(t.first)
-	if n := len(t.starts); n > 0 && start <= t.starts[n-1] {
-		before := t.first.Add(t.starts[n-1])
-		return fmt.Errorf("time %q comes after %s: must rise from row to row; sort the rows, and state the zone of times that a change of clocks moves", at, before.UTC().Format(time.RFC3339Nano))
-	}
-	switch strings.ToLower(strings.TrimSpace(value)) {
-	case "", "nan", "null", "na", "n/a", "-":
-		t.leftOut++
-		return nil
-	}
-	number, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-	switch {
-	case err != nil || math.IsInf(number, 0):
-		return fmt.Errorf("value %.40q is not a number", value)
-	case number < 0:
-		return fmt.Errorf("value %v is negative: must be 0 or more", number)
-	case len(t.starts) >= maxImported:
-		return fmt.Errorf("more than %d rows", maxImported)
-	}
-	t.starts, t.values = append(t.starts, start), append(t.values, number)
-	return nil
-}
-
-func parseTime(format, text string) (time.Time, error) {
-	unit, layout := 1e9, format
-	switch format {
-	case "unix-ms":
-		unit = 1e6
-		fallthrough
-	case "unix":
-		n, err := strconv.ParseFloat(text, 64)
-		if err != nil || !(math.Abs(n*unit) < 9e18) {
-			return time.Time{}, fmt.Errorf("time %.40q is no number as %s", text, format)
-		}
-		whole, part := math.Modf(n)
-		return time.Unix(0, 0).Add(time.Duration(whole)*time.Duration(unit) + time.Duration(math.Round(part*unit))), nil
-	case "rfc3339":
-		layout = time.RFC3339
-	}
-	t, err := time.Parse(layout, text)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("time %.40q does not read as %s; set --time-format", text, format)
-	}
-	return t, nil
-}
-
-// trace makes rates of the values; a count is divided by the width of its bin.
-func (t *table) trace(name string, counts bool) (*workload.Trace, error) {
-	trace, err := workload.FromRows(name, t.starts, t.values)
-	if err != nil || !counts {
-		return trace, err
-	}
-	bins := slices.Clone(trace.Bins())
-	for i, b := range bins {
-		bins[i].RPS = b.RPS / b.Width.Seconds()
-	}
-	return workload.NewTrace(name, bins)
 }
