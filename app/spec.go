@@ -261,7 +261,9 @@ func (s *Spec) Plan() (control.Plan, error) {
 // health, rollout, data, behaviour, cooldown, objective floor, wake, budget,
 // bounds.
 func (s *Spec) decider(spec PolicySpec) (*decide.Decider, error) {
-	p, err := spec.build(s.env())
+	env := s.env()
+	env.ScaleUpTolerance, env.ScaleDownTolerance = spec.Rules.Up.Tolerance, spec.Rules.Down.Tolerance
+	p, err := spec.build(env)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,9 @@ func New(name string, p policy.Policy, guards ...guard.Guard) *Decider {
 func (d *Decider) Name() string { return d.name }
 
 // Decide asks the policy and walks the guards. Without an opinion of the
-// policy the current count is held, within the bounds.
+// policy the current count is held, within the bounds. A count that it holds
+// itself, without any confidence, is none either: no wish that rules may
+// remember.
 // The slices of the decision are valid until the next call.
 func (d *Decider) Decide(obs scale.Observation) scale.Decision {
 	rec, err := d.policy.Recommend(obs)
@@ -53,9 +55,12 @@ func (d *Decider) Decide(obs scale.Observation) scale.Decision {
 		Recommendation: rec, Reason: rec.Reason, SetBy: SetByPolicy, NoData: err != nil,
 	}
 	d.steps, d.conditions = d.steps[:0], d.conditions[:0]
+	opinion := rec.Confidence > 0 || rec.Replicas != obs.CurrentReplicas
 	for _, g := range d.guards {
-		if _, always := g.(guard.Unconditional); always || err == nil {
+		if _, always := g.(guard.Unconditional); always || opinion {
 			d.walk(g, obs, &decision)
+		} else if w, ok := g.(guard.Witness); ok {
+			w.Witness(obs)
 		}
 	}
 	decision.Steps, decision.Conditions = d.steps, d.conditions

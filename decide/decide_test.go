@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -233,6 +234,29 @@ func TestWithoutAnOpinionTheRulesRememberNothing(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, wishes(t, d)); diff != "" {
 		t.Errorf("memory changed (-before +after):\n%s", diff)
+	}
+}
+
+// Nor must a count that the policy holds because a signal of several is
+// missing: it is no wish either.
+func TestAHeldCountIsNoWish(t *testing.T) {
+	cfg := hpa.Default()
+	cfg.Metrics = []hpa.Metric{{Signal: scale.Concurrency, AverageValue: new(3.0)}, {Signal: scale.RequestRate, AverageValue: new(10.0)}}
+	p, err := hpa.New(cfg, policy.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := decide.New("hpa", p, guard.NewBehavior(guard.HPADefaults()), guard.Bounds{Min: minimum, Max: maximum})
+	if got := d.Decide(loaded(0, 8, 6)); got.DesiredReplicas != 8 || got.Reason.Code != "MetricMissing" || len(got.Steps) != 1 {
+		t.Errorf("got %d (%s) after %d steps, want 8 held for want of the request rate, and the bounds alone asked", got.DesiredReplicas, got.Reason, len(got.Steps))
+	}
+	d.Decide(loaded(15*time.Second, 8, 60)) // more is wanted, and that may be remembered
+	data, err := d.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(data), `"replicas"`); n != 2 {
+		t.Errorf("got %d remembered wishes, want the count found first and the 20: %s", n, data)
 	}
 }
 

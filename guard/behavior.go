@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -25,8 +24,7 @@ type Behavior struct {
 
 type behaviorMemory struct {
 	Recommendations []recommendation `json:"recommendations"`
-	Ups             []change         `json:"ups"`
-	Downs           []change         `json:"downs"`
+	changes
 }
 
 type recommendation struct {
@@ -34,23 +32,12 @@ type recommendation struct {
 	Replicas int       `json:"replicas"`
 }
 
-// change is an applied change; Replicas is its size, always positive.
-type change struct {
-	At       time.Time `json:"at"`
-	Replicas int       `json:"replicas"`
-}
-
 // setBack makes of what is in the future, because the clock was set back, a
 // thing of now: it counts for its window and not until the clock comes there
 // again.
-func (m *behaviorMemory) setBack(at time.Time) {
-	for i := range m.Recommendations {
-		m.Recommendations[i].At = earlier(m.Recommendations[i].At, at)
-	}
-	for _, changes := range [][]change{m.Ups, m.Downs} {
-		for i := range changes {
-			changes[i].At = earlier(changes[i].At, at)
-		}
+func setBack(recommendations []recommendation, at time.Time) {
+	for i := range recommendations {
+		recommendations[i].At = earlier(recommendations[i].At, at)
 	}
 }
 
@@ -69,6 +56,7 @@ func (*Behavior) Name() string { return "behavior" }
 
 // Limit stabilizes want, then limits its rate.
 func (b *Behavior) Limit(obs scale.Observation, want int) (int, scale.Reason) {
+	setBack(b.memory.Recommendations, obs.At)
 	b.memory.setBack(obs.At)
 	stable, reason := b.stabilize(obs, want)
 	limited, rateReason := b.limitRate(obs, stable)
@@ -87,26 +75,24 @@ func (b *Behavior) stabilize(obs scale.Observation, want int) (int, scale.Reason
 		// (recordInitialRecommendation, horizontal.go).
 		b.memory.Recommendations = append(b.memory.Recommendations, recommendation{At: obs.At, Replicas: obs.CurrentReplicas})
 	}
+	stable := b.rules.stable(b.memory.Recommendations, obs, want)
+	b.remember(obs.At, want, max(b.rules.Up.StabilizationWindow.Std(), b.rules.Down.StabilizationWindow.Std()))
+	return stable, b.rules.stabilized(want, stable)
+}
+
+// stable is what the recommendations of the windows make of want.
+func (r *BehaviorRules) stable(recommendations []recommendation, obs scale.Observation, want int) int {
 	up, down := want, want
-	upWindow, downWindow := b.rules.Up.StabilizationWindow.Std(), b.rules.Down.StabilizationWindow.Std()
-	for _, r := range b.memory.Recommendations {
-		age := obs.At.Sub(r.At)
-		if age < upWindow {
-			up = min(up, r.Replicas)
+	for _, past := range recommendations {
+		age := obs.At.Sub(past.At)
+		if age < r.Up.StabilizationWindow.Std() {
+			up = min(up, past.Replicas)
 		}
-		if age < downWindow {
-			down = max(down, r.Replicas)
+		if age < r.Down.StabilizationWindow.Std() {
+			down = max(down, past.Replicas)
 		}
 	}
-	b.remember(obs.At, want, max(upWindow, downWindow))
-	stable := obs.CurrentReplicas
-	if stable < up {
-		stable = up
-	}
-	if stable > down {
-		stable = down
-	}
-	return stable, b.stabilized(want, stable)
+	return min(max(obs.CurrentReplicas, up), down)
 }
 
 // knowsNothing reports whether nothing of the past is known: at the start, and
@@ -127,14 +113,14 @@ func (b *Behavior) knowsNothing(at time.Time) bool {
 	return window > 0 && age >= window && age > 2*b.Sync
 }
 
-func (b *Behavior) stabilized(want, stable int) scale.Reason {
+func (r *BehaviorRules) stabilized(want, stable int) scale.Reason {
 	switch {
 	case stable > want:
 		return scale.Because("ScaleDownStabilized", "{0} instead of {1}: the highest recommendation of the last {2s} counts",
-			float64(stable), float64(want), b.rules.Down.StabilizationWindow.Std().Seconds())
+			float64(stable), float64(want), r.Down.StabilizationWindow.Std().Seconds())
 	case stable < want:
 		return scale.Because("ScaleUpStabilized", "{0} instead of {1}: the lowest recommendation of the last {2s} counts",
-			float64(stable), float64(want), b.rules.Up.StabilizationWindow.Std().Seconds())
+			float64(stable), float64(want), r.Up.StabilizationWindow.Std().Seconds())
 	}
 	return scale.Reason{}
 }
@@ -154,11 +140,11 @@ func (b *Behavior) limitRate(obs scale.Observation, want int) (int, scale.Reason
 	current := obs.CurrentReplicas
 	switch {
 	case want > current:
-		if limit := max(current, b.upLimit(obs)); want > limit {
+		if limit := b.memory.upLimit(b.rules.Up, obs); want > limit {
 			return limit, rateReason("ScaleUpLimit", b.rules.Up, want, limit)
 		}
 	case want < current:
-		if limit := min(current, b.downLimit(obs)); want < limit {
+		if limit := b.memory.downLimit(b.rules.Down, obs); want < limit {
 			return limit, rateReason("ScaleDownLimit", b.rules.Down, want, limit)
 		}
 	}
@@ -172,75 +158,13 @@ func rateReason(code string, r Rules, want, limit int) scale.Reason {
 	return scale.Because(code, "{0} instead of {1}: the rate policies allow no more for now", float64(limit), float64(want))
 }
 
-// upLimit is calculateScaleUpLimitWithScalingRules: the count each policy
-// allows from what the count was at the start of its period.
-func (b *Behavior) upLimit(obs scale.Observation) int {
-	r := b.rules.Up
-	if r.Select == selectDisabled {
-		return obs.CurrentReplicas
-	}
-	if len(r.Rates) == 0 {
-		return math.MaxInt32
-	}
-	limit := -1
-	for _, rate := range r.Rates {
-		start := b.startOfPeriod(obs, rate.Period.Std())
-		allowed := start + rate.Value
-		if rate.Percent {
-			allowed = int(math.Ceil(float64(start) * (1 + float64(rate.Value)/100)))
-		}
-		if limit < 0 || (r.Select == selectMin && allowed < limit) || (r.Select == selectMax && allowed > limit) {
-			limit = allowed
-		}
-	}
-	return limit
-}
-
-// downLimit is calculateScaleDownLimitWithBehaviors.
-func (b *Behavior) downLimit(obs scale.Observation) int {
-	r := b.rules.Down
-	if r.Select == selectDisabled {
-		return obs.CurrentReplicas
-	}
-	if len(r.Rates) == 0 {
-		return 0
-	}
-	limit := math.MinInt
-	for _, rate := range r.Rates {
-		start := b.startOfPeriod(obs, rate.Period.Std())
-		allowed := start - rate.Value
-		if rate.Percent {
-			allowed = int(float64(start) * (1 - float64(rate.Value)/100))
-		}
-		if limit == math.MinInt || (r.Select == selectMin && allowed > limit) || (r.Select == selectMax && allowed < limit) {
-			limit = allowed
-		}
-	}
-	return limit
-}
-
-// startOfPeriod is what the count was before the changes of the period.
-func (b *Behavior) startOfPeriod(obs scale.Observation, period time.Duration) int {
-	return obs.CurrentReplicas - within(b.memory.Ups, obs.At, period) + within(b.memory.Downs, obs.At, period)
-}
-
-func within(changes []change, at time.Time, period time.Duration) int {
-	sum := 0
-	for _, c := range changes {
-		if at.Sub(c.At) < period {
-			sum += c.Replicas
-		}
-	}
-	return sum
-}
-
 // Applied uses up the rate of the direction.
 func (b *Behavior) Applied(at time.Time, from, to int) {
 	switch {
 	case to > from:
-		b.memory.Ups = record(b.memory.Ups, change{at, to - from}, b.longestPeriod())
+		b.memory.Ups = record(b.memory.Ups, change{at, to - from}, b.rules.longestPeriod())
 	case to < from:
-		b.memory.Downs = record(b.memory.Downs, change{at, from - to}, b.longestPeriod())
+		b.memory.Downs = record(b.memory.Downs, change{at, from - to}, b.rules.longestPeriod())
 	}
 }
 
@@ -250,15 +174,8 @@ func record(changes []change, c change, longest time.Duration) []change {
 	return append(kept, c)
 }
 
-func (b *Behavior) longestPeriod() time.Duration {
-	longest := time.Duration(0)
-	for _, r := range b.rules.Up.Rates {
-		longest = max(longest, r.Period.Std())
-	}
-	for _, r := range b.rules.Down.Rates {
-		longest = max(longest, r.Period.Std())
-	}
-	return longest
+func (r *BehaviorRules) longestPeriod() time.Duration {
+	return max(r.Up.longestPeriod(), r.Down.longestPeriod())
 }
 
 // Snapshot returns the remembered recommendations and changes.

@@ -21,6 +21,7 @@ type BehaviorConfig struct {
 type RulesConfig struct {
 	StabilizationWindowSeconds *int         `json:"stabilizationWindowSeconds,omitempty" jsonschema:"minimum=0,maximum=3600,description=going up uses the lowest and going down the highest recommendation of this window (seconds)"`
 	SelectPolicy               *string      `json:"selectPolicy,omitempty" jsonschema:"enum=Max,enum=Min,enum=Disabled,description=which of the policies counts: Max = the largest change; Min = the smallest; Disabled = no change in this direction"`
+	Tolerance                  *float64     `json:"tolerance,omitempty" jsonschema:"minimum=0,description=relative deviation from a target that is not worth a change in this direction; read by hpa"`
 	Policies                   []RateConfig `json:"policies,omitempty" jsonschema:"description=how much may change within a period"`
 }
 
@@ -58,6 +59,9 @@ func (c *RulesConfig) faults(direction string) []error {
 	if s := c.SelectPolicy; s != nil && *s != selectMax && *s != selectMin && *s != selectDisabled {
 		add("selectPolicy: must be one of Max, Min, Disabled, got %q", *s)
 	}
+	if t := c.Tolerance; t != nil && !(*t >= 0) {
+		add("tolerance: must be at least 0, got %v", *t)
+	}
 	for i, p := range c.Policies {
 		if p.Type != typePods && p.Type != typePercent {
 			add("policies[%d].type: must be one of Pods, Percent, got %q", i, p.Type)
@@ -85,6 +89,9 @@ type Rules struct {
 	StabilizationWindow scale.Duration `json:"stabilizationWindowSeconds"`
 	// Select is Max, Min or Disabled.
 	Select string `json:"selectPolicy"`
+	// Tolerance is what is not worth a change in this direction, for policies
+	// that aim at a ratio; nil: what the policy says.
+	Tolerance *float64 `json:"tolerance,omitempty"`
 	// Rates are the limits to select from; none = no limit.
 	Rates []Rate `json:"policies"`
 }
@@ -128,6 +135,9 @@ func (c *RulesConfig) over(r Rules) Rules {
 	}
 	if c.SelectPolicy != nil {
 		r.Select = *c.SelectPolicy
+	}
+	if c.Tolerance != nil {
+		r.Tolerance = c.Tolerance
 	}
 	if len(c.Policies) > 0 {
 		r.Rates = nil

@@ -127,6 +127,19 @@ func TestBehaviorStartOfPeriodCountsBothDirections(t *testing.T) {
 	}
 }
 
+// Whoever takes replicas away by hand can make a period begin with fewer than
+// none. Such a policy allows nothing, and with Min it is the one that counts.
+func TestBehaviorAPeriodThatBeganBelowZeroAllowsNothing(t *testing.T) {
+	rules := guard.NoRules()
+	rules.Up.Select = "Min"
+	rules.Up.Rates = []guard.Rate{{Value: 1, Period: scale.Duration(10 * time.Minute)}, {Percent: true, Value: 300, Period: scale.Duration(time.Second)}}
+	g := guard.NewBehavior(rules)
+	g.Applied(scaletest.At(0), 0, 10)
+	if n, reason := g.Limit(scaletest.Observation(time.Minute, 5), 50); n != 5 || reason.Code != "ScaleUpLimit" {
+		t.Errorf("5 left of 10 that were added: got %d (%s), want 5: the period began with -5", n, reason)
+	}
+}
+
 func TestBehaviorDisabledHoldsItsDirection(t *testing.T) {
 	rules := guard.NoRules()
 	rules.Down.Select = "Disabled"
@@ -134,12 +147,15 @@ func TestBehaviorDisabledHoldsItsDirection(t *testing.T) {
 }
 
 func TestBehaviorConfigOverDefaults(t *testing.T) {
-	zero, disabled := 0, "Disabled"
-	cfg := guard.BehaviorConfig{ScaleDown: &guard.RulesConfig{StabilizationWindowSeconds: &zero,
+	zero, disabled, tolerance := 0, "Disabled", 0.05
+	cfg := guard.BehaviorConfig{ScaleDown: &guard.RulesConfig{StabilizationWindowSeconds: &zero, Tolerance: &tolerance,
 		Policies: []guard.RateConfig{{Type: "Percent", Value: 10, PeriodSeconds: 60}}}, ScaleUp: &guard.RulesConfig{SelectPolicy: &disabled}}
 	rules := cfg.Over(guard.HPADefaults())
 	if rules.Down.StabilizationWindow != 0 || len(rules.Down.Rates) != 1 || rules.Down.Rates[0].Value != 10 || rules.Down.Select != "Max" {
 		t.Errorf("scale-down: got %+v, want the configured policy alone, no window, select Max kept", rules.Down)
+	}
+	if rules.Down.Tolerance == nil || *rules.Down.Tolerance != 0.05 || rules.Up.Tolerance != nil {
+		t.Errorf("tolerances: got %v down, %v up, want 0.05 down and none up", rules.Down.Tolerance, rules.Up.Tolerance)
 	}
 	if rules.Up.Select != "Disabled" || len(rules.Up.Rates) != 2 {
 		t.Errorf("scale-up: got %+v, want Disabled with the default policies kept", rules.Up)
@@ -150,11 +166,11 @@ func TestBehaviorConfigOverDefaults(t *testing.T) {
 }
 
 func TestBehaviorConfigReportsEveryFault(t *testing.T) {
-	window, sel := 4000, "Avg"
-	cfg := guard.BehaviorConfig{ScaleUp: &guard.RulesConfig{StabilizationWindowSeconds: &window, SelectPolicy: &sel,
+	window, sel, tolerance := 4000, "Avg", -0.1
+	cfg := guard.BehaviorConfig{ScaleUp: &guard.RulesConfig{StabilizationWindowSeconds: &window, SelectPolicy: &sel, Tolerance: &tolerance,
 		Policies: []guard.RateConfig{{Type: "Pod", Value: 0, PeriodSeconds: 1801}}}}
 	got := cfg.Validate().Error()
-	for _, want := range []string{"scaleUp.stabilizationWindowSeconds: must be between 0 and 3600, got 4000", "scaleUp.selectPolicy: must be one of",
+	for _, want := range []string{"scaleUp.stabilizationWindowSeconds: must be between 0 and 3600, got 4000", "scaleUp.selectPolicy: must be one of", "scaleUp.tolerance: must be at least 0, got -0.1",
 		"scaleUp.policies[0].type: must be one of", "scaleUp.policies[0].value: must be above 0", "scaleUp.policies[0].periodSeconds: must be between"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("missing %q in:\n%s", want, got)

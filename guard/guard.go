@@ -16,6 +16,12 @@ type Unconditional interface {
 	Unconditional()
 }
 
+// Witness is a guard that learns from what it sees even when it is not asked,
+// because the policy has no opinion.
+type Witness interface {
+	Witness(obs scale.Observation)
+}
+
 // Conditioned is a guard with something to say that lasts, also while it
 // changes nothing: a budget that is used up, replicas that fail. Condition is
 // asked after Limit, with the same observation, and changes nothing.
