@@ -17,12 +17,13 @@ import (
 // Rates the replicas cannot carry have no steady state. The curve then answers
 // for a load of 99.9 %: whoever steps through time carries the surplus as a
 // backlog. For loads near 1 that come and go faster than lines settle see
-// [Curve.SettledRate].
+// [Curve.Settle].
 type Curve struct {
 	service   Service
 	threshold float64
 	met       float64 // share of services that take at most the threshold
 	capacity  float64 // of one replica
+	mean      float64 // service
 	most      int
 
 	place []place // by the number of replicas
@@ -51,8 +52,8 @@ const (
 	leastShare             = 1e-12
 )
 
-// levels are the quantiles that are kept; others are interpolated.
-var levels = [...]float64{0.5, 0.75, 0.9, 0.95, 0.99, 0.999}
+// levels are the quantiles that are kept; between them others are interpolated.
+var levels = [...]float64{0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999}
 
 // NewCurve computes the curve of a service for a threshold in seconds and 1 to
 // most replicas. It takes some tenths of a second for 1,000.
@@ -63,9 +64,13 @@ func NewCurve(s Service, threshold float64, most int) (*Curve, error) {
 	if !(threshold > 0) || math.IsInf(threshold, 1) || most < 1 {
 		return nil, fmt.Errorf("curve: threshold must be above 0 s and at least one replica allowed, got %v s, %d", threshold, most)
 	}
-	c := &Curve{service: s, threshold: threshold, capacity: s.CapacityPerReplica(), most: most, met: s.Law.CDF(threshold)}
+	c := &Curve{service: s, threshold: threshold, capacity: s.CapacityPerReplica(), mean: s.Law.Mean(), most: most, met: s.Law.CDF(threshold)}
 	p := newProfile(s, threshold)
 	for _, x := range c.lay(most) {
+		if x > 1 && s.Topology == Random {
+			c.repeat() // each replica has its own share of the stream
+			continue
+		}
 		c.fill(p, x)
 	}
 	c.straighten()
@@ -105,11 +110,18 @@ func (c *Curve) fill(p *profile, x int) {
 		for d := range delayNodes {
 			c.logs = append(c.logs, float32(math.Log(max(leastShare, r.avoidable(d*cells/delays)))))
 		}
-		for _, level := range levels {
-			c.quantiles = append(c.quantiles, float32(p.quantile(r, level)))
+		for _, q := range p.quantiles(r, levels[:]) {
+			c.quantiles = append(c.quantiles, float32(q))
 		}
 		c.means = append(c.means, float32(r.mean()))
 	}
+}
+
+// repeat takes the first number of replicas for one more.
+func (c *Curve) repeat() {
+	c.logs = append(c.logs, c.logs[:loads*delayNodes]...)
+	c.quantiles = append(c.quantiles, c.quantiles[:loads*len(levels)]...)
+	c.means = append(c.means, c.means[:loads]...)
 }
 
 // straighten makes the tables monotone, where approximations meet: growing with
@@ -159,22 +171,28 @@ func (c *Curve) Avoidable(replicas int, rate, backlog float64) float64 {
 		return c.met
 	}
 	capacity := float64(replicas) * c.capacity
-	late := backlog / (capacity * c.threshold) * delays
-	if late >= delays {
-		return c.met
+	delay, fd := 0, float32(0)
+	if backlog > 0 {
+		late := backlog / (capacity * c.threshold) * delays
+		if late >= delays {
+			return c.met
+		}
+		delay = int(late)
+		fd = float32(late - float64(delay))
 	}
-	late = max(0, late)
 	at := c.place[min(replicas, c.most)]
 	load, behind := c.load(capacity, rate)
-	delay := int(late)
-	fl, fd := float32(behind), float32(late-float64(delay))
+	fl := float32(behind)
 	from := (int(at.node)*loads+load)*delayNodes + delay
 	log := corner(c.logs[from:from+delayNodes+2], fl, fd)
 	if at.share > 0 {
 		from += loads * delayNodes
 		log += at.share * (corner(c.logs[from:from+delayNodes+2], fl, fd) - log)
 	}
-	return min(c.met, math.Exp(float64(log)))
+	if share := math.Exp(float64(log)); share < c.met {
+		return share
+	}
+	return c.met
 }
 
 // corner interpolates between four values.
@@ -189,11 +207,13 @@ func corner(v []float32, fl, fd float32) float32 {
 func (c *Curve) Intrinsic() float64 { return 1 - c.met }
 
 // Quantile is the time in seconds that a share p of the requests arriving now
-// takes at most, from arrival to answer. It is infinite without replicas.
+// takes at most, from arrival to answer. It is infinite without replicas. Below
+// 10 % and above 99.9 % it answers for those.
 func (c *Curve) Quantile(p float64, replicas int, rate, backlog float64) float64 {
 	if replicas <= 0 {
 		return math.Inf(1)
 	}
+	p = min(levels[len(levels)-1], max(levels[0], p))
 	level := 0
 	for level < len(levels)-2 && p > levels[level+1] {
 		level++
@@ -202,11 +222,11 @@ func (c *Curve) Quantile(p float64, replicas int, rate, backlog float64) float64
 	a := c.read(c.quantiles, len(levels), level, replicas, rate)
 	b := c.read(c.quantiles, len(levels), level+1, replicas, rate)
 	// Tails fall exponentially: straight in ln(1−p).
-	share := 0.0
-	if p != low {
+	share := 1.0
+	if p < high {
 		share = math.Log((1-low)/(1-p)) / math.Log((1-low)/(1-high))
 	}
-	return max(0, a+max(-1, share)*(b-a)) + c.delay(replicas, backlog)
+	return a + share*(b-a) + c.delay(replicas, backlog)
 }
 
 // MeanResponse is the mean time in seconds of the requests arriving now, from
@@ -254,42 +274,56 @@ func (c *Curve) Demand(rate, share float64) (int, error) {
 	return fewest(low, func(x int) bool { return c.Avoidable(min(x, c.most), rate, 0) <= share }), nil
 }
 
-// SettledRate is the rate at which as many requests wait on average in the
-// steady state as wait now, at most what the replicas carry for long. Lines
-// near a load of 1 take long to settle; who steps through time faster than that
-// keeps the number that waits as state q,
+// Settle lets time go by: so many requests wait, more come at a rate, and some
+// seconds later a number waits as it would in the steady state at the settled
+// rate, and the backlog beyond it. The number that waits afterwards is
+// [Curve.Waiting] of both.
 //
-//	dq/dt = rate − SettledRate(replicas, q)
+// Near a load of 1 lines take long to settle. To ask [Curve.Avoidable] for the
+// settled rate and the backlog in place of the rate of the moment says what
+// requests meet in short overloads. With q that wait, and λ(q) the rate at
+// which q wait in the steady state, at most what the replicas carry, it solves
 //
-// and asks the curve for SettledRate in place of the rate: the point-wise
-// stationary fluid flow approximation (Rider 1976; Wang, Tipper, Banerjee 1996).
-// Above the load the table ends at, the rest of q is a backlog.
-func (c *Curve) SettledRate(replicas int, waiting float64) (rate, backlog float64) {
+//	dq/dt = rate − λ(q)
+//
+// by one implicit step of Euler's: the point-wise stationary fluid flow
+// approximation (Rider 1976; Wang, Tipper, Banerjee 1996).
+func (c *Curve) Settle(replicas int, rate, waiting, seconds float64) (settled, backlog float64) {
+	sum := waiting + rate*seconds // = q + λ(q)·seconds
 	if replicas <= 0 {
-		return 0, waiting
+		return 0, sum
 	}
 	capacity := float64(replicas) * c.capacity
-	at := func(load int) float64 { // that wait at this load
+	at := func(load int) (rate, sum float64) {
 		odds := oddsOf(load)
-		rate := capacity * odds / (1 + odds)
-		return rate * max(0, c.MeanResponse(replicas, rate, 0)-c.service.Law.Mean())
+		rate = capacity * odds / (1 + odds)
+		return rate, c.Waiting(replicas, rate, 0) + rate*seconds
 	}
 	low, high := 0, loads-1
-	if top := at(high); waiting >= top {
-		odds := oddsOf(high)
-		return capacity * odds / (1 + odds), waiting - top
+	top, topSum := at(high)
+	if sum >= topSum {
+		// All slots are busy; those that wait get fewer at the full rate.
+		return top, max(0, sum-topSum-(capacity-top)*seconds)
 	}
 	for low+1 < high {
-		if middle := (low + high) / 2; at(middle) <= waiting {
+		if middle := (low + high) / 2; second(at(middle)) <= sum {
 			low = middle
 		} else {
 			high = middle
 		}
 	}
-	before, after := at(low), at(high)
-	odds := oddsOf(low) + (oddsOf(high)-oddsOf(low))*max(0, waiting-before)/max(after-before, 1e-300)
-	if low == 0 && waiting < before {
-		odds = oddsOf(0) * waiting / before
+	before, from := at(low)
+	after, to := at(high)
+	if sum <= from {
+		return before * max(0, sum/from), 0
 	}
-	return capacity * odds / (1 + odds), 0
+	return before + (after-before)*(sum-from)/(to-from), 0
+}
+
+func second(_, b float64) float64 { return b }
+
+// Waiting is the mean number of requests that wait in the steady state and a
+// backlog, slots apart.
+func (c *Curve) Waiting(replicas int, rate, backlog float64) float64 {
+	return rate*max(0, c.MeanResponse(replicas, rate, 0)-c.mean) + max(0, backlog)
 }

@@ -35,6 +35,19 @@ func spread(dt float64, tail func(t float64) float64) *grid {
 	return g
 }
 
+// spreadExponential is [spread] of an exponential law.
+func spreadExponential(dt, mean float64) *grid {
+	g := &grid{}
+	falls := math.Exp(-dt / mean)
+	tail := mean / dt * (1 - falls)
+	g.mass[0] = 1 - tail
+	for i := 1; i <= span; i++ {
+		g.mass[i] = tail * (1 - falls)
+		tail *= falls
+	}
+	return g
+}
+
 // add is the law of the sum of two independent times.
 func (g *grid) add(h *grid) *grid {
 	sum := &grid{}

@@ -11,7 +11,7 @@ import "math"
 func (p *profile) inTurn(x int, rho float64) *grid {
 	slots, ca2 := p.service.Slots, 1/float64(x)
 	sigma := everyXth(x, rho)
-	law := compound(p.residual(slots), p.leftOfStep(), p.turnGrowth(rho, sigma, ca2))
+	law := compound(p.ahead[0], p.left, p.turnGrowth(rho, sigma, ca2))
 	if slots == 1 {
 		return p.withLongOnes(law.maybe(p.turnWaits(rho, sigma, ca2)), rho)
 	}
@@ -21,11 +21,6 @@ func (p *profile) inTurn(x int, rho float64) *grid {
 	c, a := float64(slots)/z, rho*float64(slots)/z
 	b := between(erlangBs(int(c)+1, a), c)
 	return law.maybe(b / (1 - rho*(1-b)))
-}
-
-// leftOfStep is the law of what is left of a step.
-func (p *profile) leftOfStep() *grid {
-	return spread(p.dt, func(t float64) float64 { return p.service.Law.Excess(t*float64(p.service.Slots)) / p.mean })
 }
 
 // everyXth is the share that waits in E_x/M/1, and the ratio of its line: the

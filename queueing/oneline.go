@@ -18,7 +18,7 @@ func (p *profile) oneLine(c int, rho float64) *grid {
 		return compound(p.residual(1), p.residual(1), rho).maybe(waits)
 	case p.mean/float64(c) < 2*p.dt:
 		// Too short for the grid one by one; their sum is exponential.
-		return p.exponential(step / (1 - rho)).maybe(waits)
+		return spreadExponential(p.dt, step/(1-rho)).maybe(waits)
 	}
-	return compound(p.residual(c), p.exponential(step), rho).maybe(waits)
+	return compound(p.residual(c), spreadExponential(p.dt, step), rho).maybe(waits)
 }

@@ -25,6 +25,16 @@ type profile struct {
 	// rough is the peakedness that a regular stream loses in the slots:
 	// E[min(S,S')]/E[S] (Eckberg 1983).
 	rough float64
+	// first is the last residual asked for.
+	first struct {
+		n   int
+		law *grid
+	}
+	// left is the law of what is left of a step found in its middle.
+	left *grid
+	// mass and short are the share of the services in each stride of cells, and
+	// their mean, for sharing.
+	mass, short [span / stride]float64
 	// exponentials is the same with exponential services, for sharing.
 	exponentials *profile
 }
@@ -40,18 +50,34 @@ func newProfile(s Service, threshold float64) *profile {
 		p.rough += above * above * means / parts
 	}
 	p.steps = spread(p.dt, func(t float64) float64 { return 1 - s.Law.CDF(t*float64(s.Slots)) })
+	p.left = spread(p.dt, func(t float64) float64 { return s.Law.Excess(t*float64(s.Slots)) / p.mean })
 	p.ahead = []*grid{p.residual(s.Slots)}
+	p.gather()
 	return p
 }
 
 // residual is the law of the time until the first of n services ends.
 func (p *profile) residual(n int) *grid {
-	return spread(p.dt, func(t float64) float64 { return math.Pow(p.service.Law.Excess(t)/p.mean, float64(n)) })
+	if p.first.n != n {
+		p.first.n = n
+		p.first.law = spread(p.dt, func(t float64) float64 { return math.Pow(p.service.Law.Excess(t)/p.mean, float64(n)) })
+	}
+	return p.first.law
 }
 
-// exponential is the law of an exponential time.
-func (p *profile) exponential(mean float64) *grid {
-	return spread(p.dt, func(t float64) float64 { return math.Exp(-t / mean) })
+// gather fills mass and short: E[S; a<S≤b] = aF̄(a) + E[(S−a)⁺] − bF̄(b) − E[(S−b)⁺].
+func (p *profile) gather() {
+	for k := range p.mass {
+		a, b := p.within[k*stride], p.within[(k+1)*stride]
+		if k == 0 {
+			a = 0
+		}
+		from, to := float64(k*stride)*p.dt, float64((k+1)*stride)*p.dt
+		if p.mass[k] = b - a; p.mass[k] > 0 {
+			sum := from*(1-a) + p.service.Law.Excess(from) - to*(1-b) - p.service.Law.Excess(to)
+			p.short[k] = min(to, max(from, sum/p.mass[k]))
+		}
+	}
 }
 
 // behind is the law of the wait of who finds j waiting at his replica; nil from
@@ -100,6 +126,9 @@ func (p *profile) byDepth(deeper []float64) *grid {
 			share -= deeper[j+1]
 		}
 		g := p.behind(j)
+		if j == 0 && p.service.Slots == 1 {
+			g = p.young(share / (p.mean * max(1e-9, 1-deeper[0])))
+		}
 		if g == nil {
 			break
 		}
@@ -108,6 +137,34 @@ func (p *profile) byDepth(deeper []float64) *grid {
 		}
 	}
 	return w
+}
+
+// young is what is left of a service that has met no arrival yet, when they come
+// at a rate while nobody waits behind it: balancers that look at lines keep away
+// from replicas that were busy for long. Its tail is
+//
+//	∫₀^∞ P(S > t+a) e^−rate·a da / ∫₀^∞ P(S > a) e^−rate·a da
+func (p *profile) young(rate float64) *grid {
+	g, end := &grid{}, float64(span)*p.dt
+	falls := math.Exp(-rate * p.dt)
+	// From the end: tail = ∫₀^∞ P(S > t+a) e^−rate·a da.
+	tail := p.service.Law.Excess(end) / (1 + rate*end)
+	var tails [span + 1]float64
+	for i := span; i >= 0; i-- {
+		if i < span {
+			tail = tail*falls + p.dt/2*(1-p.within[i]+falls*(1-p.within[i+1]))
+		}
+		tails[i] = tail
+	}
+	before := 1.0
+	for i := range g.mass {
+		next := tails[i] / tails[0]
+		if i < span {
+			next = (tails[i] + tails[i+1]) / (2 * tails[0])
+		}
+		g.mass[i], before = before-next, next
+	}
+	return g
 }
 
 // avoidable is the share of requests that take longer than the threshold less

@@ -38,25 +38,39 @@ func (l *lined) above(cells int) float64 {
 
 func (l *lined) mean() float64 { return l.p.mean + l.wait.mean()*l.p.dt }
 
-// quantile is the time that a share p of the responses takes at most. Beyond
-// the grid responses fall geometrically, as they do at its end.
-func (p *profile) quantile(r response, share float64) float64 {
-	low, high := 0, span
-	over := 1 - share
-	if end := r.above(span); end > over {
-		decay := math.Log(r.above(span*3/4)/end) / (span / 4)
-		return (span + math.Log(end/over)/max(decay, 1e-6)) * p.dt
+// quantiles are the times that shares of the responses take at most. Beyond the
+// grid responses fall geometrically, as they do at its end.
+func (p *profile) quantiles(r response, shares []float64) []float64 {
+	var known [span + 1]float64
+	above := func(i int) float64 {
+		if known[i] == 0 {
+			known[i] = r.above(i) + 1e-300
+		}
+		return known[i]
 	}
-	if r.above(0) <= over {
+	times := make([]float64, len(shares))
+	for k, share := range shares {
+		times[k] = p.crossing(above, 1-share) * p.dt
+	}
+	return times
+}
+
+// crossing is where, in cells, the share above falls to over.
+func (p *profile) crossing(above func(i int) float64, over float64) float64 {
+	if end := above(span); end > over {
+		decay := math.Log(above(span*3/4)/end) / (span / 4)
+		return span + math.Log(end/over)/max(decay, 1e-6)
+	}
+	if above(0) <= over {
 		return 0
 	}
+	low, high := 0, span
 	for low+1 < high {
-		if middle := (low + high) / 2; r.above(middle) > over {
+		if middle := (low + high) / 2; above(middle) > over {
 			low = middle
 		} else {
 			high = middle
 		}
 	}
-	before, after := r.above(low), r.above(high)
-	return (float64(low) + (before-over)/(before-after)) * p.dt
+	return float64(low) + (above(low)-over)/(above(low)-above(high))
 }

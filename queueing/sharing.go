@@ -21,6 +21,9 @@ type sharing struct {
 	p      *profile
 	excess float64 // f
 	free   float64 // 1−ρ
+	// By stride of service times: the mean excess, and the standard deviation of
+	// the cube root of an excess over its mean.
+	means, spreads [span / stride]float64
 }
 
 func (p *profile) sharing(x int, rho float64) *sharing {
@@ -30,38 +33,48 @@ func (p *profile) sharing(x int, rho float64) *sharing {
 		p.exponentials = newProfile(like, p.threshold)
 	}
 	wait := p.exponentials.wait(x, rho).mean() * p.dt
-	return &sharing{p: p, excess: wait / p.mean, free: 1 - rho}
+	g := &sharing{p: p, excess: wait / p.mean, free: 1 - rho}
+	for k, s := range p.short {
+		if p.mass[k] > 0 && s > 0 {
+			g.means[k], g.spreads[k] = g.excess*s, g.spread(s)
+		}
+	}
+	return g
 }
 
-// beyond is the share of requests with a service of s that take longer than
-// s + t, by the normal approximation of the gamma law (Wilson and Hilferty
-// 1931).
-func (g *sharing) beyond(s, t float64) float64 {
-	mean := g.excess * s
-	switch {
-	case t < 0:
-		return 1
-	case mean < 1e-12*g.p.mean:
-		return 0
-	}
+// spread is the standard deviation of the cube root of the excess over its
+// mean: a third of its coefficient of variation.
+func (g *sharing) spread(s float64) float64 {
 	tau := g.p.mean * (1 + g.p.cs2) / 2
 	y := s * g.free / tau
 	variance := 2 * g.excess * tau * tau / (g.free * g.free * g.free) * (y + math.Expm1(-y))
-	ninth := variance / (9 * mean * mean)
-	return normalCDF((1 - ninth - math.Cbrt(t/mean)) / math.Sqrt(ninth))
+	return math.Sqrt(variance) / (3 * g.excess * s)
 }
+
+// beyond is the share of requests with a service of the k-th stride that take
+// longer than end, by the normal approximation of the gamma law (Wilson and
+// Hilferty 1931).
+func (g *sharing) beyond(k int, end float64) float64 {
+	over := end - g.p.short[k]
+	switch {
+	case over < 0:
+		return 1
+	case g.means[k] < 1e-9*g.p.mean:
+		return 0
+	}
+	return normalCDF((1 - g.spreads[k]*g.spreads[k] - math.Cbrt(over/g.means[k])) / g.spreads[k])
+}
+
+// stride is how many cells of service times are looked at as one.
+const stride = 4
 
 // late is the share of requests with services up to so many cells that take
 // longer than end.
 func (g *sharing) late(upTo int, end float64) float64 {
-	const stride = 2
-	p, sum, before := g.p, 0.0, 0.0
-	for i := stride; i <= upTo; i += stride {
-		mass := p.within[i] - before
-		before = p.within[i]
-		if mass > 0 {
-			s := (float64(i) - stride/2.0) * p.dt
-			sum += mass * g.beyond(s, end-s)
+	sum := 0.0
+	for k, mass := range g.p.mass[:upTo/stride] {
+		if mass > 1e-15 {
+			sum += mass * g.beyond(k, end)
 		}
 	}
 	return sum

@@ -38,12 +38,8 @@ func fall(found, factor float64) []float64 {
 }
 
 // growth is the ratio r of the geometric law of a line at load rho, from its
-// mean by Pollaczek and Khinchine: r/(1−r) = ρ/(1−ρ) · (1+c²ₛ)/2. Lines whose
-// rate depends on their length may for a while get more than they answer.
+// mean by Pollaczek and Khinchine: r/(1−r) = ρ/(1−ρ) · (1+c²ₛ)/2.
 func growth(rho, cs2 float64) float64 {
-	if rho >= 1 {
-		return rho
-	}
 	q := rho * (1 + cs2) / 2
 	return q / (1 - rho + q)
 }
@@ -65,6 +61,9 @@ func between(b []float64, c float64) float64 {
 		return 1
 	}
 	k := min(int(c), len(b)-2)
+	if b[k] < 1e-290 {
+		return 0
+	}
 	return b[k] * math.Pow(b[k+1]/b[k], c-float64(k))
 }
 
