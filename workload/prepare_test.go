@@ -292,6 +292,40 @@ func checkIndex(t *testing.T, trace *workload.Trace, fields []string) {
 	}
 }
 
+// On recorded traces, against the definition written down plainly: of all
+// windows around a bin, one bin more on either side each time, the first that
+// holds 400 requests, or all of the trace.
+func TestSmoothedIsTheDefinitionOnRecordedTraces(t *testing.T) {
+	for _, file := range []string{"nab_elb_request_count_8c0756_5min.csv", "azure_llm_2023_code_1s.csv", "nasa_http_1995-07-13_10s.csv"} {
+		trace, err := workload.OpenTrace(testenv.Trace(t, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		bins, smooth, changed := trace.Bins(), trace.Smoothed(400).Bins(), 0
+		for i, b := range bins {
+			want := b.RPS
+			if b.RPS*b.Width.Seconds() < 400 {
+				requests, seconds := 0.0, 0.0
+				for k := 0; requests < 400*(1-1e-9) && k < len(bins); k++ {
+					requests, seconds = 0, 0
+					for _, around := range bins[max(0, i-k):min(len(bins), i+k+1)] {
+						requests += around.RPS * around.Width.Seconds()
+						seconds += around.Width.Seconds()
+					}
+				}
+				want = requests / seconds
+				changed++
+			}
+			if math.Abs(smooth[i].RPS-want) > 1e-6 {
+				t.Fatalf("%s at %v: got %v, want %v", file, b.At, smooth[i].RPS, want)
+			}
+		}
+		if changed < len(bins)/2 {
+			t.Errorf("%s: only %d of %d bins hold fewer than 400: the test shows little", file, changed, len(bins))
+		}
+	}
+}
+
 func ExamplePrepare() {
 	s, err := workload.Read("shop.csv", strings.NewReader("t_seconds,requests_per_second\n0,1\n60,2\n120,4\n180,3\n"))
 	if err != nil {

@@ -65,18 +65,17 @@ func (f *importFlags) write(ctx context.Context, to destination, m made, s *impo
 
 // replace writes a file beside the target and gives it its name.
 func (f *importFlags) replace(ctx context.Context, target string, m made, s *importSummary) error {
-	temporary, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*")
+	name := filepath.Join(filepath.Dir(target), fmt.Sprintf(".%s.%d", filepath.Base(target), os.Getpid()))
+	// Not os.CreateTemp, whose files only their owner may read.
+	temporary, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return cli.UsageError{Err: fmt.Errorf("--out: %w", err)}
 	}
-	defer func() { _ = os.Remove(temporary.Name()) }() // after the renaming there is none
-	if err := temporary.Chmod(0o644); err != nil {     // as any other file a command writes
-		return errors.Join(err, temporary.Close())
-	}
+	defer func() { _ = os.Remove(name) }() // after the renaming there is none
 	if err := f.fill(ctx, temporary, m, s); err != nil {
 		return err
 	}
-	return os.Rename(temporary.Name(), target)
+	return os.Rename(name, target)
 }
 
 // fill writes the trace and closes the file.
