@@ -57,18 +57,81 @@ func put(fields map[string]any, keys []string, value json.RawMessage) error {
 	return nil
 }
 
-// Take removes a field and returns it as JSON; nil where it is not there.
-func (w Written) Take(key string) json.RawMessage {
+// Take removes a field and decodes it strictly. What is not there leaves into
+// as it is. Each message of the error starts with the field's path.
+func (w Written) Take(key string, into any) error {
 	value, there := w.Fields[key]
 	if !there {
 		return nil
 	}
 	delete(w.Fields, key)
 	raw, err := json.Marshal(value)
-	if err != nil {
-		return nil // the parser made it of valid JSON
+	if err == nil {
+		err = decodeStrict(raw, into)
 	}
-	return raw
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	return nil
+}
+
+// Clone returns a copy whose fields can be changed.
+func (w Written) Clone() Written { return Written{Kind: w.Kind, Fields: cloneFields(w.Fields)} }
+
+func cloneFields(fields map[string]any) map[string]any {
+	c := make(map[string]any, len(fields))
+	for key, value := range fields {
+		if inner, object := value.(map[string]any); object {
+			value = cloneFields(inner)
+		}
+		c[key] = value
+	}
+	return c
+}
+
+// Set writes a field; a dot in the key goes into an object.
+func (w Written) Set(key string, value any) error {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	fields, keys := w.Fields, strings.Split(key, ".")
+	for _, k := range keys[:len(keys)-1] {
+		inner, object := fields[k].(map[string]any)
+		if !object {
+			inner = map[string]any{}
+			fields[k] = inner
+		}
+		fields = inner
+	}
+	fields[keys[len(keys)-1]] = json.RawMessage(raw)
+	return nil
+}
+
+// Parameters are the fields as they are written, sorted, so that what is the
+// same is written the same.
+func (w Written) Parameters() string {
+	var pairs []string
+	flatten("", w.Fields, func(key string, value json.RawMessage) {
+		text := string(value)
+		var plain string
+		if json.Unmarshal(value, &plain) == nil && !json.Valid([]byte(plain)) && !strings.ContainsAny(plain, `,"[]{}`) {
+			text = plain
+		}
+		pairs = append(pairs, key+"="+text)
+	})
+	return strings.Join(pairs, ",")
+}
+
+func flatten(path string, fields map[string]any, visit func(key string, value json.RawMessage)) {
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		switch value := fields[key].(type) {
+		case map[string]any:
+			flatten(path+key+".", value, visit)
+		case json.RawMessage:
+			visit(path+key, value)
+		}
+	}
 }
 
 // Keys lists the fields, sorted.

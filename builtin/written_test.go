@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/flyball-io/flyball/builtin"
+	"github.com/flyball-io/flyball/guard"
 )
 
 func TestWhatIsWrittenOnACommandLineIsAPlugin(t *testing.T) {
@@ -47,11 +48,21 @@ func TestAFieldThatIsTakenIsGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := string(w.Take("behavior")); got != `{"scaleDown":{"stabilizationWindowSeconds":0}}` {
-		t.Errorf("behavior: got %s", got)
+	again, behavior := w.Clone(), guard.BehaviorConfig{}
+	if err := w.Take("behavior", &behavior); err != nil || *behavior.ScaleDown.StabilizationWindowSeconds != 0 {
+		t.Errorf("behavior: got %+v, %v", behavior, err)
 	}
-	if got := w.Take("behavior"); got != nil {
-		t.Errorf("taken twice: got %s, want nothing", got)
+	if err := w.Take("behavior", &behavior); err != nil {
+		t.Errorf("taken twice: got %v, want nothing", err)
+	}
+	if err := again.Set("behavior.scaleDown.rate", 3); err != nil {
+		t.Fatal(err)
+	}
+	if got := again.Parameters(); got != "behavior.scaleDown.rate=3,behavior.scaleDown.stabilizationWindowSeconds=0,cpuUtilization=60" {
+		t.Errorf("as it is written: got %s", got)
+	}
+	if err := again.Take("behavior", &behavior); err == nil || !strings.HasPrefix(err.Error(), "behavior: ") || !strings.Contains(err.Error(), "rate") {
+		t.Errorf("an unknown field: got %v, want an error that names it", err)
 	}
 	if got := strings.Join(w.Keys(), " "); got != "cpuUtilization" {
 		t.Errorf("left: got %q, want cpuUtilization", got)

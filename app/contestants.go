@@ -1,0 +1,168 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/builtin"
+	"github.com/flyball-io/flyball/decide"
+	"github.com/flyball-io/flyball/evaluate"
+	"github.com/flyball-io/flyball/guard"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/sim"
+)
+
+// Contestants makes of what --policy says the deciders that are judged.
+type Contestants struct{ Plugins *builtin.Registry }
+
+// Parse reads NAME or NAME:key=value,…: the fields of the policy's
+// configuration, and besides them behavior and cooldown as in a document. For
+// hpa, requestRate=70% and concurrency=70% are shares of what one replica
+// carries.
+func (c Contestants) Parse(text string) (evaluate.Contestant, error) {
+	w, err := builtin.ParseWritten(text)
+	if err != nil {
+		return evaluate.Contestant{}, err
+	}
+	return c.make(w)
+}
+
+// Names lists the policies there are.
+func (c Contestants) Names() []string {
+	names := append(c.Plugins.Policies.Names(), yardsticks()...)
+	slices.Sort(names)
+	return names
+}
+
+func (c Contestants) make(w builtin.Written) (evaluate.Contestant, error) {
+	made := evaluate.Contestant{Policy: w.Kind, Params: w.Parameters()}
+	if slices.Contains(yardsticks(), w.Kind) {
+		return yardstick(w)
+	}
+	if !slices.Contains(c.Plugins.Policies.Names(), w.Kind) {
+		return made, fmt.Errorf("unknown policy %q; known: %s", w.Kind, strings.Join(c.Names(), ", "))
+	}
+	p, err := c.player(w.Clone())
+	if err != nil {
+		return made, err
+	}
+	made.New = p.decider
+	// A fault in what is written shows in any scenario.
+	example := sim.Default()
+	_, err = made.New(&example)
+	return made, err
+}
+
+// player is a policy as it is written, to be put before a scenario.
+type player struct {
+	plugins  *builtin.Registry
+	written  builtin.Written
+	behavior guard.BehaviorConfig
+	cooldown guard.CooldownConfig
+}
+
+func (c Contestants) player(w builtin.Written) (*player, error) {
+	p := &player{plugins: c.Plugins, written: w}
+	err := errors.Join(w.Take("behavior", &p.behavior), w.Take("cooldown", &p.cooldown))
+	if err == nil {
+		err = errors.Join(p.behavior.Validate(), p.cooldown.Validate())
+	}
+	return p, err
+}
+
+// decider builds the policy with its guards for a scenario.
+func (p *player) decider(s *sim.Scenario) (sim.Decider, error) {
+	w := p.written.Clone()
+	if err := fit(w, s); err != nil {
+		return nil, err
+	}
+	chosen, err := newPolicySpec(w.Plugin(), v1alpha1.Spec{Behavior: p.behavior, Cooldown: p.cooldown}, p.plugins)
+	if err != nil {
+		return nil, err
+	}
+	chosen.Name = w.Kind
+	// The objective, the bounds and the time between decisions are the
+	// scenario's; everything else is as a document has it that says nothing.
+	defaults := v1alpha1.Default().Spec
+	spec := &Spec{
+		Name: s.Name, Min: s.Replicas.Min, Max: s.Replicas.Max, Objective: &s.Objective,
+		Sync: scale.Duration(s.Sync), Rollout: defaults.Rollout, Trust: defaults.Trust,
+	}
+	// Copies of another autoscaler play as it does: with its own rules and the
+	// bounds, and without any guard that it has not. What Flyball adds to them live
+	// is not theirs.
+	switch w.Kind {
+	case "hpa":
+		return spec.original(chosen, p.hpa(spec, chosen.Rules).Guards())
+	case "kpa":
+		return spec.original(chosen, []guard.Guard{guard.NewBehavior(chosen.Rules), guard.Bounds{Min: spec.Min, Max: spec.Max}})
+	}
+	return spec.decider(chosen)
+}
+
+// hpa is the HorizontalPodAutoscaler's object. Without a behavior it has none,
+// as one that is created so.
+func (p *player) hpa(s *Spec, rules guard.BehaviorRules) guard.HPA {
+	h := guard.DefaultHPA()
+	h.Min, h.Max = s.Min, s.Max
+	if p.behavior.ScaleUp != nil || p.behavior.ScaleDown != nil {
+		h.Behavior = &rules
+	}
+	return h
+}
+
+// original puts a policy behind its own rules alone.
+func (s *Spec) original(spec PolicySpec, own []guard.Guard) (*decide.Decider, error) {
+	env := s.env()
+	env.ScaleUpTolerance, env.ScaleDownTolerance = spec.Rules.Up.Tolerance, spec.Rules.Down.Tolerance
+	p, err := spec.build(env)
+	if err != nil {
+		return nil, err
+	}
+	return decide.New(spec.Name, p, own...), nil
+}
+
+// fit fills in what depends on the service: shares of what a replica carries,
+// and for kpa the limit on its requests in progress, from which Knative takes
+// its target where a service states it (containerConcurrency).
+func fit(w builtin.Written, s *sim.Scenario) error {
+	slots, capacity := float64(s.Service.Slots), s.Service.CapacityPerReplica()
+	switch w.Kind {
+	case "hpa":
+		return errors.Join(shareOf(w, scale.RequestRate, capacity), shareOf(w, scale.Concurrency, slots))
+	case "kpa":
+		var cfg struct{ Metric string }
+		if metric, stated := w.Fields["metric"]; stated {
+			cfg.Metric = strings.Trim(fmt.Sprintf("%s", metric), `"`)
+		}
+		if _, stated := w.Fields["target"]; stated {
+			return nil
+		}
+		if cfg.Metric == "rps" {
+			return w.Set("target", capacity)
+		}
+		return w.Set("target", slots)
+	}
+	return nil
+}
+
+// shareOf turns requestRate=70% into a metric of hpa.
+func shareOf(w builtin.Written, signal string, whole float64) error {
+	var value any
+	if err := w.Take(signal, &value); err != nil || value == nil {
+		return err
+	}
+	text := fmt.Sprint(value)
+	percent, err := strconv.ParseFloat(strings.TrimSuffix(text, "%"), 64)
+	if err != nil || !(percent > 0) || !strings.HasSuffix(text, "%") {
+		return fmt.Errorf("%s: must be a share of what one replica carries such as 70%%, got %q", signal, text)
+	}
+	if _, twice := w.Fields["metrics"]; twice {
+		return fmt.Errorf("%s: stands for metrics, which is given too", signal)
+	}
+	return w.Set("metrics", []map[string]any{{"signal": signal, "averageValue": whole * percent / 100}})
+}

@@ -1,0 +1,106 @@
+package app_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/builtin"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/sim"
+	"github.com/flyball-io/flyball/workload"
+)
+
+func contestants() app.Contestants { return app.Contestants{Plugins: builtin.New()} }
+
+// guards names the steps of the first decision of a contestant.
+func guards(t *testing.T, text string) []string {
+	t.Helper()
+	c, err := contestants().Parse(text)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	s := sim.Default()
+	s.Load = workload.Constant{RPS: 100, For: 5 * time.Minute}
+	s.Replicas.Initial = 4
+	d, err := c.New(&s)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	var names []string
+	sim.Run(&s, sim.NewEvents(&s), d, sim.Options{Decided: func(_ scale.Observation, d scale.Decision) {
+		names = nil
+		for _, step := range d.Steps {
+			names = append(names, step.Guard)
+		}
+	}})
+	return names
+}
+
+// What is a copy of another autoscaler plays as it does, without the guards
+// that Flyball adds live; Flyball's own policies play behind them.
+func TestOriginalsPlayWithTheirOwnRulesAlone(t *testing.T) {
+	for text, own := range map[string]bool{"hpa": false, "hpa:requestRate=70%": false, "kpa": false, "threshold": true} {
+		names := strings.Join(guards(t, text), ", ")
+		if got := strings.Contains(names, "objective floor") && strings.Contains(names, "health"); got != own {
+			t.Errorf("%s plays behind %s: with Flyball's guards is %v, want %v", text, names, got, own)
+		}
+		if !strings.Contains(names, "bounds") {
+			t.Errorf("%s plays behind %s: want the bounds too", text, names)
+		}
+	}
+}
+
+func TestAContestantThatIsWrittenWronglyIsRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		"hpx":                            "unknown policy \"hpx\"; known: baseline,",
+		"hpa:cpu=3":                      "allowed: cpuInitializationPeriod",
+		"hpa:requestRate=70":             "requestRate: must be a share of what one replica carries such as 70%, got \"70\"",
+		"hpa:requestRate=lots%":          "share of what one replica carries such as 70%",
+		"hpa:requestRate=70%,metrics=[]": "requestRate: stands for metrics",
+		"hpa:behavior.scaleUp.window=3":  "behavior: unknown field",
+		"hpa:behavior.scaleDown.selectPolicy=Never": "must be one of Max, Min, Disabled",
+		"static:peak=100":    "such as 100%",
+		"static:replicas=0":  "a whole number from 1",
+		"oracle:peak=3":      "needs theta=NUMBER",
+		"combine":            "exactly one of max, min",
+		"hpa:cpuUtilization": "key=value",
+	} {
+		if _, err := contestants().Parse(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want an error with %q", text, err, want)
+		}
+	}
+}
+
+func TestASweepTurnsOneKnob(t *testing.T) {
+	for text, want := range map[string]struct{ family, first, last string }{
+		"hpa":                   {"hpa", "hpa:cpuUtilization=30", "hpa:cpuUtilization=90"},
+		"hpa:cpuUtilization=55": {"hpa", "hpa:cpuUtilization=30", "hpa:cpuUtilization=90"},
+		"hpa:requestRate=70%":   {"hpa:requestRate", "hpa:requestRate=30%", "hpa:requestRate=90%"},
+		"hpa:tolerance=0":       {"hpa:cpuUtilization,tolerance=0", "hpa:cpuUtilization=30,tolerance=0", "hpa:cpuUtilization=90,tolerance=0"},
+		"kpa":                   {"kpa", "kpa:targetUtilization=30", "kpa:targetUtilization=100"},
+		"threshold":             {"threshold", "threshold:cpuUtilization.down=15,cpuUtilization.up=35", "threshold:cpuUtilization.down=40,cpuUtilization.up=95"},
+		"static":                {"static", "static:peak=50%", "static:peak=110%"},
+		"sqrt:beta=2":           {"sqrt", "sqrt:beta=0", "sqrt:beta=4"},
+		"baseline":              {"baseline", "baseline:k=0.5", "baseline:k=10"},
+	} {
+		s, err := contestants().Sweep(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		n := len(s.Contestants)
+		if n < 9 {
+			t.Errorf("%s: %d positions, want at least 9", text, n)
+		}
+		if first, last := s.Contestants[0].Name(), s.Contestants[n-1].Name(); s.Family != want.family || first != want.first || last != want.last {
+			t.Errorf("%s: got %s from %s to %s, want %s from %s to %s", text, s.Family, first, last, want.family, want.first, want.last)
+		}
+	}
+	for _, text := range []string{`hpa:metrics=[{"signal":"latency","value":0.2}]`, `combine:max=[{"hpa":{}}]`} {
+		if _, err := contestants().Sweep(text); err == nil || !strings.Contains(err.Error(), "no knob") {
+			t.Errorf("%s: got %v, want that it has no knob", text, err)
+		}
+	}
+}
