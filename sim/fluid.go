@@ -39,7 +39,9 @@ type Fluid struct {
 	capacity float64 // requests per second they answer
 	inUse    float64 // slots in use
 	chance   float64 // requests that wait by chance
-	line     fluidLine
+	waiting  float64 // in the lines
+	crowds   []crowd
+	shares   [mostCrowds]float64 // of the requests, that they get
 	members  []fluidMember
 	leavers  []leaver
 	away     float64 // requests on replicas that drain
@@ -82,6 +84,7 @@ func NewFluid(s *Scenario, curve *queueing.Curve) (*Fluid, error) {
 		mean: s.Service.Law.Mean(), noise: math.Sqrt(1 + s.Service.Law.CV()*s.Service.Law.CV()),
 		intrinsic: 1 - s.Service.Law.CDF(s.Objective.Threshold.Std().Seconds()),
 		patience:  math.Inf(1), central: s.Service.Topology == queueing.Central,
+		crowds: make([]crowd, 1, mostCrowds),
 	}
 	if s.Client.Timeout > 0 {
 		w.patience = s.Client.Timeout.Seconds()
@@ -91,9 +94,6 @@ func NewFluid(s *Scenario, curve *queueing.Curve) (*Fluid, error) {
 	w.meter.mixes = &w.mixes
 	w.mixes = newMixes(w, w.meter.ticks()+1)
 	w.fleet = newFleet(s, w)
-	w.inUse = min(w.slots, s.Load.Rate(0)*w.mean)
-	w.present = w.inUse
-	w.total.arrived = w.inUse
 	w.rearm()
 	return w, nil
 }
@@ -157,13 +157,13 @@ func (w *Fluid) play(to time.Duration) {
 	}
 	switch {
 	case w.replicas == 0:
-		w.hold(to, arrived)
-	case w.line.count > 0 || w.inUse+w.supply.expected*h > w.slots*(1+h/w.mean):
-		w.crowd(to, h, arrived)
+		w.hold(to, h, arrived)
+	case w.waiting > 0 || w.inUse+w.supply.expected*h > w.slots*(1+h/w.mean):
+		w.crowded(to, h, arrived)
 	default:
 		w.flow(h, arrived)
 	}
-	here := w.inUse + w.chance + w.line.count + w.away
+	here := w.inUse + w.chance + w.waiting + w.away
 	answered := max(0, w.present+arrived-w.step.failed-here)
 	w.step.ended += answered + w.step.failed
 	w.present += arrived - w.step.ended
@@ -181,76 +181,39 @@ func (w *Fluid) flow(h, arrived float64) {
 	expected := w.supply.expected * h
 	before, waited := w.inUse, w.chance
 	w.inUse = (before + expected) / (1 + h/w.mean)
-	rate := w.law.settle(&w.chance, expected, h)
+	w.crowds[0].inUse = w.inUse
+	w.law.settle(&w.chance, expected, h)
 	surplus := (arrived - expected) * w.mean
 	used := w.mean * (before + expected - w.inUse)
 	w.use(used+surplus*w.noise, h)
 	w.step.inFlight += max(0, used+surplus+(waited+w.chance)/2*h)
 	w.held()
-	w.answer(arrived, rate, 0, w.score.on)
+	w.pass(arrived, w.score.on)
 }
 
 // use counts the time that slots are in use.
 func (w *Fluid) use(time, h float64) {
 	time = min(max(0, time), w.slots*h)
-	w.step.busy += time
+	w.step.busy = time
 	w.step.perSlot = time / w.slots
 }
 
 // held counts those that wait for whichever replica is free next.
 func (w *Fluid) held() {
 	if w.central || w.replicas == 0 {
-		w.step.held = w.line.count + w.chance
+		w.step.held = w.waiting + w.chance
 	}
 }
 
 // hold keeps requests while no replica is ready.
-func (w *Fluid) hold(to time.Duration, arrived float64) {
-	before := w.line.count
-	w.line.push(batch{from: w.now.Seconds(), to: to.Seconds(), count: arrived, scored: w.score.on})
-	w.giveUp(to)
-	w.step.inFlight += (before + w.line.count) / 2 * (to - w.now).Seconds()
+func (w *Fluid) hold(to time.Duration, h, arrived float64) {
+	before, line := w.waiting, &w.crowds[0].line
+	line.push(batch{from: w.now.Seconds(), to: to.Seconds(), count: arrived, scored: w.score.on})
+	w.giveUp(line, to)
+	w.sum()
 	w.step.perSlot = 0
+	w.step.inFlight += (before + w.waiting) / 2 * h
 	w.held()
-}
-
-// crowd lets requests through while all slots are in use and a line waits, or
-// is about to.
-func (w *Fluid) crowd(to time.Duration, h, arrived float64) {
-	line, before, waited := w.line.count, w.inUse, w.chance
-	full := h // the part of the step with all slots in use
-	if line == 0 {
-		full -= w.fillTime(h)
-	}
-	after := line + (w.supply.actual-w.capacity)*full
-	if line == 0 {
-		after = min(after, arrived)
-	}
-	w.inUse = w.slots
-	if after <= 0 {
-		if idle := h - line/max(w.capacity-w.supply.actual, 1e-9); line > 0 && idle > 0 {
-			w.inUse = min(w.slots, (w.slots+w.supply.expected*idle)/(1+idle/w.mean))
-		}
-		after = 0
-	}
-	from, until := w.now.Seconds(), to.Seconds()
-	w.line.push(batch{from: from, to: until, count: arrived, scored: w.score.on})
-	w.law.overload(&w.chance, after, h)
-	w.serveLine(&w.line, w.line.count-after, from, until)
-	w.giveUp(to)
-	w.use((w.slots*full + (before+w.slots)/2*(h-full)), h)
-	w.step.inFlight += w.step.busy + (line+w.line.count+waited+w.chance)/2*h
-	w.held()
-}
-
-// fillTime is how long it takes within a step until all slots are in use:
-// x(t) = λm + (x₀ − λm)·e^(−t/m) reaches c.
-func (w *Fluid) fillTime(h float64) float64 {
-	level := w.supply.expected * w.mean
-	if w.inUse >= w.slots || level <= w.slots {
-		return 0
-	}
-	return min(h, w.mean*math.Log((level-w.inUse)/(level-w.slots)))
 }
 
 // measure takes the measurements that are due within a step: what was counted
@@ -282,19 +245,7 @@ func (w *Fluid) SetReplicas(n int) {
 // Result implements [World].
 func (w *Fluid) Result() *Result {
 	r := w.score.result(w.now, w.fleet.changes, w.steps)
-	w.law.latencies(&r.Latencies)
+	w.mixes.latencies(&r.Latencies)
 	w.late(r)
 	return r
-}
-
-// late counts those that wait still, when that is too long already.
-func (w *Fluid) late(r *Result) {
-	oldest := w.now.Seconds() - w.scenario.Objective.Threshold.Std().Seconds()
-	for _, b := range w.line.waiting() {
-		if n := b.before(oldest); b.scored && n > 0 {
-			r.Violations += n
-			r.Intrinsic += n * w.intrinsic
-			r.Avoidable += n * (1 - w.intrinsic)
-		}
-	}
 }

@@ -23,13 +23,16 @@ func (w *Fluid) serve(slot int) {
 	m := &w.members[slot]
 	m.ready = true
 	m.used -= w.perSlot
+	w.join()
 	w.resize(w.replicas + 1)
-	if w.line.count > 0 {
-		n := min(w.line.count, w.slots-w.inUse)
+	c := &w.crowds[len(w.crowds)-1]
+	if free := w.slotsOf(c) - c.inUse; c.line.count > 0 && free > 0 {
 		w.step.counters = counters{}
-		w.serveLine(&w.line, n, w.now.Seconds(), w.now.Seconds())
-		w.inUse += n
+		n := min(c.line.count, free)
+		w.serveLine(&c.line, n, w.now.Seconds(), w.now.Seconds())
+		c.inUse += n
 		w.total.add(&w.step.counters)
+		w.sum()
 	}
 }
 
@@ -48,17 +51,13 @@ func (w *Fluid) release(slot int) bool {
 	}
 	m.ready = false
 	m.used += w.perSlot
-	part := 1 / float64(w.replicas)
-	l := leaver{slot: slot, from: w.now, inUse: w.inUse * part}
-	w.inUse -= l.inUse
-	if !w.central {
-		l.inUse += w.chance * part
-		w.chance *= 1 - part
-		l.line = w.line.share(part)
-	}
+	l := leaver{slot: slot, from: w.now}
 	w.resize(w.replicas - 1)
-	if w.replicas == 0 {
-		w.inUse = 0
+	l.inUse, l.line = w.part()
+	if !w.central {
+		chance := w.chance / float64(w.replicas+1)
+		l.inUse += chance
+		w.chance -= chance
 	}
 	if l.inUse+l.line.count < 1e-6 {
 		return true

@@ -13,50 +13,56 @@ import (
 //
 //	dq/dt = λ − r(q),   r(q) the rate at which q wait in the steady state
 //
-// and requests meet the law of r(q). A step solves q' + h·r(q') = q + hλ.
+// and requests meet the law of r(q). A step solves q' + h·r(q') = q + hλ. That
+// is right in the long run and too fast on the way up: at a load of 1 the line
+// grows as √(2at) and not as the √(4at/π) of a random walk that cannot go below
+// 0. So growing goes at 2/π of the pace.
 type fluidLaw struct {
 	curve     *queueing.Curve
 	threshold float64
 	mean      float64
-	perServer float64 // capacity of a replica
+	perServer float64 // requests per second that a replica answers
 	replicas  int
 	capacity  float64
+	rate      float64 // r(q)
 	at        int     // node of the load where q lies
 	behind    float64 // place behind it, 0..1
-	waiting   *queues // at the nodes, for this many replicas
-	known     []*queues
-	weights   []*weights // by replicas
-	delayed   Latencies  // counts of requests by how long they waited in lines
+	known     []*lawOf
+	*lawOf              // of this many replicas
+	delayed   Latencies // requests by how long they waited in lines
 	failed    Latencies
 }
 
+const growing = 2 / math.Pi
+
 // Nodes of the load: its odds ρ/(1−ρ) from 2^lowestOdds to 2^highestOdds, each
-// doubling cut into oddsParts.
+// doubling cut into oddsParts, and these for shares and counts into finer.
 const (
-	lowestOdds, highestOdds, oddsParts = -8, 10, 8
+	lowestOdds, highestOdds, oddsParts = -8, 10, 16
 	oddsNodes                          = (highestOdds-lowestOdds)*oddsParts + 1
-	finer                              = 4 // weights to a node
+	finer                              = 4
 )
 
-// queues is how many wait in the steady state at the nodes.
-type queues [oddsNodes]float64
-
-// weights is how many requests met the law of some load.
-type weights [oddsNodes * finer]float64
+// lawOf is what is known of the steady state of some number of replicas.
+type lawOf struct {
+	queues    [oddsNodes]float64         // how many wait at a load
+	avoidable [oddsNodes * finer]float64 // share; NaN: not asked yet
+	met       [oddsNodes * finer]float64 // how many requests met this load
+}
 
 // loads are the loads ρ at the nodes.
 var loads = func() (rho [oddsNodes]float64) {
 	for i := range rho {
-		o := oddsAt(float64(i))
-		rho[i] = o / (1 + o)
+		rho[i] = loadAt(float64(i))
 	}
 	return rho
 }()
 
-// oddsAt are the odds at a place among the nodes.
-func oddsAt(place float64) float64 {
+// loadAt is the load at a place among the nodes.
+func loadAt(place float64) float64 {
 	doubling := math.Floor(place / oddsParts)
-	return math.Ldexp(1+(place-doubling*oddsParts)/oddsParts, int(doubling)+lowestOdds)
+	odds := math.Ldexp(1+(place-doubling*oddsParts)/oddsParts, int(doubling)+lowestOdds)
+	return odds / (1 + odds)
 }
 
 func newFluidLaw(s *Scenario, c *queueing.Curve) *fluidLaw {
@@ -69,65 +75,63 @@ func newFluidLaw(s *Scenario, c *queueing.Curve) *fluidLaw {
 // resize goes over to another number of replicas.
 func (l *fluidLaw) resize(replicas int) {
 	l.replicas, l.capacity = replicas, float64(replicas)*l.perServer
-	if replicas == 0 {
-		return
-	}
 	for len(l.known) <= replicas {
-		l.known, l.weights = append(l.known, nil), append(l.weights, nil)
+		l.known = append(l.known, nil)
 	}
 	if l.known[replicas] == nil {
-		l.known[replicas], l.weights[replicas] = l.learn(), new(weights)
+		l.known[replicas] = l.learn()
 	}
-	l.waiting = l.known[replicas]
+	l.lawOf = l.known[replicas]
 }
 
 // learn reads off the curve how many wait: rate times mean wait (Little).
-func (l *fluidLaw) learn() *queues {
-	w := new(queues)
-	for i := range w {
+func (l *fluidLaw) learn() *lawOf {
+	x := new(lawOf)
+	for i := range x.queues {
 		rate := l.capacity * loads[i]
-		w[i] = rate * max(0, l.curve.MeanResponse(l.replicas, rate, 0)-l.mean)
+		if l.replicas > 0 {
+			x.queues[i] = rate * max(0, l.curve.MeanResponse(l.replicas, rate, 0)-l.mean)
+		}
 		if i > 0 {
-			w[i] = max(w[i], w[i-1])
+			x.queues[i] = max(x.queues[i], x.queues[i-1])
 		}
 	}
-	return w
+	for i := range x.avoidable {
+		x.avoidable[i] = math.NaN()
+	}
+	return x
 }
 
-// find looks for the place where waiting + served·ρ is sum, near the last one.
-func (l *fluidLaw) find(sum, served float64) {
-	w, i := l.waiting, l.at
-	for i+2 < oddsNodes && w[i+1]+served*loads[i+1] <= sum {
+// find looks for the place where q + served·ρ is sum, near the last one, and
+// returns q.
+func (l *fluidLaw) find(sum, served float64) (q float64) {
+	x, i := l.lawOf, l.at
+	for i+2 < oddsNodes && x.queues[i+1]+served*loads[i+1] <= sum {
 		i++
 	}
-	for i > 0 && w[i]+served*loads[i] > sum {
+	for i > 0 && x.queues[i]+served*loads[i] > sum {
 		i--
 	}
-	low, high := w[i]+served*loads[i], w[i+1]+served*loads[i+1]
-	l.at = i
+	low, high := x.queues[i]+served*loads[i], x.queues[i+1]+served*loads[i+1]
+	l.at, l.behind = i, (sum-low)/(high-low)
 	switch {
 	case sum < low:
 		l.behind = 0
+		return x.queues[0] * sum / low
 	case sum >= high:
 		l.behind = 1
-	default:
-		l.behind = (sum - low) / (high - low)
 	}
+	return x.queues[i] + l.behind*(x.queues[i+1]-x.queues[i])
 }
 
-// settle moves q by a step with so many expected requests, and returns the rate
-// whose law they meet.
-func (l *fluidLaw) settle(q *float64, expected, h float64) float64 {
-	sum := *q + expected
-	served := l.capacity * h
-	l.find(sum, served)
-	w := l.waiting
-	next := w[l.at] + l.behind*(w[l.at+1]-w[l.at])
-	if low := w[0] + served*loads[0]; sum < low {
-		next = w[0] * sum / low
+// settle moves q by a step with so many expected requests.
+func (l *fluidLaw) settle(q *float64, expected, h float64) {
+	if expected > l.rate*h {
+		expected, h = expected*growing, h*growing
 	}
-	*q = next
-	return (sum - next) / h
+	sum := *q + expected
+	*q = l.find(sum, l.capacity*h)
+	l.rate = (sum - *q) / h
 }
 
 // settled is the rate at which q wait in the steady state.
@@ -136,71 +140,37 @@ func (l *fluidLaw) settled(q float64) float64 {
 	return l.capacity * (loads[l.at] + l.behind*(loads[l.at+1]-loads[l.at]))
 }
 
-// overload moves q by a step with all slots in use and a line: little is added,
-// and less the longer all of it is.
+// overload moves q by a step with all slots in use and a line: less is added
+// the longer all of it is.
 func (l *fluidLaw) overload(q *float64, line, h float64) {
-	all := *q + line
-	if all >= l.waiting[oddsNodes-1] {
-		return
+	if all := *q + 2*line; all < l.queues[oddsNodes-1] {
+		*q += growing * h * (l.capacity - l.settled(all))
 	}
-	*q += h * (l.capacity - l.settled(all))
+	l.rate = l.settled(*q)
 }
 
-// answer counts requests that meet the law of a rate after a wait in a line.
-func (w *Fluid) answer(n, rate, wait float64, scored bool) {
-	l := w.law
-	avoidable := n * l.curve.Avoidable(w.replicas, rate, wait*w.capacity)
-	intrinsic := n * w.intrinsic
-	w.step.notGood += avoidable + intrinsic
-	w.mixes.add(mix{replicas: w.replicas, rate: rate, wait: wait, count: n})
-	if lost := n * w.impatient(wait); lost > 0 {
-		w.step.failed += lost
-		if scored {
-			w.score.r.Failed += lost
-		}
-	}
-	if !scored {
-		return
-	}
-	r := &w.score.r
-	r.Avoidable += avoidable
-	r.Intrinsic += intrinsic
-	r.Violations += avoidable + intrinsic
-	if w.score.timeline {
-		w.score.moment.Requests += n
-		w.score.moment.Avoidable += avoidable
-	}
-	if wait > 0 || w.replicas == 0 {
-		l.delayed.Add(wait, n)
-		return
-	}
-	l.weights[w.replicas][l.at*finer+min(finer-1, int(l.behind*finer))] += n
+// meet goes to the place of a load.
+func (l *fluidLaw) meet(load float64) {
+	load = min(load, loads[oddsNodes-1])
+	fraction, exponent := math.Frexp(load / (1 - load))
+	place := max(0, (float64(exponent-1-lowestOdds)+2*fraction-1)*oddsParts)
+	l.at = min(int(place), oddsNodes-2)
+	l.behind = min(1, place-float64(l.at))
+	l.rate = load * l.capacity
 }
 
-// impatient is the share that does not wait for the end of its service.
-func (w *Fluid) impatient(wait float64) float64 {
-	if math.IsInf(w.patience, 1) {
-		return 0
+// violating is the avoidable share at the place that was found last.
+func (l *fluidLaw) violating() (share float64, i int) {
+	place := l.behind * finer
+	i = l.at*finer + min(finer-1, int(place))
+	low, high := l.avoidable[i], l.avoidable[i+1]
+	if math.IsNaN(low + high) {
+		low, high = l.ask(i), l.ask(i+1)
 	}
-	return 1 - w.scenario.Service.Law.CDF(w.patience-wait)
+	return low + (place-float64(i-l.at*finer))*(high-low), i
 }
 
-// fail counts requests that were not answered.
-func (w *Fluid) fail(n, took float64, scored bool) {
-	w.step.failed += n
-	w.step.notGood += n
-	w.mixes.add(mix{replicas: 0, wait: took, count: n})
-	if !scored {
-		return
-	}
-	r := &w.score.r
-	r.Failed += n
-	r.Violations += n
-	r.Intrinsic += n * w.intrinsic
-	r.Avoidable += n * (1 - w.intrinsic)
-	if w.score.timeline {
-		w.score.moment.Requests += n
-		w.score.moment.Avoidable += n * (1 - w.intrinsic)
-	}
-	w.law.failed.Add(took, n)
+func (l *fluidLaw) ask(i int) float64 {
+	l.avoidable[i] = l.curve.Avoidable(l.replicas, l.capacity*loadAt(float64(i)/finer), 0)
+	return l.avoidable[i]
 }

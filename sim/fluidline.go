@@ -79,35 +79,34 @@ func (l *fluidLine) share(part float64) fluidLine {
 
 // serveLine serves the first n of a line evenly between two instants.
 func (w *Fluid) serveLine(l *fluidLine, n, from, to float64) {
-	rate := w.law.settled(w.chance)
 	for pace := (to - from) / n; n > 1e-9 && l.count > 0; {
 		b := l.shift(n)
 		n -= b.count
-		began, ended := from, from+b.count*pace
-		from = ended
-		w.answerAfter(b, rate, max(0, began-b.from), max(0, ended-b.to))
+		until := from + b.count*pace
+		w.serveBatch(b, max(0, from-b.from), max(0, until-b.to))
+		from = until
 	}
 }
 
-// answerAfter answers a batch whose first and last waited that long.
-func (w *Fluid) answerAfter(b batch, rate, first, last float64) {
-	const finest = 16
+// serveBatch answers a batch whose first and last have waited that long.
+func (w *Fluid) serveBatch(b batch, first, last float64) {
+	const finest = 16 // parts of the threshold
 	parts := min(finest, math.Ceil(finest*math.Abs(last-first)/w.law.threshold))
 	parts = max(1, parts)
 	for i := range int(parts) {
-		w.answer(b.count/parts, rate, first+(last-first)*(float64(i)+0.5)/parts, b.scored)
+		w.passAfter(b.count/parts, first+(last-first)*(float64(i)+0.5)/parts, b.scored)
 	}
 }
 
 // giveUp ends the wait of those who have waited for too long.
-func (w *Fluid) giveUp(now time.Duration) {
+func (w *Fluid) giveUp(l *fluidLine, now time.Duration) {
 	oldest := now.Seconds() - w.patience
-	for w.line.count > 0 {
-		n := w.line.batches[w.line.head].before(oldest)
+	for l.count > 0 {
+		n := l.waiting()[0].before(oldest)
 		if n <= 0 {
 			return
 		}
-		b := w.line.shift(n)
+		b := l.shift(n)
 		w.fail(b.count, w.patience, b.scored)
 	}
 }

@@ -7,83 +7,99 @@ import (
 	"github.com/flyball-io/flyball/series"
 )
 
-// points are the shares of a law that are counted as one time each: a
-// twentieth of the requests up to the ninth tenth, finer beyond.
-var points = func() (all []point) {
-	edges := []float64{0.9, 0.92, 0.94, 0.96, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 1}
-	from := 0.0
-	for i := 1; i <= 18; i++ {
-		all = append(all, newPoint(from, float64(i)/20))
-		from = float64(i) / 20
-	}
-	for _, to := range edges[1:] {
-		all = append(all, newPoint(from, to))
-		from = to
-	}
-	return all
-}()
-
-// point is a share of a law, and where its time lies between two known quantiles.
+// point is a share of the requests that is counted as one time.
 type point struct {
 	share  float64
-	level  int
-	behind float64
-	at     float64 // quantile
+	alone  float64 // what its services take
+	level  int     // the known quantile below, −1: none
+	behind float64 // place between it, or 0, and the next, 0..1
 }
 
 // lawLevels are the quantiles of which the others are interpolated.
 var lawLevels = [...]float64{0.5, 0.75, 0.9, 0.95, 0.99, 0.999}
 
-func newPoint(from, to float64) point {
-	p := point{share: to - from, at: (from + to) / 2}
-	for p.level < len(lawLevels)-2 && p.at > lawLevels[p.level+1] {
+// lawPoints are the shares of a law that are counted as one time each: in steps
+// of step to 98 %, finer beyond.
+func lawPoints(service queueing.Law, step float64) []point {
+	var all []point
+	from := 0.0
+	add := func(to float64) {
+		all = append(all, newPoint(service, from, to))
+		from = to
+	}
+	for i := 1; float64(i)*step < 0.98+1e-9; i++ {
+		add(float64(i) * step)
+	}
+	for _, to := range []float64{0.985, 0.989, 0.991, 0.995, 0.9985, 0.9995, 1} {
+		add(to)
+	}
+	return all
+}
+
+func newPoint(service queueing.Law, from, to float64) point {
+	at := (from + to) / 2
+	p := point{share: to - from, alone: service.Quantile(at), level: -1}
+	if at <= lawLevels[0] {
+		p.behind = at / lawLevels[0]
+		return p
+	}
+	p.level = 0
+	for p.level < len(lawLevels)-2 && at > lawLevels[p.level+1] {
 		p.level++
 	}
+	// Tails fall exponentially: straight in ln(1−p).
 	low, high := lawLevels[p.level], lawLevels[p.level+1]
-	p.behind = math.Log((1-low)/(1-p.at)) / math.Log((1-low)/(1-high))
+	p.behind = math.Log((1-low)/(1-at)) / math.Log((1-low)/(1-high))
 	return p
 }
 
-// law is the quantiles of the responses with so many replicas at a rate.
-func law(c *queueing.Curve, replicas int, rate float64) (quantiles [len(lawLevels)]float64) {
+// quantiles are how much longer those of the responses are than those of the
+// services. Below the median the shorter the less.
+type quantiles [len(lawLevels)]float64
+
+// quantilesAt reads off the curve what so many replicas answer at a rate.
+func (m *mixes) quantilesAt(replicas int, rate float64) (q quantiles) {
 	for i, level := range lawLevels {
-		quantiles[i] = c.Quantile(level, replicas, rate, 0)
+		q[i] = m.world.law.curve.Quantile(level, replicas, rate, 0) - m.alone[i]
 	}
-	return quantiles
+	return q
 }
 
-func (p *point) time(quantiles *[len(lawLevels)]float64) float64 {
-	low, high := quantiles[p.level], quantiles[p.level+1]
-	return max(0, low+p.behind*(high-low))
+func (p *point) time(q *quantiles) float64 {
+	if p.level < 0 {
+		return p.alone + p.behind*q[0]
+	}
+	low, high := q[p.level], q[p.level+1]
+	return max(0, p.alone+low+p.behind*(high-low))
 }
 
 // latencies adds the laws that requests met to a count of latencies.
-func (l *fluidLaw) latencies(to *Latencies) {
-	for replicas, all := range l.weights {
-		if all == nil {
+func (m *mixes) latencies(to *Latencies) {
+	l := m.world.law
+	for replicas, x := range l.known {
+		if x == nil {
 			continue
 		}
-		for i, n := range all {
-			if n == 0 {
-				continue
-			}
-			odds := oddsAt((float64(i) + 0.5) / finer)
-			q := law(l.curve, replicas, float64(replicas)*l.perServer*odds/(1+odds))
-			for k := range points {
-				to.Add(points[k].time(&q), n*points[k].share)
+		for i, n := range x.met {
+			if n > 0 {
+				q := m.quantilesAt(replicas, float64(replicas)*l.perServer*loadAt((float64(i)+0.5)/finer))
+				m.spread(to, m.fine, &q, 0, n)
 			}
 		}
 	}
-	alone := law(l.curve, 1, 0)
+	var alone quantiles
 	for i, n := range l.delayed.counts {
 		if n > 0 {
-			wait := (latencyEdge(i) + latencyEdge(i+1)) / 2
-			for k := range points {
-				to.Add(wait+points[k].time(&alone), n*points[k].share)
-			}
+			m.spread(to, m.coarse, &alone, (latencyEdge(i)+latencyEdge(i+1))/2, n)
 		}
 	}
 	to.Merge(&l.failed)
+}
+
+func (m *mixes) spread(to *Latencies, points []point, q *quantiles, wait, n float64) {
+	for k := range points {
+		to.Add(wait+points[k].time(q), n*points[k].share)
+	}
 }
 
 // mix is requests that met one law; without replicas, that waited and failed.
@@ -96,6 +112,9 @@ type mix struct {
 // the running moment, for the timeline.
 type mixes struct {
 	world  *Fluid
+	fine   []point
+	coarse []point
+	alone  [len(lawLevels)]float64 // quantiles of the service
 	ticks  [][]mix
 	now    int
 	moment []mix
@@ -103,7 +122,12 @@ type mixes struct {
 }
 
 func newMixes(w *Fluid, ticks int) mixes {
-	return mixes{world: w, ticks: make([][]mix, max(1, ticks))}
+	law := w.scenario.Service.Law
+	m := mixes{world: w, fine: lawPoints(law, 0.01), coarse: lawPoints(law, 0.05), ticks: make([][]mix, max(1, ticks))}
+	for i, level := range lawLevels {
+		m.alone[i] = law.Quantile(level)
+	}
+	return m
 }
 
 func (m *mixes) add(x mix) {
@@ -161,9 +185,10 @@ func (m *mixes) count(all []mix, h *series.Histogram) {
 			carry = addShare(h, x.wait, x.count+carry)
 			continue
 		}
-		q := law(m.world.law.curve, x.replicas, x.rate)
-		for k := range points {
-			carry = addShare(h, x.wait+points[k].time(&q), x.count*points[k].share+carry)
+		q := m.quantilesAt(x.replicas, x.rate)
+		for k := range m.coarse {
+			p := &m.coarse[k]
+			carry = addShare(h, x.wait+p.time(&q), x.count*p.share+carry)
 		}
 	}
 }
