@@ -43,7 +43,7 @@ func TestMMPPHasTheMeanAndTheBurstsOfTheFormula(t *testing.T) {
 	// Many short runs: each begins in the state of any instant, and no window
 	// depends on another.
 	for _, window := range []time.Duration{500 * time.Millisecond, 5 * time.Second, time.Minute} {
-		const runs = 10_000
+		const runs = 5_000
 		counts := make([]float64, runs)
 		for i := range counts {
 			m := workload.MMPP{States: []workload.State{{RPS: r1, Stay: 3 * time.Second}, {RPS: r2, Stay: 9 * time.Second}}, Seed: uint64(i), For: window}
@@ -56,7 +56,7 @@ func TestMMPPHasTheMeanAndTheBurstsOfTheFormula(t *testing.T) {
 		if want := 13 * window.Seconds(); math.Abs(mean/want-1) > 5*math.Sqrt(variance/runs)/want {
 			t.Errorf("requests in %v: got %v, want %v", window, mean, want)
 		}
-		// The variance of a skewed count is known to a few per cent after 10,000 runs.
+		// The variance of a skewed count is known to a few per cent after 5,000 runs.
 		if got, want := variance/mean, index(window.Seconds()); math.Abs(got/want-1) > 0.05 {
 			t.Errorf("index of dispersion over %v: got %v, want %v", window, got, want)
 		}

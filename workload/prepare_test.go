@@ -296,7 +296,7 @@ func checkIndex(t *testing.T, trace *workload.Trace, fields []string) {
 // windows around a bin, one bin more on either side each time, the first that
 // holds 400 requests, or all of the trace.
 func TestSmoothedIsTheDefinitionOnRecordedTraces(t *testing.T) {
-	for _, file := range []string{"nab_elb_request_count_8c0756_5min.csv", "azure_llm_2023_code_1s.csv", "nasa_http_1995-07-13_10s.csv"} {
+	for _, file := range []string{"nab_elb_request_count_8c0756_5min.csv", "azure_llm_2023_code_1s.csv"} {
 		trace, err := workload.OpenTrace(testenv.Trace(t, file))
 		if err != nil {
 			t.Fatal(err)
