@@ -1,9 +1,9 @@
 package evaluate
 
 import (
-	"errors"
 	"fmt"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/flyball-io/flyball/queueing"
@@ -36,14 +36,14 @@ func (d *Demand) At(t time.Duration) int {
 }
 
 // newDemand returns the demand of a valid scenario, and the curve of its service.
-func newDemand(s *sim.Scenario) (*Demand, *queueing.Curve, error) {
+func newDemand(s *sim.Scenario, known *curves) (*Demand, *queueing.Curve, error) {
 	d := &Demand{Step: min(demandStep, s.Sync)}
 	d.Rates = rates(s.Load, d.Step)
 	peak, share := 0.0, 1-s.Objective.Target
 	for _, rate := range d.Rates {
 		peak = max(peak, rate)
 	}
-	curve, err := curveFor(s, peak, min(share, leastRatio))
+	curve, err := known.curve(s, peak, min(share, leastRatio))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -62,22 +62,45 @@ func newDemand(s *sim.Scenario) (*Demand, *queueing.Curve, error) {
 	return d, curve, nil
 }
 
-// curveFor returns the curve of a scenario's service, up to as many replicas as
+// curves are those that were worked out; cases of one service share theirs.
+type curves struct {
+	mu    sync.Mutex // guards known, and is held while one is worked out
+	known map[string]*queueing.Curve
+}
+
+// curve returns the curve of a scenario's service, up to as many replicas as
 // there may be and as hold a share at the peak rate.
-func curveFor(s *sim.Scenario, peak, share float64) (*queueing.Curve, error) {
+func (c *curves) curve(s *sim.Scenario, peak, share float64) (*queueing.Curve, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	least := peak / s.Service.CapacityPerReplica()
-	for most := max(int(math.Ceil(1.5*least))+8, s.Replicas.Max, s.Replicas.Initial); ; most *= 2 {
-		c, err := queueing.NewCurve(s.Service, s.Objective.Threshold.Std().Seconds(), most)
-		if err != nil {
-			return nil, err
-		}
-		if c.Avoidable(most, peak, 0) <= share {
-			return c, nil
-		}
-		if most > 1<<20 {
-			return nil, errors.New("demand: no number of replicas meets the objective")
+	for most := max(int(math.Ceil(1.5*least))+8, s.Replicas.Max, s.Replicas.Initial); most < 1<<20; most *= 2 {
+		curve, err := c.upTo(s, most)
+		if err != nil || curve.Avoidable(most, peak, 0) <= share {
+			return curve, err
 		}
 	}
+	return nil, fmt.Errorf("no number of replicas keeps %.3g %% of %.4g requests/s: %w", 100*(1-share), peak, queueing.ErrInfeasible)
+}
+
+func (c *curves) upTo(s *sim.Scenario, most int) (*queueing.Curve, error) {
+	key := fmt.Sprintln(serviceKey(s.Service), s.Objective.Threshold, most)
+	if curve, known := c.known[key]; known {
+		return curve, nil
+	}
+	curve, err := queueing.NewCurve(s.Service, s.Objective.Threshold.Std().Seconds(), most)
+	if err != nil {
+		return nil, err
+	}
+	if c.known == nil {
+		c.known = map[string]*queueing.Curve{}
+	}
+	c.known[key] = curve
+	return curve, nil
+}
+
+func curveFor(s *sim.Scenario, peak, share float64) (*queueing.Curve, error) {
+	return new(curves).curve(s, peak, share)
 }
 
 // rates returns the mean rate of each step of a load; the last may be shorter.

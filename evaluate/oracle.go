@@ -2,11 +2,13 @@ package evaluate
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/flyball-io/flyball/cost"
 	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/sim"
+	"github.com/flyball-io/flyball/workload"
 )
 
 // Oracle knows the expected rate of the whole scenario beforehand and what each
@@ -27,6 +29,7 @@ type Oracle struct {
 	scenario *sim.Scenario
 	demand   *Demand
 	curve    *queueing.Curve
+	spans    []workload.Span // that are scored
 	lead     time.Duration
 	most     int
 	shares   [][]float32 // avoidable share by step and count; equal rates share a row
@@ -37,7 +40,7 @@ type Oracle struct {
 const leastRatio = leastViolations
 
 func newOracle(s *sim.Scenario, d *Demand, curve *queueing.Curve) *Oracle {
-	o := &Oracle{scenario: s, demand: d, curve: curve, lead: s.Replicas.Pending + s.Replicas.Startup}
+	o := &Oracle{scenario: s, demand: d, curve: curve, spans: scoredSpans(s), lead: s.Replicas.Pending + s.Replicas.Startup}
 	peak := 0.0
 	for _, rate := range d.Rates {
 		peak = max(peak, rate)
@@ -45,7 +48,7 @@ func newOracle(s *sim.Scenario, d *Demand, curve *queueing.Curve) *Oracle {
 	for o.most = 1; curve.Avoidable(o.most, peak, 0) > leastRatio; {
 		o.most++
 	}
-	o.most = min(max(o.most, s.Replicas.Initial), s.Replicas.Max)
+	o.most = min(max(o.most, s.Replicas.Initial, slices.Max(d.Replicas)), s.Replicas.Max)
 	rows := map[float64][]float32{}
 	for _, rate := range d.Rates {
 		row, ok := rows[rate]
@@ -115,10 +118,10 @@ func (o *Oracle) plan(theta float64, allowed func(k, x int) bool) Plan {
 	p := Plan{Schedule: Schedule{Step: d.Step, Lead: o.lead, Initial: s.Replicas.Initial, Replicas: schedule}, theta: theta, bound: total}
 	before := s.Replicas.Initial
 	for k, x := range schedule {
-		seconds, weight := o.width(k), o.scored(k)
-		p.Requests += d.Rates[k] * seconds * weight
-		p.Violations += d.Rates[k] * seconds * weight * float64(o.shares[k][x])
-		p.ReplicaHours += (float64(x)*seconds + beta*float64(max(0, x-before))) * weight / 3600
+		at, seconds := time.Duration(k)*d.Step, o.width(k)*o.scored(k)
+		p.Requests += d.Rates[k] * seconds
+		p.Violations += d.Rates[k] * seconds * float64(o.shares[k][x])
+		p.ReplicaHours += (float64(x)*seconds + float64(max(0, x-before))*o.scoredWithin(at-o.lead, at).Seconds()) / 3600
 		before = x
 	}
 	if from := int(s.Warmup / d.Step); from > 0 {
@@ -149,13 +152,14 @@ func (o *Oracle) width(k int) float64 {
 // scored is the share of a step that is scored.
 func (o *Oracle) scored(k int) float64 {
 	from := time.Duration(k) * o.demand.Step
-	to := min(from+o.demand.Step, o.scenario.Length())
-	if to <= o.scenario.Warmup {
-		return 0
+	return o.scoredWithin(from, from+o.demand.Step).Seconds() / o.width(k)
+}
+
+// scoredWithin is how much of the time from one instant to another is scored.
+func (o *Oracle) scoredWithin(from, to time.Duration) time.Duration {
+	total := time.Duration(0)
+	for _, span := range o.spans {
+		total += max(0, min(span.To, to)-max(span.From, from))
 	}
-	scored := to - max(from, o.scenario.Warmup)
-	for _, gap := range o.scenario.Gaps {
-		scored -= max(0, min(gap.To, to)-max(gap.From, from, o.scenario.Warmup))
-	}
-	return scored.Seconds() / (to - from).Seconds()
+	return total
 }

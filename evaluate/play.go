@@ -20,11 +20,12 @@ type ground struct {
 	demand     *Demand
 	curve      *queueing.Curve
 	oracle     func() *Oracle
+	digest     func() string
 }
 
 // newGround checks a case. Without an initial count everybody starts with what
 // the first moment demands.
-func newGround(c Case) (*ground, error) {
+func newGround(c Case, known *curves) (*ground, error) {
 	g := &ground{Case: c}
 	s := &g.Scenario
 	if s.Name == "" {
@@ -34,15 +35,17 @@ func newGround(c Case) (*ground, error) {
 		return nil, fmt.Errorf("trace %s: %w", c.Trace, err)
 	}
 	var err error
-	if g.demand, g.curve, err = newDemand(s); err != nil {
+	if g.demand, g.curve, err = newDemand(s, known); err != nil {
 		return nil, fmt.Errorf("trace %s: %w", c.Trace, err)
 	}
 	if s.Replicas.Initial == 0 {
-		s.Replicas.Initial = min(g.demand.Replicas[0], s.Replicas.Max)
+		s.Replicas.Initial = g.demand.Replicas[0]
 	}
+	s.Replicas.Initial = min(max(s.Replicas.Initial, s.Replicas.Min), s.Replicas.Max)
 	g.scored = scoredSpans(s)
 	g.lowerBound = expectedRequests(s) / s.Service.CapacityPerReplica() / 3600
 	g.oracle = sync.OnceValue(func() *Oracle { return newOracle(s, g.demand, g.curve) })
+	g.digest = sync.OnceValue(func() string { return digestCase(g.Case) })
 	return g, nil
 }
 
@@ -60,7 +63,7 @@ func (g *ground) world(seed uint64) (*sim.Scenario, sim.World, error) {
 // Play plays one contestant on a case with a seed, and scores it. What only the
 // oracle can tell is left to Judge. A contestant that panics is an error.
 func Play(c Case, who Contestant, seed uint64) (Run, *sim.Result, error) {
-	g, err := newGround(c)
+	g, err := newGround(c, &curves{})
 	if err != nil {
 		return Run{}, nil, err
 	}
@@ -68,14 +71,7 @@ func Play(c Case, who Contestant, seed uint64) (Run, *sim.Result, error) {
 }
 
 func (g *ground) play(ctx context.Context, who Contestant, seed uint64) (run Run, result *sim.Result, err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			err = fmt.Errorf("panic: %v", fault)
-		}
-		if err != nil {
-			err = fmt.Errorf("%s on %s, seed %d: %w", who.Name(), g.Trace, seed, err)
-		}
-	}()
+	defer g.rescue(who.Name(), seed, &err)
 	s, w, err := g.world(seed)
 	if err != nil {
 		return Run{}, nil, err
@@ -100,6 +96,16 @@ func (g *ground) play(ctx context.Context, who Contestant, seed uint64) (run Run
 	return g.row(who, seed, result), result, nil
 }
 
+// rescue turns a panic into an error, and says of an error whose it is.
+func (g *ground) rescue(name string, seed uint64, err *error) {
+	if fault := recover(); fault != nil {
+		*err = fmt.Errorf("panic: %v", fault)
+	}
+	if *err != nil {
+		*err = fmt.Errorf("%s on %s, seed %d: %w", name, g.Trace, seed, *err)
+	}
+}
+
 // row sums up a run.
 func (g *ground) row(who Contestant, seed uint64, r *sim.Result) Run {
 	run := Run{
@@ -115,10 +121,11 @@ func (g *ground) row(who Contestant, seed uint64, r *sim.Result) Run {
 }
 
 // certify plays a schedule of the oracle and returns what it really is.
-func (g *ground) certify(ctx context.Context, p Plan, seed uint64) (Certified, error) {
+func (g *ground) certify(ctx context.Context, p Plan, seed uint64) (c Certified, err error) {
+	defer g.rescue("oracle", seed, &err)
 	s, w, err := g.world(seed)
 	if err != nil {
-		return Certified{}, fmt.Errorf("oracle on %s, seed %d: %w", g.Trace, seed, err)
+		return Certified{}, err
 	}
 	r := p.Schedule.Play(s, stoppable{w, ctx})
 	if err := ctx.Err(); err != nil {

@@ -1,0 +1,193 @@
+package evaluate
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/flyball-io/flyball/queueing"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/sim"
+	"github.com/flyball-io/flyball/workload"
+)
+
+// wavy is a short load that goes up and down at random, in parts of a minute.
+func wavy(seed uint64, parts int) Case {
+	rng := rand.New(rand.NewPCG(seed, 7))
+	var load workload.Steps
+	for range parts {
+		load = append(load, workload.Level{RPS: 20 + 400*rng.Float64(), For: time.Minute})
+	}
+	s := sim.Default()
+	s.Load = load
+	s.Service = queueing.Service{Law: queueing.Exponential(0.080), Slots: 4, Topology: queueing.Central}
+	s.Replicas.Max = 40
+	s.Objective = scale.Objective{Threshold: scale.Duration(250 * time.Millisecond), Target: 0.95, Window: scale.Duration(time.Hour)}
+	return Case{Trace: "wavy", Scenario: s}
+}
+
+func groundOf(t testing.TB, c Case) *ground {
+	t.Helper()
+	g, err := newGround(c, &curves{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// Demand by the definition: one replica fewer breaks the objective, and so many
+// hold it, at the mean rate of each step.
+func TestDemandIsTheFewestThatHoldTheObjective(t *testing.T) {
+	g := groundOf(t, wavy(1, 10))
+	s := &g.Scenario
+	for k, n := range g.demand.Replicas {
+		rate := s.Load.Rate(time.Duration(k)*g.demand.Step + time.Second)
+		if math.Abs(g.demand.Rates[k]-rate) > 1e-9 {
+			t.Fatalf("step %d: rate %v, want %v", k, g.demand.Rates[k], rate)
+		}
+		if want, err := s.Service.Demand(rate, 0.25, 0.05); err != nil || n != want {
+			t.Errorf("step %d at %.1f requests/s: got %d, want %d (%v)", k, rate, n, want, err)
+		}
+	}
+	if got := s.Replicas.Initial; got != g.demand.Replicas[0] {
+		t.Errorf("initial: got %d, want what the first moment demands: %d", got, g.demand.Replicas[0])
+	}
+}
+
+// Without load the minimum is demanded, and the maximum bounds no demand.
+func TestDemandKnowsTheMinimumOnly(t *testing.T) {
+	c := wavy(1, 3)
+	c.Scenario.Load = workload.Steps{{RPS: 0, For: time.Minute}, {RPS: 400, For: time.Minute}}
+	c.Scenario.Replicas.Min, c.Scenario.Replicas.Max = 2, 3
+	g := groundOf(t, c)
+	if first, last := g.demand.Replicas[0], g.demand.Replicas[7]; first != 2 || last < 9 {
+		t.Errorf("got %d without load and %d for 400 requests/s, want 2 and 9 at least", first, last)
+	}
+	if p := g.oracle().EveryStep(); p.Schedule.Replicas[7] != 3 {
+		t.Errorf("the oracle keeps to the maximum: got %d, want 3", p.Schedule.Replicas[7])
+	}
+}
+
+// What is wanted in a dip, with a start that takes two steps.
+func TestAScheduleAsksAheadOfTime(t *testing.T) {
+	s := Schedule{Step: 15 * time.Second, Lead: 30 * time.Second, Initial: 4, Replicas: []int{4, 2, 2, 2, 2, 4, 5}}
+	want := []call{{15 * time.Second, 2}, {45 * time.Second, 4}, {60 * time.Second, 5}}
+	if diff := cmp.Diff(want, s.calls(), cmp.AllowUnexported(call{})); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+// Played in the simulator, exactly the scheduled replicas are ready in every
+// step: no start is late, and none that starts for later is stopped.
+func TestSchedulesAreReadyAsPlanned(t *testing.T) {
+	for seed := range uint64(8) {
+		g := groundOf(t, wavy(seed, 12))
+		for _, p := range []Plan{g.oracle().EveryStep(), g.oracle().AtPrice(0.05), g.oracle().AtPrice(1), g.oracle().AtPrice(50)} {
+			s, w, err := g.world(seed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := p.Schedule.Play(s, w)
+			at := 0
+			for k, want := range p.Schedule.Replicas {
+				now := time.Duration(k)*p.Schedule.Step + p.Schedule.Step/2
+				for at+1 < len(r.Changes) && r.Changes[at+1].At <= now {
+					at++
+				}
+				if got := r.Changes[at].Ready; got != want {
+					t.Fatalf("load %d, θ %v, at %v: %d ready, want %d of %v", seed, p.theta, now, got, want, p.Schedule.Replicas)
+				}
+			}
+			if got := r.ReplicaHours(); math.Abs(got-p.ReplicaHours) > 0.005*p.ReplicaHours {
+				t.Errorf("load %d, θ %v: paid %.4f replica-hours, the model says %.4f", seed, p.theta, got, p.ReplicaHours)
+			}
+		}
+	}
+}
+
+// The every-step schedule meets every demand that can be met, and no contestant
+// that does so pays less.
+func TestEveryStepMeetsTheDemand(t *testing.T) {
+	g := groundOf(t, wavy(3, 30))
+	p := g.oracle().EveryStep()
+	for k, x := range p.Schedule.Replicas {
+		if need := g.demand.Replicas[k]; x < need && time.Duration(k)*g.demand.Step >= 30*time.Second {
+			t.Errorf("step %d: %d ready, %d demanded", k, x, need)
+		}
+	}
+	peak := 0
+	for _, n := range g.demand.Replicas {
+		peak = max(peak, n)
+	}
+	run, _, err := g.play(context.Background(), Static(peak), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run.ReplicaHours <= p.ReplicaHours || p.ReplicaHours <= g.lowerBound {
+		t.Errorf("got %.3f replica-hours, want less than %.3f at the peak all the time and more than the bound of %.3f", p.ReplicaHours, run.ReplicaHours, g.lowerBound)
+	}
+}
+
+// A higher price buys fewer violations for more replica-hours, and the bound
+// lies below all of them.
+func TestAFrontierOfPrices(t *testing.T) {
+	g := groundOf(t, wavy(5, 20))
+	var priced []Certified
+	for _, theta := range g.oracle().prices() {
+		c, err := g.certify(context.Background(), g.oracle().AtPrice(theta), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(priced); n > 0 && (c.ModelRatio > priced[n-1].ModelRatio || c.ModelHours < priced[n-1].ModelHours) {
+			t.Errorf("θ %v: model %.6f for %.4f h, want fewer violations and more hours than %.6f for %.4f", theta, c.ModelRatio, c.ModelHours, priced[n-1].ModelRatio, priced[n-1].ModelHours)
+		}
+		priced = append(priced, c)
+	}
+	c := newClairvoyant(priced[0], priced)
+	for _, p := range priced {
+		if bound := c.Bound(p.ModelRatio); bound > p.ModelHours*1.0001 {
+			t.Errorf("θ %v: bound of %.4f above %.4f, which the model reaches", p.Theta, bound, p.ModelHours)
+		}
+		if bound := c.Bound(p.ModelRatio); bound < p.ModelHours*0.99 {
+			t.Errorf("θ %v: bound of %.4f is more than 1 %% below %.4f", p.Theta, bound, p.ModelHours)
+		}
+	}
+}
+
+// Straight in the logarithm of the ratio, and the outermost schedule beyond.
+func TestTheClairvoyantAtARunsViolations(t *testing.T) {
+	c := newClairvoyant(Certified{ReplicaHours: 12, AvoidableRatio: 0.03}, []Certified{
+		{ReplicaHours: 10, AvoidableRatio: 0.1}, {ReplicaHours: 13, AvoidableRatio: 0.01}, {ReplicaHours: 20, AvoidableRatio: 0.0001},
+	})
+	for _, tc := range []struct{ ratio, want float64 }{
+		{0.1, 10}, {0.01, 13}, {0.0001, 20}, {0.001, 16.5}, {0.5, 10}, {0, 20}, {0.00001, 20},
+		{0.03, 12}, {math.Sqrt(0.1 * 0.03), 11},
+	} {
+		if got := c.ReplicaHours(tc.ratio); math.Abs(got-tc.want) > 1e-9 {
+			t.Errorf("at %v: got %v, want %v", tc.ratio, got, tc.want)
+		}
+	}
+}
+
+// The warm-up costs the oracle nothing, nor does a gap.
+func TestTheOraclePaysForScoredTimeOnly(t *testing.T) {
+	c := wavy(4, 20)
+	c.Scenario.Warmup = 10 * time.Minute
+	g := groundOf(t, c)
+	p := g.oracle().AtPrice(1)
+	s, w, err := g.world(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := p.Schedule.Play(s, w)
+	if got := r.ReplicaHours(); math.Abs(got-p.ReplicaHours) > 0.02*got {
+		t.Errorf("paid %.4f replica-hours, the model says %.4f", got, p.ReplicaHours)
+	}
+	if p.bound/3600 > p.ReplicaHours+p.theta*p.Violations/3600 {
+		t.Errorf("bound of %.4f above what the schedule costs", p.bound/3600)
+	}
+}
