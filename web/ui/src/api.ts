@@ -1,6 +1,7 @@
 // Requests to the API. All addresses are relative, so the page also works
 // under a path of a proxy.
 import { noteReader } from "./session";
+import { noted } from "./simulation";
 import type { Answer } from "./pages";
 import type { Continued, Decision, DecisionAnswer, Filter, FlyballEvent, Mode, SeriesAnswer, Target, TargetAnswer, TargetsAnswer } from "./types";
 import { rfc3339 } from "./window";
@@ -46,9 +47,9 @@ function query(parameters: Record<string, string | number>): string {
 
 const time = (t: number) => (t > 0 ? new Date(Math.round(t * 1000)).toISOString().replace(".000", "") : "");
 
-export const getTargets = (signal?: AbortSignal) => get<TargetsAnswer>(base + "targets", signal);
+export const getTargets = (signal?: AbortSignal) => get<TargetsAnswer>(base + "targets", signal).then(noted);
 
-export const getTarget = (name: string, signal?: AbortSignal) => get<TargetAnswer>(target(name), signal);
+export const getTarget = (name: string, signal?: AbortSignal) => get<TargetAnswer>(target(name), signal).then(noted);
 
 export const getSeries = (name: string, since: number, until: number, step: number, signal?: AbortSignal) =>
   get<SeriesAnswer>(`${target(name)}/series${query({ since: time(Math.round(since)), until: time(Math.round(until)), step: `${step}s` })}`, signal);
@@ -69,7 +70,7 @@ export async function getDecisions(name: string, filter: Filter, page: Page, sig
   return { items: answer.decisions, ...continued(answer) };
 }
 
-export const getDecision = (name: string, id: number, signal?: AbortSignal) => get<DecisionAnswer>(`${target(name)}/decisions/${id}`, signal);
+export const getDecision = (name: string, id: number, signal?: AbortSignal) => get<DecisionAnswer>(`${target(name)}/decisions/${id}`, signal).then(noted);
 
 export async function getEvents(name: string, page: Page, signal?: AbortSignal): Promise<Answer<FlyballEvent>> {
   const answer = await get<{ events: FlyballEvent[] } & Continued>(`${base}events${query({ target: name, ...paged(page) })}`, signal);

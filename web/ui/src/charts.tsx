@@ -5,9 +5,10 @@ import { duration } from "./format";
 import { useTheme } from "./hooks";
 import { Plot, type View } from "./plot";
 import { latencyChart, rateChart, replicasChart, workChart } from "./plots";
+import { speed } from "./simulation";
 import type { TargetFeed } from "./target-feed";
 import type { Decision } from "./types";
-import { around, bounds, presets, spanOf, usual, type Span, type Window } from "./window";
+import { around, bounds, presets, spanOf, usualAt, type Span, type Window } from "./window";
 import { WindowBar } from "./windowbar";
 
 interface Props {
@@ -46,9 +47,10 @@ export function Charts({ feed, chosen, choose, show, custom }: Props) {
     if (nth === picks.current) choose(d);
   };
   const view: View = {
+    now,
     ...span, cursor, mark: chosen?.at ?? null, live: w.is !== "past",
     onZoom: (from, to) => show({ is: "past", from: Math.floor(from), to: Math.ceil(to) }),
-    onReset: () => show(usual),
+    onReset: () => show(usualAt(speed())),
     onCursor: setCursor,
     onPick: (t) => void pick(t),
   };

@@ -5,6 +5,7 @@
 //	  ^         │ error                        then after 1 s, 2 s, 4 s … 30 s
 //	  └─ pause ─┘ 1 s, 2 s … 10 s
 import { isMissing, ping, Refusal, streamAddress } from "./api";
+import { speed } from "./simulation";
 
 export type State =
   | { is: "loading" }
@@ -30,8 +31,9 @@ const calm = 60_000; // ms without a reset after which the next one is the first
 export const resetPause = (before: number): number => (before === 0 ? 0 : Math.min(longestReset, 1000 * 2 ** (before - 1)));
 
 export class Connection {
-  // skew is the server's clock minus the reader's, in seconds.
-  skew = 0;
+  // The server's clock was at told, in seconds, when the reader's was at toldAt.
+  private told = Date.now() / 1000;
+  private toldAt = Date.now();
   private state: State = { is: "loading" };
   private source: EventSource | null = null;
   private abort = new AbortController();
@@ -59,6 +61,19 @@ export class Connection {
     void this.connect();
   }
 
+  // now is the server's time in seconds. That of a simulation stands still when
+  // nobody tells it any more.
+  now(): number {
+    if (speed() !== 1 && this.state.is === "lost") return this.told;
+    return this.told + ((Date.now() - this.toldAt) / 1000) * speed();
+  }
+
+  // set sets the server's clock.
+  private set(now: number): void {
+    this.told = now;
+    this.toldAt = Date.now();
+  }
+
   private close(): void {
     this.abort.abort();
     this.source?.close();
@@ -71,7 +86,7 @@ export class Connection {
     try {
       const { now, lastEventId } = await this.handlers.load(abort.signal);
       if (abort.signal.aborted) return;
-      this.skew = now - Date.now() / 1000;
+      this.set(now);
       this.listen(lastEventId);
     } catch (e) {
       if (abort.signal.aborted) return;
@@ -95,6 +110,8 @@ export class Connection {
       source.addEventListener(kind, (e) => {
         this.heard = Date.now();
         const { target, data } = JSON.parse((e as MessageEvent<string>).data);
+        // Fast clocks drift apart fast.
+        if (kind === "point" && speed() !== 1) this.set(data.point.t);
         this.handlers.event(kind, target, data);
       });
     }

@@ -17,8 +17,8 @@ import { around, queryOf } from "./window";
 export function DecisionPage({ name, id }: { name: string; id: number }) {
   const feed = useFeed((watcher) => new DecisionFeed(name, id, watcher));
   useEffect(() => feed.show(id), [id]);
-  const now = Date.now() / 1000;
   const answer = feed.answer;
+  const now = answer?.now ?? Date.now() / 1000;
   const d = answer?.decision;
   useEffect(() => {
     document.title = `${d ? `${d.from} → ${d.to} at ${clock(d.at)} · ` : ""}${name} · Flyball`;

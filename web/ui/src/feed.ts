@@ -1,7 +1,12 @@
 // What the pages show, kept current by a connection. A feed changes in place
 // and tells its watcher at most once a frame.
 import { Connection, type Handlers, type State } from "./connection";
+import { speed } from "./simulation";
 import type { Condition, Decision, Fault, Objective, Point, Replica, Target } from "./types";
+
+// simulatedCalm is the least time in ms between two tellings while many of the
+// server's seconds pass in one.
+const simulatedCalm = 200;
 
 export abstract class Feed {
   state: State = { is: "loading" };
@@ -42,15 +47,16 @@ export abstract class Feed {
 
   // now is the server's time in seconds.
   now(): number {
-    return Date.now() / 1000 + this.connection.skew;
+    return this.connection.now();
   }
 
   protected changed(): void {
-    if (this.calm > 0) {
+    const calm = Math.max(this.calm, speed() > 1 ? simulatedCalm : 0);
+    if (calm > 0) {
       this.timer ||= window.setTimeout(() => {
         this.timer = 0;
         this.watcher();
-      }, this.calm);
+      }, calm);
       return;
     }
     cancelAnimationFrame(this.frame);

@@ -2,10 +2,11 @@
 import type { ComponentChildren } from "preact";
 import { useContext } from "preact/hooks";
 import { createContext } from "preact";
-import { nbsp, offset } from "./format";
+import { nbsp, offset, short } from "./format";
 import { Notice } from "./notice";
 import { address, eventsAddress, home } from "./routes";
 import { leave, reader } from "./session";
+import { simulation } from "./simulation";
 
 // OpenHelp shows the list of keys.
 export const OpenHelp = createContext(() => {});
@@ -23,6 +24,7 @@ export function Header({ crumbs, page, children }: HeaderProps) {
         <a href={home} title="All targets">Flyball</a>
         {crumbs.map((crumb, i) => <span key={i}> <span class="muted" aria-hidden="true">/</span> {crumb}</span>)}
       </h1>
+      <Simulated />
       {children}
       <nav class="pages" aria-label="Pages">
         <a href={home} aria-current={page === "overview" ? "page" : undefined}>targets</a>
@@ -30,6 +32,14 @@ export function Header({ crumbs, page, children }: HeaderProps) {
       </nav>
     </header>
   );
+}
+
+// Simulated says that nothing on the page is real, and how fast it runs.
+function Simulated() {
+  const s = simulation();
+  if (!s) return null;
+  const pace = s.speed === 1 ? "in real time" : `${short(s.speed)}${nbsp}× real time`;
+  return <p class="simulated" title={`The service and its load (${s.load}) are simulated, and so are all times here. Nothing real is scaled.`}>simulation, {pace}</p>;
 }
 
 interface FootProps {

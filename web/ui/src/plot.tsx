@@ -13,6 +13,7 @@ export interface View {
   cursor: number | null; // time under the pointer
   mark: number | null; // instant of the chosen decision
   live: boolean; // it ends now
+  now: number;
   onZoom: (from: number, to: number) => void;
   onReset: () => void;
   onCursor: (t: number | null) => void;
@@ -97,7 +98,7 @@ function summary(chart: Chart, columns: Columns, view: View): string {
       if (!range) return `${line.label}: nothing measured`;
       return `${line.label}: ${view.live ? "now" : "at the end"} ${line.words(column.at(-1) ?? null)}, between ${line.words(range[0])} and ${line.words(range[1])}`;
     });
-    return `From ${when(view.from, Date.now() / 1000)} to ${when(view.to, Date.now() / 1000)}. ${parts.join("; ")}.`;
+    return `From ${when(view.from, view.now)} to ${when(view.to, view.now)}. ${parts.join("; ")}.`;
   }, [key]);
 }
 

@@ -5,8 +5,9 @@ import { Buckets } from "./buckets";
 import { changesTarget, Feed, heard } from "./feed";
 import { isHeld } from "./health";
 import { Pages, type Answer } from "./pages";
+import { speed } from "./simulation";
 import type { Decision, Filter, FlyballEvent, Point, SeriesAnswer, Target } from "./types";
-import { bounds, spanOf, stepFor, type Window } from "./window";
+import { bounds, spanOf, stepFor, usual, usualAt, type Window } from "./window";
 
 export function matches(filter: Filter, d: Decision): boolean {
   if (filter === "changes") return d.from !== d.to;
@@ -54,6 +55,7 @@ export class TargetFeed extends Feed {
 
   protected async load(signal: AbortSignal): Promise<{ now: number; lastEventId: string }> {
     const answer = await getTarget(this.name, signal);
+    if (this.version === "" && this.window === usual) this.window = usualAt(speed());
     await this.loadWindow(answer.now, signal);
     this.target = answer.target;
     this.version = answer.version;

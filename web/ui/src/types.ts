@@ -165,7 +165,15 @@ export interface WholeDecision extends Decision {
   seen?: Seen;
 }
 
+// Simulation says how what is shown is simulated.
+export interface Simulation {
+  speed: number; // seconds that pass in one of the reader's
+  load: string;
+}
+
 export interface DecisionAnswer {
+  now: number;
+  simulation?: Simulation | null; // null: this is real
   decision: WholeDecision;
   previous?: number | null;
   next?: number | null;
@@ -197,6 +205,7 @@ export interface SeriesAnswer {
 
 export interface TargetAnswer {
   now: number;
+  simulation?: Simulation | null; // null: this is real
   version: string;
   lastEventId: string;
   target: Target;
@@ -204,6 +213,7 @@ export interface TargetAnswer {
 
 export interface TargetsAnswer {
   now: number;
+  simulation?: Simulation | null; // null: this is real
   version: string;
   lastEventId: string;
   targets: Target[];

@@ -25,6 +25,13 @@ export const presets = [
 
 export const usual: Window = { is: "live", span: 900 };
 
+// usualAt is the usual window where time runs faster: it passes in a minute of
+// the reader at least.
+export function usualAt(speed: number): Window {
+  const span = presets.find((p) => p.span >= 60 * speed)?.span ?? presets.at(-1)!.span;
+  return span > 900 ? { is: "live", span } : usual;
+}
+
 // windowOf reads ?span= or ?from=&to=; what makes no sense is the usual one.
 export function windowOf(query: Query): Window {
   const from = instant(query.from);

@@ -4,7 +4,9 @@ import test from "node:test";
 import { resetPause } from "../src/connection";
 import { EventsFeed } from "../src/events-feed";
 import { isHeld } from "../src/health";
+import { noted } from "../src/simulation";
 import { matches, TargetFeed } from "../src/target-feed";
+import { usual } from "../src/window";
 
 const start = Date.UTC(2026, 0, 31, 12);
 const now = start / 1000;
@@ -59,6 +61,31 @@ async function shown(t, answers, window = { is: "live", span: 900 }) {
   await settle();
   return { w, feed };
 }
+
+test("the clock of a simulation is as fast as it, is set by each point, and stands still when nobody tells it", async (t) => {
+  t.after(() => noted({}));
+  const answers = whole();
+  answers["targets/shop"].simulation = { speed: 60, load: "shape diurnal" };
+  const { w, feed } = await shown(t, answers, usual);
+  w.sources[0].onopen();
+  assert.equal(feed.now(), now);
+  assert.deepEqual(feed.window, { is: "live", span: 3600 }, "a window that passes in a minute");
+  t.mock.timers.tick(2000);
+  assert.equal(feed.now(), now + 120);
+  w.sources[0].tell("point", { point: { t: now + 100 }, objective: null });
+  assert.equal(feed.now(), now + 100, "the machine was slower");
+  w.sources[0].onerror();
+  t.mock.timers.tick(500);
+  assert.equal(feed.now(), now + 100, "nobody tells it");
+});
+
+test("a window that somebody chose stays in a simulation", async (t) => {
+  t.after(() => noted({}));
+  const answers = whole();
+  answers["targets/shop"].simulation = { speed: 60, load: "shape diurnal" };
+  const { feed } = await shown(t, answers, { is: "live", span: 900 });
+  assert.equal(feed.window.span, 900);
+});
 
 test("only a target that is not there is refused", async (t) => {
   const { feed } = await shown(t, { ...whole(), "targets/shop": { status: 404, error: "no target" } });
