@@ -33,6 +33,8 @@ type Oracle struct {
 	lead     time.Duration
 	most     int
 	shares   [][]float32 // avoidable share by step and count; equal rates share a row
+	seconds  []float64   // of each step that are scored
+	counts   []float64   // of each step that the plan reckons with
 }
 
 // leastRatio is the avoidable violation ratio below which the oracle makes no
@@ -58,7 +60,23 @@ func newOracle(s *sim.Scenario, d *Demand, curve *queueing.Curve) *Oracle {
 		}
 		o.shares = append(o.shares, row)
 	}
+	o.weigh()
 	return o
+}
+
+// weigh tells how much of each step counts. Gaps cost nothing; the warm-up
+// counts like the rest, so that no backlog is carried into what is scored.
+func (o *Oracle) weigh() {
+	for k := range o.demand.Rates {
+		from := time.Duration(k) * o.demand.Step
+		to := min(from+o.demand.Step, o.scenario.Length())
+		scored := o.scoredWithin(from, to).Seconds()
+		o.seconds = append(o.seconds, scored)
+		if to <= o.scenario.Warmup {
+			scored = (to - from).Seconds()
+		}
+		o.counts = append(o.counts, scored)
+	}
 }
 
 // row is the avoidable share at a rate by the number of replicas.
@@ -112,13 +130,13 @@ func (o *Oracle) plan(theta float64, allowed func(k, x int) bool) Plan {
 		if x < low || o.early(k) && x > s.Replicas.Initial || !allowed(k, x) {
 			return math.Inf(1)
 		}
-		return o.price(k, x, theta)
+		return o.counts[k] * (float64(x) + theta*d.Rates[k]*float64(o.shares[k][x]))
 	}
 	schedule, total := cost.Clairvoyant(len(d.Rates), o.most, s.Replicas.Initial, beta, f)
 	p := Plan{Schedule: Schedule{Step: d.Step, Lead: o.lead, Initial: s.Replicas.Initial, Replicas: schedule}, theta: theta, bound: total}
 	before := s.Replicas.Initial
 	for k, x := range schedule {
-		at, seconds := time.Duration(k)*d.Step, o.width(k)*o.scored(k)
+		at, seconds := time.Duration(k)*d.Step, o.seconds[k]
 		p.Requests += d.Rates[k] * seconds
 		p.Violations += d.Rates[k] * seconds * float64(o.shares[k][x])
 		p.ReplicaHours += (float64(x)*seconds + float64(max(0, x-before))*o.scoredWithin(at-o.lead, at).Seconds()) / 3600
@@ -127,32 +145,13 @@ func (o *Oracle) plan(theta float64, allowed func(k, x int) bool) Plan {
 	if from := int(s.Warmup / d.Step); from > 0 {
 		// The bound is on what is scored: whatever was before may have been free.
 		_, p.bound = cost.Clairvoyant(len(d.Rates)-from, o.most, o.most, beta, func(k, x int) float64 {
-			return o.scored(from+k) * f(from+k, x)
+			if o.seconds[from+k] == 0 && x >= low {
+				return 0
+			}
+			return f(from+k, x)
 		})
 	}
 	return p
-}
-
-// price is what x replicas cost in a step. Gaps cost nothing; the warm-up counts
-// like the rest, so that no backlog is carried into what is scored.
-func (o *Oracle) price(k, x int, theta float64) float64 {
-	weight := 1.0
-	if time.Duration(k+1)*o.demand.Step > o.scenario.Warmup {
-		weight = o.scored(k)
-	}
-	return weight * o.width(k) * (float64(x) + theta*o.demand.Rates[k]*float64(o.shares[k][x]))
-}
-
-// width of a step in seconds.
-func (o *Oracle) width(k int) float64 {
-	from := time.Duration(k) * o.demand.Step
-	return (min(from+o.demand.Step, o.scenario.Length()) - from).Seconds()
-}
-
-// scored is the share of a step that is scored.
-func (o *Oracle) scored(k int) float64 {
-	from := time.Duration(k) * o.demand.Step
-	return o.scoredWithin(from, from+o.demand.Step).Seconds() / o.width(k)
 }
 
 // scoredWithin is how much of the time from one instant to another is scored.

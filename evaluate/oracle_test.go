@@ -173,10 +173,19 @@ func TestTheClairvoyantAtARunsViolations(t *testing.T) {
 	}
 }
 
-// The warm-up costs the oracle nothing, nor does a gap.
+// The warm-up costs the oracle nothing, nor does a gap, over which it may keep
+// replicas for what comes after.
 func TestTheOraclePaysForScoredTimeOnly(t *testing.T) {
+	bins := []workload.Bin{
+		{At: 0, Width: minutes(5), RPS: 100}, {At: minutes(5), Width: minutes(5), RPS: 300},
+		{At: minutes(20), Width: minutes(5), RPS: 300}, {At: minutes(25), Width: minutes(5), RPS: 50},
+	}
+	load, err := workload.NewTrace("with a gap", bins)
+	if err != nil {
+		t.Fatal(err)
+	}
 	c := wavy(4, 20)
-	c.Scenario.Warmup = 10 * time.Minute
+	c.Scenario.Load, c.Scenario.Gaps, c.Scenario.Warmup = load, load.Gaps(), minutes(5)
 	g := groundOf(t, c)
 	p := g.oracle().AtPrice(1)
 	s, w, err := g.world(1)
@@ -184,10 +193,17 @@ func TestTheOraclePaysForScoredTimeOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := p.Schedule.Play(s, w)
-	if got := r.ReplicaHours(); math.Abs(got-p.ReplicaHours) > 0.02*got {
+	if got := r.ReplicaHours(); math.Abs(got-p.ReplicaHours) > 0.002*got {
 		t.Errorf("paid %.4f replica-hours, the model says %.4f", got, p.ReplicaHours)
 	}
-	if p.bound/3600 > p.ReplicaHours+p.theta*p.Violations/3600 {
-		t.Errorf("bound of %.4f above what the schedule costs", p.bound/3600)
+	if got := r.Requests; math.Abs(got-p.Requests) > 0.01*got || p.Requests != 195000 {
+		t.Errorf("got %v requests, the model says %v, want about 195,000 scored ones", got, p.Requests)
+	}
+	at := func(minute float64) int { return p.Schedule.Replicas[int(minutes(minute)/p.Schedule.Step)] }
+	if at(15) != at(9) || at(15) != at(21) || at(15) < 6 {
+		t.Errorf("in the gap: %d replicas, want the %d from before kept for the %d after", at(15), at(9), at(21))
+	}
+	if bound, cost := p.bound/3600, p.ReplicaHours+p.theta*p.Violations/3600; bound > cost || bound < 0.99*cost {
+		t.Errorf("bound of %.4f, want no more than the %.4f of the schedule and near it", bound, cost)
 	}
 }

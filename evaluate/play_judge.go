@@ -248,7 +248,7 @@ func (t *task) certifyOne(ctx context.Context) (*Certified, error) {
 }
 
 func (t *task) playOne(ctx context.Context) (*Run, error) {
-	run, result, err := t.ground.play(ctx, t.who, t.seed)
+	run, result, err := t.play(ctx, t.who, t.seed)
 	if err != nil {
 		return nil, err
 	}

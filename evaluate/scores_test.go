@@ -71,7 +71,7 @@ func TestNothingCountsOutsideOfTheScoredTime(t *testing.T) {
 	d, changes := latePeak()
 	got.score([]workload.Span{span(0.5, 1), span(3, 4)}, d, changes)
 	want := Run{HoursScored: 1.5 / 60, AccuracyWithinOne: 1, DemandReplicaHours: (2*30 + 4*60) / 3600.0,
-		MeanReplicas: (2*30 + 4*60) / 90.0, ReplicaVariance: (4*30+16*60)/90.0 - math.Pow(300/90.0, 2)}
+		MeanReplicas: (2*30 + 4*60) / 90.0, ReplicaVariance: (4*30+16*60)/90.0 - (300.0*300)/(90*90)}
 	if diff := cmp.Diff(want, got, nearly()); diff != "" {
 		t.Errorf("scores (-want +got):\n%s", diff)
 	}
