@@ -51,7 +51,8 @@ type comparisonView struct {
 	Index               int
 	Baseline, Candidate string
 	Pair                []int // their places among the policies
-	Basis, Sentence     string
+	Basis, Note         string
+	Sentence            string
 	Groups              []groupView
 	Intervals           bool
 }
@@ -71,7 +72,7 @@ type rowView struct {
 
 func (r Report) comparison(i int) comparisonView {
 	c := r.Comparisons[i]
-	v := comparisonView{Index: i, Baseline: c.Baseline, Candidate: c.Candidate, Basis: c.Basis, Sentence: c.sentence(r.Objective)}
+	v := comparisonView{Index: i, Baseline: c.Baseline, Candidate: c.Candidate, Basis: c.Basis, Note: c.Note, Sentence: c.sentence(r.Objective)}
 	if v.Sentence == r.answer() {
 		v.Sentence = "" // it is the first of the page
 	}

@@ -58,7 +58,7 @@ func Metrics() []Metric {
 
 		{"replica_hours", "Replica-hours", Cost, ReplicaHours, false, "What is paid: each replica from its creation to the end of draining."},
 		{"cost", "Cost", Cost, Money, false, "Replica-hours times the price of one."},
-		{"cost_ratio", "Cost by the oracle's", Cost, Multiple, false, "Replica-hours by those of a clairvoyant with the same violations; 1 × cannot be beaten."},
+		{"cost_ratio", "Cost by the oracle's", Cost, Multiple, false, "Replica-hours by those of a clairvoyant with the same violations; 1 × is the clairvoyant itself."},
 		{"mean_replicas", "Mean replicas", Cost, Replicas, false, "Average number of replicas paid for."},
 
 		{"reaction_seconds", "Reaction time", Responsiveness, Seconds, false, "Median time from a rise of the demand by a fifth or more until enough replicas are ready."},

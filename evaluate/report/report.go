@@ -67,7 +67,9 @@ type Comparison struct {
 	// Basis is what is held equal and how traces are pooled, so that it can end
 	// a sentence: "at 0.1 % avoidable violations, median of 12 traces".
 	Basis string
-	Rows  []Row
+	// Note is said under the table: how its values come about.
+	Note string
+	Rows []Row
 }
 
 // Row is one metric of a comparison.
@@ -91,8 +93,10 @@ type Standing struct {
 	Policy string
 	// Level is the share of avoidable violations: 0.001.
 	Level float64
-	// Ratio is the median over traces of replica-hours by the oracle's.
-	Ratio      Estimate
+	// Median, Mean (geometric) and Worst over traces are of replica-hours by the
+	// oracle's.
+	Median     float64
+	Mean       Estimate
 	Worst      float64
 	WorstTrace string
 	// Reached is the number of traces on which any setting gets to the level,

@@ -151,9 +151,9 @@ type levelView struct {
 }
 
 type standingRow struct {
-	Policy                               int
-	Name, Median, Interval, Worst, Where string
-	Reached                              string
+	Policy                                     int
+	Name, Median, Mean, Interval, Worst, Where string
+	Reached                                    string
 }
 
 func (r Report) levels() []levelView {
@@ -167,13 +167,13 @@ func (r Report) levels() []levelView {
 			views = append(views, levelView{Name: name})
 		}
 		row := standingRow{
-			Policy: slices.Index(policies, s.Policy), Name: s.Policy, Median: unknown, Interval: unknown, Worst: unknown,
+			Policy: slices.Index(policies, s.Policy), Name: s.Policy, Median: unknown, Mean: unknown, Interval: unknown, Worst: unknown,
 			Reached: fmt.Sprintf("%d of %d", s.Reached, s.Of),
 		}
 		if s.Reached > 0 {
-			row.Median, row.Worst, row.Where = multiple(s.Ratio.Value), multiple(s.Worst), s.WorstTrace
-			if s.Ratio.Low < s.Ratio.High {
-				row.Interval = fmt.Sprintf("%s … %s", multiple(s.Ratio.Low), multiple(s.Ratio.High))
+			row.Median, row.Mean, row.Worst, row.Where = multiple(s.Median), multiple(s.Mean.Value), multiple(s.Worst), s.WorstTrace
+			if s.Mean.Low < s.Mean.High {
+				row.Interval = fmt.Sprintf("%s … %s", multiple(s.Mean.Low), multiple(s.Mean.High))
 			}
 		}
 		views[i].Rows = append(views[i].Rows, row)

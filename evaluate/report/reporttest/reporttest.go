@@ -186,7 +186,7 @@ func frontiers(traces int, policies []follower) []report.Frontier {
 }
 
 func comparison(base, p follower, traces int) report.Comparison {
-	c := report.Comparison{Baseline: base.name, Candidate: p.name, Basis: "at 0.1\u00a0% avoidable violations, over " + plural(traces, "trace", "traces")}
+	c := report.Comparison{Baseline: base.name, Candidate: p.name, Note: "Values are means over traces, improvements geometric means of the traces' own.", Basis: "at 0.1\u00a0% avoidable violations, over " + plural(traces, "trace", "traces")}
 	before := map[string]float64{
 		"latency_mean_seconds": 0.091, "latency_p50_seconds": 0.077, "latency_p90_seconds": 0.141, "latency_p95_seconds": 0.168, "latency_p99_seconds": 0.291,
 		"scaling_actions": 412, "direction_changes": 96, "replica_variance": 61.4, "replica_hours": 1745.3, "cost": 69.81, "cost_ratio": 1.57, "mean_replicas": 24.2,
@@ -224,7 +224,7 @@ func standings(policies []follower, traces int) []report.Standing {
 				i = 1 - i
 			}
 			v := 1.07 + 0.22*float64(i) - 10*level
-			s := report.Standing{Policy: p.name, Level: level, Ratio: report.Estimate{Value: v, Low: v - 0.03, High: v + 0.08}, Worst: v + 0.4, WorstTrace: "nasa_http_1995-07-13 #1", Reached: traces, Of: traces}
+			s := report.Standing{Policy: p.name, Level: level, Median: v - 0.01, Mean: report.Estimate{Value: v, Low: v - 0.03, High: v + 0.08}, Worst: v + 0.4, WorstTrace: "nasa_http_1995-07-13 #1", Reached: traces, Of: traces}
 			if p.headroom == 0 && level < 0.01 {
 				s.Reached = 0
 			}
