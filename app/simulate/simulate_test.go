@@ -59,9 +59,9 @@ func options(clk *clock.Fast) simulate.Options {
 	return simulate.Options{Scenario: base, Load: waves, Clock: clk}
 }
 
-// live runs a document through the live loop until the end of its load, and
-// returns the decisions too.
-func live(t *testing.T, spec app.Spec, clk *clock.Fast) (simulate.Scorecard, []scale.Decision) {
+// live runs a document through the live loop for so long, and returns the
+// decisions too.
+func live(t *testing.T, spec app.Spec, clk *clock.Fast, length time.Duration) (simulate.Scorecard, []scale.Decision) {
 	t.Helper()
 	services := simulate.New(options(clk))
 	parts, err := services.Open(t.Context(), spec)
@@ -90,7 +90,7 @@ func live(t *testing.T, spec app.Spec, clk *clock.Fast) (simulate.Scorecard, []s
 	go func() {
 		ended <- s.Run(ctx, func() app.Ending { return app.Ending{StopReplicas: true, Hurry: context.Background()} })
 	}()
-	<-clk.After(time.Hour)
+	<-clk.After(length)
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -109,7 +109,7 @@ func TestTheLiveLoopDecidesAsTheSimulator(t *testing.T) {
 	}
 	var got simulate.Scorecard
 	var decisions []scale.Decision
-	synctest.Test(t, func(t *testing.T) { got, decisions = live(t, spec, clock.NewFast(time.Now(), 60)) })
+	synctest.Test(t, func(t *testing.T) { got, decisions = live(t, spec, clock.NewFast(time.Now(), 60), time.Hour) })
 
 	scenario := spec.Scenario(options(nil).Scenario)
 	scenario.Load, _ = waves(0)
@@ -179,10 +179,10 @@ func TestWhatCannotBeSimulatedIsSaid(t *testing.T) {
 
 func TestTheScorecardSaysWhatWasPlayed(t *testing.T) {
 	var got simulate.Scorecard
-	synctest.Test(t, func(t *testing.T) { got, _ = live(t, specs(t, shop)[0], clock.NewFast(time.Now(), 600)) })
+	synctest.Test(t, func(t *testing.T) { got, _ = live(t, specs(t, shop)[0], clock.NewFast(time.Now(), 600), 5*time.Minute) })
 	text := &strings.Builder{}
 	simulate.Result{Workload: "waves", Services: []simulate.Scorecard{got}}.Print(text)
-	for _, want := range []string{"Scorecard  shop-web, simulated, waves, 1h", "failed or over 500 ms", "allowed by the objective           0.100 %", "replica-hours"} {
+	for _, want := range []string{"Scorecard  shop-web, simulated, waves, 5m", "failed or over 500 ms", "allowed by the objective           0.100 %", "replica-hours"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%q is missing:\n%s", want, text)
 		}

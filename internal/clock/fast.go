@@ -6,9 +6,10 @@ import (
 )
 
 // Fast is a clock that runs a number of times faster than the machine's, from
-// an instant of its own on: that of a simulation. While somebody holds it, it
-// stands still, so that work done for an instant takes no time, however long
-// the machine needs for it.
+// an instant of its own on: that of a simulation. Fast clocks leave slow work
+// behind, so it stands still while somebody holds it, and never runs further
+// ahead of a [Lead] than that allows: a machine that is too busy slows time
+// down instead of missing what should have been done meanwhile.
 //
 //	machine   0 s ──── 1 s ── held ──── 2 s ──── 3 s
 //	speed 60  0 min ── 1 min ────────── 1 min ── 2 min
@@ -20,14 +21,22 @@ type Fast struct {
 	mu    sync.Mutex    // guards what follows
 	holds int           // how many hold it
 	since time.Time     // when the first of them began to
-	stood time.Duration // how long it was held before
+	stood time.Duration // how long it stood still before
+	leads map[*Lead]struct{}
+}
+
+// Lead keeps a clock from running away from somebody who follows it.
+type Lead struct {
+	clock *Fast
+	most  time.Duration
+	seen  time.Time // when the clock was followed last
 }
 
 var _ Clock = (*Fast)(nil)
 
 // NewFast returns a clock that shows start now. Speed must be above 0.
 func NewFast(start time.Time, speed float64) *Fast {
-	return &Fast{speed: speed, start: start.Round(0), began: time.Now()}
+	return &Fast{speed: speed, start: start.Round(0), began: time.Now(), leads: map[*Lead]struct{}{}}
 }
 
 // Speed is how many times faster than the machine's clock it runs.
@@ -37,11 +46,48 @@ func (f *Fast) Speed() float64 { return f.speed }
 func (f *Fast) Now() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := time.Now()
+	return f.now()
+}
+
+// now stands still where it would run too far ahead.
+func (f *Fast) now() time.Time {
+	machine := time.Now()
 	if f.holds > 0 {
-		now = f.since
+		machine = f.since
 	}
-	return f.start.Add(time.Duration(float64(now.Sub(f.began)-f.stood) * f.speed))
+	now := f.start.Add(time.Duration(float64(machine.Sub(f.began)-f.stood) * f.speed))
+	for lead := range f.leads {
+		if ahead := now.Sub(lead.seen) - lead.most; ahead > 0 {
+			f.stood += time.Duration(float64(ahead) / f.speed)
+			now = now.Add(-ahead)
+		}
+	}
+	return now
+}
+
+// Lead lets the clock run at most so far ahead of the newest call of Follow,
+// or of now before the first, until Release.
+func (f *Fast) Lead(most time.Duration) *Lead {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	lead := &Lead{clock: f, most: most, seen: f.now()}
+	f.leads[lead] = struct{}{}
+	return lead
+}
+
+// Follow says that whatever was due until now is done.
+func (l *Lead) Follow() {
+	l.clock.mu.Lock()
+	defer l.clock.mu.Unlock()
+	l.seen = l.clock.now()
+}
+
+// Release lets the clock run on.
+func (l *Lead) Release() {
+	l.clock.mu.Lock()
+	defer l.clock.mu.Unlock()
+	l.clock.now()
+	delete(l.clock.leads, l)
 }
 
 // Hold stops the clock until release is called, once. Several may hold it.

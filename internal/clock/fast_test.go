@@ -56,3 +56,31 @@ func TestAHeldClockStandsStill(t *testing.T) {
 		}
 	})
 }
+
+// Who follows every minute is never left further behind than two; who stops
+// following stops the clock.
+func TestTheClockWaitsForWhoFollows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.NewFast(start, 60)
+		lead := c.Lead(2 * time.Minute)
+		for range 3 {
+			time.Sleep(time.Second)
+			lead.Follow()
+		}
+		if got, want := c.Now(), start.Add(3*time.Minute); !got.Equal(want) {
+			t.Errorf("followed: got %v, want %v", got, want)
+		}
+		waited := c.After(3 * time.Minute)
+		time.Sleep(time.Hour)
+		if got, want := c.Now(), start.Add(5*time.Minute); !got.Equal(want) {
+			t.Errorf("not followed for an hour: got %v, want %v", got, want)
+		}
+		time.Sleep(time.Hour)
+		before := time.Now()
+		lead.Release()
+		<-waited
+		if took := time.Since(before); took > 2*time.Second || !c.Now().Equal(start.Add(6*time.Minute)) {
+			t.Errorf("the last minute took %v, to %v, want a second, to %v", took, c.Now(), start.Add(6*time.Minute))
+		}
+	})
+}

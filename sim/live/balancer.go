@@ -20,9 +20,9 @@ var (
 	_ target.Traffic    = (*Balancer)(nil)
 )
 
-// Run has nothing to do until ctx is done.
+// Run keeps the time at the pace of whoever collects, until ctx is done.
 func (b *Balancer) Run(ctx context.Context) error {
-	<-ctx.Done()
+	b.w.watched(ctx)
 	return nil
 }
 

@@ -28,7 +28,8 @@ type World struct {
 	counts  counts
 	most    int // replicas that existed at once, draining ones left out
 	actions int
-	ended   bool // nothing is played any more
+	ended   bool        // nothing is played any more
+	lead    *clock.Lead // nil: nobody watches
 }
 
 // counts are what a change of is told.
@@ -76,6 +77,9 @@ func (w *World) look(see func(obs scale.Observation)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.play()
+	if w.lead != nil {
+		w.lead.Follow()
+	}
 	obs := w.world.Observe()
 	w.note(&obs)
 	see(obs)
@@ -92,6 +96,19 @@ func (w *World) play() {
 	defer release()
 	w.at = min(max(w.at, w.clock.Now().Sub(w.scenario.Start)), w.scenario.Length())
 	w.world.Advance(w.at)
+}
+
+// watched keeps the time from leaving those behind who look every interval,
+// until ctx is done: what they see must not be old although it is new.
+func (w *World) watched(ctx context.Context) {
+	w.mu.Lock()
+	w.lead = w.clock.Lead(w.scenario.Metrics.BalancerInterval * 3 / 2)
+	w.mu.Unlock()
+	<-ctx.Done()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lead.Release()
+	w.lead = nil
 }
 
 // end plays up to the present and nothing after it.
