@@ -60,9 +60,10 @@ func unpromised() scale.Objective {
 
 // Scenario is the simulation of the service that the spec says: base, with the
 // bounds, objective and times of the document, and measured as the live loop
-// measures. Scrape and window of base hold where they are set.
+// measures. Scrape and window of base hold where they are set, and so does its
+// name: services of one name meet the same chances.
 func (s *Spec) Scenario(base sim.Scenario) sim.Scenario {
-	base.Name, base.Sync = s.Name, s.Sync.Std()
+	base.Sync = s.Sync.Std()
 	base.Replicas.Min, base.Replicas.Max, base.Replicas.Drain = s.Min, s.Max, s.Process.DrainTimeout.Std()
 	base.Objective = unpromised()
 	if s.Objective != nil {

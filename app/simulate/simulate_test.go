@@ -188,3 +188,23 @@ func TestTheScorecardSaysWhatWasPlayed(t *testing.T) {
 		}
 	}
 }
+
+// Two documents are compared under the same arrivals and service times.
+func TestServicesMeetTheSameRequests(t *testing.T) {
+	all := specs(t, shop+"---"+strings.NewReplacer("shop-web", "shop-two", "8123", "8124").Replace(shop))
+	var got []simulate.Scorecard
+	synctest.Test(t, func(t *testing.T) {
+		clk := clock.NewFast(time.Now(), 60)
+		services := simulate.New(options(clk))
+		for _, spec := range all {
+			if _, err := services.Open(t.Context(), spec); err != nil {
+				t.Fatal(err)
+			}
+		}
+		<-clk.After(time.Minute)
+		got = services.Result("waves").Services
+	})
+	if got[0].Target != "shop-web" || got[1].Target != "shop-two" || got[0].Requests == 0 || got[0].Mean != got[1].Mean || got[0].Requests != got[1].Requests {
+		t.Errorf("got %+v\nand %+v, want the same of both", got[0], got[1])
+	}
+}

@@ -39,7 +39,7 @@ type counts struct{ specified, existing, ready int }
 // clock's present.
 func New(s sim.Scenario, clk *clock.Fast) (*World, error) {
 	if err := s.Validate(); err != nil {
-		return nil, fmt.Errorf("simulated service %s: %w", s.Name, err)
+		return nil, fmt.Errorf("simulated service: %w", err)
 	}
 	w := &World{scenario: &s, clock: clk, changes: make(chan struct{}, 1), world: sim.NewEvents(&s)}
 	w.look(func(scale.Observation) {})
@@ -136,7 +136,7 @@ func (w *World) note(obs *scale.Observation) {
 // scale asks for n replicas from now on.
 func (w *World) scale(ctx context.Context, n int) error {
 	if n < 0 {
-		return fmt.Errorf("simulated service %s: replicas must be 0 or more, got %d", w.scenario.Name, n)
+		return fmt.Errorf("simulated service: replicas must be 0 or more, got %d", n)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
