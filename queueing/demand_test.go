@@ -145,3 +145,108 @@ func readLoads(t *testing.T) (cells []cell) {
 	}
 	return cells
 }
+
+// difference is how many replicas more than the simulation needs the model asks
+// for, at the load that the simulation carries with them.
+type difference struct {
+	cell
+	share float64
+	more  int
+}
+
+// tolerated is ±1 replica or ±3 %, whichever is more.
+func (d difference) tolerated() bool {
+	return math.Abs(float64(d.more)) <= max(1, math.Round(0.03*float64(d.replicas)))
+}
+
+func differences(t *testing.T) (all []difference) {
+	type key struct {
+		topology  queueing.Topology
+		slots     int
+		cv        float64
+		threshold float64
+	}
+	demand := map[key]func(rate, share float64) int{}
+	for _, c := range readLoads(t) {
+		k := key{c.topology, c.slots, c.cv, c.threshold}
+		if demand[k] == nil {
+			demand[k] = queueing.DemandOf(c.service(), c.threshold)
+		}
+		for j, load := range c.loads {
+			if !math.IsNaN(load) {
+				all = append(all, difference{c, shares[j], demand[k](load*float64(c.replicas*c.slots), shares[j]) - c.replicas})
+			}
+		}
+	}
+	return all
+}
+
+// The demand is that of the simulation within 1 replica or 3 % nearly
+// everywhere, by topology and variation of the services: slots of 1, 4 and 16,
+// 1 to 64 replicas, thresholds of 3 to 12 mean services, shares of 10⁻⁴ to 10⁻¹.
+func TestDemandAgreesWithSimulation(t *testing.T) {
+	type group struct {
+		topology queueing.Topology
+		cv       float64
+	}
+	type found struct{ cells, within, few, many int }
+	groups := map[group]*found{}
+	for _, d := range differences(t) {
+		g := group{d.topology, d.cv}
+		if groups[g] == nil {
+			groups[g] = &found{}
+		}
+		f := groups[g]
+		f.cells++
+		f.few, f.many = min(f.few, d.more), max(f.many, d.more)
+		if d.tolerated() {
+			f.within++
+		} else if testing.Verbose() {
+			t.Logf("%v, share %v: %+d replicas", d.cell, d.share, d.more)
+		}
+	}
+	for _, want := range []struct {
+		group
+		within    float64 // share of the cells, at least
+		few, many int     // replicas at worst
+	}{
+		{group{queueing.LeastConn, 0}, 1.0, 0, 1},
+		{group{queueing.LeastConn, 0.5}, 1.0, 0, 1},
+		{group{queueing.LeastConn, 1}, 0.99, 0, 2},
+		{group{queueing.LeastConn, 2}, 1.0, 0, 2},
+		{group{queueing.PowerOfTwo, 0}, 0.95, 0, 3},
+		{group{queueing.PowerOfTwo, 0.5}, 0.95, 0, 6},
+		{group{queueing.PowerOfTwo, 1}, 0.98, -2, 1},
+		{group{queueing.PowerOfTwo, 2}, 0.94, -1, 4},
+		{group{queueing.RoundRobin, 0}, 0.92, 0, 7},
+		{group{queueing.RoundRobin, 0.5}, 0.94, 0, 4},
+		{group{queueing.RoundRobin, 1}, 0.99, 0, 2},
+		{group{queueing.RoundRobin, 2}, 0.85, -6, 4},
+		{group{queueing.Central, 0}, 1.0, 0, 1},
+		{group{queueing.Central, 0.5}, 1.0, 0, 1},
+		{group{queueing.Central, 1}, 1.0, 0, 1},
+		{group{queueing.Central, 2}, 0.97, 0, 2},
+	} {
+		f := groups[want.group]
+		t.Logf("%-10v cv %-3v: %d of %d cells within 1 replica or 3 %%, %+d … %+d at worst", want.topology, want.cv, f.within, f.cells, f.few, f.many)
+		if float64(f.within) < want.within*float64(f.cells) || f.few < want.few || f.many > want.many {
+			t.Errorf("want %v %% of the cells and %+d … %+d", 100*want.within, want.few, want.many)
+		}
+	}
+}
+
+// The table is what the simulator says: some of its cells anew, with fewer
+// requests.
+func TestLoadsAreThoseOfTheSimulation(t *testing.T) {
+	for _, c := range readLoads(t) {
+		if c.slots != 4 || c.replicas != 8 || c.cv != 0.5 && c.cv != 1 {
+			continue
+		}
+		again := simulate(c, []float64{c.threshold}, 60_000)[0]
+		for j := 1; j < len(shares); j++ {
+			if got, want := again.loads[j], c.loads[j]; math.Abs(got-want) > 0.05*want {
+				t.Errorf("%v: %v violate at a load of %.3f, the table says %.3f", c, shares[j], got, want)
+			}
+		}
+	}
+}

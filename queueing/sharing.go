@@ -9,18 +9,19 @@ import "math"
 // mean wait over the mean service of first come, first served with exponential
 // services: how many are there does not depend on the law of services, only on
 // its mean. With one slot f = ρ/(1−ρ). The excess over s is taken as a gamma
-// variable with that mean f·s, and a variance that is exact for one slot and
-// exponential services (Ott 1984, The sojourn-time distribution in the M/G/1
-// queue with processor sharing),
+// variable with that mean f·s. Its variance is that of a slowness which has the
+// variance v of the one found at arrival and forgets it at a rate κ by the
+// request's own work,
 //
-//	Var = 2fτ·s/(1−ρ)² − 2fτ²/(1−ρ)³ · (1 − e^−s(1−ρ)/τ)
+//	Var = 2v/κ² · (κs − 1 + e^−κs),   v = f·g(1+ρ) − f²,   κ = (1−ρ)(1+f)/(g·τ)
 //
-// with τ = E[S²]/2E[S], which makes it right for other laws where s is short or
-// long.
+// with g = f/C the slowness of those that share a slot, a share C of all, and
+// τ = E[S²]/2E[S]. For one slot and exponential services, where g = 1/(1−ρ), it
+// is exact (Ott 1984, The sojourn-time distribution in the M/G/1 queue with
+// processor sharing).
 type sharing struct {
 	p      *profile
 	excess float64 // f
-	free   float64 // 1−ρ
 	// By stride of service times: the mean excess, and the standard deviation of
 	// the cube root of an excess over its mean.
 	means, spreads [span / stride]float64
@@ -33,22 +34,38 @@ func (p *profile) sharing(x int, rho float64) *sharing {
 		p.exponentials = newProfile(like, p.threshold)
 	}
 	wait := p.exponentials.wait(x, rho).mean() * p.dt
-	g := &sharing{p: p, excess: wait / p.mean, free: 1 - rho}
+	g := &sharing{p: p, excess: wait / p.mean}
+	if g.excess < 1e-9 {
+		return g
+	}
+	slow := g.excess / max(g.excess*(1-rho), p.exponentials.finds(x, rho))
+	variance := g.excess*slow*(1+rho) - g.excess*g.excess
+	forgets := (1 - rho) * (1 + g.excess) / (slow * p.mean * (1 + p.cs2) / 2)
 	for k, s := range p.short {
 		if p.mass[k] > 0 && s > 0 {
-			g.means[k], g.spreads[k] = g.excess*s, g.spread(s)
+			y := forgets * s
+			g.means[k] = g.excess * s
+			// A third of the coefficient of variation (Wilson and Hilferty).
+			g.spreads[k] = math.Sqrt(2*variance*(y+math.Expm1(-y))) / (forgets * 3 * g.means[k])
 		}
 	}
 	return g
 }
 
-// spread is the standard deviation of the cube root of the excess over its
-// mean: a third of its coefficient of variation.
-func (g *sharing) spread(s float64) float64 {
-	tau := g.p.mean * (1 + g.p.cs2) / 2
-	y := s * g.free / tau
-	variance := 2 * g.excess * tau * tau / (g.free * g.free * g.free) * (y + math.Expm1(-y))
-	return math.Sqrt(variance) / (3 * g.excess * s)
+// finds is the share that finds all slots of its replica busy.
+func (p *profile) finds(x int, rho float64) float64 {
+	slots := p.service.Slots
+	switch {
+	case x > 1 && p.service.Topology == LeastConn:
+		return p.shortest(x, rho)[0]
+	case x > 1 && p.service.Topology == PowerOfTwo:
+		return p.shorter(x, rho)[0]
+	case x > 1 && p.service.Topology == RoundRobin:
+		return everyXthWaits(x, slots, rho, everyXth(x, rho))
+	case p.service.Topology == Central:
+		slots *= x
+	}
+	return ErlangC(slots, rho*float64(slots))
 }
 
 // beyond is the share of requests with a service of the k-th stride that take
