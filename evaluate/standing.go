@@ -67,10 +67,11 @@ func (r Results) Standings(families Families, levels []float64) []Standing {
 	traces, of := ByTrace(r.Runs)
 	for _, trace := range traces {
 		oracle := r.oracleFrontier(trace)
-		for _, family := range append(families.names(of[trace]), OracleFamily) {
+		names := slices.DeleteFunc(families.names(of[trace]), func(name string) bool { return name == OracleFamily })
+		for _, family := range append(names, OracleFamily) {
 			f := families.Frontier(of[trace], family)
 			if family == OracleFamily {
-				f = oracle
+				f = oracle // all of its schedules, not only the one that was judged
 			}
 			if len(f) == 0 {
 				continue

@@ -1,0 +1,344 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/builtin"
+	"github.com/flyball-io/flyball/evaluate"
+	"github.com/flyball-io/flyball/internal/cli"
+	"github.com/flyball-io/flyball/queueing"
+	"github.com/flyball-io/flyball/workload"
+)
+
+// evaluateFlags are the flags of flyball evaluate.
+type evaluateFlags struct {
+	scenario scenarioFlags
+	trace    traceFlags
+
+	traces, policies []string
+	sweep            bool
+	seeds            int
+	fluid, timeline  bool
+	out              string
+	protocol, folder string
+	json             bool
+	perReplicaHour   float64
+	flags            *pflag.FlagSet
+	command          []string // as it was given, to be told in the report
+	contestants      app.Contestants
+}
+
+// Defaults of the evaluation.
+const (
+	p99RPS        = 1500.0
+	defaultOut    = "flyball-evaluation"
+	mostSeeds     = 1000
+	defaultSeeds  = 3
+	secondsOfLine = 15 * time.Second // between two points of a timeline
+)
+
+// bundledShapes are played without --trace: each asks something else of a
+// policy.
+func bundledShapes() []string {
+	return []string{"shape:step", "shape:diurnal", "shape:flash-crowd", "shape:on-off", "shape:diurnal-flash"}
+}
+
+// bundledPolicies are played without --policy.
+func bundledPolicies() []string {
+	return []string{"static", "sqrt", "threshold", "baseline", "kpa", "hpa", "hpa:requestRate=70%", "oracle"}
+}
+
+func newEvaluateCommand() *cobra.Command {
+	f := &evaluateFlags{contestants: app.Contestants{Plugins: builtin.New()}}
+	cmd := &cobra.Command{
+		Use:   "evaluate",
+		Short: "Play policies against workloads in the simulator, and what a clairvoyant would have paid",
+		Long: `Plays every policy on every trace with every seed in the simulator, request by
+request, and sets what it cost and violated against a clairvoyant that knows the
+load beforehand. All policies see the same arrivals, service times and start-up
+delays. See docs/evaluation.md for what each figure is.
+
+A trace is a CSV file (t_seconds,requests_per_second; gzip allowed) or
+shape:NAME, one of ` + strings.Join(workload.Names(), ", ") + `.
+A policy is NAME or NAME:key=value,…; behavior and cooldown are as in a document.
+Besides the policies there are static[:peak=100%], sqrt[:beta=1] and oracle.
+
+Results go to --out: results.json, results.csv, report.html. A second call with
+the same arguments goes on where the first was interrupted.`,
+		Example: `  flyball evaluate
+  flyball evaluate --trace nasa.csv --window 12d:13d --policy hpa:cpuUtilization=60 --policy kpa --seeds 5
+  flyball evaluate --trace shape:flash-crowd --policy hpa --policy threshold --sweep
+  flyball evaluate --protocol bench/protocol.yaml --traces ../traces --out results`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+	}
+	f.add(cmd)
+	return cmd
+}
+
+func (f *evaluateFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringSliceVar(&f.traces, "trace", nil, "trace `FILE` or shape:NAME, several separated by commas (default some bundled shapes)")
+	flags.StringArrayVar(&f.policies, "policy", nil, "policy as `NAME` or NAME:key=value,…; may be given several times (default "+strings.Join(bundledPolicies(), ", ")+")")
+	flags.BoolVar(&f.sweep, "sweep", false, "play each policy at every position of its one knob, and tell the cost at equal violations")
+	flags.IntVar(&f.seeds, "seeds", defaultSeeds, "how many seeds to play, from --seed on")
+	f.trace.defaultPeakRPS = " instead"
+	f.trace.add(flags)
+	f.scenario.addService(flags)
+	f.scenario.addRules(flags)
+	flags.BoolVar(&f.fluid, "fluid", false, "play a fluid instead of single requests: much faster, expected values")
+	flags.BoolVar(&f.timeline, "timeline", false, "write timeline-TRACE-POLICY-SEED.csv for each run")
+	flags.StringVar(&f.out, "out", defaultOut, "folder for the results; empty: only what is printed")
+	flags.StringVar(&f.protocol, "protocol", "", "play what this `FILE` lays down instead, such as bench/protocol.yaml")
+	flags.StringVar(&f.folder, "traces", "", "folder of the protocol's trace files (default that of the protocol)")
+	flags.BoolVar(&f.json, "json", false, "print what results.json holds")
+	flags.Float64Var(&f.perReplicaHour, "cost-per-replica-hour", 1, "price of one replica for one hour")
+	flags.Lookup("p99-rps").DefValue = fmt.Sprint(p99RPS)
+	f.flags = flags
+}
+
+func (f *evaluateFlags) run(cmd *cobra.Command) error {
+	f.command = append([]string{"flyball"}, os.Args[1:]...)
+	if f.protocol != "" {
+		return f.runProtocol(cmd)
+	}
+	job, err := f.job()
+	if err == nil {
+		err = f.writable()
+	}
+	if err != nil {
+		return cli.UsageError{Err: err}
+	}
+	ctx, _, stop := interruptible(cmd.Context())
+	defer stop()
+	results, err := f.judge(ctx, job, "", true)
+	if err != nil {
+		return err
+	}
+	a := analyse(results, job, defaultLevels())
+	if err := f.save(a); err != nil {
+		return err
+	}
+	if f.json {
+		return printJSON(cmd.OutOrStdout(), a.document())
+	}
+	f.print(cmd.OutOrStdout(), a)
+	return nil
+}
+
+// job is what is to be judged.
+type job struct {
+	cases       []evaluate.Case
+	contestants []evaluate.Contestant
+	seeds       []uint64
+	families    evaluate.Families
+	// knobs say what a family was swept over, in words.
+	knobs map[string]string
+	about map[string]string // traces in words
+	// cluster names what the traces of one source have in common.
+	cluster func(trace string) string
+}
+
+func newJob() job {
+	return job{families: evaluate.Families{}, knobs: map[string]string{}, about: map[string]string{}, cluster: func(trace string) string { return trace }}
+}
+
+// seedsFrom are n seeds in a row.
+func seedsFrom(first uint64, n int) []uint64 {
+	seeds := make([]uint64, max(0, n))
+	for i := range seeds {
+		seeds[i] = first + uint64(i)
+	}
+	return seeds
+}
+
+// job checks every flag before anything is played, and tells all faults.
+func (f *evaluateFlags) job() (job, error) {
+	j := newJob()
+	var errs []error
+	if f.seeds < 1 || f.seeds > mostSeeds {
+		errs = append(errs, fmt.Errorf("--seeds: must be 1 to %d, got %d", mostSeeds, f.seeds))
+	}
+	if !(f.perReplicaHour > 0 && f.perReplicaHour <= 1e9) {
+		errs = append(errs, fmt.Errorf("--cost-per-replica-hour: must be above 0, got %v", f.perReplicaHour))
+	}
+	if f.folder != "" {
+		errs = append(errs, errors.New("--traces: goes with --protocol"))
+	}
+	j.seeds = seedsFrom(f.scenario.seed, min(f.seeds, mostSeeds))
+	texts := f.policies
+	if len(texts) == 0 {
+		texts = bundledPolicies()
+	}
+	errs = append(errs, j.add(f.contestants, texts, f.sweep), f.addCases(&j))
+	return j, errors.Join(errs...)
+}
+
+// add makes the contestants, of a sweep all positions of their knobs.
+func (j *job) add(contestants app.Contestants, texts []string, sweep bool) error {
+	var errs []error
+	for _, text := range texts {
+		one, err := contestants.Parse(text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--policy %s: %w", text, err))
+			continue
+		}
+		if !sweep || text == evaluate.OracleFamily {
+			errs = append(errs, j.addOne(one))
+			continue
+		}
+		s, err := contestants.Sweep(text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--sweep: %w", err))
+			continue
+		}
+		if _, twice := j.knobs[s.Family]; twice {
+			errs = append(errs, fmt.Errorf("--policy: %s is given twice: with --sweep its knob is played at all positions", s.Family))
+			continue
+		}
+		j.knobs[s.Family] = s.About
+		for _, c := range s.Contestants {
+			j.families[c.Name()] = s.Family
+			errs = append(errs, j.addOne(c))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (j *job) addOne(c evaluate.Contestant) error {
+	if slices.ContainsFunc(j.contestants, func(other evaluate.Contestant) bool { return other.Name() == c.Name() }) {
+		return fmt.Errorf("--policy: %s is given twice: each may be given once", c.Name())
+	}
+	j.contestants = append(j.contestants, c)
+	return nil
+}
+
+// addCases reads the traces.
+func (f *evaluateFlags) addCases(j *job) error {
+	if !f.flags.Changed("p99-rps") && !f.flags.Changed("peak-rps") {
+		f.trace.p99 = p99RPS
+	}
+	f.trace.warmup = f.scenario.warmup
+	base, err := f.scenario.scenario()
+	if err != nil {
+		return err
+	}
+	sources := f.traces
+	if !f.flags.Changed("trace") {
+		sources = bundledShapes()
+	}
+	var errs []error
+	for _, source := range sources {
+		if source == "" {
+			errs = append(errs, errors.New("--trace: must not be empty"))
+			continue
+		}
+		load, err := f.trace.open(source)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--trace %s: %w", source, err))
+			continue
+		}
+		c := evaluate.Case{Trace: load.Name, Scenario: base, Fluid: f.fluid}
+		c.Scenario.Name, c.Scenario.Load, c.Scenario.Gaps = load.Name, load.Shape, load.Gaps
+		if f.timeline {
+			c.Scenario.Timeline = timelineStep(c.Scenario.Length())
+		}
+		if slices.ContainsFunc(j.cases, func(other evaluate.Case) bool { return other.Trace == c.Trace }) {
+			errs = append(errs, fmt.Errorf("--trace: %s is given twice", load.Name))
+			continue
+		}
+		if err := c.Scenario.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("--trace %s: %w", source, err))
+			continue
+		}
+		j.cases, j.about[c.Trace] = append(j.cases, c), load.Title
+	}
+	return errors.Join(errs...)
+}
+
+// timelineStep keeps a timeline at a few thousand points.
+func timelineStep(length time.Duration) time.Duration {
+	return max(secondsOfLine, (length / 2000).Round(secondsOfLine))
+}
+
+// writable reports a folder that cannot be written to before anything is played.
+func (f *evaluateFlags) writable() error {
+	if f.out == "" {
+		if f.timeline {
+			return errors.New("--timeline: needs --out, the folder for its files")
+		}
+		return nil
+	}
+	if err := os.MkdirAll(f.out, 0o777); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	probe, err := os.CreateTemp(f.out, ".flyball-*")
+	if err != nil {
+		return fmt.Errorf("--out: %s cannot be written to: %w", f.out, err)
+	}
+	probe.Close()
+	return os.Remove(probe.Name())
+}
+
+// judge plays everything, with progress on one line.
+func (f *evaluateFlags) judge(ctx context.Context, j job, stage string, oracle bool) (evaluate.Results, error) {
+	bar := newProgressBar(stage)
+	defer bar.done()
+	o := evaluate.Options{Progress: bar.show, Keep: f.out, Version: programVersion(), Protocol: f.protocol, PerReplicaHour: f.perReplicaHour, NoOracle: !oracle}
+	if f.timeline {
+		o.Timelines = f.out
+	}
+	results, err := evaluate.Judge(ctx, j.cases, j.contestants, j.seeds, o)
+	switch {
+	case errors.Is(err, context.Canceled) && f.out != "":
+		return results, fmt.Errorf("interrupted; what is done is kept in %s: the same command goes on from there", f.out)
+	case errors.Is(err, context.Canceled):
+		return results, errors.New("interrupted")
+	case errors.Is(err, queueing.ErrInfeasible):
+		return results, cli.UsageError{Err: err}
+	}
+	return results, err
+}
+
+// others lists the flags that are given besides those allowed.
+func (f *evaluateFlags) others(allowed []string) []string {
+	var names []string
+	f.flags.Visit(func(flag *pflag.Flag) {
+		if !slices.Contains(allowed, flag.Name) {
+			names = append(names, flag.Name)
+		}
+	})
+	return names
+}
+
+func printJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
+}
+
+func reportPath(out string) string { return filepath.Join(out, "report.html") }
+
+// save writes what is found into the folder.
+func (f *evaluateFlags) save(a analysis) error {
+	if f.out == "" {
+		return nil
+	}
+	if err := a.results.Save(f.out); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	return a.save(filepath.Join(f.out, "comparison.json"))
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+// evaluateHere runs flyball evaluate with small loads, and returns what it
+// prints and its exit status.
+func evaluateHere(t *testing.T, args ...string) (out, err string, status int) {
+	t.Helper()
+	root := newRootCommand()
+	var stdout, stderr bytes.Buffer
+	root.SetOut(&stdout)
+	root.SetErr(&stderr)
+	root.SetArgs(append([]string{"evaluate"}, args...))
+	if fault := root.ExecuteContext(context.Background()); fault != nil {
+		status = report(&stderr, fault)
+	}
+	return stdout.String(), stderr.String(), status
+}
+
+// small is a quick evaluation.
+func small(dir string, more ...string) []string {
+	return append([]string{"--trace", "shape:step", "--peak-rps", "200", "--fluid", "--seeds", "1", "--out", dir}, more...)
+}
+
+func TestEvaluateWritesWhatItFound(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "results")
+	out, stderr, status := evaluateHere(t, small(dir, "--policy", "static", "--policy", "hpa:cpuUtilization=60", "--timeline")...)
+	if status != 0 || !strings.Contains(out, "hpa:cpuUtilization=60") {
+		t.Fatalf("status %d: %s%s", status, out, stderr)
+	}
+	for _, name := range []string{"results.json", "results.csv", "comparison.json", "timeline-step-static_peak=100_-1.csv"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v, want a file with something in it", name, err)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "results.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var results struct{ Runs []map[string]any }
+	if err := json.Unmarshal(text, &results); err != nil || len(results.Runs) != 2 {
+		t.Fatalf("results.json: %d runs, %v; want 2", len(results.Runs), err)
+	}
+	for _, field := range strings.Fields(`trace policy seed requests violation_ratio intrinsic_violation_ratio avoidable_violation_ratio
+		latency_mean_seconds latency_p50_seconds latency_p90_seconds latency_p95_seconds latency_p99_seconds replica_hours
+		lower_bound_replica_hours oracle_every_step_replica_hours oracle_equal_replica_hours mean_replicas replica_variance
+		scaling_actions direction_changes reaction_seconds overshoot_ratio undershoot_replica_seconds theta_u theta_o tau_u tau_o
+		accuracy_within_one cost`) {
+		if _, there := results.Runs[1][field]; !there {
+			t.Errorf("results.json: no %s", field)
+		}
+	}
+}
+
+// The second call finds everything done, and comes to the same.
+func TestEvaluateGoesOnWhereItWas(t *testing.T) {
+	dir := t.TempDir()
+	first, _, _ := evaluateHere(t, small(dir, "--policy", "hpa")...)
+	kept, err := os.ReadFile(filepath.Join(dir, "runs.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, _, _ := evaluateHere(t, small(dir, "--policy", "hpa")...)
+	after, err := os.ReadFile(filepath.Join(dir, "runs.jsonl"))
+	if err != nil || !bytes.Equal(kept, after) || first != second || first == "" {
+		t.Errorf("the second call played something again (%d, then %d bytes kept), or came to something else:\n%s\n%s", len(kept), len(after), first, second)
+	}
+}
+
+func TestEvaluateRefusesWithOneClearError(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	const header = "t_seconds,requests_per_second\n"
+	empty, headless := write("empty.csv", header), write("headless.csv", "time,rate\n0,1\n")
+	negative, back := write("negative.csv", header+"0,1\n60,-2\n"), write("back.csv", header+"0,1\n60,2\n30,1\n")
+	fine := write("fine.csv", header+"0,10\n60,20\n120,10\n")
+	for name, tc := range map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown policy":      {[]string{"--policy", "hpx"}, `--policy hpx: unknown policy "hpx"; known: baseline, combine, hpa, kpa, oracle, schedule, sqrt, static, threshold`},
+		"policy parameter":    {[]string{"--policy", "hpa:cpu=3"}, "--policy hpa:cpu=3: unknown field"},
+		"policy out of range": {[]string{"--policy", "kpa:targetUtilization=300"}, "targetUtilization: must be above 0 and at most 100"},
+		"unknown shape":       {[]string{"--trace", "shape:hill"}, "--trace shape:hill: shape \"hill\" is not known: must be one of constant"},
+		"no such file":        {[]string{"--trace", dir + "/none.csv"}, "none.csv: no such file"},
+		"empty trace":         {[]string{"--trace", empty}, empty + " line 2: 0 rows: must be at least 2"},
+		"header":              {[]string{"--trace", headless}, headless + " line 1: the header is"},
+		"negative rate":       {[]string{"--trace", negative}, negative + " line 3: requests_per_second: -2 is negative"},
+		"time going back":     {[]string{"--trace", back}, back + " line 4: t_seconds: 30 comes after 60"},
+		"window outside":      {[]string{"--trace", fine, "--window", "2h:3h"}, "must lie within 0 and 3m0s"},
+		"window backwards":    {[]string{"--window", "2h:1h"}, "--window: window \"2h:1h\": must end after it begins"},
+		"unknown topology":    {[]string{"--topology", "best"}, `--topology: unknown topology "best": must be one of leastconn`},
+		"infeasible":          {[]string{"--slo", "60ms"}, "of the services alone take longer than 0.06 s"},
+		"equal policies":      {[]string{"--policy", "hpa:cpuUtilization=60", "--policy", "hpa:cpuUtilization=60"}, "hpa:cpuUtilization=60 is given twice"},
+		"equal sweeps":        {[]string{"--sweep", "--policy", "hpa:cpuUtilization=60", "--policy", "hpa"}, "--policy: hpa is given twice"},
+		"equal traces":        {[]string{"--trace", "shape:step,shape:step"}, "--trace: step is given twice"},
+		"nothing to sweep":    {[]string{"--sweep", "--policy", `schedule:windows=[{"cron":"@daily","duration":"1h","min":2}]`}, "has no knob to sweep; those with one: baseline, hpa"},
+		"no seeds":            {[]string{"--seeds", "0"}, "--seeds: must be 1 to 1000, got 0"},
+		"two scales":          {[]string{"--p99-rps", "3", "--peak-rps", "4"}, "exclude each other"},
+		"unwritable":          {[]string{"--out", fine + "/results"}, "--out: "},
+		"law":                 {[]string{"--service-law", "normal"}, "--service-law: must be lognormal, exponential, deterministic or a file"},
+		"warm-up":             {[]string{"--warmup", "2h"}, "warm"},
+		"protocol and trace":  {[]string{"--protocol", "p.yaml", "--trace", "shape:step"}, "--protocol lays down --trace: leave it out"},
+		"no protocol":         {[]string{"--protocol", dir + "/none.yaml"}, "none.yaml: no such file"},
+		"protocol":            {[]string{"--protocol", write("p.yaml", "kind: Evaluation\n")}, "p.yaml:1: kind: must be one of EvaluationProtocol, got \"Evaluation\""},
+	} {
+		args := append([]string{"--out", ""}, tc.args...)
+		out, stderr, status := evaluateHere(t, args...)
+		if status != 2 || !strings.Contains(stderr, tc.want) || out != "" {
+			t.Errorf("%s: status %d, printed %q and said\n\t%swant status 2 and\n\t%s", name, status, out, stderr, tc.want)
+		}
+	}
+}
+
+func TestTablesAreAlignedOnTheDecimalPoint(t *testing.T) {
+	var tab alignedTable
+	tab.add("policy", false, "hpa", "static:peak=100%")
+	tab.add("avoidable %", true, "12.5", "0.001")
+	tab.add("hours", true, "7", "1234.5")
+	var wide, narrow strings.Builder
+	tab.print(&wide, 80)
+	want := "" +
+		"policy            avoidable %   hours\n" +
+		"hpa                    12.5       7\n" +
+		"static:peak=100%        0.001  1234.5\n"
+	if wide.String() != want {
+		t.Errorf("got\n%swant\n%s", wide.String(), want)
+	}
+	tab.print(&narrow, 32)
+	for line := range strings.Lines(narrow.String()) {
+		if n := utf8.RuneCountInString(line); n > 33 || strings.Contains(line, "hours") {
+			t.Errorf("32 columns: got %q of %d, want the last column left out", line, n)
+		}
+	}
+}
+
+func TestTheBarTellsHowLongItTakesStill(t *testing.T) {
+	for _, tc := range []struct {
+		done, all int
+		elapsed   time.Duration
+		want      string
+	}{
+		{123, 300, 22 * time.Second, "[████████░░░░░░░░░░░░]  41 %  123 of 300 runs  0:32 left"},
+		{300, 300, time.Minute, "[████████████████████] 100 %  300 of 300 runs  0:00 left"},
+		{0, 300, time.Second, "[░░░░░░░░░░░░░░░░░░░░]   0 %  0 of 300 runs"},
+	} {
+		if got := barText(tc.done, tc.all, remaining(tc.done, tc.all, tc.elapsed)); got != tc.want {
+			t.Errorf("got %s, want %s", got, tc.want)
+		}
+	}
+}

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flyball-io/flyball/evaluate"
+	"github.com/flyball-io/flyball/internal/cli"
+	"github.com/flyball-io/flyball/queueing"
+	"github.com/flyball-io/flyball/workload"
+)
+
+// stages are what a protocol plays, one after the other.
+type stages struct {
+	protocol evaluate.Protocol
+	// tune and report are whole windows as a fluid, excerpts parts of both
+	// request by request.
+	tune, report, excerpts []evaluate.Case
+	policies               job // settings as they come
+	sweep                  job
+	grid                   job
+	balanced               job
+}
+
+// runProtocol plays a protocol. Everything it asks for is checked before.
+func (f *evaluateFlags) runProtocol(cmd *cobra.Command) error {
+	s, err := f.stages()
+	if err == nil {
+		err = f.writable()
+	}
+	if err != nil {
+		return cli.UsageError{Err: err}
+	}
+	ctx, _, stop := interruptible(cmd.Context())
+	defer stop()
+	a, err := f.playStages(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := f.save(a); err != nil {
+		return err
+	}
+	if f.json {
+		return printJSON(cmd.OutOrStdout(), a.document())
+	}
+	f.print(cmd.OutOrStdout(), a)
+	return nil
+}
+
+// withProtocol are the flags that go with a protocol; the others it lays down.
+func withProtocol() []string {
+	return []string{"protocol", "traces", "out", "json", "cost-per-replica-hour", "timeline"}
+}
+
+func (f *evaluateFlags) stages() (stages, error) {
+	if other := f.others(withProtocol()); len(other) > 0 {
+		return stages{}, fmt.Errorf("--protocol lays down --%s: leave it out", strings.Join(other, ", --"))
+	}
+	p, err := evaluate.ReadProtocol(f.protocol)
+	if err != nil {
+		return stages{}, err
+	}
+	s := stages{protocol: p}
+	folder := f.folder
+	if folder == "" {
+		folder = filepath.Dir(f.protocol)
+	}
+	var errs []error
+	s.tune, err = openAll(p, p.Tune, folder)
+	errs = append(errs, err)
+	s.report, err = openAll(p, p.Report, folder)
+	errs = append(errs, err)
+	errs = append(errs, f.chosen(&s))
+	for _, c := range slices.Concat(s.tune, s.report) {
+		s.excerpts = append(s.excerpts, evaluate.Cut(c, p.Events.Excerpts, p.Events.Length.Std(), p.Events.Warmup.Std())...)
+	}
+	return s, errors.Join(errs...)
+}
+
+// chosen makes the contestants of all stages.
+func (f *evaluateFlags) chosen(s *stages) error {
+	p := s.protocol
+	cluster := clusters(p)
+	newJob := func(seeds int) job {
+		j := newJob()
+		j.seeds, j.cluster = seedsFrom(1, seeds), cluster
+		return j
+	}
+	s.policies, s.sweep = newJob(p.Fluid.Seeds), newJob(p.Sweep.Seeds)
+	s.grid, s.balanced = newJob(p.Calibration.Seeds), newJob(p.Topologies.Seeds)
+	var settings []string
+	for _, signal := range p.Calibration.Signals {
+		settings = append(settings, p.Calibration.Settings(signal)...)
+	}
+	errs := []error{
+		s.policies.add(f.contestants, p.Policies, false), s.sweep.add(f.contestants, p.Sweep.Policies, true),
+		s.grid.add(f.contestants, settings, false), s.balanced.add(f.contestants, p.Topologies.Policies, true),
+	}
+	s.policies.cases = slices.Concat(s.tune, s.report)
+	s.sweep.cases, s.grid.cases = s.policies.cases, s.policies.cases
+	var topologies []queueing.Topology
+	for _, name := range p.Topologies.Names {
+		var t queueing.Topology
+		errs = append(errs, t.UnmarshalText([]byte(name)))
+		topologies = append(topologies, t)
+	}
+	named := slices.DeleteFunc(slices.Clone(s.policies.cases), func(c evaluate.Case) bool { return !slices.Contains(p.Topologies.Traces, c.Trace) })
+	s.balanced.cases = evaluate.Balanced(named, topologies)
+	return errors.Join(errs...)
+}
+
+// openAll reads traces of the protocol; files are read once.
+func openAll(p evaluate.Protocol, traces []evaluate.ProtocolTrace, folder string) ([]evaluate.Case, error) {
+	known := map[string]*workload.Trace{}
+	open := func(file string) (*workload.Trace, error) {
+		if t := known[file]; t != nil {
+			return t, nil
+		}
+		t, err := workload.OpenTrace(filepath.Join(folder, file))
+		known[file] = t
+		return t, err
+	}
+	var cases []evaluate.Case
+	var errs []error
+	for _, t := range traces {
+		c, err := p.Case(t, open)
+		cases, errs = append(cases, c), append(errs, err)
+	}
+	return cases, errors.Join(errs...)
+}
+
+// clusters says which file a trace is of: its windows are one observation.
+func clusters(p evaluate.Protocol) func(trace string) string {
+	files := map[string]string{}
+	for _, t := range slices.Concat(p.Tune, p.Report) {
+		files[t.Name] = t.File
+	}
+	return func(trace string) string {
+		name, _, _ := strings.Cut(trace, "/")
+		return files[name]
+	}
+}
+
+// playStages plays everything. All stages keep their plays in one folder.
+func (f *evaluateFlags) playStages(ctx context.Context, s stages) (analysis, error) {
+	whole, err := f.judge(ctx, s.policies, "1/5 windows", true)
+	if err != nil {
+		return analysis{}, err
+	}
+	excerpts, err := f.playExcerpts(ctx, s)
+	if err != nil {
+		return analysis{}, err
+	}
+	swept, err := f.judge(ctx, s.sweep, "3/5 knobs", true)
+	if err != nil {
+		return analysis{}, err
+	}
+	grid, err := f.judge(ctx, s.grid, "4/5 calibration", true)
+	if err != nil {
+		return analysis{}, err
+	}
+	balanced, err := f.judge(ctx, s.balanced, "5/5 topologies", false)
+	if err != nil {
+		return analysis{}, err
+	}
+	return s.analyse(whole, excerpts, swept, grid, balanced), nil
+}
+
+// playExcerpts plays excerpts request by request. What the clairvoyant would
+// have paid for them comes from a fluid: request by request its schedules would
+// take three times as long as all policies.
+func (f *evaluateFlags) playExcerpts(ctx context.Context, s stages) (evaluate.Results, error) {
+	j := s.policies
+	j.cases, j.seeds = s.excerpts, seedsFrom(1, s.protocol.Events.Seeds)
+	played, err := f.judge(ctx, j, "2/5 excerpts", false)
+	if err != nil {
+		return played, err
+	}
+	j.cases, j.contestants = slices.Clone(j.cases), nil
+	for i := range j.cases {
+		j.cases[i].Fluid = true
+	}
+	oracle, err := f.judge(ctx, j, "2/5 excerpts", true)
+	played.Against(oracle)
+	return played, err
+}
+
+// Names of the HPA that was tuned, among families.
+const (
+	tunedForAll   = "hpa, one setting for all"
+	tunedPerTrace = "hpa, tuned per trace"
+)
+
+// analyse puts the stages together: figures are told of the report traces.
+func (s stages) analyse(whole, excerpts, swept, grid, balanced evaluate.Results) analysis {
+	levels := s.protocol.Levels
+	a := analysis{job: s.policies, levels: levels, Knobs: s.sweep.knobs, swept: swept}
+	a.results = whole
+	a.results.Runs = append(slices.Clone(whole.Runs), excerpts.Runs...)
+	a.results.Header.Cases = append(slices.Clone(whole.Header.Cases), excerpts.Header.Cases...)
+	a.results.Failures = slices.Concat(whole.Failures, excerpts.Failures, swept.Failures, grid.Failures, balanced.Failures)
+	tune := func(r evaluate.Run) bool { return contains(s.tune, r.Trace) }
+	report := func(r evaluate.Run) bool { return contains(s.report, r.Trace) }
+	swept.Runs = only(swept.Runs, report)
+	a.Standings = swept.Standings(s.sweep.families, levels)
+	a.Hindsight = evaluate.InHindsight(only(grid.Runs, report), levels)
+	for _, level := range levels {
+		if c, ok := evaluate.Calibrate(only(grid.Runs, tune), level); ok {
+			c.Apply(only(grid.Runs, report))
+			a.Calibrated = append(a.Calibrated, c)
+		}
+	}
+	a.Standings = append(a.Standings, a.tuned()...)
+	for _, level := range levels {
+		for _, base := range []string{tunedForAll, tunedPerTrace} {
+			a.Comparisons = append(a.Comparisons, evaluate.CompareAt(a.Standings, base, level, s.policies.cluster, bootstrapSeed)...)
+		}
+	}
+	a.Topologies = evaluate.TopologyCosts(balanced.Runs, s.balanced.families, levels)
+	return a
+}
+
+// tuned are the standings of the tuned HPA on the report traces.
+func (a analysis) tuned() []evaluate.Standing {
+	oracle := map[string]*float64{}
+	key := func(trace string, level float64) string { return fmt.Sprint(trace, " ", level) }
+	for _, s := range a.Standings {
+		if s.Family == evaluate.OracleFamily {
+			oracle[key(s.Trace, s.Level)] = s.ReplicaHours
+		}
+	}
+	var all []evaluate.Standing
+	add := func(trace, family string, level float64, hours *float64) {
+		s := evaluate.Standing{Trace: trace, Family: family, Level: level, ReplicaHours: hours}
+		if best := oracle[key(trace, level)]; best != nil && hours != nil {
+			s.OverOracle = new(*hours / *best)
+		}
+		all = append(all, s)
+	}
+	for _, c := range a.Calibrated {
+		for _, p := range c.Report {
+			add(p.Trace, tunedForAll, c.Level, new(p.ReplicaHours))
+		}
+	}
+	for _, h := range a.Hindsight {
+		add(h.Trace, tunedPerTrace, h.Level, h.ReplicaHours)
+	}
+	return all
+}
+
+func contains(cases []evaluate.Case, trace string) bool {
+	return slices.ContainsFunc(cases, func(c evaluate.Case) bool { return c.Trace == trace })
+}
+
+func only(runs []evaluate.Run, keep func(evaluate.Run) bool) []evaluate.Run {
+	return slices.DeleteFunc(slices.Clone(runs), func(r evaluate.Run) bool { return !keep(r) })
+}

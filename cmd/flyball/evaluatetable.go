@@ -1,0 +1,221 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/flyball-io/flyball/evaluate"
+)
+
+// tableColumn is one of a table for people.
+type tableColumn struct {
+	title string
+	// number says that its cells are aligned on their decimal point.
+	number bool
+	cells  []string
+	// width of the cells, and where their decimal point is.
+	width, point int
+}
+
+// alignedTable is rows that are aligned, and cut to the columns that fit.
+type alignedTable struct{ columns []tableColumn }
+
+func (t *alignedTable) add(title string, number bool, cells ...string) {
+	t.columns = append(t.columns, tableColumn{title: title, number: number, cells: cells})
+}
+
+// print writes the table into a width; columns that do not fit are left out
+// from the right, the first always stays. Trailing blanks are none.
+func (t alignedTable) print(w io.Writer, width int) {
+	used := 0
+	var shown []tableColumn
+	for i, c := range t.columns {
+		c.measure()
+		if i > 0 && used+2+c.width > width {
+			break
+		}
+		used += 2 + c.width
+		shown = append(shown, c)
+	}
+	if len(shown) == 0 {
+		return
+	}
+	for row := -1; row < len(shown[0].cells); row++ {
+		var line strings.Builder
+		for i, c := range shown {
+			if i > 0 {
+				line.WriteString("  ")
+			}
+			line.WriteString(c.cell(row))
+		}
+		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+	}
+}
+
+// measure finds out how wide the column is.
+func (c *tableColumn) measure() {
+	after := 0
+	for _, cell := range c.cells {
+		before, rest := aroundPoint(cell)
+		if !c.number {
+			before, rest = utf8.RuneCountInString(cell), 0
+		}
+		c.point, after = max(c.point, before), max(after, rest)
+	}
+	c.width = max(c.point+after, utf8.RuneCountInString(c.title))
+	if c.number {
+		c.point = c.width - after
+	}
+}
+
+// aroundPoint counts what stands before the decimal point, and from it on.
+func aroundPoint(cell string) (before, from int) {
+	whole, rest, found := strings.Cut(cell, ".")
+	before = utf8.RuneCountInString(whole)
+	if found {
+		from = 1 + utf8.RuneCountInString(rest)
+	}
+	return before, from
+}
+
+// cell is one in its place; row −1 is the title.
+func (c *tableColumn) cell(row int) string {
+	text, left := c.title, 0
+	if row >= 0 {
+		text = c.cells[row]
+	}
+	if c.number {
+		before, _ := aroundPoint(text)
+		if left = c.point - before; row < 0 {
+			left = c.width - utf8.RuneCountInString(text)
+		}
+	}
+	left = max(0, left)
+	return strings.Repeat(" ", left) + text + strings.Repeat(" ", max(0, c.width-left-utf8.RuneCountInString(text)))
+}
+
+// print writes what people read at the end.
+func (f *evaluateFlags) print(w io.Writer, a analysis) {
+	width := screenWidth(w)
+	j := a.job
+	kind := "request by request"
+	if len(j.cases) > 0 && j.cases[0].Fluid {
+		kind = "as a fluid"
+	}
+	fmt.Fprintf(w, "%s, %s each, %s\n\n", howMany(len(j.cases), "trace"), howMany(len(j.seeds), "seed"), kind)
+	if len(a.Standings) > 0 {
+		a.printStandings(w, width)
+	} else {
+		printOveralls(w, overalls(a.results.Runs), width, f.perReplicaHour)
+	}
+	for _, failure := range a.results.Failures {
+		fmt.Fprintf(w, "failed: %s on %s, seed %d: %s\n", failure.Policy, failure.Trace, failure.Seed, failure.Error)
+	}
+	if f.out != "" {
+		fmt.Fprintf(w, "\nreport: %s\n", reportPath(f.out))
+	}
+}
+
+func howMany(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
+// printOveralls is the table without a sweep.
+func printOveralls(w io.Writer, all []overall, width int, price float64) {
+	cells := make([][]string, 9)
+	for _, o := range all {
+		for i, text := range []string{
+			o.policy, percent(o.avoidable), fmt.Sprintf("%.1f", o.hours), times(o.overOracle), times(o.worstOver),
+			percent(o.worst), fmt.Sprintf("%.0f", o.p95*1000), fmt.Sprintf("%.1f", o.actions), fmt.Sprintf("%.2f", o.cost),
+		} {
+			cells[i] = append(cells[i], text)
+		}
+	}
+	var t alignedTable
+	t.add("policy", false, cells[0]...)
+	t.add("avoidable %", true, cells[1]...)
+	t.add("replica-hours", true, cells[2]...)
+	t.add("× oracle", true, cells[3]...)
+	t.add("worst ×", true, cells[4]...)
+	t.add("worst %", true, cells[5]...)
+	t.add("p95 ms", true, cells[6]...)
+	t.add("actions/h", true, cells[7]...)
+	if price != 1 {
+		t.add("cost", true, cells[8]...)
+	}
+	t.print(w, width)
+	fmt.Fprint(w, "\n"+foldText("avoidable: requests late that more replicas would have answered in time. × oracle: replica-hours over what a clairvoyant pays at the same violations; mean and worst over traces.", width))
+}
+
+func times(v float64) string {
+	if v == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+// printStandings is the table of a sweep: what each policy costs at equal
+// violations.
+func (a analysis) printStandings(w io.Writer, width int) {
+	for _, level := range a.levels {
+		fmt.Fprintf(w, "at %s %% avoidable violations\n", strings.TrimRight(strings.TrimRight(percent(level), "0"), "."))
+		cells := make([][]string, 7)
+		for _, s := range evaluate.SumUp(a.Standings, level) {
+			row := []string{s.Family, optional(s.Median), optional(s.Worst), s.WorstTrace, fmt.Sprintf("%d of %d", s.Held, s.Traces), "", ""}
+			for _, c := range a.Comparisons {
+				if c.Level == level && c.Candidate == s.Family && c.Comparison != nil {
+					row[5] = fmt.Sprintf("%.2f", c.Ratio)
+					row[6] = fmt.Sprintf("%.2f – %.2f", c.Low, c.High)
+				}
+			}
+			for i, text := range row {
+				cells[i] = append(cells[i], text)
+			}
+		}
+		var t alignedTable
+		t.add("policy", false, cells[0]...)
+		t.add("× oracle", true, cells[1]...)
+		t.add("worst ×", true, cells[2]...)
+		t.add("held on", false, cells[4]...)
+		t.add("× "+reference, true, cells[5]...)
+		t.add("95 %", false, cells[6]...)
+		t.add("worst trace", false, cells[3]...)
+		t.print(w, width)
+		fmt.Fprintln(w)
+	}
+	fmt.Fprint(w, foldText("× oracle: replica-hours over the clairvoyant's, median and worst trace of those where some setting holds the level. × "+reference+": geometric mean over traces where both do, with its confidence interval.", width))
+}
+
+func optional(v *float64) string {
+	if v == nil {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f", *v)
+}
+
+// foldText breaks text at blanks so that it fits.
+func foldText(text string, width int) string {
+	var out strings.Builder
+	used := 0
+	for _, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case used == 0:
+		case used+1+n > width:
+			out.WriteByte('\n')
+			used = 0
+		default:
+			out.WriteByte(' ')
+			used++
+		}
+		out.WriteString(word)
+		used += n
+	}
+	out.WriteByte('\n')
+	return out.String()
+}
