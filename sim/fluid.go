@@ -39,6 +39,7 @@ type Fluid struct {
 	capacity float64 // requests per second they answer
 	inUse    float64 // slots in use
 	chance   float64 // requests that wait by chance
+	owed     float64 // slot-seconds of work that came by chance and is not done yet
 	waiting  float64 // in the lines
 	crowds   []crowd
 	shares   [mostCrowds]float64 // of the requests, that they get
@@ -184,8 +185,10 @@ func (w *Fluid) flow(h, arrived float64) {
 	w.crowds[0].inUse = w.inUse
 	w.law.settle(&w.chance, expected, h)
 	surplus := (arrived - expected) * w.mean
-	used := w.mean * (before + expected - w.inUse)
-	w.use(used+surplus*w.noise, h)
+	used := w.mean * (before + expected - w.inUse + waited - w.chance)
+	w.owed += used + surplus*w.noise
+	w.use(w.owed, h)
+	w.owed -= w.step.busy
 	w.step.inFlight += max(0, used+surplus+(waited+w.chance)/2*h)
 	w.held()
 	w.pass(arrived, w.score.on)

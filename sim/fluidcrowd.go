@@ -68,7 +68,7 @@ func (w *Fluid) sum() {
 
 // crowded lets requests through while a line waits, or is about to.
 func (w *Fluid) crowded(to time.Duration, h, arrived float64) {
-	waited, before, expected := w.waiting+w.chance, w.inUse, w.supply.expected*h
+	waited, chance, before, expected := w.waiting+w.chance, w.chance, w.inUse, w.supply.expected*h
 	w.crowds[0].inUse += w.inUse - w.inCrowds()
 	w.law.overload(&w.chance, w.waiting, h)
 	served := 0.0
@@ -78,7 +78,9 @@ func (w *Fluid) crowded(to time.Duration, h, arrived float64) {
 		served += w.crowdStep(&w.crowds[i], to, h, arrived*share, expected*share)
 	}
 	w.sum()
-	w.use(w.mean*(served+before-w.inUse), h)
+	// What is added to the line by chance is what slots idled meanwhile.
+	w.use(w.mean*(served+before-w.inUse+chance-w.chance), h)
+	w.owed = 0
 	w.step.inFlight += w.step.busy + (waited+w.waiting+w.chance)/2*h
 	w.held()
 }

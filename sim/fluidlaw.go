@@ -36,7 +36,7 @@ type fluidLaw struct {
 const growing = 2 / math.Pi
 
 // Nodes of the load: its odds ρ/(1−ρ) from 2^lowestOdds to 2^highestOdds, each
-// doubling cut into oddsParts, and these for shares and counts into finer.
+// doubling cut into oddsParts, and these for shares into finer.
 const (
 	lowestOdds, highestOdds, oddsParts = -8, 10, 16
 	oddsNodes                          = (highestOdds-lowestOdds)*oddsParts + 1
@@ -47,7 +47,7 @@ const (
 type lawOf struct {
 	queues    [oddsNodes]float64         // how many wait at a load
 	avoidable [oddsNodes * finer]float64 // share; NaN: not asked yet
-	met       [oddsNodes * finer]float64 // how many requests met this load
+	met       [oddsNodes]float64         // how many requests met this load
 }
 
 // loads are the loads ρ at the nodes.
@@ -160,14 +160,15 @@ func (l *fluidLaw) meet(load float64) {
 }
 
 // violating is the avoidable share at the place that was found last.
-func (l *fluidLaw) violating() (share float64, i int) {
+func (l *fluidLaw) violating() float64 {
 	place := l.behind * finer
-	i = l.at*finer + min(finer-1, int(place))
+	behind := min(finer-1, int(place))
+	i := l.at*finer + behind
 	low, high := l.avoidable[i], l.avoidable[i+1]
 	if math.IsNaN(low + high) {
 		low, high = l.ask(i), l.ask(i+1)
 	}
-	return low + (place-float64(i-l.at*finer))*(high-low), i
+	return low + (place-float64(behind))*(high-low)
 }
 
 func (l *fluidLaw) ask(i int) float64 {

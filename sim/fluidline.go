@@ -133,7 +133,7 @@ func (w *Fluid) left(l *leaver, part float64) {
 		w.fail(b.count, w.now.Seconds()-b.from, b.scored)
 	}
 	if lost := l.inUse * (1 - part); lost > 0 {
-		w.fail(lost, w.mean, w.score.on)
+		w.lost(lost)
 	}
 	w.step.ended += n
 	w.present -= n

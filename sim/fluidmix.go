@@ -18,8 +18,9 @@ type point struct {
 // lawLevels are the quantiles of which the others are interpolated.
 var lawLevels = [...]float64{0.5, 0.75, 0.9, 0.95, 0.99, 0.999}
 
-// lawPoints are the shares of a law that are counted as one time each: in steps
-// of step to 98 %, finer beyond.
+// lawPoints are the shares of a law that are counted as one time each: about
+// the multiples of step up to 98 %, finer beyond. The quantiles people ask for
+// lie in the middle of one.
 func lawPoints(service queueing.Law, step float64) []point {
 	var all []point
 	from := 0.0
@@ -27,8 +28,8 @@ func lawPoints(service queueing.Law, step float64) []point {
 		all = append(all, newPoint(service, from, to))
 		from = to
 	}
-	for i := 1; float64(i)*step < 0.98+1e-9; i++ {
-		add(float64(i) * step)
+	for i := 0.5; i*step < 0.985-1e-9; i++ {
+		add(i * step)
 	}
 	for _, to := range []float64{0.985, 0.989, 0.991, 0.995, 0.9985, 0.9995, 1} {
 		add(to)
@@ -82,7 +83,7 @@ func (m *mixes) latencies(to *Latencies) {
 		}
 		for i, n := range x.met {
 			if n > 0 {
-				q := m.quantilesAt(replicas, float64(replicas)*l.perServer*loadAt((float64(i)+0.5)/finer))
+				q := m.quantilesAt(replicas, float64(replicas)*l.perServer*loadAt(float64(i)+0.5))
 				m.spread(to, m.fine, &q, 0, n)
 			}
 		}
@@ -98,7 +99,7 @@ func (m *mixes) latencies(to *Latencies) {
 
 func (m *mixes) spread(to *Latencies, points []point, q *quantiles, wait, n float64) {
 	for k := range points {
-		to.Add(wait+points[k].time(q), n*points[k].share)
+		to.Add(min(wait+points[k].time(q), m.world.patience), n*points[k].share)
 	}
 }
 
@@ -188,7 +189,7 @@ func (m *mixes) count(all []mix, h *series.Histogram) {
 		q := m.quantilesAt(x.replicas, x.rate)
 		for k := range m.coarse {
 			p := &m.coarse[k]
-			carry = addShare(h, x.wait+p.time(&q), x.count*p.share+carry)
+			carry = addShare(h, min(x.wait+p.time(&q), m.world.patience), x.count*p.share+carry)
 		}
 	}
 }

@@ -5,11 +5,10 @@ import "math"
 // pass answers requests that no line delays: they meet the law that was found
 // last.
 func (w *Fluid) pass(n float64, scored bool) {
-	share, node := w.law.violating()
 	w.mixes.add(mix{replicas: w.replicas, rate: w.law.rate, count: n})
-	w.answer(n, share, 0, scored)
+	w.answer(n, w.law.violating(), 0, scored)
 	if scored {
-		w.law.met[node] += n
+		w.law.met[w.law.at] += n
 	}
 }
 
@@ -48,7 +47,7 @@ var exponentialPoints = func() (means [4]float64) {
 
 // answer counts requests of which a share violates avoidably.
 func (w *Fluid) answer(n, share, wait float64, scored bool) {
-	if w.patience < never.Seconds() {
+	if n > 0 && w.patience < never.Seconds() {
 		share = max(share, w.loseHeart(n, wait, scored))
 	}
 	avoidable, intrinsic := n*share, n*w.intrinsic
@@ -95,6 +94,17 @@ func (w *Fluid) fail(n, took float64, scored bool) {
 		w.score.moment.Avoidable += n * (1 - w.intrinsic)
 	}
 	w.law.failed.Add(took, n)
+}
+
+// lost counts requests that were in service on a replica that is lost. When they
+// came they were taken for answered.
+func (w *Fluid) lost(n float64) {
+	w.step.failed += n
+	if w.score.on {
+		w.score.r.Failed += n
+		w.score.r.Violations += n * (1 - w.intrinsic)
+		w.score.r.Avoidable += n * (1 - w.intrinsic)
+	}
 }
 
 // late counts those that wait still, when that is too long already.
