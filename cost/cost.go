@@ -37,16 +37,17 @@ func Clairvoyant(steps, most, initial int, beta float64, f func(t, x int) float6
 	for x := range least {
 		least[x] = beta * float64(max(0, x-initial))
 	}
-	from := make([][]int32, steps) // the count before, on the cheapest way to each
-	for t := range steps {
-		from[t] = make([]int32, most+1)
-		if t == 0 {
-			for x := range least {
-				least[x] += f(0, x)
-			}
-			continue
+	for x := range least {
+		least[x] += f(0, x)
+	}
+	width, after := most+1, make([]float64, most+1)
+	from := make([]int32, steps*width) // the count before, on the cheapest way to each
+	for t := 1; t < steps; t++ {
+		advance(after, least, from[t*width:(t+1)*width], beta)
+		for x := range after {
+			after[x] += f(t, x)
 		}
-		least = advance(least, from[t], beta, func(x int) float64 { return f(t, x) })
+		least, after = after, least
 	}
 	end := cheapest(least)
 	if math.IsInf(least[end], 1) {
@@ -55,14 +56,14 @@ func Clairvoyant(steps, most, initial int, beta float64, f func(t, x int) float6
 	schedule = make([]int, steps)
 	for t, x := steps-1, end; t >= 0; t-- {
 		schedule[t] = x
-		x = int(from[t][x])
+		x = int(from[t*width+x])
 	}
 	return schedule, least[end]
 }
 
-// advance computes C_t from C_{t−1} and notes where each count came from.
-func advance(before []float64, from []int32, beta float64, f func(x int) float64) []float64 {
-	after := make([]float64, len(before))
+// advance computes C_t, less f_t, from C_{t−1} and notes where each count came
+// from.
+func advance(after, before []float64, from []int32, beta float64) {
 	// From above: going down is free.
 	best, at := math.Inf(1), int32(len(before)-1)
 	for x := len(before) - 1; x >= 0; x-- {
@@ -80,9 +81,7 @@ func advance(before []float64, from []int32, beta float64, f func(x int) float64
 		if up := beta*float64(x) + best; up < after[x] {
 			after[x], from[x] = up, at
 		}
-		after[x] += f(x)
 	}
-	return after
 }
 
 func cheapest(costs []float64) int {

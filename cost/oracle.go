@@ -16,6 +16,40 @@ type Instance struct {
 	Violations func(t, x int) float64
 	// Most replicas may serve; Initial serve before the first step.
 	Most, Initial int
+	// Range, where set, is the fewest and the most that may serve in a step:
+	// nothing that is started at the beginning is ready at once.
+	Range func(t int) (least, most int)
+	// Weight, where set, is how much of a step is paid: none of a gap, say.
+	Weight func(t int) float64
+}
+
+// limits are the range of a step, within 0 and Most.
+func (i Instance) limits(t int) (least, most int) {
+	if i.Range == nil {
+		return 0, i.Most
+	}
+	least, most = i.Range(t)
+	most = max(0, min(most, i.Most))
+	return max(0, min(least, most)), most
+}
+
+// length is how many seconds of a step are paid.
+func (i Instance) length(t int) float64 {
+	if i.Weight == nil {
+		return i.Step.Seconds()
+	}
+	return i.Step.Seconds() * i.Weight(t)
+}
+
+// Cost is [Billing.Of] a schedule, its steps weighted.
+func (i Instance) Cost(replicas []int) float64 {
+	total := i.Of(replicas, i.Initial)
+	if i.Weight != nil {
+		for t, x := range replicas {
+			total += float64(x) * (i.length(t) - i.Step.Seconds())
+		}
+	}
+	return total
 }
 
 // Schedule is how many replicas serve in each step, and what comes of it.
@@ -29,63 +63,21 @@ type Schedule struct {
 }
 
 // EveryStep is the cheapest schedule with at least the demand in every step, or
-// Most where more were needed.
-//
-// Each level of replicas stands alone: the k-th is needed where d_t ≥ k. It is
-// kept through a gap between two needs exactly when that costs no more than to
-// drain it and start it again.
+// the most that may serve where more were needed. A replica is kept through a
+// gap between two needs exactly when that costs no more than to drain it and
+// start it again.
 func (i Instance) EveryStep() Schedule {
-	n := len(i.Demand)
-	change := make([]int, n+1) // of the count at a step
-	need, last := min(i.Most, i.Initial), i.lastNeeds()
-	for t, demand := range i.Demand {
-		demand = min(demand, i.Most)
-		for k := demand; k < need; k++ {
-			last[k] = t
-		}
-		for k := need; k < demand; k++ {
-			if gap := t - last[k]; last[k] >= 0 && float64(gap)*i.Step.Seconds() <= i.up()+i.down() {
-				change[last[k]]++ // taken back: it never went
-			} else {
-				change[t]++
-			}
-		}
-		change[t] -= max(0, need-demand)
-		need = demand
+	held := i
+	held.Range = func(t int) (least, most int) {
+		least, most = i.limits(t)
+		return max(least, min(most, i.Demand[t])), most
 	}
-	i.keepToTheEnd(change, last, need)
-	return i.schedule(change)
-}
-
-// lastNeeds holds, for each level above the first step's start, from where it
-// is no longer needed; −1 when it was never there.
-func (i Instance) lastNeeds() []int {
-	last := make([]int, max(i.Most, i.Initial))
-	for k := range last {
-		last[k] = -1
+	w := newWalk(held)
+	for t := range w.steps {
+		w.forward(t, nil, 0)
 	}
-	return last
-}
-
-// keepToTheEnd keeps what would only just have been drained when all ends.
-func (i Instance) keepToTheEnd(change, last []int, need int) {
-	n := len(i.Demand)
-	for k := need; k < len(last); k++ {
-		if last[k] >= 0 && float64(n-last[k])*i.Step.Seconds() < i.down() {
-			change[last[k]]++
-		}
-	}
-}
-
-func (i Instance) schedule(change []int) Schedule {
-	s := Schedule{Replicas: make([]int, len(i.Demand))}
-	x := min(i.Most, i.Initial)
-	for t := range s.Replicas {
-		x += change[t]
-		s.Replicas[t] = x
-	}
-	s.Cost = i.Of(s.Replicas, i.Initial)
-	s.Violations = i.violations(s.Replicas)
+	w.back()
+	s := Schedule{Replicas: w.replicas, Cost: i.Cost(w.replicas), Violations: i.violations(w.replicas)}
 	s.LowerBound = s.Cost
 	return s
 }
@@ -110,15 +102,10 @@ func (i Instance) EqualViolations(allowed float64) (Schedule, error) {
 // violations. It keeps the table of violations, 4 bytes per step and replica,
 // and what it has found. One owner calls it.
 type Oracle struct {
-	instance Instance
-	steps    int
-	saved    []float32 // [t][x]: violations that one replica more than x saves, of the convex hull
-	none     float64   // violations of the hull without any replica
-	slopes   []float64
-	low      []int32 // by step: the count below which one more paid in any case
-	high     []int32 // and from which one more did not pay its start
-	replicas []int   // the schedule solved last
-	found    []found // by price
+	walk
+	saved []float32 // [t][x]: violations that one replica more than x saves, of the convex hull
+	none  float64   // violations of the hull without any replica
+	found []found   // by price
 }
 
 // found is the cheapest schedule at one price of a violation.
@@ -131,10 +118,7 @@ type found struct {
 
 // NewOracle makes the table.
 func NewOracle(i Instance) *Oracle {
-	o := &Oracle{instance: i, steps: len(i.Demand)}
-	o.saved = make([]float32, o.steps*i.Most)
-	o.slopes = make([]float64, i.Most)
-	o.low, o.high, o.replicas = make([]int32, o.steps), make([]int32, o.steps), make([]int, o.steps)
+	o := &Oracle{walk: newWalk(i), saved: make([]float32, len(i.Demand)*i.Most)}
 	values, corners := make([]float64, i.Most+1), make([]int32, i.Most+1)
 	for t := range o.steps {
 		for x := range values {
@@ -236,79 +220,19 @@ func (o *Oracle) at(price float64) *found {
 func (o *Oracle) AtPrice(price float64) float64 { return o.at(price).dual }
 
 // solve finds the schedule of the least Σ cost + price·violations.
-//
-// Let C_t(x) be the least cost of a schedule that ends in x, draining charged
-// with the start. It is convex, so its slopes s_t(x) = C_t(x+1) − C_t(x) say
-// all. To change x between steps costs nothing downwards and β upwards, which
-// clips the slopes to [0, β] (Lin et al. 2011):
-//
-//	s_t(x) = Step − θ·saved_t(x) + min(max(s_{t−1}(x), 0), β)
-//
-// Looking back, the best count before x is x itself unless that lies outside
-// of what was worth having: x_{t−1} = clamp(x_t, low, high), with s < 0 below
-// low and s < β below high.
 func (o *Oracle) solve(price float64) found {
-	beta := o.instance.up() + o.instance.down()
-	low := min(o.instance.Initial, o.instance.Most)
-	high := low // before the first step slopes are 0 below, β above
-	for t := range o.steps {
-		o.step(t, price, beta, low, high)
-		low = below(o.slopes, 0)
-		high = low + below(o.slopes[low:], beta)
-		o.low[t], o.high[t] = int32(low), int32(high)
-	}
-	return o.lookBack(price)
-}
-
-func (o *Oracle) step(t int, price, beta float64, low, high int) {
-	most, length := o.instance.Most, o.instance.Step.Seconds()
-	saved := o.saved[t*most : (t+1)*most]
-	slopes := o.slopes[:len(saved)]
-	for x := range low {
-		slopes[x] = length - price*float64(saved[x])
-	}
-	if t > 0 {
-		for x := low; x < high; x++ {
-			slopes[x] += length - price*float64(saved[x])
-		}
-	}
-	for x := high; x < len(slopes); x++ {
-		slopes[x] = length + beta - price*float64(saved[x])
-	}
-}
-
-// below is how many of the growing slopes are under a limit.
-func below(slopes []float64, limit float64) int {
-	low, high := 0, len(slopes)
-	for low < high {
-		if middle := int(uint(low+high) >> 1); slopes[middle] < limit {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return low
-}
-
-// lookBack follows the cheapest schedule from its end.
-func (o *Oracle) lookBack(price float64) found {
 	i, most := o.instance, o.instance.Most
-	f := found{price: price}
+	for t := range o.steps {
+		o.forward(t, o.saved[t*most:(t+1)*most], price)
+	}
+	o.back()
+	f := found{price: price, cost: i.Cost(o.replicas), violations: i.violations(o.replicas)}
 	kept := o.none // violations of the hull
-	// Draining was charged with the start. It does not happen to those left at
-	// the end.
-	x := below(o.slopes, i.down())
-	for t := o.steps - 1; t >= 0; t-- {
-		if t < o.steps-1 {
-			x = min(max(x, int(o.low[t])), int(o.high[t]))
-		}
-		o.replicas[t] = x
-		f.violations += i.Violations(t, x)
+	for t, x := range o.replicas {
 		for _, saved := range o.saved[t*most : t*most+x] {
 			kept -= float64(saved)
 		}
 	}
-	f.cost = i.Of(o.replicas, i.Initial)
 	f.dual = f.cost + price*kept
 	return f
 }

@@ -67,6 +67,17 @@ func small(t *rapid.T) cost.Instance {
 		table = append(table, row)
 	}
 	i.Violations = func(t, x int) float64 { return table[t][x] }
+	if rapid.Bool().Draw(t, "limited") {
+		least, most := make([]int, len(i.Demand)), make([]int, len(i.Demand))
+		for s := range least {
+			least[s] = rng.IntN(i.Most + 1)
+			most[s] = least[s] + rng.IntN(i.Most+1-least[s])
+		}
+		i.Range = func(t int) (int, int) { return least[t], most[t] }
+	}
+	if rapid.Bool().Draw(t, "weighted") {
+		i.Weight = func(t int) float64 { return float64(t%3) / 2 }
+	}
 	return i
 }
 
@@ -79,12 +90,27 @@ func every(i cost.Instance, visit func(replicas []int)) {
 			visit(schedule)
 			return
 		}
-		for x := range i.Most + 1 {
+		least, most := 0, i.Most
+		if i.Range != nil {
+			least, most = i.Range(t)
+		}
+		for x := least; x <= most; x++ {
 			schedule[t] = x
 			try(t + 1)
 		}
 	}
 	try(0)
+}
+
+// paid is [billed] less what is not paid of the steps.
+func paid(i cost.Instance, replicas []int) float64 {
+	total := billed(i.Billing, replicas, i.Initial)
+	for t, x := range replicas {
+		if i.Weight != nil {
+			total -= float64(x) * i.Step.Seconds() * (1 - i.Weight(t))
+		}
+	}
+	return total
 }
 
 func violations(i cost.Instance, replicas []int) (sum float64) {
@@ -98,11 +124,20 @@ func TestBillOfAScheduleIsWhatItsReplicasArePaid(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		i := small(t)
 		every(i, func(replicas []int) {
-			if got, want := i.Of(replicas, i.Initial), billed(i.Billing, replicas, i.Initial); math.Abs(got-want) > 1e-9 {
+			if got, want := i.Cost(replicas), paid(i, replicas); math.Abs(got-want) > 1e-9 {
 				t.Fatalf("%+v from %d, %v: got %v replica-seconds, one by one they are paid %v", i.Billing, i.Initial, replicas, got, want)
 			}
 		})
 	})
+}
+
+// need is the demand of a step, or the most that may serve.
+func need(i cost.Instance, t int) int {
+	if i.Range == nil {
+		return i.Demand[t]
+	}
+	_, most := i.Range(t)
+	return min(most, i.Demand[t])
 }
 
 func TestEveryStepIsTheCheapestThatMeetsTheDemand(t *testing.T) {
@@ -111,19 +146,19 @@ func TestEveryStepIsTheCheapestThatMeetsTheDemand(t *testing.T) {
 		want := math.Inf(1)
 		every(i, func(replicas []int) {
 			for t, x := range replicas {
-				if x < i.Demand[t] {
+				if x < need(i, t) {
 					return
 				}
 			}
-			want = min(want, billed(i.Billing, replicas, i.Initial))
+			want = min(want, paid(i, replicas))
 		})
 		got := i.EveryStep()
 		for t2, x := range got.Replicas {
-			if x < i.Demand[t2] || x > i.Most {
+			if x < need(i, t2) || x > i.Most {
 				t.Fatalf("demand %v: got %v", i.Demand, got.Replicas)
 			}
 		}
-		if paid := billed(i.Billing, got.Replicas, i.Initial); math.Abs(paid-want) > 1e-9 || math.Abs(got.Cost-want) > 1e-9 {
+		if paid := paid(i, got.Replicas); math.Abs(paid-want) > 1e-9 || math.Abs(got.Cost-want) > 1e-9 {
 			t.Fatalf("%+v from %d, demand %v: got %v for %v (paid %v), the cheapest of all costs %v", i.Billing, i.Initial, i.Demand, got.Replicas, got.Cost, paid, want)
 		}
 	})
@@ -134,16 +169,15 @@ func TestEveryStepIsTheCheapestThatMeetsTheDemand(t *testing.T) {
 func TestEqualViolationsLieBetweenTheBoundAndTheCheapestOfAll(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		i := small(t)
-		least, none := 0.0, 0.0
-		for s := range i.Demand {
-			least += i.Violations(s, i.Most)
-			none += i.Violations(s, 0)
-		}
+		least, none := math.Inf(1), 0.0
+		every(i, func(replicas []int) {
+			least, none = min(least, violations(i, replicas)), max(none, violations(i, replicas))
+		})
 		allowed := least + rapid.Float64Range(0, 1).Draw(t, "slack")*(none-least)
 		want := math.Inf(1)
 		every(i, func(replicas []int) {
 			if violations(i, replicas) <= allowed {
-				want = min(want, i.Of(replicas, i.Initial))
+				want = min(want, i.Cost(replicas))
 			}
 		})
 		got, err := i.EqualViolations(allowed)
@@ -153,7 +187,7 @@ func TestEqualViolationsLieBetweenTheBoundAndTheCheapestOfAll(t *testing.T) {
 		if v := violations(i, got.Replicas); v > allowed || math.Abs(v-got.Violations) > 1e-9 {
 			t.Fatalf("%v violate, %v says the schedule, %v may", v, got.Violations, allowed)
 		}
-		if c := i.Of(got.Replicas, i.Initial); math.Abs(c-got.Cost) > 1e-9 {
+		if c := i.Cost(got.Replicas); math.Abs(c-got.Cost) > 1e-9 {
 			t.Fatalf("%v costs %v, it says %v", got.Replicas, c, got.Cost)
 		}
 		if got.Cost < want-1e-9 || got.LowerBound > want+1e-4*want+1e-9 {
@@ -182,7 +216,7 @@ func TestAtAPriceTheScheduleIsTheCheapestOfAll(t *testing.T) {
 		price := rapid.Float64Range(0.01, 20).Draw(t, "price")
 		want := math.Inf(1)
 		every(i, func(replicas []int) {
-			want = min(want, i.Of(replicas, i.Initial)+price*violations(i, replicas))
+			want = min(want, i.Cost(replicas)+price*violations(i, replicas))
 		})
 		if got := cost.NewOracle(i).AtPrice(price); math.Abs(got-want) > 1e-4*want+1e-4 {
 			t.Fatalf("at %v: got %v, the cheapest of all is %v", price, got, want)
