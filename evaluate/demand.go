@@ -43,7 +43,7 @@ func newDemand(s *sim.Scenario, known *curves) (*Demand, *queueing.Curve, error)
 	for _, rate := range d.Rates {
 		peak = max(peak, rate)
 	}
-	curve, err := known.curve(s, peak, min(share, leastRatio))
+	curve, err := known.curve(s, peak, share)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -93,6 +93,11 @@ func TestAStoppedJudgementGoesOnWhereItWas(t *testing.T) {
 		if len(partly.Runs) >= 24 {
 			t.Errorf("stopped after %d: all %d runs are done", after, len(partly.Runs))
 		}
+		for _, run := range partly.Runs {
+			if run.OracleEqualReplicaHours == 0 {
+				t.Errorf("stopped after %d: %s on %s is told without its oracle", after, run.Policy, run.Trace)
+			}
+		}
 		kept, err := os.OpenFile(filepath.Join(dir, keptName), os.O_APPEND|os.O_WRONLY|os.O_CREATE, 0o644)
 		if err != nil {
 			t.Fatal(err)
@@ -113,6 +118,20 @@ func TestAStoppedJudgementGoesOnWhereItWas(t *testing.T) {
 		if got := saved(t, smallField(), again); got != want || played != 1 {
 			t.Errorf("once more: %d plays, want none but the same results", played-1)
 		}
+	}
+}
+
+// Runs whose oracle has not been played yet are not told half.
+func TestARunIsToldWithItsOracleOrNotAtAll(t *testing.T) {
+	dir := t.TempDir()
+	r, err := Judge(context.Background(), smallCases(), smallField(), []uint64{1}, Options{Keep: dir, NoOracle: true})
+	if err != nil || len(r.Runs) != 12 || r.Runs[0].OracleEqualReplicaHours != 0 {
+		t.Fatalf("without an oracle: got %d runs (%v), want 12 without one", len(r.Runs), err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r, err = Judge(ctx, smallCases(), smallField(), []uint64{1}, Options{Keep: dir, Progress: func(int, int) { cancel() }})
+	if !errors.Is(err, context.Canceled) || len(r.Runs) != 0 {
+		t.Errorf("stopped before the oracle was played: got %d runs (%v), want none", len(r.Runs), err)
 	}
 }
 
@@ -269,7 +288,9 @@ func TestEveryRunHasItsTimeline(t *testing.T) {
 	if err != nil || len(files) != 6 {
 		t.Fatalf("got %d files (%v), want one for each of 6 runs", len(files), err)
 	}
+	names := map[string]bool{}
 	for _, f := range files {
+		names[strings.ToLower(f.Name())] = true
 		data, err := os.ReadFile(filepath.Join(dir, f.Name()))
 		if err != nil {
 			t.Fatal(err)
@@ -278,6 +299,9 @@ func TestEveryRunHasItsTimeline(t *testing.T) {
 		if lines[0] != timelineHeader || len(lines) < 20 || len(strings.Split(lines[5], ",")) != 7 {
 			t.Errorf("%s: %d lines, begins with %q", f.Name(), len(lines), lines[0])
 		}
+	}
+	if len(names) != 6 {
+		t.Errorf("got %v, want names that differ also where case does not count", names)
 	}
 	os.Remove(filepath.Join(dir, files[0].Name()))
 	plays := 0
@@ -290,12 +314,13 @@ func TestEveryRunHasItsTimeline(t *testing.T) {
 func TestReferencesByName(t *testing.T) {
 	for text, name := range map[string]string{
 		"static:replicas=5": "static:replicas=5", "sqrt:beta=1.50": "sqrt:beta=1.5", "oracle": "oracle", "oracle:theta=2": "oracle:theta=2",
+		"sqrt:beta=2,hold=300s": "sqrt:beta=2,hold=5m0s",
 	} {
 		if c, ok, err := Reference(text); !ok || err != nil || c.Name() != name {
 			t.Errorf("%s: got %s, %v, %v, want %s", text, c.Name(), ok, err, name)
 		}
 	}
-	for _, text := range []string{"static", "static:replicas=0", "static:replicas=1.5", "static:count=3", "sqrt:beta=-1", "sqrt:beta=NaN", "sqrt:beta=", "oracle:theta=x"} {
+	for _, text := range []string{"static", "static:replicas=0", "static:replicas=1.5", "static:count=3", "sqrt:beta=-1", "sqrt:beta=NaN", "sqrt:beta=", "oracle:theta=x", "sqrt:beta=1,hold=x", "static:replicas=3,hold=5m"} {
 		if _, ok, err := Reference(text); !ok || err == nil {
 			t.Errorf("%s: got %v, %v, want an error that says what is allowed", text, ok, err)
 		}
@@ -316,7 +341,16 @@ func TestSquareRootStaffing(t *testing.T) {
 	if got := d.Decide(scale.Observation{At: s.Start.Add(time.Minute)}).DesiredReplicas; got != 11 {
 		t.Errorf("got %d, want 11", got)
 	}
+	s.Load = workload.Steps{{RPS: 400, For: time.Minute}, {RPS: 100, For: time.Hour}}
+	for second, want := range map[int]int{45: 11, 60: 11, 345: 11, 346: 4} { // 8 + 2·√8 = 13.7 slots
+		d, _ = SquareRootHeld(2, 5*time.Minute).New(&s)
+		d.Decide(scale.Observation{At: s.Start.Add(45 * time.Second)})
+		if got := d.Decide(scale.Observation{At: s.Start.Add(time.Duration(second) * time.Second)}).DesiredReplicas; got != want {
+			t.Errorf("at %d s, holding what was at 45 s for 5 minutes: got %d, want %d", second, got, want)
+		}
+	}
 	s.Replicas.Max = 7
+	d, _ = SquareRoot(2).New(&s)
 	if got := d.Decide(scale.Observation{At: s.Start}).DesiredReplicas; got != 7 {
 		t.Errorf("got %d, want the maximum of 7", got)
 	}

@@ -47,7 +47,7 @@ func newOracle(s *sim.Scenario, d *Demand, curve *queueing.Curve) *Oracle {
 	for _, rate := range d.Rates {
 		peak = max(peak, rate)
 	}
-	for o.most = 1; curve.Avoidable(o.most, peak, 0) > leastRatio; {
+	for o.most = 1; o.most < s.Replicas.Max && curve.Avoidable(o.most, peak, 0) > leastRatio; {
 		o.most++
 	}
 	o.most = min(max(o.most, s.Replicas.Initial, slices.Max(d.Replicas)), s.Replicas.Max)

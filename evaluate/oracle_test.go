@@ -203,6 +203,12 @@ func TestTheOraclePaysForScoredTimeOnly(t *testing.T) {
 	if at(15) != at(9) || at(15) != at(21) || at(15) < 6 {
 		t.Errorf("in the gap: %d replicas, want the %d from before kept for the %d after", at(15), at(9), at(21))
 	}
+	c.Scenario.Warmup = 0
+	for k, x := range groundOf(t, c).oracle().AtPrice(1).Schedule.Replicas[:10] {
+		if got := p.Schedule.Replicas[k]; got != x {
+			t.Errorf("warm-up, step %d: %d replicas, want %d as if it counted, lest a backlog be carried over", k, got, x)
+		}
+	}
 	if bound, cost := p.bound/3600, p.ReplicaHours+p.theta*p.Violations/3600; bound > cost || bound < 0.99*cost {
 		t.Errorf("bound of %.4f, want no more than the %.4f of the schedule and near it", bound, cost)
 	}

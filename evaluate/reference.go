@@ -16,6 +16,7 @@ import (
 //
 //	static:replicas=N     always so many
 //	sqrt:beta=B           square-root staffing on the exact rate of the moment
+//	sqrt:beta=B,hold=5m   that, never below the most of the last five minutes
 //	oracle                meets the demand at every step, knowing the future
 //	oracle:theta=T        what is cheapest when a violation costs T replica-seconds
 //
@@ -29,6 +30,10 @@ func Reference(text string) (Contestant, bool, error) {
 	if kind == "oracle" && params == "" {
 		return EveryStep(), true, nil
 	}
+	params, hold, err := cutHold(kind, params)
+	if err != nil {
+		return Contestant{}, true, err
+	}
 	name, text, _ := strings.Cut(params, "=")
 	value, err := strconv.ParseFloat(text, 64)
 	whole := kind != "static" || value == math.Trunc(value) && value >= 1 && value < 1e6
@@ -39,9 +44,21 @@ func Reference(text string) (Contestant, bool, error) {
 	case "static":
 		return Static(int(value)), true, nil
 	case "sqrt":
-		return SquareRoot(value), true, nil
+		return SquareRootHeld(value, hold), true, nil
 	}
 	return AtPrice(value), true, nil
+}
+
+// cutHold cuts "hold=5m" off the parameters of sqrt.
+func cutHold(kind, params string) (rest string, hold time.Duration, err error) {
+	rest, text, held := strings.Cut(params, ",hold=")
+	if kind != "sqrt" || !held {
+		return params, 0, nil
+	}
+	if hold, err = time.ParseDuration(text); err != nil || hold < 0 {
+		return "", 0, fmt.Errorf("--policy sqrt: hold must be a time such as 5m, got %q", text)
+	}
+	return rest, hold, nil
 }
 
 // Static asks for the same count all the time.
@@ -53,18 +70,45 @@ func Static(replicas int) Contestant {
 		}}
 }
 
-// SquareRoot staffs for the exact expected rate of the moment, which nobody
+// SquareRoot is [SquareRootHeld] without holding.
+func SquareRoot(beta float64) Contestant { return SquareRootHeld(beta, 0) }
+
+// SquareRootHeld staffs for the exact expected rate of the moment, which nobody
 // really knows, and does not look ahead: with a slots busy on average it asks
 // for a + β·√a of them, the rule of Erlang's that Halfin and Whitt proved (1981).
-func SquareRoot(beta float64) Contestant {
-	return Contestant{Policy: "sqrt", Params: "beta=" + strconv.FormatFloat(beta, 'g', -1, 64), Knob: beta,
+// It never asks for less than it did within the time hold: where the rate goes
+// up and down faster than replicas start, that is what saves it.
+func SquareRootHeld(beta float64, hold time.Duration) Contestant {
+	params := "beta=" + strconv.FormatFloat(beta, 'g', -1, 64)
+	if hold > 0 {
+		params += ",hold=" + hold.String()
+	}
+	return Contestant{Policy: "sqrt", Params: params, Knob: beta,
 		New: func(s *sim.Scenario) (sim.Decider, error) {
+			held := highest{over: hold}
 			return chooser(func(t time.Duration) int {
 				a := s.Load.Rate(t) * s.Service.Law.Mean()
 				n := math.Ceil((a + beta*math.Sqrt(a)) / float64(s.Service.Slots))
-				return min(max(int(n), s.Replicas.Min), s.Replicas.Max)
+				return min(max(held.of(t, int(n)), s.Replicas.Min), s.Replicas.Max)
 			}).decider(s), nil
 		}}
+}
+
+// highest is the highest count of a time that goes along.
+type highest struct {
+	over time.Duration
+	past []call // counts fall, times grow
+}
+
+func (h *highest) of(t time.Duration, n int) int {
+	for len(h.past) > 0 && h.past[len(h.past)-1].n <= n {
+		h.past = h.past[:len(h.past)-1]
+	}
+	h.past = append(h.past, call{t, n})
+	for h.past[0].at < t-h.over {
+		h.past = h.past[1:]
+	}
+	return h.past[0].n
 }
 
 // EveryStep is the oracle that meets the demand at every step.
