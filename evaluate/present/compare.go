@@ -21,9 +21,21 @@ func (in Input) comparisons(all []side) []report.Comparison {
 	if i := slices.IndexFunc(all, in.isReference); i >= 0 {
 		bases = append(bases, all[i])
 	}
+	// The first comparison is the page's answer: about a policy, not a yardstick.
+	candidates := slices.Clone(all)
+	slices.SortStableFunc(candidates, func(a, b side) int {
+		switch {
+		case a.yardstick == b.yardstick:
+			return 0
+		case a.yardstick:
+			return 1
+		default:
+			return -1
+		}
+	})
 	var comparisons []report.Comparison
 	for _, base := range bases {
-		for _, candidate := range all {
+		for _, candidate := range candidates {
 			if candidate.oracle || candidate.name == base.name || len(base.runs) == 0 {
 				continue
 			}
@@ -68,7 +80,7 @@ func (in Input) compare(base, candidate side) report.Comparison {
 	}
 	c.Note = "Values are means over traces and seeds. Improvements are geometric means of those of each trace, with intervals from drawing whole traces (10,000 resamples)."
 	if equal {
-		c.Basis = fmt.Sprintf("at %s\u00a0%% avoidable violations, over %s that both hold", number(in.level()*100), traceCount(len(traces)))
+		c.Basis = fmt.Sprintf("at %s\u00a0%% avoidable violations, on %s", number(in.level()*100), in.traceCount(len(traces)))
 		c.Note += " Each policy is at its cheapest setting on each trace that holds the level."
 	}
 	for _, m := range report.Metrics() {
@@ -82,11 +94,17 @@ func (in Input) compare(base, candidate side) report.Comparison {
 	return c
 }
 
-func traceCount(n int) string {
-	if n == 1 {
+// traceCount says how many traces the comparison is about, and of how many.
+func (in Input) traceCount(n int) string {
+	names, _ := evaluate.ByTrace(in.Results.Runs)
+	switch {
+	case n < len(names):
+		return fmt.Sprintf("the %d of %d traces on which both hold them", n, len(names))
+	case n == 1:
 		return "1 trace"
+	default:
+		return fmt.Sprintf("%d traces", n)
 	}
-	return fmt.Sprintf("%d traces", n)
 }
 
 func (in Input) holds(s side, trace string) bool {

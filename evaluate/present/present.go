@@ -79,7 +79,9 @@ func Report(in Input) (report.Report, error) {
 	}
 	all := in.sides()
 	for _, s := range all {
-		r.Policies = append(r.Policies, s.name)
+		if !s.oracle {
+			r.Policies = append(r.Policies, s.name)
+		}
 		r.Runs = append(r.Runs, s.losses()...)
 	}
 	r.Comparisons = in.comparisons(all)
@@ -118,6 +120,8 @@ type side struct {
 	traces []string
 	swept  bool
 	oracle bool
+	// yardstick: static and square-root staffing, which show what is possible.
+	yardstick bool
 }
 
 // sides are the families in order of their first runs; the clairvoyant is no
@@ -130,7 +134,7 @@ func (in Input) sides() []side {
 			family := in.Families.Of(run.Policy)
 			if !slices.ContainsFunc(all, func(s side) bool { return s.family == family }) {
 				_, swept := in.Families[run.Policy]
-				all = append(all, side{name: family, family: family, swept: swept, runs: map[string][]evaluate.Run{}, oracle: isOracle(family)})
+				all = append(all, side{name: family, family: family, swept: swept, runs: map[string][]evaluate.Run{}, oracle: isOracle(family), yardstick: isYardstick(family)})
 			}
 		}
 	}
@@ -150,6 +154,11 @@ func (in Input) sides() []side {
 
 func isOracle(family string) bool {
 	return family == evaluate.OracleFamily || strings.HasPrefix(family, evaluate.OracleFamily+":")
+}
+
+func isYardstick(family string) bool {
+	kind, _, _ := cut(family)
+	return kind == "static" || kind == "sqrt"
 }
 
 // choose is the cheapest setting that holds the level on a trace, or else the

@@ -95,7 +95,7 @@ func TestSweptPoliciesAreComparedAtEqualViolations(t *testing.T) {
 	if want.Comparison == nil || got == nil || math.Abs(got.Value-(1-want.Ratio)) > 1e-12 || math.Abs(got.Low-(1-want.High)) > 1e-12 {
 		t.Errorf("replica-hours: %+v, want 1 less the ratio of %+v", got, want.Comparison)
 	}
-	if !strings.Contains(c.Basis, "at 1\u00a0% avoidable violations, over 2 traces") {
+	if !strings.Contains(c.Basis, "at 1\u00a0% avoidable violations, on 2 traces") {
 		t.Errorf("the basis is %q", c.Basis)
 	}
 	if len(c.Rows) < 20 {

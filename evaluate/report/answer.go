@@ -34,10 +34,12 @@ func (c Comparison) sentence(o Objective) string {
 	case math.IsNaN(e.Value):
 		return fmt.Sprintf("%s cost nothing here, %s %s.", c.Baseline, c.Candidate, metric(hours.Key).Unit.write(hours.Candidate, ""))
 	case hours.verdict() == same && hours.Improvement != nil:
-		costs = fmt.Sprintf("%s would have cost about as much as %s (between %s and %s replica-hours is within the noise)",
-			c.Candidate, c.Baseline, change(-e.High), change(-e.Low))
+		costs = fmt.Sprintf("%s would have cost about as much as %s (from %s less to %s more is within the noise)",
+			c.Candidate, c.Baseline, percentOf(max(0, e.High)), percentOf(max(0, -e.Low)))
 	case e.Value >= 0:
 		costs = fmt.Sprintf("%s would have cost %s less than %s", c.Candidate, percentOf(e.Value), c.Baseline)
+	case e.Value < -1:
+		costs = fmt.Sprintf("%s would have cost %s as much as %s", c.Candidate, times(1-e.Value), c.Baseline)
 	default:
 		costs = fmt.Sprintf("%s would have cost %s more than %s", c.Candidate, percentOf(-e.Value), c.Baseline)
 	}
@@ -128,6 +130,9 @@ func percentOf(share float64) string {
 	}
 	return number(math.Round(share*1000)/10) + space + "%"
 }
+
+// times writes 33 × and 2.54 ×.
+func times(v float64) string { return number(v) + space + "×" }
 
 // round takes the dust off 1 − 0.999.
 func round(v float64) float64 { return math.Round(v*1e9) / 1e9 }

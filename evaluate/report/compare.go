@@ -14,8 +14,12 @@ var (
 	better = verdict{"better", "▲", "better"}
 	worse  = verdict{"worse", "▼", "worse"}
 	same   = verdict{"same", "≈", "no clear difference"}
+	equal  = verdict{"same", "=", "equal"}
 	none   = verdict{"same", "", ""}
 )
+
+// least is the improvement that counts as one: what is written as 0 % is none.
+const least = 0.0005
 
 // improvement is the estimate that was given, or one without an interval.
 func (row Row) improvement() Estimate {
@@ -37,9 +41,11 @@ func (row Row) verdict() verdict {
 		return worse
 	case math.IsNaN(e.Value):
 		return none
-	case e.Low > 0:
+	case math.Abs(row.Baseline-row.Candidate) <= 1e-9*math.Abs(row.Baseline):
+		return equal
+	case e.Low > least:
 		return better
-	case e.High < 0:
+	case e.High < -least:
 		return worse
 	default:
 		return same

@@ -24,6 +24,8 @@ func (u Unit) write(v float64, currency string) string {
 		return seconds(v)
 	case Share:
 		return percent(v)
+	case Percentage:
+		return percent(v / 100)
 	case ReplicaHours:
 		return number(v) + space + "h"
 	case ReplicaSeconds:
@@ -74,8 +76,12 @@ func percent(share float64) string {
 	return number(share*100) + space + "%"
 }
 
-// change writes a whole percentage with its sign: +31 %, −4 %.
+// change writes an improvement: +31 %, −4.2 %, and ×15 where there is 15 times
+// as much of what should be little.
 func change(share float64) string {
+	if share < -1 {
+		return "×" + number(1-share)
+	}
 	p := math.Round(share * 100)
 	if math.Abs(share) < 0.1 {
 		p = math.Round(share*1000) / 10
@@ -105,7 +111,7 @@ func seconds(s float64) string {
 		return number(s*1000) + space + "ms"
 	case a < 120:
 		return number(s) + space + "s"
-	case a < 7200:
+	case a < 3600:
 		return number(s/60) + space + "min"
 	default:
 		return number(s/3600) + space + "h"

@@ -13,10 +13,10 @@ func TestNumbersAsPeopleWriteThem(t *testing.T) {
 		{number(0), "0"}, {number(1234567), "1,234,567"}, {number(1234.4), "1,234"}, {number(99.95), "100"}, {number(0.012345), "0.0123"},
 		{number(-0.5), "−0.5"}, {number(999.6), "1,000"}, {number(1e-9), "0"},
 		{percent(0.00012), "0.012 %"}, {percent(1), "100 %"}, {percent(math.NaN()), unknown},
-		{change(0.31), "+31 %"}, {change(-0.042), "−4.2 %"}, {change(0.0001), "0 %"}, {change(-0.0001), "0 %"},
-		{seconds(0.0801), "80.1 ms"}, {seconds(1.5), "1.5 s"}, {seconds(600), "10 min"}, {seconds(43200), "12 h"},
+		{change(0.31), "+31 %"}, {change(-0.042), "−4.2 %"}, {change(-14), "×15"}, {change(0.0001), "0 %"}, {change(-0.0001), "0 %"},
+		{seconds(0.0801), "80.1 ms"}, {seconds(1.5), "1.5 s"}, {seconds(600), "10 min"}, {seconds(3600), "1 h"}, {seconds(43200), "12 h"},
 		{multiple(1.4249), "1.42 ×"}, {multiple(math.Inf(1)), unknown},
-		{Money.write(69.814, "$"), "$69.81"}, {ReplicaHours.write(1745.3, ""), "1,745 h"}, {plural(1, "trace"), "1 trace"}, {plural(12, "trace"), "12 traces"},
+		{Percentage.write(62.5, ""), "62.5 %"}, {Money.write(69.814, "$"), "$69.81"}, {ReplicaHours.write(1745.3, ""), "1,745 h"}, {plural(1, "trace"), "1 trace"}, {plural(12, "trace"), "12 traces"},
 	} {
 		if got := strings.ReplaceAll(tc.got, space, " "); got != tc.want {
 			t.Errorf("got %q, want %q", got, tc.want)
@@ -124,6 +124,26 @@ func TestNamesDoNotCoverEachOther(t *testing.T) {
 			if a.x0 < b.x1 && b.x0 < a.x1 && a.y0 < b.y1 && b.y0 < a.y1 {
 				t.Errorf("a name at %v covers what is at %v", a, b)
 			}
+		}
+	}
+}
+
+func TestWhatIsWrittenAsNothingIsNoDifference(t *testing.T) {
+	for _, tc := range []struct {
+		name                string
+		baseline, candidate float64
+		improvement         *Estimate
+		want                verdict
+	}{
+		{"dust", 0.1 + 0.2, 0.3, nil, equal},
+		{"all of the interval is under 0.05 %", 1, 1.0003, &Estimate{-0.0003, -0.0004, -0.0002}, same},
+		{"the interval holds 0", 1, 0.9, &Estimate{0.1, -0.01, 0.2}, same},
+		{"better", 1, 0.9, &Estimate{0.1, 0.01, 0.2}, better},
+		{"worse", 1, 1.1, &Estimate{-0.1, -0.2, -0.01}, worse},
+	} {
+		row := Row{Key: "replica_hours", Baseline: tc.baseline, Candidate: tc.candidate, Improvement: tc.improvement}
+		if got := row.verdict(); got != tc.want {
+			t.Errorf("%s: %q, want %q", tc.name, got.Word, tc.want.Word)
 		}
 	}
 }

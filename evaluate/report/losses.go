@@ -116,7 +116,7 @@ func (r Report) late(runs []Run) string {
 			broken++
 		}
 	}
-	return text + fmt.Sprintf(", %s what may be; the objective is broken on %d of %s", multiple(worst.Avoidable/may), broken, plural(len(runs), "trace"))
+	return text + fmt.Sprintf(", %s what may be; the objective is broken on %d of %s", times(worst.Avoidable/may), broken, plural(len(runs), "trace"))
 }
 
 func (r Report) kept(avoidable float64) string {

@@ -24,7 +24,8 @@ type Unit int
 const (
 	Number Unit = iota
 	Seconds
-	Share // 0..1, written as a percentage
+	Share      // 0..1, written as a percentage
+	Percentage // 0..100
 	ReplicaHours
 	Replicas
 	ReplicaSeconds
@@ -64,10 +65,10 @@ func Metrics() []Metric {
 		{"reaction_seconds", "Reaction time", Responsiveness, Seconds, false, "Median time from a rise of the demand by a fifth or more until enough replicas are ready."},
 		{"overshoot_ratio", "Overshoot", Responsiveness, Share, false, "After such a rise: most replicas by those demanded, less one."},
 		{"undershoot_replica_seconds", "Undershoot", Responsiveness, ReplicaSeconds, false, "Replicas missing to the demand, summed over time."},
-		{"theta_u", "Under-provisioning θU", Responsiveness, Share, false, "Mean share of the demanded replicas that was missing (SPEC)."},
-		{"theta_o", "Over-provisioning θO", Responsiveness, Share, false, "Mean share of the demanded replicas that was there in excess (SPEC)."},
-		{"tau_u", "Time under-provisioned τU", Responsiveness, Share, false, "Share of the time with fewer replicas than demanded (SPEC)."},
-		{"tau_o", "Time over-provisioned τO", Responsiveness, Share, false, "Share of the time with more replicas than demanded (SPEC)."},
+		{"theta_u", "Under-provisioning θU", Responsiveness, Percentage, false, "Mean share of the demanded replicas that was missing (SPEC)."},
+		{"theta_o", "Over-provisioning θO", Responsiveness, Percentage, false, "Mean share of the demanded replicas that was there in excess (SPEC)."},
+		{"tau_u", "Time under-provisioned τU", Responsiveness, Percentage, false, "Share of the time with fewer replicas than demanded (SPEC)."},
+		{"tau_o", "Time over-provisioned τO", Responsiveness, Percentage, false, "Share of the time with more replicas than demanded (SPEC)."},
 		{"accuracy_within_one", "Within one of the demand", Responsiveness, Share, true, "Share of the time with at most one replica more or fewer than demanded."},
 
 		{"violation_ratio", "Requests not good", SLA, Share, false, "Share of requests that failed or took longer than the objective's threshold."},

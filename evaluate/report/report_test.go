@@ -130,8 +130,9 @@ func TestAnswer(t *testing.T) {
 	}{
 		{"cheaper at an equal basis", "at 0.1 % avoidable violations", rows(100, 69, nil), "new would have cost 31 % less than old at 0.1 % avoidable violations."},
 		{"dearer, and its violations", "", rows(100, 112, nil, 0.02, 0.0004), "new would have cost 12 % more than old, with 0.04 % instead of 2 % of avoidable violations."},
+		{"several times as dear", "", rows(100, 254, nil), "new would have cost 2.54 × as much as old."},
 		{"both kept the promise", "", rows(100, 95.5, nil, 0.0002, 0.0009), "new would have cost 4.5 % less than old, both within the 0.1 % of violations that may be."},
-		{"an interval around nothing", "", rows(100, 98, &report.Estimate{Value: 0.02, Low: -0.03, High: 0.07}), "new would have cost about as much as old (between −7 % and +3 % replica-hours is within the noise)."},
+		{"an interval around nothing", "", rows(100, 98, &report.Estimate{Value: 0.02, Low: -0.03, High: 0.07}), "new would have cost about as much as old (from 7 % less to 3 % more is within the noise)."},
 		{"nothing to compare with", "", rows(0, 5, nil), "old cost nothing here, new 5 h."},
 		{"no cost", "", nil, "new against old: the table tells them apart metric by metric."},
 	} {
@@ -186,7 +187,7 @@ func TestWhereItLoses(t *testing.T) {
 	})
 	page = strings.ReplaceAll(page, "\u00a0", " ")
 	want := "Dearest on flash: 1.90 × the oracle (median of its traces 1.30 ×). " +
-		"Latest on flash: 0.3 % of the requests avoidably late, 3.00 × what may be; the objective is broken on 1 of 3 traces."
+		"Latest on flash: 0.3 % of the requests avoidably late, 3 × what may be; the objective is broken on 1 of 3 traces."
 	if !strings.Contains(page, want) {
 		t.Errorf("the page does not say %q", want)
 	}

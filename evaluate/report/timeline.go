@@ -196,6 +196,8 @@ type traceView struct {
 	Summary     string
 	Policies    []summaryRow
 	Lines       []legendView
+	// Demand and Oracle say whether they are drawn.
+	Demand, Oracle bool
 }
 
 type summaryRow struct {
@@ -214,7 +216,7 @@ type legendView struct {
 
 func (r Report) trace(i int, policies []string, shown []int) traceView {
 	t := r.Traces[i]
-	v := traceView{Index: i, Name: t.Name, About: t.About, Summary: t.summary()}
+	v := traceView{Index: i, Name: t.Name, About: t.About, Summary: t.summary(), Demand: len(t.Demand) > 0, Oracle: len(t.Oracle) > 0}
 	for _, line := range t.Lines {
 		p := slices.Index(policies, line.Policy)
 		v.Lines = append(v.Lines, legendView{p, line.Policy, slices.Contains(shown, p)})

@@ -190,7 +190,7 @@ func comparison(base, p follower, traces int) report.Comparison {
 	before := map[string]float64{
 		"latency_mean_seconds": 0.091, "latency_p50_seconds": 0.077, "latency_p90_seconds": 0.141, "latency_p95_seconds": 0.168, "latency_p99_seconds": 0.291,
 		"scaling_actions": 412, "direction_changes": 96, "replica_variance": 61.4, "replica_hours": 1745.3, "cost": 69.81, "cost_ratio": 1.57, "mean_replicas": 24.2,
-		"reaction_seconds": 74, "overshoot_ratio": 0.38, "undershoot_replica_seconds": 10450, "theta_u": 0.0041, "theta_o": 0.42, "tau_u": 0.021, "tau_o": 0.95,
+		"reaction_seconds": 74, "overshoot_ratio": 0.38, "undershoot_replica_seconds": 10450, "theta_u": 0.41, "theta_o": 42, "tau_u": 2.1, "tau_o": 95,
 		"accuracy_within_one": 0.11, "violation_ratio": 0.00101, "avoidable_violation_ratio": 0.00099, "intrinsic_violation_ratio": 0.00002, "failed_requests": 0,
 	}
 	for i, m := range report.Metrics() {
