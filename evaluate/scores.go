@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"cmp"
 	"iter"
 	"math"
 	"slices"
@@ -23,8 +24,11 @@ func (s stretch) seconds() float64 { return (s.to - s.from).Seconds() }
 // stretches walks through the scored time.
 func stretches(scored []workload.Span, d *Demand, changes []sim.Change) iter.Seq[stretch] {
 	return func(yield func(stretch) bool) {
-		at := 0 // of changes, the one that holds
 		for _, span := range scored {
+			at, found := slices.BinarySearchFunc(changes, span.From, func(c sim.Change, t time.Duration) int { return cmp.Compare(c.At, t) })
+			if !found {
+				at = max(0, at-1) // the change that holds
+			}
 			for t := span.From; t < span.To; {
 				for at+1 < len(changes) && changes[at+1].At <= t {
 					at++
