@@ -8,3 +8,13 @@ func DemandOf(s Service, threshold float64) func(rate, share float64) int {
 		return fewest(int(rate/s.CapacityPerReplica()), func(x int) bool { return p.share(x, rate) <= share })
 	}
 }
+
+// TwoChoices is the share of replicas with at least k requests under two
+// choices.
+func TwoChoices(s Service, rho float64) []float64 { return newProfile(s, 6).twoChoices(rho) }
+
+// EveryXthWaits is the share that waits in E_x/M/s, and its σ.
+func EveryXthWaits(x, slots int, rho float64) (waits, sigma float64) {
+	sigma = everyXth(x, rho)
+	return everyXthWaits(x, slots, rho, sigma), sigma
+}
