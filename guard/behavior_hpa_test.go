@@ -108,6 +108,9 @@ func TestHPAStories(t *testing.T) {
 			{s(14), 5, 50, 5, settled, valid, fastUp},
 			{s(15), 5, 50, 10, rescaled, valid, fastUp},
 		}},
+		{"a part of a replica more is one", rules(func(r *guard.BehaviorRules) { r.Up.Rates = []guard.Rate{{Percent: true, Value: 50, Period: seconds(15)}} }), []told{
+			{s(0), 5, 50, 8, rescaled, valid, fastUp},
+		}},
 		{"the count that is found first is a recommendation, also while there is no metric", plain(s(60)), []told{
 			{s(0), 10, -1, 10, readable, "FailedGetPodsMetric", ""},
 			{s(45), 10, 4, 10, down, valid, inRange},
@@ -116,6 +119,7 @@ func TestHPAStories(t *testing.T) {
 		{"above the maximum metrics are not asked, nor remembered", plain(s(60)), []told{
 			{s(0), 120, 3, 100, rescaled, "", ""},
 			{s(70), 100, 3, 3, rescaled, valid, inRange},
+			{s(140), 120, 3, 100, rescaled, "", ""},
 		}},
 		{"below the minimum neither", guard.HPA{StabilizationWindow: seconds(60), Min: 5, Max: 9}, []told{
 			{s(0), 2, 9, 5, rescaled, "", ""},

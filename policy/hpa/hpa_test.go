@@ -36,6 +36,17 @@ func TestConformance(t *testing.T) {
 		func(t *testing.T) policy.Policy { return build(t, concurrency(4)) })
 }
 
+func TestConformanceOfTypedMetrics(t *testing.T) {
+	typed := func(load float64) hpa.Config {
+		cfg := hpa.Default()
+		cfg.Metrics = []hpa.Metric{{Type: hpa.External, Signal: scale.Concurrency, AverageValue: &load}, {Type: hpa.Object, Signal: scale.Latency, Value: &load}}
+		return cfg
+	}
+	policytest.Run(t,
+		func(t *testing.T) policy.Policy { return build(t, typed(3)) },
+		func(t *testing.T) policy.Policy { return build(t, typed(4)) })
+}
+
 func TestRecommend(t *testing.T) {
 	second := scaletest.At(time.Second)
 	metrics := func(m ...hpa.Metric) hpa.Config { return hpa.Config{Tolerance: 0.1, Metrics: m} }

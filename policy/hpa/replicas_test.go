@@ -92,7 +92,7 @@ func TestReplicasCountOneByOne(t *testing.T) {
 
 		{"without a sample: it uses nothing when others use too much", cpu(50), 3, several(2, 90, replica(missing)), 4, "Target"},
 		{"all it requests when others use too little", cpu(50), 5, several(4, 10, replica(missing)), 3, "Target"},
-		{"the target where that is more", cpu(200), 5, several(4, 50, replica(missing)), 2, "Target"},
+		{"the target where that is more", cpu(200), 5, several(3, 50, replica(missing), replica(missing)), 3, "Target"},
 		{"exactly the target of an average value", plain(0.050), 5, several(4, 10, replica(missing)), 2, "Target"},
 		{"nothing is known of it when others are on target", cpu(50), 5, several(4, 50, replica(missing)), 5, "WithinTolerance"},
 		{"it must not turn the direction round", cpu(50), 2, several(1, 40, replica(missing)), 2, "NotAllReady"},
@@ -107,7 +107,7 @@ func TestReplicasCountOneByOne(t *testing.T) {
 		{"but one that was ready and is overloaded counts", cpu(50), 3, several(2, 20, with(with(replica(90), started(time.Hour, 30*time.Second)), notReady)), 3, "Target"},
 		{"without a known start it is left out", cpu(50), 3, several(2, 20, with(replica(90), func(r *scale.Replica) { r.StartedAt = time.Time{} })), 1, "Target"},
 		{"without a probe too", cpu(50), 3, several(2, 20, with(replica(90), func(r *scale.Replica) { r.Readiness = scale.Readiness{} })), 1, "Target"},
-		{"a probe whose result is lost does not make it unready", cpu(50), 3, several(2, 20, with(replica(90), func(r *scale.Replica) { r.Readiness.Known, r.Readiness.Ready = false, false })), 3, "Target"},
+		{"a probe whose result is lost does not make it unready", cpu(50), 3, several(2, 20, with(replica(90), func(r *scale.Replica) { r.Readiness = scale.Readiness{Since: r.StartedAt} })), 3, "Target"},
 
 		{"no replica at all", cpu(50), 3, nil, missing, "FailedGetResourceMetric"},
 		{"none that is measured", cpu(50), 2, several(2, missing), missing, "FailedGetResourceMetric"},
@@ -243,8 +243,8 @@ func TestObjectAndExternal(t *testing.T) {
 		{"outside of the tolerance replicas must be known", hpa.Metric{Type: hpa.External, Value: new(10.0)}, 4, 4, nil, 20, -1},
 		{"within it need not", hpa.Metric{Type: hpa.External, Value: new(10.0)}, 4, 4, nil, 10.9, 4},
 		{"at zero the value alone counts, without tolerance", hpa.Metric{Type: hpa.External, Value: new(10.0)}, 0, 0, nil, 10.9, 2},
-		{"an average is over those that exist", hpa.Metric{Type: hpa.External, AverageValue: new(10.0)}, 4, 8, half, 80, 8},
-		{"without a type over those asked for", hpa.Metric{AverageValue: new(10.0)}, 8, 4, half, 80, 8},
+		{"an average is over those that exist", hpa.Metric{Type: hpa.External, AverageValue: new(10.0)}, 4, 8, half, 84, 8},
+		{"without a type over those asked for", hpa.Metric{AverageValue: new(10.0)}, 8, 4, half, 84, 8},
 		{"with none that exists any load is out of tolerance", hpa.Metric{Type: hpa.Object, AverageValue: new(10.0)}, 3, 0, half, 5, 1},
 		{"and no load wants none", hpa.Metric{Type: hpa.Object, AverageValue: new(10.0)}, 3, 0, half, 0, 0},
 		{"a sum below zero is taken for an overflow", hpa.Metric{Type: hpa.External, AverageValue: new(10.0)}, 4, 4, half, -0.001, math.MaxInt32},
