@@ -76,5 +76,5 @@ type Env struct {
 	// ScaleUpTolerance and ScaleDownTolerance are the behaviour's, for
 	// policies that aim at a ratio; nil: none stated.
 	ScaleUpTolerance, ScaleDownTolerance *float64
-	Seed      uint64
+	Seed                                 uint64
 }

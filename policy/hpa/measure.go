@@ -16,6 +16,10 @@ const (
 	usages                    // what each uses, in units (cpu in cores)
 )
 
+// absurd is more than a sample can be, in thousandths, so that sums of it stay
+// numbers: a hundred terabytes.
+const absurd = 1e17
+
 // amount is a measurement of one replica, in thousandths.
 type amount struct {
 	amount int64
@@ -65,7 +69,7 @@ func (r *rule) usage(replica *scale.Replica, request int64, measured measurement
 		if measured == shares {
 			v = s.Value * float64(request)
 		}
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if !(math.Abs(v) <= absurd) || (v < 0 && r.resource != "") {
 			return amount{}, false
 		}
 		one := amount{int64(math.Round(v)), s.At, s.Window}

@@ -1,6 +1,10 @@
 package hpa
 
-import "github.com/flyball-io/flyball/scale"
+import (
+	"math"
+
+	"github.com/flyball-io/flyball/scale"
+)
 
 // tally is what the replicas of a target add up to, for one metric, in
 // thousandths: groupPods and calculateRequests (replica_calculator.go).
@@ -55,13 +59,13 @@ func (r *rule) fallback(request int64) int64 {
 	return request * int64(max(100, r.utilization)) / 100
 }
 
-// ratio is what the counted replicas use per target, and that usage: in
+// ratioOf is what the counted replicas use per target, and that usage: in
 // percent or in thousandths. Both are cut to whole numbers first, as
 // GetResourceUtilizationRatio and GetMetricUsageRatio (metrics/utilization.go)
 // do. Some must be counted, and for a utilization request something.
 func (r *rule) ratioOf(t tally) (ratio, used float64) {
 	if r.utilization != 0 {
-		percent := int32(t.usage * 100 / t.requests)
+		percent := int32(min(t.usage, math.MaxInt64/100) * 100 / t.requests)
 		return float64(percent) / float64(r.utilization), float64(percent)
 	}
 	average := t.usage / int64(t.ready)
@@ -86,7 +90,11 @@ func (r *rule) byReplica(obs *scale.Observation, measured measurement) scale.Pro
 		if r.within(ratio) {
 			return r.stay(obs, used)
 		}
-		return r.move(replicas(ratio*float64(t.ready)), used, t)
+		want := replicas(ratio * float64(t.ready))
+		if r.Type == "" && turned(ratio, want, obs.CurrentReplicas) {
+			return r.notAllReady(obs, used/100, float64(r.utilization)/100) // the others are not even listed
+		}
+		return r.move(want, used, t)
 	}
 	// Some are not known. They are taken to use what makes the change smaller,
 	// and what is left of it must still go the same way.

@@ -217,7 +217,10 @@ func TestUtilizationWithoutATypeCountsByReplica(t *testing.T) {
 		{"without samples of replicas the whole counts", several(2, -1), []scale.Signal{signal(scale.Fresh)}, 4, false},
 		{"old samples of replicas are not used when the signal is stale", []scale.Replica{measured(0.1)}, []scale.Signal{signal(scale.Stale)}, 3, true},
 		{"nor when nobody knows the signal", []scale.Replica{measured(0.1)}, nil, 3, true},
-		{"a share needs no request", []scale.Replica{with(measured(0.9), func(r *scale.Replica) { r.Containers = nil })}, []scale.Signal{signal(scale.Fresh)}, 2, false},
+		{"few that are listed do not turn the direction round", []scale.Replica{measured(0.9)}, []scale.Signal{signal(scale.Fresh)}, 3, false},
+		{"an absurd share is none", []scale.Replica{measured(0.4), measured(1e18)}, []scale.Signal{signal(scale.Fresh)}, 3, false},
+		{"nor is one below zero", []scale.Replica{measured(0.4), measured(-5)}, []scale.Signal{signal(scale.Fresh)}, 3, false},
+		{"a share needs no request", []scale.Replica{with(measured(0.9), func(r *scale.Replica) { r.Containers = nil }), measured(0.9)}, []scale.Signal{signal(scale.Fresh)}, 4, false},
 	} {
 		rec, err := build(t, cfg).Recommend(observed(3, tc.replicas, tc.signals...))
 		if (err != nil) != tc.missing || (err == nil && rec.Replicas != tc.want) {
