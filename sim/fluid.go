@@ -30,6 +30,7 @@ type Fluid struct {
 	intrinsic float64
 	patience  float64 // seconds until clients give up; infinite: never
 	central   bool
+	apart     bool // one replica may idle while requests wait at another
 
 	now   time.Duration
 	timer time.Duration // when fleet, scoring or a replica that drains changes next
@@ -85,6 +86,7 @@ func NewFluid(s *Scenario, curve *queueing.Curve) (*Fluid, error) {
 		mean: s.Service.Law.Mean(), noise: math.Sqrt(1 + s.Service.Law.CV()*s.Service.Law.CV()),
 		intrinsic: 1 - s.Service.Law.CDF(s.Objective.Threshold.Std().Seconds()),
 		patience:  math.Inf(1), central: s.Service.Topology == queueing.Central,
+		apart:  s.Service.Topology == queueing.Random || s.Service.Topology == queueing.RoundRobin,
 		crowds: make([]crowd, 1, mostCrowds),
 	}
 	if s.Client.Timeout > 0 {
@@ -185,7 +187,10 @@ func (w *Fluid) flow(h, arrived float64) {
 	w.crowds[0].inUse = w.inUse
 	w.law.settle(&w.chance, expected, h)
 	surplus := (arrived - expected) * w.mean
-	used := w.mean * (before + expected - w.inUse + waited - w.chance)
+	used := w.mean * (before + expected - w.inUse)
+	if w.apart { // else what chance puts off is owed below
+		used += w.mean * (waited - w.chance)
+	}
 	w.owed += used + surplus*w.noise
 	w.use(w.owed, h)
 	w.owed -= w.step.busy

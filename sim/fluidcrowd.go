@@ -19,7 +19,7 @@ type crowd struct {
 // mostCrowds is how many are told apart.
 const mostCrowds = 8
 
-// slots of a crowd.
+// slotsOf is how many slots a crowd has.
 func (w *Fluid) slotsOf(c *crowd) float64 { return float64(c.replicas * w.scenario.Service.Slots) }
 
 // join makes a replica part of a crowd.
@@ -66,11 +66,10 @@ func (w *Fluid) sum() {
 	}
 }
 
-// crowded lets requests through while a line waits, or is about to.
+// crowded plays a step while a line waits, or is about to.
 func (w *Fluid) crowded(to time.Duration, h, arrived float64) {
 	waited, chance, before, expected := w.waiting+w.chance, w.chance, w.inUse, w.supply.expected*h
-	w.crowds[0].inUse += w.inUse - w.inCrowds()
-	w.law.overload(&w.chance, w.waiting, h)
+	w.law.overload(&w.chance, w.waiting+max(0, arrived-w.capacity*h)/2, h)
 	served := 0.0
 	w.split(arrived, h)
 	for i := range w.crowds {
@@ -83,13 +82,6 @@ func (w *Fluid) crowded(to time.Duration, h, arrived float64) {
 	w.owed = 0
 	w.step.inFlight += w.step.busy + (waited+w.waiting+w.chance)/2*h
 	w.held()
-}
-
-func (w *Fluid) inCrowds() (inUse float64) {
-	for i := range w.crowds {
-		inUse += w.crowds[i].inUse
-	}
-	return inUse
 }
 
 // crowdStep plays a step of one crowd and returns how many services began.
