@@ -29,7 +29,7 @@ func (u Unit) write(v float64, currency string) string {
 	case ReplicaHours:
 		return number(v) + space + "h"
 	case ReplicaSeconds:
-		return number(v) + space + "replica-s"
+		return number(v) + space + "s"
 	case Money:
 		return currency + grouped(v, 2)
 	case Multiple:

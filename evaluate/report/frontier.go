@@ -112,7 +112,24 @@ func (f Frontier) summary() string {
 		parts = append(parts, fmt.Sprintf("cheapest under %s: %s at %s", percent(level), name, multiple(best)))
 	}
 	text := strings.Join(parts, "; ") + "."
+	if f.dearest() > farthest {
+		text += fmt.Sprintf(" Settings dearer than %g\u00a0× stand at the right edge.", farthest)
+	}
 	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// farthest is the ratio at which a plot ends: what costs more is no choice, and
+// would press the rest together.
+const farthest = 4.0
+
+func (f Frontier) dearest() float64 {
+	most := 0.0
+	for _, c := range f.Curves {
+		for _, p := range c.Points {
+			most = max(most, p.Ratio)
+		}
+	}
+	return most
 }
 
 // spot is a point of the plot: replica-hours by the oracle's, and violations.
@@ -182,14 +199,14 @@ func above(a, b, c spot) bool {
 // plot works out where everything is.
 func (p picture) plot(f Frontier, policies []string) picture {
 	p.Left, p.Right, p.Top, p.Bottom = 58, p.Width-14, 12, p.Height-38
-	low, high, most := f.lowest(), -1.0, 1.5
+	low, high := f.lowest(), -1.0
 	for _, c := range f.Curves {
 		for _, pt := range c.Points {
 			high = max(high, math.Ceil(math.Log10(max(pt.Avoidable, 1e-9))))
-			most = max(most, pt.Ratio)
 		}
 	}
-	high, most = min(high, 0), min(most*1.04, 4)
+	high = min(high, 0)
+	most := min(max(f.dearest(), 1.5)*1.04, farthest)
 	least := 0.9
 	for _, s := range f.hull() {
 		least = min(least, s.ratio*0.97)

@@ -64,7 +64,7 @@ func Metrics() []Metric {
 
 		{"reaction_seconds", "Reaction time", Responsiveness, Seconds, false, "Median time from a rise of the demand by a fifth or more until enough replicas are ready."},
 		{"overshoot_ratio", "Overshoot", Responsiveness, Share, false, "After such a rise: most replicas by those demanded, less one."},
-		{"undershoot_replica_seconds", "Undershoot", Responsiveness, ReplicaSeconds, false, "Replicas missing to the demand, summed over time."},
+		{"undershoot_replica_seconds", "Undershoot × time", Responsiveness, ReplicaSeconds, false, "Replicas missing to the demand times how long they were missing, in replica-seconds."},
 		{"theta_u", "Under-provisioning θU", Responsiveness, Percentage, false, "Mean share of the demanded replicas that was missing (SPEC)."},
 		{"theta_o", "Over-provisioning θO", Responsiveness, Percentage, false, "Mean share of the demanded replicas that was there in excess (SPEC)."},
 		{"tau_u", "Time under-provisioned τU", Responsiveness, Percentage, false, "Share of the time with fewer replicas than demanded (SPEC)."},
