@@ -22,9 +22,10 @@ type Options struct {
 	// oracle included. Calls do not overlap.
 	Progress func(done, total int)
 	// Keep is a folder in which finished plays are kept. The next call takes over
-	// what it finds there of the same case, contestant, seed and version.
+	// what it finds there of the same case, contestant, seed and program: what
+	// another version or build played is played anew.
 	Keep string
-	// Version tells one build from another: what another played is played anew.
+	// Version is that of the program.
 	Version string
 	// Protocol names the protocol that is followed, if any.
 	Protocol string
@@ -32,6 +33,10 @@ type Options struct {
 	Timelines string
 	// PerReplicaHour is what a replica-hour costs; 0 = 1.
 	PerReplicaHour float64
+	// OracleOnce plays the oracle's schedules with the first seed alone, and holds
+	// all runs of a case against those: request by request they take longer than
+	// a few policies.
+	OracleOnce bool
 	// NoOracle leaves out what the clairvoyant would have paid.
 	NoOracle bool
 }
@@ -109,6 +114,9 @@ func (j *judgement) prepare(cases []Case, contestants []Contestant, seeds []uint
 	faults, curves := make([]error, len(cases)), &curves{}
 	j.each(len(cases), func(i int) {
 		g, err := newGround(cases[i], curves)
+		if g != nil {
+			g.oracleOnce = j.OracleOnce
+		}
 		j.fields[i], faults[i] = &field{ground: g}, err
 	})
 	if err := errors.Join(append(faults, context.Cause(j.ctx))...); err != nil {
@@ -126,8 +134,12 @@ func (j *judgement) prepare(cases []Case, contestants []Contestant, seeds []uint
 	if j.kept, err = openKeeper(j.Keep); err != nil {
 		return err
 	}
+	build := j.Version
+	if j.Keep != "" {
+		build += " " + program()
+	}
 	for _, t := range j.tasks {
-		t.key = t.ground.key(j.Version, t)
+		t.key = t.ground.key(build, t)
 		if _, err := os.Stat(t.timeline); t.timeline == "" || err == nil {
 			t.outcome = j.kept.found[t.key]
 		}
@@ -175,6 +187,9 @@ func (j *judgement) list(contestants []Contestant, seeds []uint64) {
 // fluid where all starts take the same time nothing that concerns them is left
 // to chance.
 func (g *ground) oracleSeeds(seeds []uint64) []uint64 {
+	if len(seeds) > 0 && g.oracleOnce {
+		return seeds[:1]
+	}
 	if g.Fluid && g.Scenario.Replicas.StartupCV == 0 && g.Scenario.Faults.CrashEvery == 0 && len(seeds) > 0 {
 		return seeds[:1]
 	}
