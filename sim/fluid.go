@@ -11,7 +11,7 @@ import (
 
 // Fluid is a world that plays in steps: requests are a fluid that replicas let
 // through, and how long they take is what queueing theory says of so many
-// replicas at such a rate, and what a backlog adds. It is thousands of times as
+// replicas at such a rate, and what a backlog adds. It is hundreds of times as
 // fast as [Events] at high rates and knows of no single request.
 //
 //	            line           in service: x of c slots
@@ -21,6 +21,12 @@ import (
 // What exceeds the slots is the line; it is served in the order of arrival at
 // c/m per second, so how long its requests wait is known. Lines that form by
 // chance although the slots suffice are a state of their own (see fluidLaw).
+//
+// What it does not know: retries (refused); that replicas of one crowd have
+// unequally much to do; that under a backlog a shared processor answers short
+// services sooner (it delays all alike); and the time of a request is counted
+// when its service begins, which matters to signals where services take longer
+// than a balancer's window.
 type Fluid struct {
 	scenario  *Scenario
 	law       *fluidLaw

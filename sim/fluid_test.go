@@ -292,3 +292,20 @@ func BenchmarkFluidAutoscaled(b *testing.B) {
 	}
 	b.ReportMetric(float64(steps)/b.Elapsed().Seconds()/1e6, "Msteps/s")
 }
+
+// The length of a step hardly matters.
+func TestFluidInLongAndShortSteps(t *testing.T) {
+	run := func(step time.Duration) *sim.Result {
+		s := autoscaled()
+		s.Step, s.Replicas.Max = step, 40
+		return flowing(t, s, 29)
+	}
+	want := run(100 * time.Millisecond)
+	for _, step := range []time.Duration{time.Second, 3 * time.Second} {
+		r := run(step)
+		if !near(r.AvoidableRatio(), want.AvoidableRatio(), 0.1) || !near(r.Requests, want.Requests, 0.003) || !near(r.Latencies.Quantile(0.95), want.Latencies.Quantile(0.95), 0.1) {
+			t.Errorf("steps of %v: got %.3f %% avoidable, p95 %.3f s, want %.3f %%, %.3f s as in steps of 100 ms", step,
+				100*r.AvoidableRatio(), r.Latencies.Quantile(0.95), 100*want.AvoidableRatio(), want.Latencies.Quantile(0.95))
+		}
+	}
+}

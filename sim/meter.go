@@ -306,13 +306,14 @@ func (m *meter) show(visible time.Duration, f *fleet) {
 		if from == nil {
 			continue
 		}
+		at := f.clock(to.at)
 		for i := range m.signals {
 			if x := &m.signals[i]; x.value != nil {
-				x.points.Add(series.Point{At: f.clock(to.at), Value: x.value(m.scenario, from, to)})
+				x.points.Add(series.Point{At: at, Value: x.value(m.scenario, from, to)})
 			}
 		}
 		if m.shown == len(m.readings)-1 || m.readings[m.shown+1].at > visible {
-			m.showLatency(f.clock(to.at))
+			m.showLatency(at)
 		}
 	}
 }
