@@ -21,6 +21,7 @@ type ground struct {
 	curve      *queueing.Curve
 	oracle     func() *Oracle
 	digest     func() string
+	oracleOnce bool // its schedules are played with the first seed alone
 }
 
 // newGround checks a case. Without an initial count everybody starts with what

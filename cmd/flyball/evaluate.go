@@ -53,12 +53,12 @@ const (
 // bundledShapes are played without --trace: each asks something else of a
 // policy.
 func bundledShapes() []string {
-	return []string{"shape:step", "shape:diurnal", "shape:flash-crowd", "shape:on-off", "shape:diurnal-flash"}
+	return []string{"shape:diurnal", "shape:flash-crowd", "shape:on-off", "shape:step"}
 }
 
 // bundledPolicies are played without --policy.
 func bundledPolicies() []string {
-	return []string{"static", "sqrt", "threshold", "baseline", "kpa", "hpa", "hpa:requestRate=70%", "oracle"}
+	return []string{"static", "sqrt:beta=2", "threshold", "baseline", "kpa", "hpa", "hpa:requestRate=70%"}
 }
 
 func newEvaluateCommand() *cobra.Command {
@@ -297,7 +297,7 @@ func (f *evaluateFlags) writable() error {
 func (f *evaluateFlags) judge(ctx context.Context, j job, stage string, oracle bool) (evaluate.Results, error) {
 	bar := newProgressBar(stage)
 	defer bar.done()
-	o := evaluate.Options{Progress: bar.show, Keep: f.out, Version: programVersion(), Protocol: f.protocol, PerReplicaHour: f.perReplicaHour, NoOracle: !oracle}
+	o := evaluate.Options{Progress: bar.show, Keep: f.out, Version: programVersion(), Protocol: f.protocol, PerReplicaHour: f.perReplicaHour, NoOracle: !oracle, OracleOnce: true}
 	if f.timeline {
 		o.Timelines = f.out
 	}
@@ -340,5 +340,8 @@ func (f *evaluateFlags) save(a analysis) error {
 	if err := a.results.Save(f.out); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
-	return a.save(filepath.Join(f.out, "comparison.json"))
+	if err := a.save(filepath.Join(f.out, "comparison.json")); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	return f.writeReport(a)
 }

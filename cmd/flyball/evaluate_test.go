@@ -38,7 +38,7 @@ func TestEvaluateWritesWhatItFound(t *testing.T) {
 	if status != 0 || !strings.Contains(out, "hpa:cpuUtilization=60") {
 		t.Fatalf("status %d: %s%s", status, out, stderr)
 	}
-	for _, name := range []string{"results.json", "results.csv", "comparison.json", "timeline-step-static_peak=100_-1.csv"} {
+	for _, name := range []string{"results.json", "results.csv", "comparison.json", "report.html", "timeline-step-static_peak=100_-1.csv"} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v, want a file with something in it", name, err)
 		}

@@ -12,10 +12,15 @@ import (
 
 // analysis is what the runs of an evaluation say.
 type analysis struct {
-	job         job
-	results     evaluate.Results
-	levels      []float64
-	swept       evaluate.Results            // of a protocol: all positions of the knobs
+	job     job
+	results evaluate.Results
+	levels  []float64
+	// shown is what the report is about where that is not all results, with
+	// contestants that are not of the job.
+	shown         *evaluate.Results
+	shownFamilies evaluate.Families
+	others        []evaluate.Contestant
+
 	Standings   []evaluate.Standing         `json:"standings,omitempty"`
 	Comparisons []evaluate.FamilyComparison `json:"comparisons,omitempty"`
 	Calibrated  []evaluate.Calibrated       `json:"calibrated,omitempty"`

@@ -200,7 +200,7 @@ const (
 // analyse puts the stages together: figures are told of the report traces.
 func (s stages) analyse(whole, excerpts, swept, grid, balanced evaluate.Results) analysis {
 	levels := s.protocol.Levels
-	a := analysis{job: s.policies, levels: levels, Knobs: s.sweep.knobs, swept: swept}
+	a := analysis{job: s.policies, levels: levels, Knobs: s.sweep.knobs}
 	a.results = whole
 	a.results.Runs = append(slices.Clone(whole.Runs), excerpts.Runs...)
 	a.results.Header.Cases = append(slices.Clone(whole.Header.Cases), excerpts.Header.Cases...)
@@ -222,8 +222,22 @@ func (s stages) analyse(whole, excerpts, swept, grid, balanced evaluate.Results)
 			a.Comparisons = append(a.Comparisons, evaluate.CompareAt(a.Standings, base, level, s.policies.cluster, bootstrapSeed)...)
 		}
 	}
+	a.show(s, swept, only(grid.Runs, report))
 	a.Topologies = evaluate.TopologyCosts(balanced.Runs, s.balanced.families, levels)
 	return a
+}
+
+// show says what the report is about: the traces of the report, at all
+// positions of the knobs, and the settings that were calibrated.
+func (a *analysis) show(s stages, swept evaluate.Results, grid []evaluate.Run) {
+	for _, c := range a.Calibrated {
+		swept.Runs = append(swept.Runs, evaluate.Only(grid, func(policy string) bool { return policy == c.Setting })...)
+	}
+	swept.Header.Cases = slices.DeleteFunc(slices.Clone(swept.Header.Cases), func(c evaluate.CaseHeader) bool { return !contains(s.report, c.Trace) })
+	swept.Failures = a.results.Failures
+	a.shown, a.shownFamilies = &swept, s.sweep.families
+	a.others = slices.Concat(s.sweep.contestants, s.grid.contestants)
+	a.job.cases = slices.Concat(s.report, s.tune)
 }
 
 // tuned are the standings of the tuned HPA on the report traces.
