@@ -250,3 +250,35 @@ func TestLoadsAreThoseOfTheSimulation(t *testing.T) {
 		}
 	}
 }
+
+// Mean and quantiles of the response times are those of the simulation within
+// 11 %; the worst are the 99th percentiles of two choices.
+func TestResponsesAgreeWithSimulation(t *testing.T) {
+	names := [4]string{"mean", "p50", "p95", "p99"}
+	for _, topology := range []queueing.Topology{queueing.LeastConn, queueing.PowerOfTwo, queueing.RoundRobin, queueing.Random, queueing.Central} {
+		for _, slots := range []int{1, 4} {
+			for _, cv := range []float64{0.5, 1} {
+				s := cell{topology: topology, slots: slots, cv: cv}.service()
+				model := queueing.ResponseOf(s, 6.25)
+				for _, rho := range []float64{0.6, 0.85} {
+					const replicas = 10
+					w := newWorld(s, replicas, 3)
+					w.keep = true
+					seen := w.run(rho*float64(replicas*slots), 150_000).responses
+					slices.Sort(seen)
+					sum := 0.0
+					for _, r := range seen {
+						sum += r
+					}
+					n := len(seen)
+					want, got := [4]float64{sum / float64(n), seen[n/2], seen[n*95/100], seen[n*99/100]}, model(replicas, rho)
+					for k, name := range names {
+						if math.Abs(got[k]/want[k]-1) > 0.11 {
+							t.Errorf("%v, %d slots, cv %v, load %v: %s of %.3f, simulated %.3f (%+.0f %%)", topology, slots, cv, rho, name, got[k], want[k], 100*(got[k]/want[k]-1))
+						}
+					}
+				}
+			}
+		}
+	}
+}

@@ -15,6 +15,7 @@ type world struct {
 	ends     heap        // of the requests in progress
 	progress []int       // per replica, waiting included
 	turn     int
+	keep     bool // the response times
 	rng      *rand.Rand
 }
 
@@ -32,8 +33,9 @@ func newWorld(s queueing.Service, replicas int, seed uint64) *world {
 
 // outcome counts requests; avoidable by threshold.
 type outcome struct {
-	requests, responses float64
-	avoidable           []float64
+	requests  float64
+	avoidable []float64
+	responses []float64
 }
 
 // run sends requests and counts those that violate, after a tenth of warm-up.
@@ -59,7 +61,9 @@ func (w *world) run(rate float64, requests int, thresholds ...float64) outcome {
 			continue
 		}
 		o.requests++
-		o.responses += end - now
+		if w.keep {
+			o.responses = append(o.responses, end-now)
+		}
 		for k, threshold := range thresholds {
 			if takes <= threshold && end-now > threshold {
 				o.avoidable[k]++

@@ -18,3 +18,14 @@ func EveryXthWaits(x, slots int, rho float64) (waits, sigma float64) {
 	sigma = everyXth(x, rho)
 	return everyXthWaits(x, slots, rho, sigma), sigma
 }
+
+// ResponseOf is the mean and three quantiles of the response times with x
+// replicas at a load of rho.
+func ResponseOf(s Service, threshold float64) func(x int, rho float64) [4]float64 {
+	p := newProfile(s, threshold)
+	return func(x int, rho float64) [4]float64 {
+		r := p.response(x, rho)
+		q := p.quantiles(r, []float64{0.5, 0.95, 0.99})
+		return [4]float64{r.mean(), q[0], q[1], q[2]}
+	}
+}

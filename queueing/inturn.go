@@ -106,10 +106,11 @@ func (p *profile) turnWaits(rho, sigma, ca2 float64) float64 {
 	return min(1, max(0, share(p.cs2)*sigma/share(1)))
 }
 
-// withLongOnes makes sure that one long service delays all that come after it:
-// the n-th after it, at regular arrivals A apart, still waits longer than t
-// when the service was longer than t + A + n(A−E[S]). The sum over n is an
-// integral but for its first term.
+// withLongOnes makes sure that a long service delays whoever comes next, at
+// regular arrivals A apart, by more than t when it is longer than t + A. Where
+// services vary much, one delays all that come after it: the n-th when it is
+// longer than t + A + n(A−E[S]). The sum over n is an integral but for its first
+// term.
 func (p *profile) withLongOnes(wait *grid, rho float64) *grid {
 	apart := p.mean / rho
 	gain := apart - p.mean
@@ -117,10 +118,9 @@ func (p *profile) withLongOnes(wait *grid, rho float64) *grid {
 	before := 1.0
 	for i := range wait.mass {
 		from := float64(i)*p.dt + apart
-		long := 1 - p.service.Law.CDF(from) + p.service.Law.Excess(from+gain/2)/gain
-		tail := max(above[i], long)
+		tail := max(above[i], 1-p.service.Law.CDF(from))
 		if p.cs2 > 1 {
-			tail = math.Hypot(above[i], long)
+			tail = math.Hypot(above[i], 1-p.service.Law.CDF(from)+p.service.Law.Excess(from+gain/2)/gain)
 		}
 		tail = min(before, tail)
 		wait.mass[i], before = before-tail, tail
