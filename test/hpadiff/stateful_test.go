@@ -212,7 +212,7 @@ func (d dice) trajectory(t *testing.T, toZero bool, seen tally) string {
 		if d.one(4) {
 			load = d.load()
 		}
-		if d.one(25) { // somebody sets it by hand
+		if d.one(12) { // somebody sets it by hand
 			spec = pick(d, 0, s.min, s.max, s.max+2, max(0, s.min-1))
 		} else if spec == 0 && d.one(3) {
 			spec = s.min + 1
