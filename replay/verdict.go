@@ -1,0 +1,96 @@
+package replay
+
+import (
+	"fmt"
+	"math"
+)
+
+// judge says of which moments the demand is known.
+type judge struct {
+	history *History
+	service *Service
+	Rules
+	low float64 // latency (p95, else mean) at low load; NaN: not known
+}
+
+// verdict is why the demand of a moment is not known; "" where it is.
+func (j *judge) verdict(i int) (why, text string) {
+	m := &j.history.Moments[i]
+	switch {
+	case !known(m.Rate):
+		return Missing, "the rate of requests was not measured"
+	case m.Errors > 0 && m.Errors >= j.Errors*m.Rate:
+		return Dropped, fmt.Sprintf("%.0f %% of the requests or more failed", j.Errors*100)
+	}
+	busy, measured := j.busy(m)
+	switch {
+	case measured && busy >= j.Full && j.throttled(m):
+		return Saturated, fmt.Sprintf("the replicas were at least %.0f %% busy: more may have been asked than was answered", j.Full*100)
+	case !measured && j.slower(i):
+		return Saturated, fmt.Sprintf("latency was %v times that of low load, while the rate stood still", j.Slower)
+	}
+	return "", ""
+}
+
+// busy is the share of the slots in use, as far as anybody measured it.
+func (j *judge) busy(m *Moment) (share float64, measured bool) {
+	if x := m.perReplica(); known(x) && j.service != nil && j.service.Slots > 0 {
+		return x / float64(j.service.Slots), true
+	}
+	if known(m.CPU) {
+		full := 1.0
+		if j.service != nil && j.service.CPUFull > 0 {
+			full = j.service.CPUFull
+		}
+		return m.CPU / full, true
+	}
+	return 0, false
+}
+
+// nearly is how close a rate is to what the replicas answer when it may be
+// bounded by it.
+const nearly = 0.1
+
+// throttled reports whether full replicas may hide a part of the demand. Rates
+// of answers are always bounded by them. Rates of arrivals are bounded where
+// clients wait for their answers before they ask again: then as much arrives
+// as is answered. Where clearly more or less arrives it is not the replicas
+// that decide how much: a queue grows, or a queue is worked off.
+func (j *judge) throttled(m *Moment) bool {
+	if !j.history.Arrivals || j.service == nil || !(j.service.Mean > 0) || !(m.Ready > 0) {
+		return true
+	}
+	carried := m.Ready * float64(j.service.Slots) / j.service.Mean
+	return math.Abs(m.Rate/carried-1) <= nearly
+}
+
+// slower reports whether the latency says what no utilization does: far above
+// that of low load and growing, while the rate does not.
+func (j *judge) slower(i int) bool {
+	m := &j.history.Moments[i]
+	if i == 0 || !known(j.low, latency(m)) || latency(m) < j.Slower*j.low {
+		return false
+	}
+	before := &j.history.Moments[i-1]
+	grown := !known(latency(before)) || latency(m) >= 0.9*latency(before)
+	return grown && known(before.Rate) && m.Rate <= before.Rate*1.05
+}
+
+// latency is the p95, else the mean.
+func latency(m *Moment) float64 {
+	if known(m.P95) {
+		return m.P95
+	}
+	return m.response()
+}
+
+// lowLatency is the usual latency at low load.
+func (h *History) lowLatency(s *Service) float64 {
+	var of []float64
+	for _, i := range h.calm(s) {
+		if v := latency(&h.Moments[i]); known(v) {
+			of = append(of, v)
+		}
+	}
+	return median(of)
+}
