@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	page "github.com/flyball-io/flyball/evaluate/report"
+	"github.com/flyball-io/flyball/replay"
+)
+
+// page is the report for a manager.
+func (r *replayed) page() page.Report {
+	d := r.demand
+	s := r.scenario
+	return page.Report{
+		Title:       fmt.Sprintf("Replay of %s, %s to %s", r.history.Target, minute(d.Start), minute(d.Start.Add(d.Length))),
+		Setting:     fmt.Sprintf("%s; %v, %d at a time on a replica; ready after %s; %s", r.history.Source, s.Service.Law, s.Service.Slots, inWords(s.Replicas.Startup), howMany(len(r.job.seeds), "seed")),
+		Objective:   page.Objective{Threshold: s.Objective.Threshold.Std(), Target: s.Objective.Target},
+		Comparisons: r.comparisons(),
+		Traces:      []page.Trace{{Name: r.history.Target, About: r.history.Source, Start: d.Start, Length: d.Length, Unscored: unscoredOf(d), Lines: r.lines}},
+		Runs:        r.pageRuns(),
+		Calibration: []page.Table{r.recordedTable(), r.modelTable(), lostTable(d)},
+		Limits:      r.limits(),
+		Reproduce:   page.Reproduce{Command: strings.Join(r.flags.command, " "), Version: programVersion(), Seeds: r.job.seeds, Traces: []string{r.history.Source}},
+	}
+}
+
+func unscoredOf(d *replay.Demand) []page.Unscored {
+	var all []page.Unscored
+	for _, s := range d.Lost {
+		all = append(all, page.Unscored{From: s.From, To: s.To, Why: s.Why})
+	}
+	return all
+}
+
+func (r *replayed) pageRuns() []page.Run {
+	var all []page.Run
+	for _, run := range r.results.Runs {
+		all = append(all, page.Run{Trace: run.Trace, Policy: run.Policy, ReplicaHours: run.ReplicaHours, Oracle: run.OracleEqualReplicaHours, Avoidable: run.AvoidableViolationRatio})
+	}
+	return all
+}
+
+// comparisons set every policy against the first: that of the document where
+// there is one.
+func (r *replayed) comparisons() []page.Comparison {
+	means := map[string]map[string]float64{}
+	var order []string
+	n := float64(len(r.job.seeds))
+	for _, run := range r.results.Runs {
+		if means[run.Policy] == nil {
+			means[run.Policy] = map[string]float64{}
+			order = append(order, run.Policy)
+		}
+		for key, v := range map[string]float64{
+			"latency_mean_seconds": run.LatencyMean, "latency_p95_seconds": run.LatencyP95, "latency_p99_seconds": run.LatencyP99,
+			"scaling_actions": float64(run.ScalingActions), "direction_changes": float64(run.DirectionChanges),
+			"replica_hours": run.ReplicaHours, "cost": run.Cost, "mean_replicas": run.MeanReplicas,
+			"overshoot_ratio": run.OvershootRatio, "undershoot_replica_seconds": run.UndershootReplicaSeconds,
+			"violation_ratio": run.ViolationRatio, "avoidable_violation_ratio": run.AvoidableViolationRatio, "failed_requests": run.FailedRequests,
+		} {
+			means[run.Policy][key] += v / n
+		}
+	}
+	var all []page.Comparison
+	for _, candidate := range order[min(1, len(order)):] {
+		c := page.Comparison{Baseline: order[0], Candidate: candidate, Basis: "on this history, mean over seeds",
+			Note: "Both are simulations on the recovered demand; neither is tuned to violate as much as the other. See the table of what was recorded below."}
+		for _, m := range page.Metrics() {
+			a, known := means[order[0]][m.Key]
+			if known {
+				c.Rows = append(c.Rows, page.Row{Key: m.Key, Baseline: a, Candidate: means[candidate][m.Key]})
+			}
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+func (r *replayed) recordedTable() page.Table {
+	t := page.Table{Title: "What was recorded, and every policy on it", Text: r.trust(),
+		Columns: []string{"policy", "replica-hours", "violated %", "avoidable %"}, Rows: [][]string{r.recordedRow()[:4]}}
+	for _, o := range overalls(r.results.Runs) {
+		violations := 0.0
+		for _, run := range r.results.Runs {
+			if run.Policy == o.policy {
+				violations += run.ViolationRatio / float64(len(r.job.seeds))
+			}
+		}
+		t.Rows = append(t.Rows, []string{r.label(o.policy), fmt.Sprintf("%.2f", o.hours), percent(violations), percent(o.avoidable)})
+	}
+	return t
+}
+
+func (r *replayed) modelTable() page.Table {
+	t := page.Table{Title: "The model of the service", Text: r.fitInWords(), Columns: []string{"value", "", "from", "how"}}
+	t.Rows = r.values()
+	return t
+}
+
+func lostTable(d *replay.Demand) page.Table {
+	t := page.Table{Title: "Demand that cannot be recovered", Columns: []string{"from", "to", "why", "share of the time"},
+		Text: fmt.Sprintf("%s of the time is known. Nothing is scored in the rest; policies see a load there that runs straight from what was seen before to what was seen after.", shareOfTime(1-d.LostShare()))}
+	for _, s := range d.Lost {
+		t.Rows = append(t.Rows, []string{minute(d.Start.Add(s.From)), minute(d.Start.Add(s.To)), s.Text, shareOfTime((s.To - s.From).Seconds() / d.Length.Seconds())})
+	}
+	return t
+}
+
+// limits say what the figures do not.
+func (r *replayed) limits() []string {
+	all := []string{
+		"All policies are simulated on a model of the service fitted to the record: what it does besides queueing (caches that warm up, collection of garbage, other services that are slow) is not in it.",
+		"Clients are taken to come as they did: that slower answers had kept some away, or better ones had brought more, nobody knows.",
+		"Timelines show each policy played again as a fluid: expected values, not single requests.",
+	}
+	if len(r.assumed) > 0 {
+		all = append(all, "Assumed: "+strings.Join(r.assumed, "; ")+".")
+	}
+	return append(all, r.history.Notes...)
+}
