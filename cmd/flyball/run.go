@@ -90,27 +90,31 @@ func (f *runFlags) control(ctx, hurry context.Context, specs []app.Spec) error {
 		return err
 	}
 	deps := app.Deps{Bus: memory.New(), Clock: clock.System, Log: log, StateDir: f.stateDir, Store: store}
-	return errors.Join(f.drive(ctx, dashboard, app.Options{
+	controller, err := f.controller(ctx, dashboard, app.Options{
 		Deps: deps, Specs: specs, Open: openProcesses(deps),
 		Reload: func() ([]app.Spec, error) { return f.documents.specs(nil) },
 		Ending: app.Ending{StopReplicas: f.onExit == "stop", Hurry: hurry},
-	}), store.Close())
+	})
+	if err == nil {
+		err = controller.Run(ctx)
+	}
+	return errors.Join(err, store.Close())
 }
 
-// drive runs the controller until ctx is done.
-func (f *runFlags) drive(ctx context.Context, dashboard *serving, o app.Options) (err error) {
+// controller makes a controller that reloads until ctx is done.
+func (f *runFlags) controller(ctx context.Context, dashboard *serving, o app.Options) (_ *app.Controller, err error) {
 	if o.Reloads, err = f.reloads(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	o.Dashboard, o.Tokens, o.ReloadTokens = dashboard, dashboard.tokens, f.serving.tokens
 	o.AllowedHosts, o.Version = f.serving.hosts, programVersion()
 	controller, err := app.NewController(ctx, o)
 	if err != nil {
-		return cli.UsageError{Err: err}
+		return nil, cli.UsageError{Err: err}
 	}
 	o.Log.Info("flyball runs", slog.String("version", programVersion()), slog.Int("documents", len(o.Specs)),
 		slog.String("dashboard", dashboard.url), slog.String("state", f.stateDir))
-	return controller.Run(ctx)
+	return controller, nil
 }
 
 // check reads flags and documents; nothing has been started when it fails.

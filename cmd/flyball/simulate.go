@@ -114,50 +114,78 @@ func (f *simulateFlags) scenario() (sim.Scenario, error) {
 	return s, err
 }
 
+// simulation is what takes the place of the real world.
+type simulation struct {
+	clock    *clock.Fast
+	begin    func() // lets the time run
+	log      *slog.Logger
+	load     string // its title
+	services *simulate.Services
+}
+
+// simulation makes the services of specs, whose time stands still until it
+// begins: nothing is late before the loop runs.
+func (f *runFlags) simulation(specs []app.Spec) (*simulation, error) {
+	scenario, err := f.simulate.scenario()
+	if err != nil {
+		return nil, cli.UsageError{Err: err}
+	}
+	load, err := f.simulate.open(0)
+	if err != nil {
+		return nil, cli.UsageError{Err: err}
+	}
+	clk := clock.NewFast(clock.System.Now(), f.simulate.speed)
+	s := &simulation{clock: clk, begin: clk.Hold(), log: f.log(clk), load: load.Title}
+	s.services = simulate.New(simulate.Options{Scenario: scenario, Clock: clk, Load: func(most int) (workload.Shape, error) {
+		return f.simulate.shape(simulate.LargestRate(most, scenario.Service))
+	}})
+	return s, prepare(specs, s.log)
+}
+
 // simulated runs the controller against simulated services until ctx is done or
 // the time is over, and prints what came of it.
 func (f *runFlags) simulated(ctx, hurry context.Context, specs []app.Spec, out io.Writer) error {
-	scenario, err := f.simulate.scenario()
+	s, err := f.simulation(specs)
 	if err != nil {
-		return cli.UsageError{Err: err}
-	}
-	clk := clock.NewFast(clock.System.Now(), f.simulate.speed)
-	log := f.log(clk)
-	if err := prepare(specs, log); err != nil {
 		return err
 	}
-	dashboard, err := f.serving.open(ctx, log)
+	dashboard, err := f.serving.open(ctx, s.log)
 	if err != nil {
 		return cli.UsageError{Err: err}
 	}
 	defer dashboard.Close()
-	store, err := f.record.openAnew(ctx, f.stateDir, log)
+	store, err := f.record.openAnew(ctx, f.stateDir, s.log)
 	if err != nil {
 		return err
 	}
-	load, err := f.simulate.open(0)
-	if err != nil {
-		return cli.UsageError{Err: errors.Join(err, store.Close())}
+	err = f.play(ctx, s, dashboard, app.Options{
+		Deps:  app.Deps{Bus: memory.New(), Clock: s.clock, Wall: clock.System, Log: s.log, StateDir: f.stateDir, Store: store},
+		Specs: specs, Open: s.services.Open, Ending: app.Ending{StopReplicas: true, Hurry: hurry},
+		Simulation: &web.Simulation{Speed: f.simulate.speed, Load: s.load},
+	})
+	if err = errors.Join(err, store.Close()); err != nil {
+		return err
 	}
-	services := simulate.New(simulate.Options{Scenario: scenario, Clock: clk, Load: func(most int) (workload.Shape, error) {
-		return f.simulate.shape(simulate.LargestRate(most, scenario.Service))
-	}})
-	err = errors.Join(f.drive(f.simulate.until(ctx, clk), dashboard, app.Options{
-		Deps:  app.Deps{Bus: memory.New(), Clock: clk, Wall: clock.System, Log: log, StateDir: f.stateDir, Store: store},
-		Specs: specs, Open: services.Open, Simulation: &web.Simulation{Speed: f.simulate.speed, Load: load.Title},
-		Reload: func() ([]app.Spec, error) {
-			specs, err := f.documents.decode(nil)
-			if err == nil {
-				err = prepare(specs, log)
-			}
-			return specs, err
-		},
-		Ending: app.Ending{StopReplicas: true, Hurry: hurry},
-	}), store.Close())
+	return f.simulate.print(out, s.services.Result(s.load))
+}
+
+// play makes the controller and runs it until ctx is done or the time is over.
+func (f *runFlags) play(ctx context.Context, s *simulation, dashboard *serving, o app.Options) error {
+	o.Reload = func() ([]app.Spec, error) {
+		specs, err := f.documents.decode(nil)
+		if err == nil {
+			err = prepare(specs, s.log)
+		}
+		return specs, err
+	}
+	controller, err := f.controller(ctx, dashboard, o)
 	if err != nil {
 		return err
 	}
-	return f.simulate.print(out, services.Result(load.Title))
+	ctx, end := f.simulate.until(ctx, s.clock)
+	defer end()
+	s.begin()
+	return controller.Run(ctx)
 }
 
 // prepare readies specs for simulated services and says what is not as live.
@@ -173,11 +201,11 @@ func prepare(specs []app.Spec, log *slog.Logger) error {
 }
 
 // until is done with ctx, or once the simulated time is over.
-func (f *simulateFlags) until(ctx context.Context, clk clock.Clock) context.Context {
-	if f.length == 0 {
-		return ctx
-	}
+func (f *simulateFlags) until(ctx context.Context, clk clock.Clock) (context.Context, context.CancelFunc) {
 	ctx, end := context.WithCancel(ctx)
+	if f.length == 0 {
+		return ctx, end
+	}
 	over := clk.After(f.length)
 	go func() {
 		defer end()
@@ -186,7 +214,7 @@ func (f *simulateFlags) until(ctx context.Context, clk clock.Clock) context.Cont
 		case <-ctx.Done():
 		}
 	}()
-	return ctx
+	return ctx, end
 }
 
 // shape is the load of a service that carries so many requests per second well:

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,7 +47,7 @@ func TestSimulatedRun(t *testing.T) {
 	s := r.Services[0]
 	// An hour of waves up to 350 requests per second and one flash crowd, of
 	// 80 ms each on replicas of 4 slots, at least a minute of it in trouble.
-	if s.Target != "shop-web" || math.Abs(s.DurationSeconds-3600) > 60 || s.Requests < 400_000 || s.Requests > 700_000 ||
+	if s.Target != "shop-web" || s.DurationSeconds != 3600 || s.Requests < 400_000 || s.Requests > 700_000 ||
 		s.P50 < 0.06 || s.P50 > 0.09 || s.ReplicaHours < 3 || s.ReplicaHours > 7 || s.MaxReplicas != 10 || s.ScalingActions < 8 {
 		t.Errorf("scorecard: %+v", s)
 	}
