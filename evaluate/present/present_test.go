@@ -22,11 +22,11 @@ import (
 	"github.com/flyball-io/flyball/workload"
 )
 
-// stairs is a load in parts of two minutes.
+// stairs is a load in parts of a minute.
 func stairs(name string, rates ...float64) evaluate.Case {
 	var load workload.Steps
 	for _, rate := range rates {
-		load = append(load, workload.Level{RPS: rate, For: 2 * time.Minute})
+		load = append(load, workload.Level{RPS: rate, For: time.Minute})
 	}
 	s := sim.Default()
 	s.Name, s.Load, s.Replicas.Max = name, load, 40
@@ -137,7 +137,7 @@ func TestPoliciesAsTheyAre(t *testing.T) {
 		t.Errorf("%d runs, want 2 policies × 2 traces × 2 seeds", len(r.Runs))
 	}
 	trace := r.Traces[1]
-	if len(trace.Lines) != 2 || len(trace.Oracle) == 0 || trace.Length != 6*time.Minute {
+	if len(trace.Lines) != 2 || len(trace.Oracle) == 0 || trace.Length != 3*time.Minute {
 		t.Errorf("timeline of %s: %d lines, %d counts of the oracle, %v long", trace.Name, len(trace.Lines), len(trace.Oracle), trace.Length)
 	}
 }

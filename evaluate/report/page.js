@@ -71,7 +71,8 @@ function zone(start) {
 
 const left = 56, right = 10;
 // heights of the panels, and the room below each: the last one has the times.
-const heights = [74, 166, 128], foot = [6, 6, 18];
+const screen = [74, 166, 128], paper = [54, 120, 94], foot = [6, 6, 18];
+let heights = screen;
 
 function chart(figure) {
   const trace = data.traces[figure.dataset.trace], unit = trace.unit;
@@ -314,7 +315,8 @@ if (candidate) {
   choose();
 }
 
-// On paper a chart is as wide as the text of an A4 page.
-addEventListener("beforeprint", () => charts.forEach((c) => c.fit(690)));
-addEventListener("afterprint", () => charts.forEach((c) => c.fit()));
+// On paper a chart is as wide as the text of an A4 page, and so low that two
+// traces fit on it.
+addEventListener("beforeprint", () => { heights = paper; charts.forEach((c) => c.fit(690)); });
+addEventListener("afterprint", () => { heights = screen; charts.forEach((c) => c.fit()); });
 })();
