@@ -16,14 +16,13 @@ import (
 //
 // Rates the replicas cannot carry have no steady state. The curve then answers
 // for a load of 99.9 %: whoever steps through time carries the surplus as a
-// backlog. For loads near 1 that come and go faster than lines settle see
-// [Curve.Settle].
+// backlog. Near a load of 1 lines take long to settle: whoever steps faster
+// than that asks for the rate at which as many wait as wait now.
 type Curve struct {
 	service   Service
 	threshold float64
 	met       float64 // share of services that take at most the threshold
 	capacity  float64 // of one replica
-	mean      float64 // service
 	most      int
 
 	place []place // by the number of replicas
@@ -64,7 +63,7 @@ func NewCurve(s Service, threshold float64, most int) (*Curve, error) {
 	if !(threshold > 0) || math.IsInf(threshold, 1) || most < 1 {
 		return nil, fmt.Errorf("curve: threshold must be above 0 s and at least one replica allowed, got %v s, %d", threshold, most)
 	}
-	c := &Curve{service: s, threshold: threshold, capacity: s.CapacityPerReplica(), mean: s.Law.Mean(), most: most, met: s.Law.CDF(threshold)}
+	c := &Curve{service: s, threshold: threshold, capacity: s.CapacityPerReplica(), most: most, met: s.Law.CDF(threshold)}
 	p := newProfile(s, threshold)
 	for _, x := range c.lay(most) {
 		if x > 1 && s.Topology == Random {
@@ -75,77 +74,6 @@ func NewCurve(s Service, threshold float64, most int) (*Curve, error) {
 	}
 	c.straighten()
 	return c, nil
-}
-
-// lay chooses the nodes: all to 8, then every 15 %.
-func (c *Curve) lay(most int) []int {
-	nodes := []int{1}
-	for last := 1; last < most; {
-		last = min(most, max(last+1, last*115/100))
-		nodes = append(nodes, last)
-	}
-	c.place = make([]place, most+1)
-	node := 0
-	for x := 1; x <= most; x++ {
-		for node+1 < len(nodes) && nodes[node+1] <= x {
-			node++
-		}
-		c.place[x].node = int32(node)
-		if node+1 < len(nodes) {
-			c.place[x].share = float32(x-nodes[node]) / float32(nodes[node+1]-nodes[node])
-		}
-	}
-	c.nodes = len(nodes)
-	return nodes
-}
-
-// oddsOf is the odds at a node of the load.
-func oddsOf(load int) float64 { return math.Float64frombits(uint64(load+firstLoad) << shift) }
-
-// fill computes one number of replicas.
-func (c *Curve) fill(p *profile, x int) {
-	for load := range loads {
-		odds := oddsOf(load)
-		r := p.response(x, odds/(1+odds))
-		for d := range delayNodes {
-			c.logs = append(c.logs, float32(math.Log(max(leastShare, r.avoidable(d*cells/delays)))))
-		}
-		for _, q := range p.quantiles(r, levels[:]) {
-			c.quantiles = append(c.quantiles, float32(q))
-		}
-		c.means = append(c.means, float32(r.mean()))
-	}
-}
-
-// repeat takes the first number of replicas for one more.
-func (c *Curve) repeat() {
-	c.logs = append(c.logs, c.logs[:loads*delayNodes]...)
-	c.quantiles = append(c.quantiles, c.quantiles[:loads*len(levels)]...)
-	c.means = append(c.means, c.means[:loads]...)
-}
-
-// straighten makes the tables monotone, where approximations meet: growing with
-// load and delay, falling with replicas.
-func (c *Curve) straighten() {
-	for _, table := range []struct {
-		values []float32
-		width  int
-		inner  bool // grows along its last index too
-	}{{c.logs, delayNodes, true}, {c.quantiles, len(levels), true}, {c.means, 1, false}} {
-		row := loads * table.width
-		for i := range table.values {
-			v := &table.values[i]
-			if i >= row {
-				*v = min(*v, table.values[i-row])
-			}
-			if i%row >= table.width {
-				*v = max(*v, table.values[i-table.width])
-			}
-			if table.inner && i%table.width > 0 {
-				*v = max(*v, table.values[i-1])
-			}
-		}
-	}
 }
 
 // load is the node below a rate, and the place behind it.
@@ -272,58 +200,4 @@ func (c *Curve) Demand(rate, share float64) (int, error) {
 		return 0, fmt.Errorf("a rate of %.4g/s needs more than %d replicas: %w", rate, c.most, ErrInfeasible)
 	}
 	return fewest(low, func(x int) bool { return c.Avoidable(min(x, c.most), rate, 0) <= share }), nil
-}
-
-// Settle lets time go by: so many requests wait, more come at a rate, and some
-// seconds later a number waits as it would in the steady state at the settled
-// rate, and the backlog beyond it. The number that waits afterwards is
-// [Curve.Waiting] of both.
-//
-// Near a load of 1 lines take long to settle. To ask [Curve.Avoidable] for the
-// settled rate and the backlog in place of the rate of the moment says what
-// requests meet in short overloads. With q that wait, and λ(q) the rate at
-// which q wait in the steady state, at most what the replicas carry, it solves
-//
-//	dq/dt = rate − λ(q)
-//
-// by one implicit step of Euler's: the point-wise stationary fluid flow
-// approximation (Rider 1976; Wang, Tipper, Banerjee 1996).
-func (c *Curve) Settle(replicas int, rate, waiting, seconds float64) (settled, backlog float64) {
-	sum := waiting + rate*seconds // = q + λ(q)·seconds
-	if replicas <= 0 {
-		return 0, sum
-	}
-	capacity := float64(replicas) * c.capacity
-	at := func(load int) (rate, sum float64) {
-		odds := oddsOf(load)
-		rate = capacity * odds / (1 + odds)
-		return rate, c.Waiting(replicas, rate, 0) + rate*seconds
-	}
-	low, high := 0, loads-1
-	top, topSum := at(high)
-	if sum >= topSum {
-		// All slots are busy; those that wait get fewer at the full rate.
-		return top, max(0, sum-topSum-(capacity-top)*seconds)
-	}
-	for low+1 < high {
-		if middle := (low + high) / 2; second(at(middle)) <= sum {
-			low = middle
-		} else {
-			high = middle
-		}
-	}
-	before, from := at(low)
-	after, to := at(high)
-	if sum <= from {
-		return before * max(0, sum/from), 0
-	}
-	return before + (after-before)*(sum-from)/(to-from), 0
-}
-
-func second(_, b float64) float64 { return b }
-
-// Waiting is the mean number of requests that wait in the steady state and a
-// backlog, slots apart.
-func (c *Curve) Waiting(replicas int, rate, backlog float64) float64 {
-	return rate*max(0, c.MeanResponse(replicas, rate, 0)-c.mean) + max(0, backlog)
 }

@@ -112,39 +112,6 @@ func TestQuantilesOfMM1(t *testing.T) {
 	}
 }
 
-// A line settles to the steady state, from nothing and from much, and in an
-// overload what is too much adds up.
-func TestLinesSettle(t *testing.T) {
-	c := curveOf(t, queueing.Service{Law: queueing.Exponential(0.1), Slots: 2, Topology: queueing.Central}, 1, 30)
-	for _, load := range []float64{0.2, 0.5, 0.9, 0.97} {
-		for _, waiting := range []float64{0, 300} {
-			rate, backlog := 0.0, 0.0
-			for range 300 {
-				rate, backlog = c.Settle(10, load*200, waiting, 1)
-				waiting = c.Waiting(10, rate, backlog)
-			}
-			near(t, fmt.Sprintf("settled rate at %v", load), rate, load*200, 0.01)
-			if backlog != 0 {
-				t.Errorf("load %v: a backlog of %v", load, backlog)
-			}
-		}
-	}
-	waiting, last := 0.0, 0.0
-	for s := 1.0; s <= 100; s++ { // 300/s for what carries 200/s
-		rate, backlog := c.Settle(10, 300, waiting, 1)
-		waiting = c.Waiting(10, rate, backlog)
-		if share := c.Avoidable(10, rate, backlog); share < last {
-			t.Errorf("after %v s of overload %v violate, %v before", s, share, last)
-		} else {
-			last = share
-		}
-	}
-	near(t, "waiting after 100 s of overload", waiting, 100*100, 0.01)
-	if rate, backlog := c.Settle(0, 5, 3, 2); rate != 0 || backlog != 13 {
-		t.Errorf("no replicas: got %v, %v", rate, backlog)
-	}
-}
-
 func TestCurvesOfNothing(t *testing.T) {
 	s := queueing.Service{Law: queueing.Exponential(0.1), Slots: 2}
 	if _, err := queueing.NewCurve(s, 0, 5); err == nil {
@@ -169,7 +136,6 @@ func BenchmarkCurve(b *testing.B) {
 		"avoidable without backlog": func(x int) float64 { return c.Avoidable(20+x, float64(900+8*x), 0) },
 		"p95":                       func(x int) float64 { return c.Quantile(0.95, 20+x, float64(900+8*x), 0) },
 		"mean":                      func(x int) float64 { return c.MeanResponse(20+x, float64(900+8*x), 0) },
-		"settle":                    func(x int) float64 { rate, _ := c.Settle(20+x, float64(900+8*x), 5, 1); return rate },
 		"demand":                    func(x int) float64 { n, _ := c.Demand(float64(900+8*x), 0.001); return float64(n) },
 		"exp, to compare":           func(x int) float64 { return math.Exp(-float64(x) / 10) },
 	} {
@@ -192,4 +158,23 @@ func BenchmarkNewCurve(b *testing.B) {
 			})
 		}
 	}
+}
+
+// Requests of 80 ms, 4 at a time on a replica: 20 replicas carry 1,000 a second.
+// What do those meet that come 900 a second, and when 300 wait too many?
+func ExampleCurve() {
+	service := queueing.Service{Law: queueing.Lognormal(0.080, 0.5), Slots: 4, Topology: queueing.LeastConn}
+	curve, err := queueing.NewCurve(service, 0.5, 40)
+	if err != nil {
+		panic(err)
+	}
+	for _, backlog := range []float64{0, 300} {
+		fmt.Printf("%.3f %% over 500 ms, p95 %.0f ms\n", 100*curve.Avoidable(20, 900, backlog), 1000*curve.Quantile(0.95, 20, 900, backlog))
+	}
+	n, _ := curve.Demand(900, 0.001)
+	fmt.Println(n, "replicas for at most 0.1 %")
+	// Output:
+	// 0.000 % over 500 ms, p95 159 ms
+	// 1.618 % over 500 ms, p95 459 ms
+	// 19 replicas for at most 0.1 %
 }

@@ -1,0 +1,74 @@
+package queueing
+
+import "math"
+
+// lay chooses the nodes: all to 8, then every 15 %.
+func (c *Curve) lay(most int) []int {
+	nodes := []int{1}
+	for last := 1; last < most; {
+		last = min(most, max(last+1, last*115/100))
+		nodes = append(nodes, last)
+	}
+	c.place = make([]place, most+1)
+	node := 0
+	for x := 1; x <= most; x++ {
+		for node+1 < len(nodes) && nodes[node+1] <= x {
+			node++
+		}
+		c.place[x].node = int32(node)
+		if node+1 < len(nodes) {
+			c.place[x].share = float32(x-nodes[node]) / float32(nodes[node+1]-nodes[node])
+		}
+	}
+	c.nodes = len(nodes)
+	return nodes
+}
+
+// oddsOf is the odds at a node of the load.
+func oddsOf(load int) float64 { return math.Float64frombits(uint64(load+firstLoad) << shift) }
+
+// fill computes one number of replicas.
+func (c *Curve) fill(p *profile, x int) {
+	for load := range loads {
+		odds := oddsOf(load)
+		r := p.response(x, odds/(1+odds))
+		for d := range delayNodes {
+			c.logs = append(c.logs, float32(math.Log(max(leastShare, r.avoidable(d*cells/delays)))))
+		}
+		for _, q := range p.quantiles(r, levels[:]) {
+			c.quantiles = append(c.quantiles, float32(q))
+		}
+		c.means = append(c.means, float32(r.mean()))
+	}
+}
+
+// repeat takes the first number of replicas for one more.
+func (c *Curve) repeat() {
+	c.logs = append(c.logs, c.logs[:loads*delayNodes]...)
+	c.quantiles = append(c.quantiles, c.quantiles[:loads*len(levels)]...)
+	c.means = append(c.means, c.means[:loads]...)
+}
+
+// straighten makes the tables monotone, where approximations meet: growing with
+// load and delay, falling with replicas.
+func (c *Curve) straighten() {
+	for _, table := range []struct {
+		values []float32
+		width  int
+		inner  bool // grows along its last index too
+	}{{c.logs, delayNodes, true}, {c.quantiles, len(levels), true}, {c.means, 1, false}} {
+		row := loads * table.width
+		for i := range table.values {
+			v := &table.values[i]
+			if i >= row {
+				*v = min(*v, table.values[i-row])
+			}
+			if i%row >= table.width {
+				*v = max(*v, table.values[i-table.width])
+			}
+			if table.inner && i%table.width > 0 {
+				*v = max(*v, table.values[i-1])
+			}
+		}
+	}
+}
