@@ -51,7 +51,10 @@ func newRig(t *testing.T, targets ...web.TargetInfo) *rig {
 func newRigWith(t *testing.T, o web.Options) *rig {
 	t.Helper()
 	b := memory.New()
-	o.Bus, o.Clock, o.Version = b, clock.System, "v1.2.3"
+	o.Bus, o.Version = b, "v1.2.3"
+	if o.Clock == nil {
+		o.Clock = clock.System
+	}
 	s := web.New(o)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
