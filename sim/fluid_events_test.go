@@ -119,6 +119,9 @@ func TestFluidIsLikeEvents(t *testing.T) {
 				var events, own float64
 				for _, name := range []string{"diurnal", "step", "flash-crowd", "on-off"} {
 					for _, percent := range []int{50, 70, 85} {
+						if testing.Short() && percent != 70 {
+							continue
+						}
 						var p pair
 						for seed := range seeds {
 							s := base
