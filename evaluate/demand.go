@@ -3,6 +3,7 @@ package evaluate
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,54 +12,91 @@ import (
 	"github.com/flyball-io/flyball/workload"
 )
 
-// demandStep is the width of the steps in which the demand is told, where
-// decisions are not taken more often.
-const demandStep = 15 * time.Second
-
 // Demand is what a load demands over time: the fewest replicas that meet the
 // objective at the expected rate, step by step. It is what the supply of every
 // policy is held against.
 //
 //	d_t = min { x : avoidable(x, rate of step t) ≤ 1 − objective's target }
 //
-// The rate is the mean of the step. The demand is never below the minimum of
-// replicas, which nobody may go below, but may well be above the maximum: then
-// the scenario is under-provisioned whoever scales it, and the scores say so.
+// The rate is that of the step's busiest second: a jump in the middle of a step
+// is a jump, and more than a second's surplus is a line that violates long
+// after. Bins of traces are aligned with steps, so theirs is the mean of the bin.
+//
+// The demand is never below the minimum of replicas, which nobody may go below,
+// but may well be above the maximum: then the scenario is under-provisioned
+// whoever scales it, and the scores say so.
 type Demand struct {
 	Step     time.Duration
-	Rates    []float64 // requests per second
+	Rates    []float64 // mean requests per second
+	Busiest  []float64 // those of the busiest second
 	Replicas []int
+	// until is the step at which the demand changes next; their number: never.
+	until []int32
 }
 
+// stepFor is the width of the steps for a length: a second for a day, more for
+// longer ones, so that a clairvoyant has time to think.
+func stepFor(length time.Duration) time.Duration {
+	for _, step := range []time.Duration{time.Second, 3 * time.Second, 5 * time.Second} {
+		if length <= 100_000*step {
+			return step
+		}
+	}
+	return sampleStep
+}
+
+// sampleStep is a multiple of all steps.
+const sampleStep = 15 * time.Second
+
 // At is the demand at an instant.
-func (d *Demand) At(t time.Duration) int {
-	return d.Replicas[min(int(t/d.Step), len(d.Replicas)-1)]
+func (d *Demand) At(t time.Duration) int { return d.Replicas[d.index(t)] }
+
+func (d *Demand) index(t time.Duration) int { return min(int(t/d.Step), len(d.Replicas)-1) }
+
+// change is when the demand changes next after an instant, if ever.
+func (d *Demand) change(t time.Duration) time.Duration {
+	if k := d.until[d.index(t)]; int(k) < len(d.Replicas) {
+		return time.Duration(k) * d.Step
+	}
+	return math.MaxInt64
+}
+
+// setReplicas takes over the demand of each step.
+func (d *Demand) setReplicas(n []int) {
+	d.Replicas, d.until = n, make([]int32, len(n))
+	for k := len(n) - 1; k >= 0; k-- {
+		d.until[k] = int32(len(n))
+		if k+1 < len(n) {
+			d.until[k] = d.until[k+1]
+			if n[k+1] != n[k] {
+				d.until[k] = int32(k + 1)
+			}
+		}
+	}
 }
 
 // newDemand returns the demand of a valid scenario, and the curve of its service.
 func newDemand(s *sim.Scenario, known *curves) (*Demand, *queueing.Curve, error) {
-	d := &Demand{Step: min(demandStep, s.Sync)}
-	d.Rates = rates(s.Load, d.Step)
-	peak, share := 0.0, 1-s.Objective.Target
-	for _, rate := range d.Rates {
-		peak = max(peak, rate)
-	}
-	curve, err := known.curve(s, peak, share)
+	d := &Demand{Step: stepFor(s.Length())}
+	d.measure(s.Load)
+	share := 1 - s.Objective.Target
+	curve, err := known.curve(s, slices.Max(d.Busiest), share)
 	if err != nil {
 		return nil, nil, err
 	}
-	d.Replicas = make([]int, len(d.Rates))
-	for i, rate := range d.Rates {
-		if i > 0 && rate == d.Rates[i-1] {
-			d.Replicas[i] = d.Replicas[i-1]
+	replicas := make([]int, len(d.Busiest))
+	for i, rate := range d.Busiest {
+		if i > 0 && rate == d.Busiest[i-1] {
+			replicas[i] = replicas[i-1]
 			continue
 		}
 		n, err := curve.Demand(rate, share)
 		if err != nil {
 			return nil, nil, fmt.Errorf("demand at %v: %w", time.Duration(i)*d.Step, err)
 		}
-		d.Replicas[i] = max(n, s.Replicas.Min)
+		replicas[i] = max(n, s.Replicas.Min)
 	}
+	d.setReplicas(replicas)
 	return d, curve, nil
 }
 
@@ -105,17 +143,32 @@ func curveFor(s *sim.Scenario, peak, share float64) (*queueing.Curve, error) {
 
 // rates returns the mean rate of each step of a load; the last may be shorter.
 func rates(load workload.Shape, step time.Duration) []float64 {
-	length := load.Duration()
-	r := make([]float64, (length+step-1)/step)
-	before := 0.0
-	for i := range r {
-		to := min(time.Duration(i+1)*step, length)
-		after := load.Expected(to)
-		r[i] = max(0, after-before) / (to - time.Duration(i)*step).Seconds()
-		before = after
-	}
-	return r
+	d := &Demand{Step: step}
+	d.measure(load)
+	return d.Rates
 }
+
+// measure fills in the rates of each step of a load; the last may be shorter.
+func (d *Demand) measure(load workload.Shape) {
+	length := load.Duration()
+	steps := (length + d.Step - 1) / d.Step
+	d.Rates, d.Busiest = make([]float64, steps), make([]float64, steps)
+	before := 0.0
+	for i := range d.Rates {
+		from, began := time.Duration(i)*d.Step, before
+		end := min(from+d.Step, length)
+		for at := from; at < end; at += time.Second {
+			to := min(at+time.Second, end)
+			after := load.Expected(to)
+			d.Busiest[i] = max(d.Busiest[i], rounded((after-before)/(to-at).Seconds()))
+			before = after
+		}
+		d.Rates[i] = max(0, before-began) / (end - from).Seconds()
+	}
+}
+
+// rounded is a rate without what differences of large sums leave behind.
+func rounded(rate float64) float64 { return math.Round(rate*1e6) / 1e6 }
 
 // scoredSpans are the parts of a scenario that are scored, in order.
 func scoredSpans(s *sim.Scenario) []workload.Span {

@@ -43,16 +43,14 @@ const leastRatio = leastViolations
 
 func newOracle(s *sim.Scenario, d *Demand, curve *queueing.Curve) *Oracle {
 	o := &Oracle{scenario: s, demand: d, curve: curve, spans: scoredSpans(s), lead: s.Replicas.Pending + s.Replicas.Startup}
-	peak := 0.0
-	for _, rate := range d.Rates {
-		peak = max(peak, rate)
-	}
+	peak := slices.Max(d.Busiest)
 	for o.most = 1; o.most < s.Replicas.Max && curve.Avoidable(o.most, peak, 0) > leastRatio; {
 		o.most++
 	}
 	o.most = min(max(o.most, s.Replicas.Initial, slices.Max(d.Replicas)), s.Replicas.Max)
 	rows := map[float64][]float32{}
-	for _, rate := range d.Rates {
+	for _, rate := range d.Busiest {
+		rate = roundedUp(rate)
 		row, ok := rows[rate]
 		if !ok {
 			row = o.row(rate)
@@ -77,6 +75,13 @@ func (o *Oracle) weigh() {
 		}
 		o.counts = append(o.counts, scored)
 	}
+}
+
+// roundedUp is a rate to the next 1/2048th, so that steps of nearly the same
+// rate share a row.
+func roundedUp(rate float64) float64 {
+	fraction, exponent := math.Frexp(rate)
+	return math.Ldexp(math.Ceil(fraction*4096)/4096, exponent)
 }
 
 // row is the avoidable share at a rate by the number of replicas.

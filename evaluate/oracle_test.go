@@ -45,8 +45,8 @@ func TestDemandIsTheFewestThatHoldTheObjective(t *testing.T) {
 	g := groundOf(t, wavy(1, 10))
 	s := &g.Scenario
 	for k, n := range g.demand.Replicas {
-		rate := s.Load.Rate(time.Duration(k)*g.demand.Step + time.Second)
-		if math.Abs(g.demand.Rates[k]-rate) > 1e-9 {
+		rate := s.Load.Rate(time.Duration(k)*g.demand.Step + g.demand.Step/2)
+		if math.Abs(g.demand.Rates[k]-rate) > 1e-6 || math.Abs(g.demand.Busiest[k]-rate) > 1e-6 {
 			t.Fatalf("step %d: rate %v, want %v", k, g.demand.Rates[k], rate)
 		}
 		if want, err := s.Service.Demand(rate, 0.25, 0.05); err != nil || n != want {
@@ -64,11 +64,11 @@ func TestDemandKnowsTheMinimumOnly(t *testing.T) {
 	c.Scenario.Load = workload.Steps{{RPS: 0, For: time.Minute}, {RPS: 400, For: time.Minute}}
 	c.Scenario.Replicas.Min, c.Scenario.Replicas.Max = 2, 3
 	g := groundOf(t, c)
-	if first, last := g.demand.Replicas[0], g.demand.Replicas[7]; first != 2 || last < 9 {
+	if first, last := g.demand.At(0), g.demand.At(minutes(1.9)); first != 2 || last < 9 {
 		t.Errorf("got %d without load and %d for 400 requests/s, want 2 and 9 at least", first, last)
 	}
-	if p := g.oracle().EveryStep(); p.Schedule.Replicas[7] != 3 {
-		t.Errorf("the oracle keeps to the maximum: got %d, want 3", p.Schedule.Replicas[7])
+	if p := g.oracle().EveryStep(); p.Schedule.Replicas[119] != 3 {
+		t.Errorf("the oracle keeps to the maximum: got %d, want 3", p.Schedule.Replicas[119])
 	}
 }
 
@@ -211,5 +211,38 @@ func TestTheOraclePaysForScoredTimeOnly(t *testing.T) {
 	}
 	if bound, cost := p.bound/3600, p.ReplicaHours+p.theta*p.Violations/3600; bound > cost || bound < 0.99*cost {
 		t.Errorf("bound of %.4f, want no more than the %.4f of the schedule and near it", bound, cost)
+	}
+}
+
+// A load that jumps at odd moments: what is demanded for the part of a step is
+// demanded for all of it, or else a line is left that violates long after.
+func TestJumpsAtOddMomentsAreMet(t *testing.T) {
+	c := wavy(1, 1)
+	load := workload.Steps{}
+	for i := range 20 {
+		load = append(load, workload.Level{RPS: 100 + 250*float64(i%2), For: 41*time.Second + time.Duration(i)*137*time.Millisecond})
+	}
+	c.Scenario.Load = load
+	for _, fluid := range []bool{false, true} {
+		c.Fluid = fluid
+		g := groundOf(t, c)
+		got, err := g.certify(context.Background(), g.oracle().EveryStep(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if may := 1 - c.Scenario.Objective.Target; got.AvoidableRatio > may || got.ReplicaHours > 1.01*got.ModelHours {
+			t.Errorf("fluid %v: %.5f violate for %.3f replica-hours, want at most %.2f for %.3f", fluid, got.AvoidableRatio, got.ReplicaHours, may, got.ModelHours)
+		}
+	}
+}
+
+func TestTheWidthOfSteps(t *testing.T) {
+	day := 24 * time.Hour
+	for length, want := range map[time.Duration]time.Duration{
+		time.Minute: time.Second, day: time.Second, 2 * day: 3 * time.Second, 5 * day: 5 * time.Second, 31 * day: 15 * time.Second,
+	} {
+		if got := stepFor(length); got != want || sampleStep%got != 0 {
+			t.Errorf("%v: got %v, want %v, a part of %v", length, got, want, sampleStep)
+		}
 	}
 }

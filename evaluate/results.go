@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -77,10 +78,7 @@ type CaseClairvoyant struct {
 
 // header is the case in short.
 func (g *ground) header() CaseHeader {
-	s, peak := g.Scenario, 0.0
-	for _, rate := range g.demand.Rates {
-		peak = max(peak, rate)
-	}
+	s, peak := g.Scenario, slices.Max(g.demand.Busiest)
 	return CaseHeader{
 		Trace: g.Trace, Fluid: g.Fluid, Hours: s.Length().Hours(), HoursScored: s.Scored().Hours(),
 		ExpectedRequests: expectedRequests(&s), PeakRate: peak,

@@ -33,7 +33,7 @@ func stretches(scored []workload.Span, d *Demand, changes []sim.Change) iter.Seq
 				for at+1 < len(changes) && changes[at+1].At <= t {
 					at++
 				}
-				to := min(span.To, (t/d.Step+1)*d.Step)
+				to := min(span.To, d.change(t))
 				if at+1 < len(changes) {
 					to = min(to, changes[at+1].At)
 				}
@@ -92,17 +92,17 @@ func (r *Run) score(scored []workload.Span, d *Demand, changes []sim.Change) {
 //
 // Jitter is how many more changes of the supply than of the demand there are
 // per minute (BUNGEE): above 0 the supply oscillates, below it is sluggish.
-// Instability is the share of the demand's steps, in percent, over which supply
-// and demand do not go the same way (up, down or not at all).
+// Instability is the share of quarters of a minute, in percent, over which
+// supply and demand do not go the same way (up, down or not at all).
 func (r *Run) scoreMoves(scored []workload.Span, d *Demand, changes []sim.Change) {
-	direction, supplied, demanded, steps, unlike := 0, 0, 0, 0, 0
+	direction, supplied, demanded, samples, unlike := 0, 0, 0, 0, 0
 	for _, span := range scored {
 		first := true
-		var before, stepBefore stretch
+		var before, sampled stretch
+		next := (span.From + sampleStep - 1) / sampleStep * sampleStep
 		for s := range stretches([]workload.Span{span}, d, changes) {
 			if first {
-				before, stepBefore, first = s, s, false
-				continue
+				before, sampled, first = s, s, false
 			}
 			if sign := sign(s.Desired - before.Desired); sign != 0 {
 				r.ScalingActions++
@@ -113,16 +113,18 @@ func (r *Run) scoreMoves(scored []workload.Span, d *Demand, changes []sim.Change
 			}
 			supplied += abs(sign(s.Ready - before.Ready))
 			demanded += abs(sign(s.demand - before.demand))
-			if s.from%d.Step == 0 {
-				steps++
-				unlike += min(1, abs(sign(s.Ready-stepBefore.Ready)-sign(s.demand-stepBefore.demand)))
-				stepBefore = s
+			for ; next < s.to; next += sampleStep {
+				if next >= span.From+sampleStep {
+					samples++
+					unlike += min(1, abs(sign(s.Ready-sampled.Ready)-sign(s.demand-sampled.demand)))
+				}
+				sampled = s
 			}
 			before = s
 		}
 	}
 	r.JitterPerMinute = jitter(supplied, demanded, r.HoursScored*60)
-	r.Instability = 100 * float64(unlike) / float64(max(1, steps))
+	r.Instability = 100 * float64(unlike) / float64(max(1, samples))
 }
 
 // jitter is the changes of the supply less those of the demand, per unit of time.

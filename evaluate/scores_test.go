@@ -14,6 +14,12 @@ import (
 
 func nearly() cmp.Option { return cmpopts.EquateApprox(0, 1e-9) }
 
+func demandOf(step time.Duration, replicas ...int) *Demand {
+	d := &Demand{Step: step}
+	d.setReplicas(replicas)
+	return d
+}
+
 func minutes(n float64) time.Duration { return time.Duration(n * float64(time.Minute)) }
 
 func span(from, to float64) workload.Span {
@@ -28,7 +34,7 @@ func span(from, to float64) workload.Span {
 //	ready    2     2     2 3   4     4 3
 //	paid     2     2     4     4     4 3
 func latePeak() (*Demand, []sim.Change) {
-	return &Demand{Step: time.Minute, Replicas: []int{2, 2, 4, 4, 2}}, []sim.Change{
+	return demandOf(time.Minute, 2, 2, 4, 4, 2), []sim.Change{
 		{At: 0, Desired: 2, Ready: 2, Billed: 2},
 		{At: minutes(2), Desired: 4, Ready: 2, Billed: 4},
 		{At: minutes(2.5), Desired: 4, Ready: 3, Billed: 4},
@@ -57,8 +63,9 @@ func TestScoresOfALatePeak(t *testing.T) {
 		ReactionSeconds:          new(60.0),                           // from minute 2, when 4 are demanded, to minute 3, when they are ready
 		DemandSteps:              1,                                   // 2 → 4
 		JitterPerMinute:          (3 - 2) / 5.0,                       // ready changed 3 times, the demand twice
-		Instability:              100 * 3.0 / 4,                       // only over the first of four minutes' ends both stayed
-		OvershootRatio:           0,                                   // never more than 4
+		Instability:              100 * 5.0 / 19,                      // in five of 19 quarters of a minute one moves alone: ready thrice, the demand twice
+
+		OvershootRatio: 0, // never more than 4
 	}
 	if diff := cmp.Diff(want, got, nearly()); diff != "" {
 		t.Errorf("scores (-want +got):\n%s", diff)
@@ -100,10 +107,11 @@ func TestJitterIsBungees(t *testing.T) {
 	if got := jitter(17, 9, 20); got != 0.4 {
 		t.Errorf("got %v, want 0.4", got)
 	}
-	d := &Demand{Step: time.Minute, Replicas: make([]int, 20)}
-	for i := range d.Replicas {
-		d.Replicas[i] = 5 + min(i, 9)%2 // changes at the end of minutes 1 to 9
+	replicas := make([]int, 20)
+	for i := range replicas {
+		replicas[i] = 5 + min(i, 9)%2 // changes at the end of minutes 1 to 9
 	}
+	d := demandOf(time.Minute, replicas...)
 	changes := []sim.Change{{Ready: 5}}
 	for i := range 17 {
 		changes = append(changes, sim.Change{At: minutes(1.5 + float64(i)), Ready: 6 - i%2})
@@ -129,7 +137,7 @@ func TestStepsAreRisesByAFifthWithinAMinute(t *testing.T) {
 		{"a fall is none, coming back is one", []int{10, 5, 5, 10}, []float64{45}},
 		{"from nothing", []int{0, 0, 1}, []float64{30}},
 	} {
-		d := &Demand{Step: 15 * time.Second, Replicas: tc.demand}
+		d := demandOf(15*time.Second, tc.demand...)
 		var got []float64
 		for _, at := range d.steps(workload.Span{To: time.Duration(len(tc.demand)) * d.Step}) {
 			got = append(got, at.Seconds())
@@ -143,7 +151,7 @@ func TestStepsAreRisesByAFifthWithinAMinute(t *testing.T) {
 // Three steps: one found ready, one answered after 40 s, one never (the scoring
 // ends 30 s after it). The median is the middle one.
 func TestReactionIsTheMedianOverSteps(t *testing.T) {
-	d := &Demand{Step: 30 * time.Second, Replicas: []int{2, 4, 4, 4, 4, 8, 8, 8, 8, 16}}
+	d := demandOf(30*time.Second, 2, 4, 4, 4, 4, 8, 8, 8, 8, 16)
 	changes := []sim.Change{{Ready: 4}, {At: 190 * time.Second, Ready: 10}}
 	var r Run
 	r.score([]workload.Span{{To: 5 * time.Minute}}, d, changes)
