@@ -70,7 +70,7 @@ func (f *explainFlags) explain(ctx context.Context, c *client.Client, name strin
 	if err != nil {
 		return explanation{}, err
 	}
-	e := explanation{now: detail.Now.Time, target: detail.Target, latest: f.at == "" && f.id == 0}
+	e := explanation{now: detail.Now.Time, simulation: detail.Simulation, target: detail.Target, latest: f.at == "" && f.id == 0}
 	id := f.id
 	if id == 0 {
 		if id, err = f.chosen(ctx, c, detail); err != nil {

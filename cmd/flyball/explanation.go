@@ -14,10 +14,12 @@ import (
 
 // explanation is one decision with what is known around it.
 type explanation struct {
-	now      time.Time
-	target   client.Target
-	decision client.Decision
-	latest   bool // the newest decision; otherwise one of the past
+	now time.Time
+	// simulation is not nil where all of it is simulated.
+	simulation *web.Simulation
+	target     client.Target
+	decision   client.Decision
+	latest     bool // the newest decision; otherwise one of the past
 }
 
 // sentence says why in words.
@@ -247,7 +249,11 @@ func (e *explanation) printShadows(w io.Writer) {
 
 // printAround shows what holds now, whatever decision is explained.
 func (e *explanation) printAround(w io.Writer) {
-	fmt.Fprintf(w, "\nMode now: %s\n", modeNow(&e.target, e.now))
+	fmt.Fprintln(w)
+	if e.simulation != nil {
+		fmt.Fprintf(w, "Simulated: %s, time runs %v times faster\n", oneLine(e.simulation.Load), e.simulation.Speed)
+	}
+	fmt.Fprintf(w, "Mode now: %s\n", modeNow(&e.target, e.now))
 	ready := 0
 	for _, r := range e.target.Replicas {
 		if r.Phase == "ready" {

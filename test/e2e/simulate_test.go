@@ -31,7 +31,8 @@ func TestSimulatedRun(t *testing.T) {
 		view, _ := c.target("shop-web")
 		return view.LastChange != nil && view.Point != nil && view.Point.Rate > 10
 	}, sprint(func() any { view, _ := c.target("shop-web"); return view }))
-	if explained := p.run("explain", "--server", server); !strings.Contains(explained.stdout.String(), "shop-web ") || !strings.Contains(explained.stdout.String(), "concurrency") {
+	if explained := p.run("explain", "--server", server); !strings.Contains(explained.stdout.String(), "shop-web ") || !strings.Contains(explained.stdout.String(), "concurrency") ||
+		!strings.Contains(explained.stdout.String(), "Simulated: shape diurnal-flash, time runs 600 times faster") {
 		t.Errorf("explain: got %s%s", explained.stdout, explained.stderr)
 	}
 	if health := p.run("health", "--server", server); health.status != 0 {
