@@ -45,6 +45,9 @@ type Standing struct {
 	// Unexplored says that every setting holds the level: the policy would cost
 	// less with one that is bolder than any that was played.
 	Unexplored bool `json:"unexplored,omitempty"`
+	// Violated says of a setting that was fixed before that it does not hold the
+	// level on this trace; what it costs is told all the same.
+	Violated bool `json:"violated,omitempty"`
 	// Hypervolume is the part of the plane that the policy's settings dominate,
 	// up to 10 % of violations and four times the replica-hours with all slots
 	// always busy.
@@ -211,7 +214,7 @@ func SumUp(standings []Standing, level float64) []Summary {
 		sum := &all[i]
 		sum.Traces++
 		sum.Hypervolume += s.Hypervolume
-		if s.ReplicaHours != nil {
+		if s.ReplicaHours != nil && !s.Violated {
 			sum.Held++
 		}
 		if over := s.OverOracle; over != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,6 +126,72 @@ func TestEvaluateRefusesWithOneClearError(t *testing.T) {
 		if status != 2 || !strings.Contains(stderr, tc.want) || out != "" {
 			t.Errorf("%s: status %d, printed %q and said\n\t%swant status 2 and\n\t%s", name, status, out, stderr, tc.want)
 		}
+	}
+}
+
+// A protocol in small: all of its stages, from files to the report.
+func TestEvaluatePlaysAProtocol(t *testing.T) {
+	dir := t.TempDir()
+	var rows strings.Builder
+	rows.WriteString("t_seconds,requests_per_second\n")
+	for minute := range 180 {
+		fmt.Fprintf(&rows, "%d,%d\n", 60*minute, 20+minute%60)
+	}
+	for _, name := range []string{"tune.csv", "report.csv", "other.csv"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(rows.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	protocol := filepath.Join(dir, "protocol.yaml")
+	if err := os.WriteFile(protocol, []byte(`
+kind: EvaluationProtocol
+service: {law: lognormal, mean: 80ms, cv: 0.5, concurrency: 4, topology: leastconn}
+objective: {threshold: 500ms, target: 99.9}
+replicas: {min: 1, max: 50, startup: 30s}
+clocks: {sync: 15s, scrape: 15s, metricWindow: 30s}
+p99RPS: 150
+smooth: 400
+levels: [0.001, 0.01]
+policies: [static, hpa]
+tune: [{name: past, file: tune.csv}]
+report: [{name: new, file: report.csv, window: "1h:3h", warmup: 10m}, {name: other, file: other.csv}]
+fluid: {seeds: 2}
+events: {seeds: 1, length: 2m, warmup: 1m, excerpts: [peak]}
+sweep: {seeds: 1, policies: [kpa]}
+calibration: {seeds: 1, signals: [cpuUtilization, requestRate], targets: [30, 60], windows: [0s], tolerances: [0.1], behaviors: [""]}
+topologies: {seeds: 1, names: [leastconn, random], policies: [sqrt], traces: [new]}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	results := filepath.Join(dir, "results")
+	out, stderr, status := evaluateHere(t, "--protocol", protocol, "--out", results)
+	if status != 0 || !strings.Contains(out, "× one setting") || !strings.Contains(out, "hpa, tuned per trace") {
+		t.Fatalf("status %d: %s%s", status, out, stderr)
+	}
+	text, err := os.ReadFile(filepath.Join(results, "comparison.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found struct {
+		Calibrated []struct {
+			Setting string
+			Held    bool
+			Report  []struct{ Trace string }
+		}
+		Topologies []struct{ Topology string }
+	}
+	if err := json.Unmarshal(text, &found); err != nil {
+		t.Fatal(err)
+	}
+	if len(found.Calibrated) != 2 || !strings.HasPrefix(found.Calibrated[0].Setting, "hpa:") || len(found.Calibrated[0].Report) != 2 {
+		t.Errorf("calibration: got %+v, want a setting for each of two levels, applied to both traces of the report", found.Calibrated)
+	}
+	if len(found.Topologies) != 4 {
+		t.Errorf("topologies: got %+v, want two at two levels", found.Topologies)
+	}
+	text, err = os.ReadFile(filepath.Join(results, "results.json"))
+	if err != nil || !strings.Contains(string(text), `"trace": "new/peak"`) {
+		t.Errorf("results.json has no excerpt (%v)", err)
 	}
 }
 

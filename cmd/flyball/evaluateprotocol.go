@@ -209,7 +209,8 @@ func (s stages) analyse(whole, excerpts, swept, grid, balanced evaluate.Results)
 	report := func(r evaluate.Run) bool { return contains(s.report, r.Trace) }
 	swept.Runs = only(swept.Runs, report)
 	a.Standings = swept.Standings(s.sweep.families, levels)
-	a.Hindsight = evaluate.InHindsight(only(grid.Runs, report), levels)
+	isHPA := func(r evaluate.Run) bool { return report(r) && strings.HasPrefix(r.Policy, reference+":") }
+	a.Hindsight = evaluate.InHindsight(only(append(slices.Clone(grid.Runs), swept.Runs...), isHPA), levels)
 	for _, level := range levels {
 		if c, ok := evaluate.Calibrate(only(grid.Runs, tune), level); ok {
 			c.Apply(only(grid.Runs, report))
@@ -250,8 +251,8 @@ func (a analysis) tuned() []evaluate.Standing {
 		}
 	}
 	var all []evaluate.Standing
-	add := func(trace, family string, level float64, hours *float64) {
-		s := evaluate.Standing{Trace: trace, Family: family, Level: level, ReplicaHours: hours}
+	add := func(trace, family string, level float64, hours *float64, violated bool) {
+		s := evaluate.Standing{Trace: trace, Family: family, Level: level, ReplicaHours: hours, Violated: violated}
 		if best := oracle[key(trace, level)]; best != nil && hours != nil {
 			s.OverOracle = new(*hours / *best)
 		}
@@ -259,11 +260,11 @@ func (a analysis) tuned() []evaluate.Standing {
 	}
 	for _, c := range a.Calibrated {
 		for _, p := range c.Report {
-			add(p.Trace, tunedForAll, c.Level, new(p.ReplicaHours))
+			add(p.Trace, tunedForAll, c.Level, new(p.ReplicaHours), p.Violations > c.Level)
 		}
 	}
 	for _, h := range a.Hindsight {
-		add(h.Trace, tunedPerTrace, h.Level, h.ReplicaHours)
+		add(h.Trace, tunedPerTrace, h.Level, h.ReplicaHours, false)
 	}
 	return all
 }

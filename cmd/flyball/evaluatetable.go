@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -163,32 +165,74 @@ func times(v float64) string {
 // violations.
 func (a analysis) printStandings(w io.Writer, width int) {
 	for _, level := range a.levels {
-		fmt.Fprintf(w, "at %s %% avoidable violations\n", strings.TrimRight(strings.TrimRight(percent(level), "0"), "."))
-		cells := make([][]string, 7)
-		for _, s := range evaluate.SumUp(a.Standings, level) {
-			row := []string{s.Family, optional(s.Median), optional(s.Worst), s.WorstTrace, fmt.Sprintf("%d of %d", s.Held, s.Traces), "", ""}
-			for _, c := range a.Comparisons {
-				if c.Level == level && c.Candidate == s.Family && c.Comparison != nil {
-					row[5] = fmt.Sprintf("%.2f", c.Ratio)
-					row[6] = fmt.Sprintf("%.2f – %.2f", c.Low, c.High)
-				}
-			}
-			for i, text := range row {
-				cells[i] = append(cells[i], text)
-			}
-		}
-		var t alignedTable
-		t.add("policy", false, cells[0]...)
-		t.add("× oracle", true, cells[1]...)
-		t.add("worst ×", true, cells[2]...)
-		t.add("held on", false, cells[4]...)
-		t.add("× "+reference, true, cells[5]...)
-		t.add("95 %", false, cells[6]...)
-		t.add("worst trace", false, cells[3]...)
-		t.print(w, width)
+		fmt.Fprintf(w, "at %s %% avoidable violations\n", strconv.FormatFloat(level*100, 'g', 4, 64))
+		a.standingsTable(level).print(w, width)
 		fmt.Fprintln(w)
 	}
-	fmt.Fprint(w, foldText("× oracle: replica-hours over the clairvoyant's, median and worst trace of those where some setting holds the level. × "+reference+": geometric mean over traces where both do, with its confidence interval.", width))
+	fmt.Fprint(w, foldText("× oracle: replica-hours over the clairvoyant's, median and worst of the traces on which some setting holds the level. × another: geometric mean over traces, with its confidence interval of 95 %.", width))
+}
+
+func (a analysis) standingsTable(level float64) alignedTable {
+	all := evaluate.SumUp(a.Standings, level)
+	cells := func(text func(s evaluate.Summary) string) []string {
+		var column []string
+		for _, s := range all {
+			column = append(column, text(s))
+		}
+		return column
+	}
+	var t alignedTable
+	t.add("policy", false, cells(func(s evaluate.Summary) string { return s.Family })...)
+	t.add("× oracle", true, cells(func(s evaluate.Summary) string { return optional(s.Median) })...)
+	t.add("worst ×", true, cells(func(s evaluate.Summary) string { return optional(s.Worst) })...)
+	t.add("held on", false, cells(func(s evaluate.Summary) string { return fmt.Sprintf("%d of %d", s.Held, s.Traces) })...)
+	for _, base := range a.bases() {
+		compared := func(s evaluate.Summary) *evaluate.Comparison {
+			i := slices.IndexFunc(a.Comparisons, func(c evaluate.FamilyComparison) bool {
+				return c.Level == level && c.Candidate == s.Family && c.Reference == base
+			})
+			if i < 0 {
+				return nil
+			}
+			return a.Comparisons[i].Comparison
+		}
+		t.add("× "+shortName(base), true, cells(func(s evaluate.Summary) string {
+			if c := compared(s); c != nil {
+				return fmt.Sprintf("%.2f", c.Ratio)
+			}
+			return ""
+		})...)
+		t.add("95 %", false, cells(func(s evaluate.Summary) string {
+			if c := compared(s); c != nil && c.Traces > 1 {
+				return fmt.Sprintf("%.2f – %.2f", c.Low, c.High)
+			}
+			return ""
+		})...)
+	}
+	t.add("worst trace", false, cells(func(s evaluate.Summary) string { return s.WorstTrace })...)
+	return t
+}
+
+// bases are what policies are set against, in order.
+func (a analysis) bases() []string {
+	var names []string
+	for _, c := range a.Comparisons {
+		if !slices.Contains(names, c.Reference) {
+			names = append(names, c.Reference)
+		}
+	}
+	return names
+}
+
+// shortName is a family in the title of a column.
+func shortName(family string) string {
+	switch family {
+	case tunedForAll:
+		return "one setting"
+	case tunedPerTrace:
+		return "per trace"
+	}
+	return family
 }
 
 func optional(v *float64) string {
