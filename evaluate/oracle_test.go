@@ -246,3 +246,16 @@ func TestTheWidthOfSteps(t *testing.T) {
 		}
 	}
 }
+
+// From 100 to 500 requests/s at 22.5 s: the second step has 300 on average, 500
+// in its busiest second; the last is shorter.
+func TestABusySecondCountsForItsStep(t *testing.T) {
+	d := &Demand{Step: 15 * time.Second}
+	d.measure(workload.Step(100, 500, 22500*time.Millisecond, 17500*time.Millisecond))
+	if diff := cmp.Diff([]float64{100, 300, 500}, d.Rates, nearly()); diff != "" {
+		t.Errorf("mean rates (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]float64{100, 500, 500}, d.Busiest, nearly()); diff != "" {
+		t.Errorf("busiest seconds (-want +got):\n%s", diff)
+	}
+}
