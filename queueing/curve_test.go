@@ -112,6 +112,24 @@ func TestQuantilesOfMM1(t *testing.T) {
 	}
 }
 
+// Servers of models have hundreds of slots: the formulas hold there too.
+func TestCurvesOfManySlots(t *testing.T) {
+	for _, topology := range []queueing.Topology{queueing.LeastConn, queueing.Central, queueing.Random, queueing.RoundRobin, queueing.PowerOfTwo} {
+		for _, slots := range []int{17, 64, 256} {
+			c := curveOf(t, queueing.Service{Law: queueing.Lognormal(1, 0.5), Slots: slots, Topology: topology}, 6, 5)
+			if n, err := c.Demand(3*float64(slots), 0.01); err != nil || n != 4 {
+				t.Errorf("%v, %d slots: a load of 3 replicas needs %d (%v), want 4", topology, slots, n, err)
+			}
+			for _, load := range []float64{0.001, 0.3, 0.9, 0.99, 1.2} {
+				rate := load * 5 * float64(slots)
+				if a, m := c.Avoidable(5, rate, 0), c.MeanResponse(5, rate, 0); !(a >= 0 && a <= 1) || !(m > 0.99) || math.IsInf(m, 1) {
+					t.Errorf("%v, %d slots at %v: %v violate, mean %v", topology, slots, load, a, m)
+				}
+			}
+		}
+	}
+}
+
 func TestCurvesOfNothing(t *testing.T) {
 	s := queueing.Service{Law: queueing.Exponential(0.1), Slots: 2}
 	if _, err := queueing.NewCurve(s, 0, 5); err == nil {

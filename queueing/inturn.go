@@ -22,7 +22,10 @@ func (p *profile) inTurn(x int, rho float64) *grid {
 	// Hayward's approximation: a stream of peakedness z meets servers as a
 	// Poisson stream meets 1/z of them (Fredericks 1980).
 	// That too in proportion to what is exact for exponential services.
-	exact := everyXthWaits(x, slots, rho, sigma) / hayward(slots, rho, (1+ca2)/2)
+	exact := 1.0
+	if near := hayward(slots, rho, (1+ca2)/2); near > 0 {
+		exact = turnWaitsExponential(x, slots, rho, sigma) / near
+	}
 	waits := hayward(slots, rho, 1+(ca2-1)*p.rough) * math.Pow(exact, 1/max(1, p.cs2))
 	return law.maybe(min(1, waits))
 }
@@ -32,6 +35,16 @@ func hayward(slots int, rho, z float64) float64 {
 	c := float64(slots) / z
 	b := between(erlangBs(int(c)+1, rho*c), c)
 	return b / (1 - rho*(1-b))
+}
+
+// turnWaitsExponential is the share that waits with exponential services. With
+// many slots the terms of the exact formula cancel to nothing, and Hayward's is
+// near.
+func turnWaitsExponential(x, slots int, rho, sigma float64) float64 {
+	if slots <= 16 {
+		return everyXthWaits(x, slots, rho, sigma)
+	}
+	return hayward(slots, rho, (1+1/float64(x))/2)
 }
 
 // everyXthWaits is the share that waits in E_x/M/s (Takács 1962; Gross and

@@ -61,7 +61,7 @@ func (p *profile) finds(x int, rho float64) float64 {
 	case x > 1 && p.service.Topology == PowerOfTwo:
 		return p.shorter(x, rho)[0]
 	case x > 1 && p.service.Topology == RoundRobin:
-		return everyXthWaits(x, slots, rho, everyXth(x, rho))
+		return turnWaitsExponential(x, slots, rho, everyXth(x, rho))
 	case p.service.Topology == Central:
 		slots *= x
 	}

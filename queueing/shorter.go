@@ -51,7 +51,7 @@ func (p *profile) twoChoices(rho float64) []float64 {
 	for k := range u {
 		u[k] = 1
 	}
-	for change := 1.0; change > 1e-10; {
+	for turn, change := 0, 1.0; change > 1e-10 && turn < 300; turn++ {
 		change = p.redistribute(a, u, share)
 	}
 	for last := u[slots]; last > 1e-9; u = append(u, last) {
