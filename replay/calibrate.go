@@ -132,40 +132,51 @@ func (c *calibration) slots() error {
 		return nil
 	}
 	full, moments := c.fullAnswers()
-	if c.slope > 0 {
-		exact := 1 / c.slope
-		c.Slots = max(1, int(math.Round(exact)))
-		how := fmt.Sprintf("CPU grows by %.3g for each request in progress on a replica, so %.2f use all that it requests", c.slope, exact)
-		if math.Abs(exact-float64(c.Slots)) > 0.25 {
-			how += "; not sure: it is no whole number"
-		}
-		if moments >= leastMoments {
-			how += fmt.Sprintf("; full replicas answered as %.2f slots do", full)
-			if math.Abs(full/exact-1) > 0.2 {
-				how += ", which does not agree: give --concurrency if you know it"
-			}
-		} else {
-			how += "; replicas were never full, so nothing confirms it"
-		}
-		c.say("slots", float64(c.Slots), "", Measured, "%s", how)
-		return nil
-	}
-	if moments >= leastMoments {
+	seenFull := moments >= leastMoments
+	exact := 1 / c.slope
+	switch agree := math.Abs(full/exact-1) <= 0.1; {
+	case c.slope > 0 && (!seenFull || agree):
+		c.slotsOfCPU(exact, full, seenFull)
+	case seenFull:
 		c.Slots = max(1, int(math.Round(full)))
-		c.say("slots", float64(c.Slots), "", Measured, "what full replicas answered in %d moments, times the service mean: %.2f", moments, full)
-		return nil
+		how := ""
+		if c.slope > 0 {
+			how = fmt.Sprintf("; by CPU alone it were %.2f", exact)
+		}
+		c.say("slots", float64(c.Slots), "", Measured, "what full replicas answered in %d moments, times the service mean: %.2f%s", moments, full, how)
+	default:
+		return c.atLeastSlots()
 	}
-	return c.atLeastSlots()
+	return nil
 }
 
-// fitCPU is the slope of CPU over the requests in progress on each replica, at
-// low load, through the origin.
+// slotsOfCPU takes as many slots as use up what a replica requests.
+func (c *calibration) slotsOfCPU(exact, full float64, seenFull bool) {
+	c.Slots = max(1, int(math.Round(exact)))
+	how := fmt.Sprintf("CPU grows by %.3g for each request that a replica serves, so %.2f use all that it requests", c.slope, exact)
+	if math.Abs(exact-float64(c.Slots)) > 0.25 {
+		how += "; not sure: it is no whole number"
+	}
+	if seenFull {
+		how += fmt.Sprintf("; full replicas answered as %.2f do", full)
+	} else {
+		how += "; replicas were never full, so nothing confirms it"
+	}
+	c.say("slots", float64(c.Slots), "", Measured, "%s", how)
+}
+
+// hardlyWaiting is the mean response over the mean service up to which
+// requests hardly wait.
+const hardlyWaiting = 1.3
+
+// fitCPU is the slope of CPU over the requests that are served on each replica
+// (by Little's law), through the origin, where requests hardly wait.
 func (c *calibration) fitCPU() {
 	xy, xx, n := 0.0, 0.0, 0
 	for i := range c.Moments {
 		m := &c.Moments[i]
-		x := m.perReplica()
-		if c.steady(i) && known(x, m.CPU) && m.CPU > 0.02 && m.CPU <= 0.75 && c.still(i) {
+		x := m.Rate * c.Mean / m.Ready
+		if c.steady(i) && m.Ready > 0 && known(x) && m.CPU > 0.02 && !(m.response() > hardlyWaiting*c.Mean) && c.still(i) {
 			xy, xx, n = xy+x*m.CPU, xx+x*x, n+1
 		}
 	}
@@ -211,7 +222,7 @@ func (c *calibration) fullAnswers() (slots float64, moments int) {
 func (c *calibration) atLeastSlots() error {
 	var seen []float64
 	for i := range c.Moments {
-		if m := &c.Moments[i]; c.steady(i) && known(m.perReplica()) && m.response() <= 1.3*c.Mean {
+		if m := &c.Moments[i]; c.steady(i) && known(m.perReplica()) && m.response() <= hardlyWaiting*c.Mean {
 			seen = append(seen, m.perReplica())
 		}
 	}
@@ -299,30 +310,11 @@ func (c *calibration) spread() {
 // cpu is how much of the CPU it requests a replica uses with all slots busy.
 func (c *calibration) cpu() {
 	if c.slope <= 0 {
-		c.fitCPUOfRate()
-	}
-	if c.slope <= 0 {
 		c.say("CPU when full", 1, "", Assumed, "CPU was not measured: all slots busy use what is requested")
 		return
 	}
 	c.CPUFull = c.slope * float64(c.Slots)
 	c.say("CPU when full", c.CPUFull, "", Measured, "CPU used by requested with all slots busy")
-}
-
-// fitCPUOfRate takes requests in progress from the rate by Little's law, where
-// nobody measured them.
-func (c *calibration) fitCPUOfRate() {
-	xy, xx, n := 0.0, 0.0, 0
-	for i := range c.Moments {
-		m := &c.Moments[i]
-		x := m.Rate * c.Mean / m.Ready
-		if c.steady(i) && known(x, m.CPU) && m.Ready > 0 && m.CPU > 0.02 && m.CPU <= 0.75 {
-			xy, xx, n = xy+x*m.CPU, xx+x*x, n+1
-		}
-	}
-	if n >= leastMoments && xx > 0 {
-		c.slope = xy / xx
-	}
 }
 
 // startup is the time from asking for replicas until they are ready, which is
