@@ -247,15 +247,15 @@ func TestTheWidthOfSteps(t *testing.T) {
 	}
 }
 
-// From 100 to 500 requests/s at 22.5 s: the second step has 300 on average, 500
-// in its busiest second; the last is shorter.
+// Four busy seconds of 15: the second step has (11·100 + 4·500)/15 = 206.7
+// requests/s on average and 500 in its busiest second.
 func TestABusySecondCountsForItsStep(t *testing.T) {
 	d := &Demand{Step: 15 * time.Second}
-	d.measure(workload.Step(100, 500, 22500*time.Millisecond, 17500*time.Millisecond))
-	if diff := cmp.Diff([]float64{100, 300, 500}, d.Rates, nearly()); diff != "" {
+	d.measure(workload.Steps{{RPS: 100, For: 18 * time.Second}, {RPS: 500, For: 4 * time.Second}, {RPS: 100, For: 18 * time.Second}})
+	if diff := cmp.Diff([]float64{100, 3100.0 / 15, 100}, d.Rates, nearly()); diff != "" {
 		t.Errorf("mean rates (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]float64{100, 500, 500}, d.Busiest, nearly()); diff != "" {
+	if diff := cmp.Diff([]float64{100, 500, 100}, d.Busiest, nearly()); diff != "" {
 		t.Errorf("busiest seconds (-want +got):\n%s", diff)
 	}
 }
