@@ -126,7 +126,7 @@ func FitOf(h *History, s *Service, d *Demand, t queueing.Topology) (Fit, error) 
 		}
 		f.Moments++
 		if m.P95 > 0 && m.Requests() >= 5*enoughRequests {
-			p95 = append(p95, curve.Quantile(0.95, int(m.Ready), m.Rate, 0)/m.P95-1)
+			p95 = append(p95, predictedP95(curve, m)/m.P95-1)
 		}
 		busy := m.Rate * s.Mean / (m.Ready * float64(s.Slots))
 		switch {
@@ -141,6 +141,28 @@ func FitOf(h *History, s *Service, d *Demand, t queueing.Topology) (Fit, error) 
 	f.P95Bias, f.P95Error = biasAndError(p95)
 	f.UtilizationBias, f.UtilizationError = biasAndError(used)
 	return f, nil
+}
+
+// predictedP95 is what would be measured if the model were right: through the
+// same buckets, where those are wide.
+func predictedP95(curve *queueing.Curve, m *Moment) float64 {
+	if m.Buckets == nil {
+		return curve.Quantile(0.95, int(m.Ready), m.Rate, 0)
+	}
+	counts := map[float64]float64{}
+	for _, edge := range m.Buckets.Edges {
+		low, high := 0., 1. // the share that takes at most so long
+		for range 20 {
+			p := (low + high) / 2
+			if curve.Quantile(p, int(m.Ready), m.Rate, 0) <= edge {
+				low = p
+			} else {
+				high = p
+			}
+		}
+		counts[edge] = low
+	}
+	return newBuckets(counts).Quantile(0.95)
 }
 
 // biasAndError are the median, and what nine in ten deviate at most.
