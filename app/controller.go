@@ -226,12 +226,12 @@ func (c *Controller) launch(ctx context.Context, r *running) {
 	}()
 }
 
-// announce says where a service can be reached and what it starts with: the
-// count is remembered from the last run.
+// announce says where a service can be reached and what it starts with: where
+// the count is remembered, that of the last run.
 func (c *Controller) announce(ctx context.Context, r *running) {
 	attrs := []slog.Attr{slog.String("target", r.name), slog.String("address", r.address())}
 	if status, err := r.target.Status(ctx); err == nil && status.SpecReplicas > 0 {
-		attrs = append(attrs, slog.Int("replicas_of_last_run", status.SpecReplicas))
+		attrs = append(attrs, slog.Int("replicas", status.SpecReplicas))
 	}
 	c.opts.Log.LogAttrs(ctx, slog.LevelInfo, "service starts", attrs...)
 }

@@ -24,7 +24,7 @@ func (s *Spec) Simulated(signals []string) (notes []string, err error) {
 		}
 		notes = append(notes, note)
 	}
-	s.Sources = nil
+	s.Sources, s.simulated = nil, true
 	faults := at(s.doc, "spec.policy", s.unsimulated(s.Policy, signals))
 	for _, shadow := range s.Shadows {
 		if err := s.unsimulated(shadow, signals); err != nil {

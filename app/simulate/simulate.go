@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/scale"
@@ -71,7 +72,7 @@ func (s *Services) Open(_ context.Context, spec app.Spec) (app.Parts, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all = append(s.all, &service{spec: spec, world: world})
-	return app.Parts{Kind: inWords(scenario), Target: followed{world.Target()}, Plane: world.Balancer()}, nil
+	return app.Parts{Kind: inWords(scenario), Target: target{world.Target(), s.options.Scenario, scenario}, Plane: plane{world.Balancer()}}, nil
 }
 
 // scenario is that of one service, as the clock now is.
@@ -105,8 +106,29 @@ func inWords(s sim.Scenario) string {
 	return fmt.Sprintf("simulated service: %v, %d at a time, ready after %v", s.Service.Law, s.Service.Slots, scale.Duration(s.Replicas.Startup))
 }
 
-// followed is a target that has nothing to learn from its document: what is
-// scaled there is not simulated.
-type followed struct{ *live.Target }
+// errFixed refuses a reload that would change the simulated service: its
+// scorecard would be of neither.
+var errFixed = errors.New("threshold, windows and drainTimeout of a simulated service, and its balancer, can only be changed by a restart")
 
-func (followed) Follow(context.Context, app.Spec) error { return nil }
+// target is what is scaled, as long as its document says the same of it.
+type target struct {
+	*live.Target
+	base, plays sim.Scenario
+}
+
+// Follow implements [app.Scaled].
+func (t target) Follow(_ context.Context, spec app.Spec) error {
+	next := spec.Scenario(t.base)
+	if next.Metrics != t.plays.Metrics || next.Objective.Threshold != t.plays.Objective.Threshold || next.Replicas.Drain != t.plays.Replicas.Drain {
+		return errFixed
+	}
+	return nil
+}
+
+// plane is a balancer that stays as it is.
+type plane struct{ *live.Balancer }
+
+var _ app.Reconfigurer = plane{}
+
+// Reconfigure implements [app.Reconfigurer].
+func (plane) Reconfigure(context.Context, builtin.Config) error { return errFixed }

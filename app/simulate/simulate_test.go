@@ -208,3 +208,28 @@ func TestServicesMeetTheSameRequests(t *testing.T) {
 		t.Errorf("got %+v\nand %+v, want the same of both", got[0], got[1])
 	}
 }
+
+// A reload may change what is decided, not what is simulated.
+func TestWhatARunningSimulationTakesOver(t *testing.T) {
+	services := simulate.New(options(clock.NewFast(clock.System.Now(), 60)))
+	parts, err := services.Open(t.Context(), specs(t, shop)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		was, is string
+		taken   bool
+	}{
+		{"max: 20", "max: 10", true},
+		{"averageValue: 2", "averageValue: 3", true},
+		{"target: 99.9%", "target: 99%", true},
+		{"threshold: 500ms", "threshold: 300ms", false},
+		{"port: 8123", "port: 8123, usageWindow: 1m", false},
+		{"port: 8123", "port: 8123, drainTimeout: 1m", false},
+	} {
+		err := parts.Target.Follow(t.Context(), specs(t, strings.Replace(shop, tc.was, tc.is, 1))[0])
+		if (err == nil) != tc.taken {
+			t.Errorf("%s instead of %s: got %v, want it taken over: %v", tc.is, tc.was, err, tc.taken)
+		}
+	}
+}

@@ -125,3 +125,21 @@ func TestASimulationHasARecordOfItsOwn(t *testing.T) {
 	}
 	first.ends(syscall.SIGTERM, 0)
 }
+
+// A simulation reloads like any other run, though nothing here is what the
+// document names.
+func TestASimulationFollowsItsDocument(t *testing.T) {
+	p := newPlace(t)
+	const text = "apiVersion: flyball.io/v1alpha1\nkind: Autoscaler\nmetadata: {name: shop}\nspec:\n  target: {process: {command: [/nowhere/shop], port: 8080}}\n" +
+		"  replicas: {min: 1, max: MAX}\n  policy: {hpa: {metrics: [{signal: concurrency, averageValue: 3}]}}\n"
+	file := p.write("shop.yaml", strings.Replace(text, "MAX", "4", 1))
+	c := p.control("-f", file, "--simulate")
+	c.decidesOn("shop")
+	p.write("shop.yaml", strings.Replace(text, "MAX", "3", 1))
+	eventually(t, patience, "the new limit holds", func() bool { view, _ := c.target("shop"); return view.Max == 3 && view.Decision.To <= 3 },
+		sprint(func() any { view, _ := c.target("shop"); return view }))
+	said := c.stderr.length()
+	p.write("shop.yaml", strings.NewReplacer("MAX", "3", "concurrency", "memoryUtilization").Replace(text))
+	c.says(said, `reload refused.*hpa decides on memoryUtilization, which cannot be simulated`)
+	c.ends(syscall.SIGTERM, 0)
+}
