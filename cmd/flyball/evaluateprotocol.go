@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -231,12 +233,17 @@ func (s stages) analyse(whole, excerpts, swept, grid, balanced evaluate.Results)
 // show says what the report is about: the traces of the report, at all
 // positions of the knobs, and the settings that were calibrated.
 func (a *analysis) show(s stages, swept evaluate.Results, grid []evaluate.Run) {
+	a.shownFamilies = maps.Clone(s.sweep.families)
 	for _, c := range a.Calibrated {
+		if _, known := a.shownFamilies[c.Setting]; known {
+			continue
+		}
+		a.shownFamilies[c.Setting] = fmt.Sprintf("hpa, one setting for %s %%", strconv.FormatFloat(c.Level*100, 'g', 4, 64))
 		swept.Runs = append(swept.Runs, evaluate.Only(grid, func(policy string) bool { return policy == c.Setting })...)
 	}
 	swept.Header.Cases = slices.DeleteFunc(slices.Clone(swept.Header.Cases), func(c evaluate.CaseHeader) bool { return !contains(s.report, c.Trace) })
 	swept.Failures = a.results.Failures
-	a.shown, a.shownFamilies = &swept, s.sweep.families
+	a.shown = &swept
 	a.others = slices.Concat(s.sweep.contestants, s.grid.contestants)
 	a.job.cases = slices.Concat(s.report, s.tune)
 }

@@ -151,7 +151,7 @@ func printOveralls(w io.Writer, all []overall, width int, price float64) {
 		t.add("cost", true, cells[8]...)
 	}
 	t.print(w, width)
-	fmt.Fprint(w, "\n"+foldText("avoidable: requests late that more replicas would have answered in time. × oracle: replica-hours over what a clairvoyant pays at the same violations; mean and worst over traces.", width))
+	fmt.Fprint(w, "\n"+foldText("avoidable: requests late that more replicas would have answered in time. × oracle: replica-hours over what a clairvoyant pays at the same violations; mean and worst over traces. Settings are as they come: --sweep tells what each policy costs at equal violations.", width))
 }
 
 func times(v float64) string {
