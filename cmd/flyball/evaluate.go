@@ -20,6 +20,8 @@ import (
 	"github.com/flyball-io/flyball/evaluate"
 	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/queueing"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/sim"
 	"github.com/flyball-io/flyball/workload"
 )
 
@@ -233,8 +235,20 @@ func (f *evaluateFlags) addCases(j *job) error {
 	}
 	f.trace.warmup = f.scenario.warmup
 	base, err := f.scenario.scenario()
+	if err == nil {
+		err = checkService(base)
+	}
 	if err != nil {
 		return err
+	}
+	window, err := f.trace.part()
+	switch {
+	case err != nil:
+		return err
+	case f.trace.p99 < 0 || f.trace.peak < 0 || f.trace.p99 > 0 && f.trace.peak > 0:
+		return fmt.Errorf("--p99-rps, --peak-rps: must be above 0, and exclude each other, got %v and %v", f.trace.p99, f.trace.peak)
+	case f.trace.window != "" && window.From < f.trace.warmup:
+		return fmt.Errorf("--warmup: needs %v of the load before the window, which begins at %v", scale.Duration(f.trace.warmup), scale.Duration(window.From))
 	}
 	sources := f.traces
 	if !f.flags.Changed("trace") {
@@ -267,6 +281,17 @@ func (f *evaluateFlags) addCases(j *job) error {
 		j.cases, j.about[c.Trace] = append(j.cases, c), load.Title
 	}
 	return errors.Join(errs...)
+}
+
+// checkService reports what is wrong whatever the load, in the words of flags.
+func checkService(s sim.Scenario) error {
+	s.Load, s.Warmup = workload.Constant{RPS: 1, For: time.Hour}, 0
+	if err := s.Validate(); err != nil {
+		words := strings.NewReplacer("objective: threshold", "--slo", "objective: target", "--target", "objective: ", "--slo, --target, --service-…: ",
+			"replicas.min", "--min", "replicas.max", "--max", "replicas.initial", "--initial", "sync: ", "--sync: ")
+		return errors.New(words.Replace(err.Error()))
+	}
+	return nil
 }
 
 // timelineStep keeps a timeline at a few thousand points.

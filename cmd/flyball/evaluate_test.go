@@ -107,7 +107,11 @@ func TestEvaluateRefusesWithOneClearError(t *testing.T) {
 		"window outside":      {[]string{"--trace", fine, "--window", "2h:3h"}, "must lie within 0 and 3m0s"},
 		"window backwards":    {[]string{"--window", "2h:1h"}, "--window: window \"2h:1h\": must end after it begins"},
 		"unknown topology":    {[]string{"--topology", "best"}, `--topology: unknown topology "best": must be one of leastconn`},
-		"infeasible":          {[]string{"--slo", "60ms"}, "of the services alone take longer than 0.06 s"},
+		"infeasible":          {[]string{"--slo", "60ms"}, "--slo, --target, --service-…: 64.5 % of the services alone take longer than 0.06 s, 0.1 % of the requests may"},
+		"limits":              {[]string{"--min", "5", "--max", "3"}, "--max: must be at least 1 and the minimum of 5, got 3"},
+		"share":               {[]string{"--target", "100"}, "--target: must be between 0 and 100 %"},
+		"clock":               {[]string{"--sync", "0s"}, "--sync: must be above 0"},
+		"no history":          {[]string{"--window", "10m:1h", "--warmup", "30m"}, "--warmup: needs 30m of the load before the window, which begins at 10m"},
 		"equal policies":      {[]string{"--policy", "hpa:cpuUtilization=60", "--policy", "hpa:cpuUtilization=60"}, "hpa:cpuUtilization=60 is given twice"},
 		"equal sweeps":        {[]string{"--sweep", "--policy", "hpa:cpuUtilization=60", "--policy", "hpa"}, "--policy: hpa is given twice"},
 		"equal traces":        {[]string{"--trace", "shape:step,shape:step"}, "--trace: step is given twice"},
@@ -116,14 +120,14 @@ func TestEvaluateRefusesWithOneClearError(t *testing.T) {
 		"two scales":          {[]string{"--p99-rps", "3", "--peak-rps", "4"}, "exclude each other"},
 		"unwritable":          {[]string{"--out", fine + "/results"}, "--out: "},
 		"law":                 {[]string{"--service-law", "normal"}, "--service-law: must be lognormal, exponential, deterministic or a file"},
-		"warm-up":             {[]string{"--warmup", "2h"}, "warm"},
+		"warm-up":             {[]string{"--warmup", "2h", "--trace", "shape:step"}, "--trace shape:step: warmup: must lie within the load of 1h0m0s"},
 		"protocol and trace":  {[]string{"--protocol", "p.yaml", "--trace", "shape:step"}, "--protocol lays down --trace: leave it out"},
 		"no protocol":         {[]string{"--protocol", dir + "/none.yaml"}, "none.yaml: no such file"},
 		"protocol":            {[]string{"--protocol", write("p.yaml", "kind: Evaluation\n")}, "p.yaml:1: kind: must be one of EvaluationProtocol, got \"Evaluation\""},
 	} {
 		args := append([]string{"--out", ""}, tc.args...)
 		out, stderr, status := evaluateHere(t, args...)
-		if status != 2 || !strings.Contains(stderr, tc.want) || out != "" {
+		if status != 2 || strings.Count(stderr, tc.want) != 1 || out != "" {
 			t.Errorf("%s: status %d, printed %q and said\n\t%swant status 2 and\n\t%s", name, status, out, stderr, tc.want)
 		}
 	}
