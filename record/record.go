@@ -137,6 +137,9 @@ type Seen struct {
 	Ready       int `json:"ready"`
 	Starting    int `json:"starting"`
 	Terminating int `json:"terminating"`
+	// ReadySince is when the replica that became ready last did; zero: none is,
+	// or it is not known.
+	ReadySince time.Time `json:"readySince,omitzero"`
 	// Signals are sorted by name.
 	Signals    []Measured        `json:"signals,omitempty"`
 	Conditions []scale.Condition `json:"conditions,omitempty"`

@@ -14,6 +14,9 @@ func See(obs *scale.Observation) Seen {
 			seen.Terminating++
 		case r.TakesWork():
 			seen.Ready++
+			if r.Readiness.Since.After(seen.ReadySince) {
+				seen.ReadySince = r.Readiness.Since
+			}
 		case r.Phase == scale.Pending || r.Phase == scale.Running:
 			seen.Starting++
 		}
