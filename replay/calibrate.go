@@ -333,6 +333,10 @@ func (c *calibration) startup() {
 	}
 	a, b := median(low), median(high)
 	c.Startup = time.Duration((a + b) / 2 * float64(time.Second)).Round(100 * time.Millisecond)
+	if a == b {
+		c.say("start-up", c.Startup.Seconds(), "s", Measured, "from asking until all are ready: median of %d scale-ups, nine in ten within %.3g s", len(low), quantile(high, 0.9))
+		return
+	}
 	c.say("start-up", c.Startup.Seconds(), "s", Measured, "between %.3g and %.3g s: median of %d scale-ups, from asking until all are ready; as exact as the steps of the record", a, b, len(low))
 }
 
@@ -352,6 +356,10 @@ func (c *calibration) startups() (low, high []float64) {
 		for j := i; j < len(c.Moments) && c.Moments[j].Asked >= m.Asked; j++ {
 			if c.Moments[j].Ready < m.Asked {
 				continue
+			}
+			if since := c.Moments[j].ReadySince; slack == 0 && since.After(asked) && !since.After(c.Moments[j].At) {
+				low, high = append(low, since.Sub(asked).Seconds()), append(high, since.Sub(asked).Seconds())
+				break
 			}
 			low = append(low, max(0, c.Moments[j-1].At.Sub(asked).Seconds()-slack))
 			high = append(high, c.Moments[j].At.Sub(asked).Seconds()+slack)

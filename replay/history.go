@@ -32,6 +32,8 @@ type Moment struct {
 	Buckets *Buckets
 
 	Asked, Ready, Starting, Terminating float64
+	// ReadySince is when the replica that became ready last did; zero: not known.
+	ReadySince time.Time
 }
 
 // unknown is a moment of which nothing was measured.

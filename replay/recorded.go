@@ -126,6 +126,7 @@ func (r *recorded) decided(at time.Time, d *record.Decided) {
 	m, measured, window := unknown(at), at, time.Duration(0)
 	m.Asked = float64(d.Decision.CurrentReplicas)
 	m.Ready, m.Starting, m.Terminating = float64(d.Seen.Ready), float64(d.Seen.Starting), float64(d.Seen.Terminating)
+	m.ReadySince = d.Seen.ReadySince
 	for _, s := range d.Seen.Signals {
 		if s.Trust != scale.Fresh {
 			continue

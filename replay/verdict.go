@@ -3,6 +3,7 @@ package replay
 import (
 	"fmt"
 	"math"
+	"time"
 )
 
 // judge says of which moments the demand is known.
@@ -24,7 +25,7 @@ func (j *judge) verdict(i int) (why, text string) {
 	}
 	busy, measured := j.busy(m)
 	switch {
-	case measured && busy >= j.Full && j.throttled(m):
+	case measured && busy >= j.Full && j.throttled(i):
 		return Saturated, fmt.Sprintf("the replicas were at least %.0f %% busy: more may have been asked than was answered", j.Full*100)
 	case !measured && j.slower(i):
 		return Saturated, fmt.Sprintf("latency was %v times that of low load, while the rate stood still", j.Slower)
@@ -51,17 +52,42 @@ func (j *judge) busy(m *Moment) (share float64, measured bool) {
 // bounded by it.
 const nearly = 0.1
 
+// pinned is how long a rate must be what full replicas answer until that is no
+// coincidence: a load that grows past it does so for a moment only.
+const pinned = time.Minute
+
 // throttled reports whether full replicas may hide a part of the demand. Rates
 // of answers are always bounded by them. Rates of arrivals are bounded where
 // clients wait for their answers before they ask again: then as much arrives
-// as is answered. Where clearly more or less arrives it is not the replicas
-// that decide how much: a queue grows, or a queue is worked off.
-func (j *judge) throttled(m *Moment) bool {
-	if !j.history.Arrivals || j.service == nil || !(j.service.Mean > 0) || !(m.Ready > 0) {
+// as is answered, and goes on to. Where clearly more or less arrives it is not
+// the replicas that decide how much: a queue grows, or a queue is worked off.
+func (j *judge) throttled(i int) bool {
+	if !j.history.Arrivals || j.service == nil || !(j.service.Mean > 0) {
 		return true
 	}
-	carried := m.Ready * float64(j.service.Slots) / j.service.Mean
-	return math.Abs(m.Rate/carried-1) <= nearly
+	if !j.atCapacity(i) {
+		return false
+	}
+	moments := j.history.Moments
+	from, to := i, i
+	for from > 0 && j.atCapacity(from-1) {
+		from--
+	}
+	for to+1 < len(moments) && j.atCapacity(to+1) {
+		to++
+	}
+	return from < to && moments[to].To.Sub(moments[from].From) >= pinned
+}
+
+// atCapacity reports whether full replicas answered about as much as arrived.
+func (j *judge) atCapacity(i int) bool {
+	m := &j.history.Moments[i]
+	busy, measured := j.busy(m)
+	if !measured || busy < j.Full || !known(m.Rate) {
+		return false
+	}
+	carried := m.Ready * j.service.Capacity()
+	return !(m.Ready > 0) || math.Abs(m.Rate/carried-1) <= nearly
 }
 
 // slower reports whether the latency says what no utilization does: far above
