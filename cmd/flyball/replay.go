@@ -103,7 +103,8 @@ func (f *replayFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.fluid, "fluid", false, "play a fluid instead of single requests: much faster, expected values (default where there are many requests)")
 	flags.StringVar(&f.out, "out", defaultReplayOut, "folder for the results; empty: only what is printed")
 	flags.BoolVar(&f.json, "json", false, "print what results.json holds")
-	flags.Float64Var(&f.perReplicaHour, "cost-per-replica-hour", 1, "price of one replica for one hour")
+	flags.Float64Var(&f.perReplicaHour, "cost-per-replica-hour", 1, "price of one replica for one hour (default that of the document, else 1)")
+	flags.Lookup("cost-per-replica-hour").DefValue = ""
 	f.flags = flags
 }
 
@@ -198,6 +199,9 @@ func (f *replayFlags) recover(h *replay.History, specs []app.Spec) (*replayed, e
 	r := &replayed{flags: f, history: h}
 	if len(specs) > 0 {
 		r.spec = &specs[0]
+		if cost := r.spec.Cost; cost != nil && !f.flags.Changed("cost-per-replica-hour") {
+			f.perReplicaHour = cost.PerReplicaHour
+		}
 	}
 	given, err := f.given()
 	if err != nil {

@@ -105,7 +105,72 @@ func TestReplayOfARecordAgreesWithTheRun(t *testing.T) {
 	if status != 0 {
 		t.Fatal(errOut)
 	}
+	if !strings.Contains(text, "cost") {
+		t.Errorf("no cost, though the document has a price:\n%s", text)
+	}
 	wants(t, text, "as recorded", "static:peak=100%", "Check: the simulated document:hpa (cpuUtilization 60 %) has", "service mean", "measured")
+}
+
+// The report on a run is what the run said of itself.
+func TestReportOfARecord(t *testing.T) {
+	t.Parallel()
+	state, document, card := simulatedRun(t)
+	out := filepath.Join(t.TempDir(), "pages", "report.html")
+	text, errOut, status := execute(t.Context(), "report", "--record", state, "-f", document, "--json", "--out", out)
+	if status != 0 {
+		t.Fatal(errOut)
+	}
+	var found struct{ Targets []reported }
+	if err := json.Unmarshal([]byte(text), &found); err != nil || len(found.Targets) != 1 {
+		t.Fatalf("%d targets, %v: %s", len(found.Targets), err, text)
+	}
+	r := found.Targets[0]
+	within(t, "replica-hours", r.ReplicaHours, card.ReplicaHours, 0.03)
+	within(t, "cost", r.Cost, card.ReplicaHours*0.04, 0.03)
+	within(t, "requests", r.Requests, float64(card.Requests), 0.02)
+	if r.ViolationRatio == nil || math.Abs(*r.ViolationRatio-card.ViolationRatio) > 0.002 {
+		t.Errorf("violations: got %v, want %v", r.ViolationRatio, card.ViolationRatio)
+	}
+	if r.Up+r.Down != card.ScalingActions || r.MaxReplicas != card.MaxReplicas {
+		t.Errorf("got %d up and %d down, %d replicas at most; want %d changes, %d replicas", r.Up, r.Down, r.MaxReplicas, card.ScalingActions, card.MaxReplicas)
+	}
+	if len(r.Wishes) != 3 || r.Wishes[0].Policy != "hpa" || r.Wishes[0].Shadow || !r.Wishes[1].Shadow {
+		t.Fatalf("wishes: got %+v, want hpa's and those of two shadows", r.Wishes)
+	}
+	within(t, "what hpa asked for", r.Wishes[0].ReplicaHours, r.ReplicaHours, 0.03)
+	decisions, changes := 0, 0
+	for _, c := range r.Rules {
+		decisions, changes = decisions+c.Count, changes+c.Changes
+	}
+	if decisions != r.Decisions || changes != r.Up+r.Down {
+		t.Errorf("rules decided %d times with %d changes, want %d and %d", decisions, changes, r.Decisions, r.Up+r.Down)
+	}
+	page, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wants(t, string(page), "What was run", "threshold (shadow), wish", "Who decided")
+
+	text, errOut, status = execute(t.Context(), "report", "--record", state, "--last", "30m")
+	if status != 0 {
+		t.Fatal(errOut)
+	}
+	wants(t, text, "shop: ", "replica-hours at 1", "kpa (shadow), wish", "A wish is no trajectory", "most frequent reasons", "over 0.5 hours")
+	for _, tc := range []struct {
+		args   []string
+		status int
+		says   string
+	}{
+		{[]string{"--target", "web"}, 1, `nothing is recorded of "web"; the record holds shop`},
+		{[]string{"--cost-per-replica-hour", "-1"}, 2, "must be 0 or more"},
+		{[]string{"--out", state}, 2, "is a folder"},
+		{[]string{"--from", "2020-01-01T00:00:00Z", "--to", "2020-01-02T00:00:00Z"}, 1, "0 decisions in this part of the record"},
+	} {
+		_, errOut, status := execute(t.Context(), append([]string{"report", "--record", state}, tc.args...)...)
+		if status != tc.status || !strings.Contains(errOut, tc.says) {
+			t.Errorf("%v: status %d, %q; want %d and %q", tc.args, status, errOut, tc.status, tc.says)
+		}
+	}
 }
 
 func TestReplayRefusesWhatMakesNoSense(t *testing.T) {
