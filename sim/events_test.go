@@ -266,6 +266,39 @@ func TestObservationsAreTrue(t *testing.T) {
 	}
 }
 
+// What is on its way for minutes arrives in the end, and tells of then: for ten
+// minutes requests wait for a replica, a delay later they are seen to.
+func TestDelayedMeasurementsTellOfThePast(t *testing.T) {
+	for _, delay := range []time.Duration{0, 30 * time.Second, 5 * time.Minute} {
+		for name, world := range map[string]func(*sim.Scenario) sim.World{
+			"events": func(s *sim.Scenario) sim.World { return sim.NewEvents(s) },
+			"fluid":  func(s *sim.Scenario) sim.World { return fluid(t, s, nil) },
+		} {
+			s := sim.Default()
+			s.Load = workload.Steps{{RPS: 20, For: 10 * time.Minute}, {RPS: 100, For: 10 * time.Minute}}
+			s.Replicas.Initial, s.Replicas.Max, s.Metrics.Delay = 1, 10, delay
+			w, jump := world(&s), 10*time.Minute+delay
+			for _, tc := range []struct {
+				at       time.Duration
+				min, max float64
+			}{{jump, 0.1, 0.25}, {jump + 2*time.Minute, 10, 100}} {
+				for at := tc.at - time.Minute; at < tc.at; at += s.Sync {
+					w.Advance(at)
+					w.Observe()
+				}
+				w.Advance(tc.at)
+				obs := w.Observe()
+				if got, ok := obs.Last(scale.Latency); !ok || got < tc.min || got > tc.max {
+					t.Errorf("%s, %v late: p95 at %v: got %v (%v), want %v to %v", name, delay, tc.at, got, ok, tc.min, tc.max)
+				}
+				if rate := obs.Signal(scale.RequestRate); rate.Trust != scale.Fresh {
+					t.Errorf("%s, %v late: trust at %v: got %v with %d points, want fresh", name, delay, tc.at, rate.Trust, len(rate.Points))
+				}
+			}
+		}
+	}
+}
+
 // In an outage of the measurements signals grow stale, then absent.
 func TestOutagesMakeSignalsStale(t *testing.T) {
 	s := steady(100, 30*time.Minute)
@@ -319,5 +352,32 @@ func TestScenariosAreChecked(t *testing.T) {
 	}
 	if err := steady(50, time.Hour).Validate(); err != nil {
 		t.Errorf("the default: got %v, want none", err)
+	}
+}
+
+// Once everything has been as large as it gets an event allocates nothing:
+// readings, scrapes, lines and the timers included.
+func TestEventsAllocateNothing(t *testing.T) {
+	for name, change := range map[string]func(*sim.Scenario){
+		"first come": func(*sim.Scenario) {},
+		"sharing":    func(s *sim.Scenario) { s.Service.Sharing = true },
+		"central":    func(s *sim.Scenario) { s.Service.Topology = queueing.Central },
+		"with retries": func(s *sim.Scenario) {
+			s.Client = sim.Client{Timeout: 200 * time.Millisecond, Retries: 2, Backoff: 100 * time.Millisecond}
+		},
+	} {
+		s := steady(500, 3*time.Hour)
+		s.Replicas.Initial = 14
+		change(s)
+		w, at := sim.NewEvents(s), time.Hour
+		w.Advance(at)
+		w.Observe()
+		if n := testing.AllocsPerRun(20, func() {
+			at += time.Minute
+			w.Advance(at)
+			w.Observe()
+		}); n > 0 {
+			t.Errorf("%s: got %v allocations in a minute of 60,000 events, want 0", name, n)
+		}
 	}
 }

@@ -116,15 +116,15 @@ type mixes struct {
 	fine   []point
 	coarse []point
 	alone  [len(lawLevels)]float64 // quantiles of the service
-	ticks  [][]mix
-	now    int
+	ticks  [][]mix // in a ring
+	now    int     // the running one
 	moment []mix
 	merged []mix
 }
 
 func newMixes(w *Fluid, ticks int) mixes {
 	law := w.scenario.Service.Law
-	m := mixes{world: w, fine: lawPoints(law, 0.01), coarse: lawPoints(law, 0.05), ticks: make([][]mix, max(1, ticks))}
+	m := mixes{world: w, fine: lawPoints(law, 0.01), coarse: lawPoints(law, 0.05), ticks: make([][]mix, ticks)}
 	for i, level := range lawLevels {
 		m.alone[i] = law.Quantile(level)
 	}
@@ -138,9 +138,9 @@ func (m *mixes) add(x mix) {
 	}
 }
 
-// turn begins the next tick.
-func (m *mixes) turn() {
-	m.now = (m.now + 1) % len(m.ticks)
+// turn begins a tick.
+func (m *mixes) turn(tick int) {
+	m.now = tick % len(m.ticks)
 	m.ticks[m.now] = m.ticks[m.now][:0]
 }
 
@@ -161,11 +161,11 @@ func blend(all []mix, x mix) []mix {
 	return append(all, x)
 }
 
-// fill counts the responses of the last ticks.
-func (m *mixes) fill(h *series.Histogram) {
+// fill counts the responses from one tick to another.
+func (m *mixes) fill(h *series.Histogram, from, to int) {
 	m.merged = m.merged[:0]
-	for i := range m.ticks {
-		for _, x := range m.ticks[(m.now+1+i)%len(m.ticks)] {
+	for tick := from; tick <= to; tick++ {
+		for _, x := range m.ticks[tick%len(m.ticks)] {
 			m.merged = blend(m.merged, x)
 		}
 	}

@@ -31,11 +31,12 @@ type meter struct {
 	present                         int64
 	inFlight                        time.Duration // request-time before t is present·t + inFlight
 
-	report    time.Duration // next tick of the balancer's clock
-	readings  []reading     // the newest, oldest first
-	shown     int           // how many of them are points already
-	latencies []series.Histogram
-	slot      int // of latencies, the running one
+	report    time.Duration      // next tick of the balancer's clock
+	tick      int                // how many there were
+	slot      int                // of latencies, the running one
+	readings  []reading          // the newest, oldest first
+	shown     int                // how many of them are points already
+	latencies []series.Histogram // what ended before each tick, in a ring
 	merged    series.Histogram
 	mixes     *mixes // in place of latencies, of a world that knows laws and no times
 
@@ -49,7 +50,8 @@ type meter struct {
 
 // reading is the counters at an instant.
 type reading struct {
-	at time.Duration
+	at   time.Duration
+	tick int
 	counters
 	ready int
 }
@@ -87,18 +89,28 @@ func newMeter(s *Scenario) *meter {
 	if s.Metrics.Scrape > 0 {
 		m.scrape = phase(s, "scrape", s.Metrics.Scrape)
 	}
-	m.latencies = make([]series.Histogram, max(1, m.ticks())+1)
+	m.latencies = make([]series.Histogram, m.ring())
 	m.signals = signals(s)
 	m.next = min(m.report, m.scrape)
 	return m
 }
 
-// ticks is how many of the balancer's reports its window covers.
-func (m *meter) ticks() int {
-	if m.scenario.Metrics.BalancerInterval <= 0 {
+// ticks is how many of the balancer's reports a time covers.
+func (m *meter) ticks(over time.Duration) int {
+	interval := m.scenario.Metrics.BalancerInterval
+	if interval <= 0 {
 		return 0
 	}
-	return int((m.scenario.Metrics.BalancerWindow + m.scenario.Metrics.BalancerInterval - 1) / m.scenario.Metrics.BalancerInterval)
+	return int((over + interval - 1) / interval)
+}
+
+// window is how many of the balancer's reports its window covers.
+func (m *meter) window() int { return max(1, m.ticks(m.scenario.Metrics.BalancerWindow)) }
+
+// ring is of how many ticks the latencies are kept: a reading is looked at when
+// it has arrived and a decision is due, and then for its whole window.
+func (m *meter) ring() int {
+	return m.window() + m.ticks(m.scenario.Metrics.Delay+m.scenario.Sync) + 2
 }
 
 // signals lists what is measured, sorted by name.
@@ -168,12 +180,13 @@ func (m *meter) turn(now time.Duration, w metered, f *fleet) {
 	if m.report <= now {
 		m.report += m.scenario.Metrics.BalancerInterval
 		if m.arrives(now) {
-			m.read(reading{at: now, counters: w.counters(), ready: f.now().Ready})
+			m.read(reading{at: now, tick: m.tick, counters: w.counters(), ready: f.now().Ready})
 		}
+		m.tick++
 		if m.mixes != nil {
-			m.mixes.turn()
+			m.mixes.turn(m.tick)
 		} else {
-			m.slot = (m.slot + 1) % len(m.latencies)
+			m.slot = m.tick % len(m.latencies)
 			m.latencies[m.slot].Reset()
 		}
 	}
@@ -195,9 +208,10 @@ func (m *meter) arrives(now time.Duration) bool {
 	return !lost
 }
 
-// read keeps a reading, and forgets those no window reaches back to.
+// read keeps a reading, and forgets those that have long been looked at and no
+// window reaches back to.
 func (m *meter) read(r reading) {
-	if keep := lookback + m.ticks() + 2; len(m.readings) >= 2*keep {
+	if keep := lookback + m.ring(); len(m.readings) >= 2*keep {
 		drop := len(m.readings) - keep
 		m.readings = m.readings[:copy(m.readings, m.readings[drop:])]
 		m.shown = max(0, m.shown-drop)
@@ -313,7 +327,7 @@ func (m *meter) show(visible time.Duration, f *fleet) {
 			}
 		}
 		if m.shown == len(m.readings)-1 || m.readings[m.shown+1].at > visible {
-			m.showLatency(at)
+			m.showLatency(at, to.tick)
 		}
 	}
 }
@@ -331,13 +345,16 @@ func (m *meter) before(i int, at time.Duration) *reading {
 	return &m.readings[j]
 }
 
-func (m *meter) showLatency(at time.Time) {
+// showLatency shows what ended in the window before a tick, and nothing that
+// ended since: that is still on its way.
+func (m *meter) showLatency(at time.Time, tick int) {
 	m.merged.Reset()
+	from := max(0, tick-m.window()+1, m.tick-m.ring()+1)
 	if m.mixes != nil {
-		m.mixes.fill(&m.merged)
+		m.mixes.fill(&m.merged, from, tick)
 	} else {
-		for i := range m.latencies {
-			m.merged.Merge(&m.latencies[i])
+		for k := from; k <= tick; k++ {
+			m.merged.Merge(&m.latencies[k%len(m.latencies)])
 		}
 	}
 	m.signal(scale.Latency).points.Add(series.Point{At: at, Value: m.merged.Quantile(0.95)})
