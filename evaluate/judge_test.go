@@ -168,6 +168,7 @@ func TestOnlyTheSamePlayIsTakenOver(t *testing.T) {
 		"faults":    func(c *Case) { c.Scenario.Faults.MetricLoss = 0.5 },
 		"objective": func(c *Case) { c.Scenario.Objective.Target = 0.94 },
 		"sync":      func(c *Case) { c.Scenario.Sync *= 2 },
+		"step":      func(c *Case) { c.Scenario.Step = 100 * time.Millisecond },
 		"calendar":  func(c *Case) { c.Scenario.Start = c.Scenario.Start.Add(time.Hour) },
 	} {
 		note(what, with(change), "v1", play)

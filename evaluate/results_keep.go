@@ -130,7 +130,7 @@ func digestCase(c Case) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %v %q %v %v %v %v\n", c.Trace, c.Fluid, s.Name, s.Warmup, s.Gaps, s.Sync, s.Start.UnixNano())
 	fmt.Fprintf(h, "%+v\n%+v\n%+v\n%+v\n%+v\n", s.Replicas, s.Client, s.Metrics, s.Faults, s.Objective)
-	fmt.Fprintln(h, serviceKey(s.Service), s.Length())
+	fmt.Fprintln(h, serviceKey(s.Service), s.Length(), s.Step)
 	for t := time.Duration(0); t <= s.Length(); t += time.Second {
 		fmt.Fprintf(h, "%x\n", s.Load.Expected(t))
 	}
