@@ -6,6 +6,7 @@ import (
 
 	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/series"
 )
 
 // Events is a world that plays request by request. What happens next is the
@@ -91,6 +92,7 @@ func NewEvents(s *Scenario) *Events {
 	}
 	w.score = newScore(s)
 	w.meter = newMeter(s)
+	w.meter.latencies = make([]series.Histogram, w.meter.ring())
 	w.clients = newClients(s)
 	w.fleet = newFleet(s, w)
 	w.arrival = w.arrivals.next()

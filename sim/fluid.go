@@ -100,7 +100,7 @@ func NewFluid(s *Scenario, curve *queueing.Curve) (*Fluid, error) {
 	}
 	w.score = newScore(s)
 	w.meter = newMeter(s)
-	w.meter.mixes, w.meter.latencies = &w.mixes, nil
+	w.meter.mixes = &w.mixes
 	w.mixes = newMixes(w, w.meter.ring())
 	w.fleet = newFleet(s, w)
 	w.rearm()

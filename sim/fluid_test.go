@@ -188,6 +188,22 @@ func TestFluidScoresWhatIsScored(t *testing.T) {
 	}
 }
 
+// Requests that wait on replicas that are to go are late like those elsewhere.
+func TestFluidCountsThoseLateOnLeavers(t *testing.T) {
+	violations := func(end int) float64 {
+		s := steady(400, 3*time.Minute)
+		s.Replicas.Max, s.Replicas.Initial = 10, 4
+		w := fluid(t, s, nil)
+		w.Advance(s.Length() - time.Second)
+		w.SetReplicas(end)
+		w.Advance(s.Length())
+		return w.Result().Violations
+	}
+	if got, want := violations(1), violations(4); !near(got, want, 0.01) {
+		t.Errorf("three of four replicas leave in an overload: got %.0f violations, want about the %.0f of when they stay", got, want)
+	}
+}
+
 // A decider sees the same signals in both worlds.
 func TestFluidShowsTheSignalsOfEvents(t *testing.T) {
 	observe := func(world func(*sim.Scenario) sim.World) (all []scale.Observation, sums map[string]float64, replicas float64) {

@@ -116,8 +116,8 @@ type mixes struct {
 	fine   []point
 	coarse []point
 	alone  [len(lawLevels)]float64 // quantiles of the service
-	ticks  [][]mix // in a ring
-	now    int     // the running one
+	ticks  [][]mix                 // in a ring
+	now    int                     // the running one
 	moment []mix
 	merged []mix
 }

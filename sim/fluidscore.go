@@ -109,14 +109,21 @@ func (w *Fluid) lost(n float64) {
 
 // late counts those that wait still, when that is too long already.
 func (w *Fluid) late(r *Result) {
-	oldest := w.now.Seconds() - w.law.threshold
 	for i := range w.crowds {
-		for _, b := range w.crowds[i].line.waiting() {
-			if n := b.before(oldest); b.scored && n > 0 {
-				r.Violations += n
-				r.Intrinsic += n * w.intrinsic
-				r.Avoidable += n * (1 - w.intrinsic)
-			}
+		w.lateIn(&w.crowds[i].line, r)
+	}
+	for i := range w.leavers {
+		w.lateIn(&w.leavers[i].line, r)
+	}
+}
+
+func (w *Fluid) lateIn(l *fluidLine, r *Result) {
+	oldest := w.now.Seconds() - w.law.threshold
+	for _, b := range l.waiting() {
+		if n := b.before(oldest); b.scored && n > 0 {
+			r.Violations += n
+			r.Intrinsic += n * w.intrinsic
+			r.Avoidable += n * (1 - w.intrinsic)
 		}
 	}
 }

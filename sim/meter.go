@@ -37,8 +37,8 @@ type meter struct {
 	readings  []reading          // the newest, oldest first
 	shown     int                // how many of them are points already
 	latencies []series.Histogram // what ended before each tick, in a ring
+	mixes     *mixes             // in place of latencies, of a world that knows laws and no times
 	merged    series.Histogram
-	mixes     *mixes // in place of latencies, of a world that knows laws and no times
 
 	scrape time.Duration // next tick of the scraper's clock
 	usages []usage       // by slot
@@ -89,7 +89,6 @@ func newMeter(s *Scenario) *meter {
 	if s.Metrics.Scrape > 0 {
 		m.scrape = phase(s, "scrape", s.Metrics.Scrape)
 	}
-	m.latencies = make([]series.Histogram, m.ring())
 	m.signals = signals(s)
 	m.next = min(m.report, m.scrape)
 	return m
