@@ -61,13 +61,14 @@ func turnsLeft(a, b, c Point) bool {
 }
 
 // CostAt returns the replica-hours at a share v of avoidable violations, by
-// straight lines over the logarithm of the violations; none counts as
-// one in a million. Two rules for what was not played:
+// straight lines over the logarithm of the violations; none, or hardly any,
+// counts as one in a million. Two rules for what was not played:
 //
 //   - No setting holds v: there is no cost, false.
 //   - Every setting holds it: the cost of the cheapest, a number the policy
 //     stays below at v.
 func (f Frontier) CostAt(v float64) (hours float64, ok bool) {
+	v = max(v, leastViolations)
 	if len(f) == 0 || f[0].Violations > v {
 		return 0, false
 	}

@@ -70,6 +70,10 @@ func TestCostAtEqualViolations(t *testing.T) {
 	if got, ok := whole.CostAt(0); !ok || got != 300 {
 		t.Errorf("at no violations: got %v, want 300", got)
 	}
+	hardly := NewFrontier(points(2e-7, 300, 8e-7, 290, 1e-3, 200))
+	if got, ok := hardly.CostAt(0); !ok || math.Abs(got-290) > 1e-9 {
+		t.Errorf("at none, of settings with hardly any: got %v (%v), want the cheaper one's 290", got, ok)
+	}
 }
 
 // More violations never cost more, whatever the points.

@@ -173,6 +173,19 @@ func TestTheClairvoyantAtARunsViolations(t *testing.T) {
 	}
 }
 
+// Of 1,000 requests none violated: that is no better than one of 1,000, which a
+// schedule for 12 hours leaves.
+func TestNoViolationIsKnownToOneRequest(t *testing.T) {
+	c := newClairvoyant(Certified{ReplicaHours: 13}, []Certified{{ReplicaHours: 12, AvoidableRatio: 0.001}, {ReplicaHours: 10, AvoidableRatio: 0.1}})
+	for _, tc := range []struct{ requests, want float64 }{{1000, 12}, {1e6, 13}, {0, 10}} {
+		run := Run{Requests: tc.requests}
+		run.against(c)
+		if got := run.OracleEqualReplicaHours; math.Abs(got-tc.want) > 1e-9 {
+			t.Errorf("none of %v violated: got %v oracle-hours, want %v", tc.requests, got, tc.want)
+		}
+	}
+}
+
 // The warm-up costs the oracle nothing, nor does a gap, over which it may keep
 // replicas for what comes after.
 func TestTheOraclePaysForScoredTimeOnly(t *testing.T) {

@@ -351,10 +351,12 @@ func (t *task) failure() Failure {
 	return Failure{Trace: t.Trace, Policy: name, Seed: t.seed, Fluid: t.Fluid, Error: t.err.Error()}
 }
 
-// against fills in what the clairvoyant would have paid.
+// against fills in what the clairvoyant would have paid. Violations are known to
+// a request: to ask for fewer of the clairvoyant would be to pay it for luck.
 func (r *Run) against(c *Clairvoyant) {
+	ratio := max(r.AvoidableViolationRatio, 1/max(1, r.Requests))
 	r.OracleEveryStepReplicaHours = c.EveryStep.ReplicaHours
 	r.OracleEveryStepViolations = c.EveryStep.AvoidableRatio
-	r.OracleEqualReplicaHours = c.ReplicaHours(r.AvoidableViolationRatio)
-	r.OracleBoundReplicaHours = c.Bound(r.AvoidableViolationRatio)
+	r.OracleEqualReplicaHours = c.ReplicaHours(ratio)
+	r.OracleBoundReplicaHours = c.Bound(ratio)
 }
