@@ -27,13 +27,13 @@ func instance(seed uint64, steps, most int) func(t, x int) float64 {
 	return func(t, x int) float64 { return table[t][x] }
 }
 
-// cheapestOfAll tries every schedule.
-func cheapestOfAll(steps, most, initial int, beta float64, f func(t, x int) float64) float64 {
-	best, schedule := math.Inf(1), make([]int, steps)
+// each calls see with every schedule.
+func each(steps, most int, see func(schedule []int)) {
+	schedule := make([]int, steps)
 	var try func(t int)
 	try = func(t int) {
 		if t == steps {
-			best = min(best, cost.Of(schedule, initial, f, beta))
+			see(schedule)
 			return
 		}
 		for x := range most + 1 {
@@ -42,6 +42,12 @@ func cheapestOfAll(steps, most, initial int, beta float64, f func(t, x int) floa
 		}
 	}
 	try(0)
+}
+
+// cheapestOfAll tries every schedule.
+func cheapestOfAll(steps, most, initial int, beta float64, f func(t, x int) float64) float64 {
+	best := math.Inf(1)
+	each(steps, most, func(schedule []int) { best = min(best, cost.Of(schedule, initial, f, beta)) })
 	return best
 }
 
@@ -62,6 +68,29 @@ func TestClairvoyantIsTheCheapestOfAllSchedules(t *testing.T) {
 		if math.Abs(got-want) > 1e-9 || math.Abs(cost.Of(schedule, initial, f, beta)-want) > 1e-9 {
 			t.Fatalf("got %v for %v (it costs %v), want %v", schedule, got, cost.Of(schedule, initial, f, beta), want)
 		}
+	})
+}
+
+// At a price of a violation no schedule with as few violations is cheaper, and
+// with more or fewer none costs less than the price leaves (Lagrangian duality).
+func TestAtAPriceNoneIsCheaperWithAsFewViolations(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		steps, most, initial := rapid.IntRange(1, 5).Draw(t, "steps"), rapid.IntRange(1, 4).Draw(t, "most"), rapid.IntRange(0, 4).Draw(t, "initial")
+		beta, theta := rapid.SampledFrom([]float64{0, 1.25, 4}).Draw(t, "beta"), rapid.SampledFrom([]float64{0, 0.3, 1, 7}).Draw(t, "theta")
+		table := instance(rapid.Uint64().Draw(t, "seed"), steps, most)
+		replicas := func(_, x int) float64 { return float64(x) }
+		violations := func(t, x int) float64 { return min(10, table(t, x)) } // of any shape
+		schedule, total := cost.Clairvoyant(steps, most, initial, beta, func(t, x int) float64 { return replicas(t, x) + theta*violations(t, x) })
+		paid, violated := cost.Of(schedule, initial, replicas, beta), cost.Of(schedule, initial, violations, 0)
+		each(steps, most, func(other []int) {
+			otherPaid, otherViolated := cost.Of(other, initial, replicas, beta), cost.Of(other, initial, violations, 0)
+			if otherViolated <= violated && otherPaid < paid-1e-9 {
+				t.Fatalf("%v costs %v with %v violations, but %v costs %v with %v", schedule, paid, violated, other, otherPaid, otherViolated)
+			}
+			if bound := total - theta*otherViolated; otherPaid < bound-1e-9 {
+				t.Fatalf("%v costs %v with %v violations, below the bound of %v", other, otherPaid, otherViolated, bound)
+			}
+		})
 	})
 }
 
