@@ -160,7 +160,7 @@ func (c *calibration) slotsOfCPU(exact, full float64, seenFull bool) {
 	if seenFull {
 		how += fmt.Sprintf("; full replicas answered as %.2f do", full)
 	} else {
-		how += "; replicas were never full, so nothing confirms it"
+		how += "; nothing confirms it, for replicas were never full for long"
 	}
 	c.say("slots", float64(c.Slots), "", Measured, "%s", how)
 }

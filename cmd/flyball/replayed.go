@@ -38,6 +38,7 @@ type replayed struct {
 	job     job
 	results evaluate.Results
 	lines   []page.Line
+	needed  []page.Count // the demand in replicas
 }
 
 // scenario is the world in which the history is played again.
@@ -254,16 +255,32 @@ func (r *replayed) draw(ctx context.Context) error {
 		return nil
 	}
 	c := r.job.cases[0]
-	c.Fluid, c.Scenario.Timeline = true, step
+	c.Scenario.Timeline = step
+	pictures, err := evaluate.NewPictures([]evaluate.Case{c})
+	if err != nil {
+		return err
+	}
+	r.needed = countsOf(pictures.Demand()[c.Trace])
 	for _, who := range r.job.contestants {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		_, result, err := evaluate.Play(c, who, r.job.seeds[0])
+		moments, err := pictures.Timeline(c.Trace, who, r.job.seeds[0])
 		if err != nil {
 			continue // it is a failure of the results already
 		}
-		r.lines = append(r.lines, page.Line{Policy: who.Name(), Moments: result.Timeline})
+		r.lines = append(r.lines, page.Line{Policy: who.Name(), Moments: moments})
 	}
 	return nil
+}
+
+// countsOf is a demand where it changes.
+func countsOf(d *evaluate.Demand) []page.Count {
+	var all []page.Count
+	for i, n := range d.Replicas {
+		if i == 0 || n != d.Replicas[i-1] {
+			all = append(all, page.Count{At: time.Duration(i) * d.Step, Replicas: n})
+		}
+	}
+	return all
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/flyball-io/flyball/evaluate"
 	page "github.com/flyball-io/flyball/evaluate/report"
 	"github.com/flyball-io/flyball/replay"
 )
@@ -13,16 +14,47 @@ func (r *replayed) page() page.Report {
 	d := r.demand
 	s := r.scenario
 	return page.Report{
-		Title:       fmt.Sprintf("Replay of %s, %s to %s", r.history.Target, minute(d.Start), minute(d.Start.Add(d.Length))),
-		Setting:     fmt.Sprintf("%s; %v, %d at a time on a replica; ready after %s; %s", r.history.Source, s.Service.Law, s.Service.Slots, inWords(s.Replicas.Startup), howMany(len(r.job.seeds), "seed")),
+		Title:  fmt.Sprintf("Replay of %s, %s to %s", r.history.Target, minute(d.Start), minute(d.Start.Add(d.Length))),
+		Answer: r.answer(),
+		Setting: fmt.Sprintf("%s; %.3g ms for a request (CV %.2g), %d at a time on a replica; ready after %s; %s",
+			r.history.Source, 1000*s.Service.Law.Mean(), s.Service.Law.CV(), s.Service.Slots, inWords(s.Replicas.Startup), howMany(len(r.job.seeds), "seed")),
 		Objective:   page.Objective{Threshold: s.Objective.Threshold.Std(), Target: s.Objective.Target},
 		Comparisons: r.comparisons(),
-		Traces:      []page.Trace{{Name: r.history.Target, About: r.history.Source, Start: d.Start, Length: d.Length, Unscored: unscoredOf(d), Lines: r.lines}},
+		Traces:      []page.Trace{{Name: r.history.Target, About: r.history.Source, Start: d.Start, Length: d.Length, Unscored: unscoredOf(d), Demand: r.needed, Lines: r.lines}},
 		Runs:        r.pageRuns(),
 		Calibration: []page.Table{r.recordedTable(), r.modelTable(), lostTable(d)},
 		Limits:      r.limits(),
-		Reproduce:   page.Reproduce{Command: strings.Join(r.flags.command, " "), Version: programVersion(), Seeds: r.job.seeds, Traces: []string{r.history.Source}},
+		Reproduce:   page.Reproduce{Command: shellWords(r.flags.command), Version: programVersion(), Seeds: r.job.seeds, Traces: []string{r.history.Source}},
 	}
+}
+
+// answer is what a manager wants to know: what it was, and what the cheapest
+// would have been that keeps the objective.
+func (r *replayed) answer() string {
+	text := ""
+	if o := r.recorded; o.ReplicaHours > 0 {
+		text = fmt.Sprintf("%s took %.4g replica-hours", r.history.Target, o.ReplicaHours)
+		if o.ViolationRatio != nil {
+			text += fmt.Sprintf(" and %s %% of its requests were not good", percent(*o.ViolationRatio))
+		}
+		text += ". "
+	}
+	var best *overall
+	all := overalls(r.results.Runs)
+	for i := range all {
+		o := &all[i]
+		if o.policy != evaluate.OracleFamily && o.avoidable <= 1-r.scenario.Objective.Target && (best == nil || o.hours < best.hours) {
+			best = o
+		}
+	}
+	if best == nil {
+		return text + "None of the policies that were tried would have kept the objective."
+	}
+	text += fmt.Sprintf("Of the policies that keep the objective %s would have been the cheapest: %.4g replica-hours", r.label(best.policy), best.hours)
+	if r.recorded.ReplicaHours > 0 {
+		text += ", " + signed(best.hours/r.recorded.ReplicaHours-1)
+	}
+	return text + "."
 }
 
 func unscoredOf(d *replay.Demand) []page.Unscored {
@@ -93,16 +125,18 @@ func (r *replayed) recordedTable() page.Table {
 }
 
 func (r *replayed) modelTable() page.Table {
-	t := page.Table{Title: "The model of the service", Text: r.fitInWords(), Columns: []string{"value", "", "from", "how"}}
-	t.Rows = r.values()
+	t := page.Table{Title: "The model of the service", Text: r.fitInWords(), Columns: []string{"value, where it comes from and how it was found"}}
+	for _, v := range r.service.Values {
+		t.Rows = append(t.Rows, []string{fmt.Sprintf("%s %s, %s: %s", v.Name, valueText(v), v.Origin, v.How)})
+	}
 	return t
 }
 
 func lostTable(d *replay.Demand) page.Table {
-	t := page.Table{Title: "Demand that cannot be recovered", Columns: []string{"from", "to", "why", "share of the time"},
+	t := page.Table{Title: "Demand that cannot be recovered", Columns: []string{"when and why", "for", "share of the time"},
 		Text: fmt.Sprintf("%s of the time is known. Nothing is scored in the rest; policies see a load there that runs straight from what was seen before to what was seen after.", shareOfTime(1-d.LostShare()))}
 	for _, s := range d.Lost {
-		t.Rows = append(t.Rows, []string{minute(d.Start.Add(s.From)), minute(d.Start.Add(s.To)), s.Text, shareOfTime((s.To - s.From).Seconds() / d.Length.Seconds())})
+		t.Rows = append(t.Rows, []string{minute(d.Start.Add(s.From)) + ", " + s.Text, inWords(s.To - s.From), shareOfTime((s.To - s.From).Seconds() / d.Length.Seconds())})
 	}
 	return t
 }

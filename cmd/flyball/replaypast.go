@@ -97,7 +97,7 @@ func (f *pastFlags) history(ctx context.Context) (*replay.History, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // it was only read
 	target, err := replay.OneTarget(ctx, log, f.target)
 	if err != nil {
 		return nil, err

@@ -138,7 +138,7 @@ func (f *reportFlags) read(ctx context.Context, specs []app.Spec) ([]*reported, 
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // it was only read
 	targets, err := log.Targets(ctx)
 	if err != nil {
 		return nil, err

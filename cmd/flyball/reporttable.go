@@ -107,9 +107,9 @@ func (r *reported) ruleTable() page.Table {
 }
 
 func (r *reported) reasonTable() page.Table {
-	t := page.Table{Title: "Most frequent reasons", Columns: []string{"reason", "decisions", "changes", "the last one"}}
+	t := page.Table{Title: "Most frequent reasons", Columns: []string{"reason, and the last one in words", "decisions", "changes"}}
 	for _, c := range r.Reasons[:min(20, len(r.Reasons))] {
-		t.Rows = append(t.Rows, []string{c.Name, fmt.Sprint(c.Count), fmt.Sprint(c.Changes), c.Example})
+		t.Rows = append(t.Rows, []string{c.Name + ", as in: " + c.Example, fmt.Sprint(c.Count), fmt.Sprint(c.Changes)})
 	}
 	return t
 }
