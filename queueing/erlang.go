@@ -1,6 +1,3 @@
-// Package queueing answers how long requests wait for a number of servers, and
-// how few servers keep a promise: the closed formulas of Erlang, with the
-// approximations for arrivals and services that are not exponential.
 package queueing
 
 import "math"

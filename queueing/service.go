@@ -1,3 +1,15 @@
+// Package queueing answers how long requests wait for a number of servers, and
+// how few servers keep a promise: the closed formulas of Erlang, and for
+// services and balancers of any kind a law of the waits on a grid of time.
+//
+//	erlang, general, fewest       closed formulas: M/M/c, and factors for others
+//	law, topology, service        what a service is, and what is asked of it
+//	grid, profile                 laws on a grid; what waits are made of
+//	oneline, inturn               waits by topology: one line or at random, in turn,
+//	shortest, shorter               least connections, the better of two
+//	sharing, response             shared slots; from waits to answers
+//	curve_build, curve            all of it as a table, for millions of questions
+//	draw                          services at random
 package queueing
 
 import (
