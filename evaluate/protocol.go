@@ -183,9 +183,12 @@ func protocolSchema() (*strict.Schema, error) {
 func (p Protocol) Validate() error {
 	var errs []error
 	names := map[string]string{}
-	for list, traces := range map[string][]ProtocolTrace{"tune": p.Tune, "report": p.Report} {
-		for i, t := range traces {
-			at := fmt.Sprintf("%s[%d]", list, i)
+	for _, list := range []struct {
+		name   string
+		traces []ProtocolTrace
+	}{{"tune", p.Tune}, {"report", p.Report}} {
+		for i, t := range list.traces {
+			at := fmt.Sprintf("%s[%d]", list.name, i)
 			if other, twice := names[t.Name]; twice {
 				errs = append(errs, fmt.Errorf("%s.name: %q is already the name of %s", at, t.Name, other))
 			}
