@@ -135,12 +135,12 @@ func (c *calibration) slots() error {
 	seenFull := moments >= leastMoments
 	exact := 1 / c.slope
 	switch agree := math.Abs(full/exact-1) <= 0.1; {
-	case c.slope > 0 && (!seenFull || agree):
+	case c.slope > 0 && c.bound && (!seenFull || agree):
 		c.slotsOfCPU(exact, full, seenFull)
 	case seenFull:
 		c.Slots = max(1, int(math.Round(full)))
 		how := ""
-		if c.slope > 0 {
+		if c.slope > 0 && c.bound {
 			how = fmt.Sprintf("; by CPU alone it were %.2f", exact)
 		}
 		c.say("slots", float64(c.Slots), "", Measured, "what full replicas answered in %d moments, times the service mean: %.2f%s", moments, full, how)
@@ -172,18 +172,23 @@ const hardlyWaiting = 1.3
 // fitCPU is the slope of CPU over the requests that are served on each replica
 // (by Little's law), through the origin, where requests hardly wait.
 func (c *calibration) fitCPU() {
-	xy, xx, n := 0.0, 0.0, 0
+	xy, xx, most, n := 0.0, 0.0, 0.0, 0
 	for i := range c.Moments {
 		m := &c.Moments[i]
 		x := m.Rate * c.Mean / m.Ready
-		if c.steady(i) && m.Ready > 0 && known(x) && m.CPU > 0.02 && !(m.response() > hardlyWaiting*c.Mean) && c.still(i) {
+		if c.steady(i) && m.Ready > 0 && known(x, m.CPU) && !(m.response() > hardlyWaiting*c.Mean) && c.still(i) {
 			xy, xx, n = xy+x*m.CPU, xx+x*x, n+1
+			most = max(most, m.CPU)
 		}
 	}
 	if n >= leastMoments && xx > 0 {
-		c.slope = xy / xx
+		c.slope, c.bound = xy/xx, most >= hardlyAny
 	}
 }
+
+// hardlyAny is the share of its CPU below which a service is not bound by it,
+// as far as anybody saw.
+const hardlyAny = 0.05
 
 // still reports whether the ready replicas were as many at the moments before:
 // windows reach back.

@@ -161,6 +161,21 @@ func TestFullReplicasTellTheirSlots(t *testing.T) {
 	}
 }
 
+// A service that waits for others uses hardly any CPU: that says nothing of its
+// slots, and a policy on CPU must see as little.
+func TestHardlyAnyCPUSaysNothingOfSlots(t *testing.T) {
+	s := truth()
+	s.Metrics.CPUFull = 0.03
+	l, _ := played(t, s, evaluate.SquareRoot(2))
+	got := calibrated(t, historyOf(t, l))
+	near(t, "CPU by slot", got.CPUFull/float64(got.Slots), 0.03/6, 0.05)
+	for _, v := range got.Values {
+		if want := map[string]replay.Origin{"slots": replay.Assumed, "CPU when full": replay.Measured}[v.Name]; want != "" && v.Origin != want {
+			t.Errorf("%s: got %s (%s), want %s", v.Name, v.Origin, v.How, want)
+		}
+	}
+}
+
 // What is given holds, whatever was measured.
 func TestGivenValuesHold(t *testing.T) {
 	l, _ := played(t, truth(), evaluate.SquareRoot(2))

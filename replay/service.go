@@ -93,6 +93,7 @@ type calibration struct {
 	*Service
 	given GivenValues
 	slope float64 // of CPU over the requests in progress on a replica; 0: not known
+	bound bool    // some CPU was used: it may be what bounds the service
 }
 
 func (c *calibration) say(name string, value float64, unit string, origin Origin, how string, args ...any) {
