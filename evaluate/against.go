@@ -7,7 +7,7 @@ func (r *Results) Against(other Results) {
 	oracles := map[string]*Clairvoyant{}
 	for _, c := range other.Clairvoyants {
 		if oracles[c.Trace] == nil {
-			oracles[c.Trace] = newClairvoyant(c.EveryStep, c.Priced)
+			oracles[c.Trace] = newClairvoyant(c)
 		}
 	}
 	for i := range r.Runs {

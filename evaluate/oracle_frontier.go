@@ -36,34 +36,36 @@ func (o *Oracle) prices() []float64 {
 // Clairvoyant is what one who knows the future pays for a case at each ratio of
 // avoidable violations, by schedules that were played.
 type Clairvoyant struct {
-	// EveryStep meets the demand at every step.
-	EveryStep Certified
-	// Priced were made for one price of a violation each.
-	Priced   []Certified
+	CaseClairvoyant
 	frontier Frontier
 }
 
-func newClairvoyant(everyStep Certified, priced []Certified) *Clairvoyant {
-	c := &Clairvoyant{EveryStep: everyStep, Priced: priced}
+func newClairvoyant(c CaseClairvoyant) *Clairvoyant {
 	var points []Point
-	for _, p := range append([]Certified{everyStep}, priced...) {
-		points = append(points, Point{Policy: "oracle", Knob: p.Theta, Violations: p.AvoidableRatio, ReplicaHours: p.ReplicaHours})
+	for _, p := range append([]Certified{c.EveryStep}, c.Priced...) {
+		points = append(points, Point{Policy: OracleFamily, Knob: p.Theta, Violations: p.AvoidableRatio, ReplicaHours: p.ReplicaHours})
 	}
-	c.frontier = NewFrontier(points)
-	return c
+	return &Clairvoyant{CaseClairvoyant: c, frontier: NewFrontier(points)}
 }
 
 // ReplicaHours is what the clairvoyant pays at a ratio of avoidable violations,
 // by [Frontier.CostAt]: straight lines over the logarithm of the ratio between
-// the schedules that were played. Beyond both ends the outermost schedule holds.
-// Who violates less than the safest one is set against it, which flatters the
-// oracle; who violates more than the boldest too, which flatters the run.
+// the schedules that were played. Who violates less than the safest one is set
+// against it, which flatters the oracle. Beyond the boldest a request is not
+// worth being served: there it serves by that schedule for a part of the time
+// and with the fewest replicas for the rest, which is straight in the ratio.
 func (c *Clairvoyant) ReplicaHours(ratio float64) float64 {
-	hours, ok := c.frontier.CostAt(ratio)
-	if !ok && len(c.frontier) > 0 {
-		return c.frontier[0].ReplicaHours
+	if len(c.frontier) == 0 {
+		return 0
 	}
-	return hours
+	if boldest := c.frontier[len(c.frontier)-1]; ratio > boldest.Violations {
+		given := min(1, (ratio-boldest.Violations)/(1-boldest.Violations))
+		return boldest.ReplicaHours + given*min(0, c.LeastReplicaHours-boldest.ReplicaHours)
+	}
+	if hours, ok := c.frontier.CostAt(ratio); ok {
+		return hours
+	}
+	return c.frontier[0].ReplicaHours
 }
 
 // Bound is what no schedule can go below at a ratio of avoidable violations, as

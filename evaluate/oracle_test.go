@@ -147,7 +147,7 @@ func TestAFrontierOfPrices(t *testing.T) {
 		}
 		priced = append(priced, c)
 	}
-	c := newClairvoyant(priced[0], priced)
+	c := newClairvoyant(CaseClairvoyant{EveryStep: priced[0], Priced: priced})
 	for _, p := range priced {
 		if bound := c.Bound(p.ModelRatio); bound > p.ModelHours*1.0001 {
 			t.Errorf("θ %v: bound of %.4f above %.4f, which the model reaches", p.Theta, bound, p.ModelHours)
@@ -158,13 +158,15 @@ func TestAFrontierOfPrices(t *testing.T) {
 	}
 }
 
-// Straight in the logarithm of the ratio, and the outermost schedule beyond.
+// Straight in the logarithm of the ratio, the safest schedule before; beyond the
+// boldest more and more of the time with a single replica for the hour: at 0.5
+// it is (0.5 − 0.1)/(1 − 0.1) of 9 hours less.
 func TestTheClairvoyantAtARunsViolations(t *testing.T) {
-	c := newClairvoyant(Certified{ReplicaHours: 12, AvoidableRatio: 0.03}, []Certified{
+	c := newClairvoyant(CaseClairvoyant{LeastReplicaHours: 1, EveryStep: Certified{ReplicaHours: 12, AvoidableRatio: 0.03}, Priced: []Certified{
 		{ReplicaHours: 10, AvoidableRatio: 0.1}, {ReplicaHours: 13, AvoidableRatio: 0.01}, {ReplicaHours: 20, AvoidableRatio: 0.0001},
-	})
+	}})
 	for _, tc := range []struct{ ratio, want float64 }{
-		{0.1, 10}, {0.01, 13}, {0.0001, 20}, {0.001, 16.5}, {0.5, 10}, {0, 20}, {0.00001, 20},
+		{0.1, 10}, {0.01, 13}, {0.0001, 20}, {0.001, 16.5}, {0.5, 6}, {1, 1}, {0, 20}, {0.00001, 20},
 		{0.03, 12}, {math.Sqrt(0.1 * 0.03), 11},
 	} {
 		if got := c.ReplicaHours(tc.ratio); math.Abs(got-tc.want) > 1e-9 {
@@ -176,8 +178,8 @@ func TestTheClairvoyantAtARunsViolations(t *testing.T) {
 // Of 1,000 requests none violated: that is no better than one of 1,000, which a
 // schedule for 12 hours leaves.
 func TestNoViolationIsKnownToOneRequest(t *testing.T) {
-	c := newClairvoyant(Certified{ReplicaHours: 13}, []Certified{{ReplicaHours: 12, AvoidableRatio: 0.001}, {ReplicaHours: 10, AvoidableRatio: 0.1}})
-	for _, tc := range []struct{ requests, want float64 }{{1000, 12}, {1e6, 13}, {0, 10}} {
+	c := newClairvoyant(CaseClairvoyant{EveryStep: Certified{ReplicaHours: 13}, Priced: []Certified{{ReplicaHours: 12, AvoidableRatio: 0.001}, {ReplicaHours: 10, AvoidableRatio: 0.1}}})
+	for _, tc := range []struct{ requests, want float64 }{{1000, 12}, {1e6, 13}, {10, 10}} {
 		run := Run{Requests: tc.requests}
 		run.against(c)
 		if got := run.OracleEqualReplicaHours; math.Abs(got-tc.want) > 1e-9 {

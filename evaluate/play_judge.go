@@ -285,7 +285,7 @@ func (j *judgement) results(contestants []Contestant, seeds []uint64) Results {
 		r.Failures = append(append(r.Failures, failures(f.schedules)...), failures(f.runs)...)
 		oracles := map[uint64]*Clairvoyant{}
 		for _, c := range clairvoyants {
-			oracles[c.Seed] = newClairvoyant(c.EveryStep, c.Priced)
+			oracles[c.Seed] = newClairvoyant(c)
 		}
 		for _, t := range f.runs {
 			seed := f.oracleSeeds([]uint64{seeds[0], t.seed})
@@ -319,7 +319,7 @@ func (j *judgement) header(contestants []Contestant, seeds []uint64) Header {
 func (f *field) clairvoyants() []CaseClairvoyant {
 	var all []CaseClairvoyant
 	for of := f.schedules; len(of) > 0; of = of[oraclePrices+1:] {
-		c := CaseClairvoyant{Trace: f.Trace, Fluid: f.Fluid, Seed: of[0].seed}
+		c := CaseClairvoyant{Trace: f.Trace, Fluid: f.Fluid, Seed: of[0].seed, LeastReplicaHours: float64(f.Scenario.Replicas.Min) * f.Scenario.Scored().Hours()}
 		for _, t := range of[1 : oraclePrices+1] {
 			if t.Certified != nil {
 				c.Priced = append(c.Priced, *t.Certified)

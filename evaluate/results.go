@@ -69,9 +69,13 @@ type Failure struct {
 
 // CaseClairvoyant is what one who knows the future pays for a case.
 type CaseClairvoyant struct {
-	Trace     string      `json:"trace"`
-	Fluid     bool        `json:"fluid"`
-	Seed      uint64      `json:"seed"`
+	Trace string `json:"trace"`
+	Fluid bool   `json:"fluid"`
+	Seed  uint64 `json:"seed"`
+	// LeastReplicaHours are those with the fewest replicas all the time.
+	LeastReplicaHours float64 `json:"least_replica_hours"`
+	// EveryStep meets the demand at every step; Priced were made for one price of
+	// a violation each.
 	EveryStep Certified   `json:"every_step"`
 	Priced    []Certified `json:"priced"`
 }

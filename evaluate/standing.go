@@ -69,20 +69,21 @@ func (r Results) Standings(families Families, levels []float64) []Standing {
 	var all []Standing
 	traces, of := ByTrace(r.Runs)
 	for _, trace := range traces {
-		oracle := r.oracleFrontier(trace)
+		oracle := r.clairvoyant(trace)
 		names := slices.DeleteFunc(families.names(of[trace]), func(name string) bool { return name == OracleFamily })
 		for _, family := range append(names, OracleFamily) {
 			f := families.Frontier(of[trace], family)
+			costAt := f.costAt
 			if family == OracleFamily {
-				f = oracle // all of its schedules, not only the one that was judged
+				f, costAt = oracle.frontier, oracle.costAt // all of its schedules, not only the one that was judged
 			}
 			if len(f) == 0 {
 				continue
 			}
 			bound := of[trace][0].LowerBoundReplicaHours
 			for _, level := range levels {
-				s := Standing{Trace: trace, Family: family, Level: level, ReplicaHours: f.costAt(level), Hypervolume: f.Hypervolume(worstViolations, mostOverBound*bound)}
-				s.Unexplored = f[len(f)-1].Violations <= level
+				s := Standing{Trace: trace, Family: family, Level: level, ReplicaHours: costAt(level), Hypervolume: f.Hypervolume(worstViolations, mostOverBound*bound)}
+				s.Unexplored = family != OracleFamily && f[len(f)-1].Violations <= level
 				if best := oracle.costAt(level); best != nil && s.ReplicaHours != nil && *best > 0 {
 					s.OverOracle = new(*s.ReplicaHours / *best)
 				}
@@ -93,9 +94,10 @@ func (r Results) Standings(families Families, levels []float64) []Standing {
 	return all
 }
 
-// oracleFrontier is the clairvoyant's on a trace, all seeds together.
-func (r Results) oracleFrontier(trace string) Frontier {
+// clairvoyant is that of a trace, all seeds together.
+func (r Results) clairvoyant(trace string) *Clairvoyant {
 	var runs []Run
+	all := &Clairvoyant{}
 	add := func(name string, seed uint64, c Certified) {
 		runs = append(runs, Run{Policy: name, Knob: c.Theta, Seed: seed, Requests: c.Requests, AvoidableViolationRatio: c.AvoidableRatio, ReplicaHours: c.ReplicaHours})
 	}
@@ -103,12 +105,22 @@ func (r Results) oracleFrontier(trace string) Frontier {
 		if c.Trace != trace {
 			continue
 		}
+		all.LeastReplicaHours = c.LeastReplicaHours
 		add("oracle", c.Seed, c.EveryStep)
 		for _, p := range c.Priced {
 			add("oracle:theta="+strconv.FormatFloat(p.Theta, 'g', -1, 64), c.Seed, p)
 		}
 	}
-	return NewFrontier(Pool(runs))
+	all.frontier = NewFrontier(Pool(runs))
+	return all
+}
+
+// costAt is [Clairvoyant.ReplicaHours], nil where no schedule holds the level.
+func (c *Clairvoyant) costAt(level float64) *float64 {
+	if c.frontier.costAt(level) == nil {
+		return nil
+	}
+	return new(c.ReplicaHours(level))
 }
 
 // costAt is [Frontier.CostAt], nil for none.
