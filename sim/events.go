@@ -42,46 +42,6 @@ type Events struct {
 	events  uint64
 }
 
-// request is one attempt of a request.
-type request struct {
-	first   time.Duration // arrival of its first attempt
-	since   time.Duration // arrival of this attempt
-	service time.Duration // its time on a slot
-	next    int32         // in a line, or in the list of free ones
-	server  int32         // −1: none yet
-	turn    uint32        // counts the uses of this memory
-	attempt uint8
-	state   requestState
-	scored  bool
-	slow    bool // its service alone breaks the threshold
-}
-
-type requestState uint8
-
-const (
-	waiting requestState = iota
-	running
-	abandoned // waits still, for nobody
-	over
-)
-
-// server is what a replica is to its requests.
-type server struct {
-	line    line
-	running int32
-	work    int32 // running and in line
-	member  bool  // takes new work
-	// idle is such that the slot-time used before t is running·t + idle.
-	idle   time.Duration
-	shared sharing
-}
-
-// line is requests in order, linked through their next.
-type line struct {
-	head, tail int32
-	n          int
-}
-
 // NewEvents returns the world of a valid scenario at its beginning.
 func NewEvents(s *Scenario) *Events {
 	w := &Events{
@@ -395,16 +355,6 @@ func (w *Events) Result() *Result {
 	return result
 }
 
-// open implements host.
-func (w *Events) open(slot int) {
-	for len(w.servers) <= slot {
-		w.servers = append(w.servers, server{line: line{-1, -1, 0}})
-	}
-	s := &w.servers[slot]
-	w.past += s.idle
-	s.idle, s.shared.at = 0, w.now
-}
-
 // InProgress is how many requests neither are answered nor have failed.
 func (w *Events) InProgress() int {
 	n := len(w.clients.retries)
@@ -414,116 +364,4 @@ func (w *Events) InProgress() int {
 		}
 	}
 	return n
-}
-
-// serve implements host.
-func (w *Events) serve(slot int) {
-	s := &w.servers[slot]
-	s.member = true
-	w.levels.add(int32(slot), int(s.work))
-	w.unhold()
-}
-
-// release implements host.
-func (w *Events) release(slot int) bool {
-	s := &w.servers[slot]
-	if s.member {
-		s.member = false
-		w.levels.remove(int32(slot))
-	}
-	return s.work == 0
-}
-
-// load implements host.
-func (w *Events) load(slot int) int { return int(w.servers[slot].work) }
-
-// lose implements host.
-func (w *Events) lose(slot int) {
-	s := &w.servers[slot]
-	for s.line.n > 0 {
-		w.lost(w.shift(&s.line))
-	}
-	if w.sharing {
-		w.loseShared(s)
-	}
-	w.departures.filter(func(d due) bool {
-		if w.sharing {
-			return d.id != int32(slot)
-		}
-		here := w.requests[d.id].server == int32(slot)
-		if here {
-			w.lost(d.id)
-		}
-		return !here
-	})
-	s.idle += time.Duration(s.running) * w.now
-	s.running, s.work = 0, 0
-}
-
-func (w *Events) lost(id int32) {
-	if r := &w.requests[id]; r.state != abandoned {
-		w.fail(r)
-	}
-	w.free(id)
-}
-
-// drop forgets one whose client is gone when its turn comes.
-func (w *Events) drop(id int32) {
-	s := w.requests[id].server
-	w.free(id)
-	w.unload(s)
-}
-
-// take returns memory for a request.
-func (w *Events) take() int32 {
-	if id := w.unused; id >= 0 {
-		w.unused = w.requests[id].next
-		return id
-	}
-	w.requests = append(w.requests, request{})
-	return int32(len(w.requests) - 1)
-}
-
-func (w *Events) free(id int32) {
-	r := &w.requests[id]
-	r.turn++
-	r.state = over
-	r.next = w.unused
-	w.unused = id
-}
-
-func (w *Events) push(l *line, id int32) {
-	w.requests[id].next = -1
-	if l.n == 0 {
-		l.head = id
-	} else {
-		w.requests[l.tail].next = id
-	}
-	l.tail = id
-	l.n++
-}
-
-func (w *Events) shift(l *line) int32 {
-	id := l.head
-	l.head = w.requests[id].next
-	l.n--
-	return id
-}
-
-// busy implements metered.
-func (w *Events) busy(slot int) time.Duration {
-	s := &w.servers[slot]
-	if w.sharing {
-		w.catchUp(s)
-	}
-	return time.Duration(s.running)*w.now + s.idle
-}
-
-// counters implements metered.
-func (w *Events) counters() counters {
-	busy := w.past
-	for slot := range w.servers {
-		busy += w.busy(slot)
-	}
-	return w.meter.counters(w.now, busy, w.held.n)
 }
