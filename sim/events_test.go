@@ -381,3 +381,16 @@ func TestEventsAllocateNothing(t *testing.T) {
 		}
 	}
 }
+
+// The counts of a fluid are no whole numbers, and their sum depends on the order.
+func TestTheLongestOfPartsOfRequests(t *testing.T) {
+	for i := range 50 {
+		var l sim.Latencies
+		for k := 40; k > 0; k-- {
+			l.Add(0.01*float64(k), 0.1+0.01*float64(i*k%7))
+		}
+		if got := l.Quantile(1); !near(got, 0.4, 0.01) {
+			t.Fatalf("longest: got %v s, want 0.4", got)
+		}
+	}
+}

@@ -58,19 +58,19 @@ func (l *Latencies) Mean() float64 {
 // Quantile returns the q-quantile in seconds, q in 0..1, interpolated within
 // its bucket; 0 when empty.
 func (l *Latencies) Quantile(q float64) float64 {
-	rank, seen := q*l.total, 0.0
+	rank, seen, longest := q*l.total, 0.0, 0.0
 	for i, n := range l.counts {
-		if n > 0 && seen+n >= rank {
-			low, high := latencyEdge(i), latencyEdge(i+1)
+		if n <= 0 {
+			continue
+		}
+		low, high := latencyEdge(i), latencyEdge(i+1)
+		if seen+n >= rank {
 			return low + (high-low)*(rank-seen)/n
 		}
-		seen += n
+		seen, longest = seen+n, high
 	}
-	return 0
+	return longest // parts of requests may add up to a little less than their total
 }
-
-// Reset forgets everything.
-func (l *Latencies) Reset() { *l = Latencies{} }
 
 // Merge adds the counts of other.
 func (l *Latencies) Merge(other *Latencies) {
