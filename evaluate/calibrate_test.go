@@ -76,6 +76,12 @@ func TestStandingsAndComparisonsAtEqualViolations(t *testing.T) {
 	if s := standings[0]; s.Family != "hpa" || math.Abs(*s.ReplicaHours-250) > 1e-9 || math.Abs(*s.OverOracle-2.5) > 1e-9 || s.Unexplored {
 		t.Errorf("got %+v, want hpa at 250 hours, 2.5 × the oracle's 100", s)
 	}
+	// 5 % is beyond the boldest schedule: (0.05 − 0.01)/(1 − 0.01) of the time
+	// nobody is served.
+	beyond, want := r.Standings(families, []float64{0.05}), 75*(1-0.04/0.99)
+	if s := beyond[2]; s.Family != OracleFamily || math.Abs(*s.ReplicaHours-want) > 1e-9 || s.Unexplored || math.Abs(*beyond[0].OverOracle-200/want) > 1e-9 {
+		t.Errorf("beyond the boldest: got the oracle at %v hours and hpa at %v of it, want %v and %v", *s.ReplicaHours, *beyond[0].OverOracle, want, 200/want)
+	}
 	cluster := func(trace string) string { return trace[:1] }
 	all := CompareAt(standings, "hpa", 0.001, cluster, 1)
 	if len(all) != 2 || all[0].Candidate != "new" {

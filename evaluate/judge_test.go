@@ -240,6 +240,9 @@ func TestARowIsComplete(t *testing.T) {
 			t.Errorf("%s: oracle %v, every step %v, bound %v", run.Policy, run.OracleEqualReplicaHours, run.OracleEveryStepReplicaHours, run.OracleBoundReplicaHours)
 		}
 	}
+	if least := r.Clairvoyants[0].LeastReplicaHours; least != float64(r.Header.Cases[0].Min)*r.Runs[0].HoursScored {
+		t.Errorf("with the fewest replicas all the time: got %v replica-hours, want %d for %v h", least, r.Header.Cases[0].Min, r.Runs[0].HoursScored)
+	}
 	oracle := r.Runs[3]
 	if oracle.ReplicaHours != oracle.OracleEveryStepReplicaHours || oracle.AvoidableViolationRatio != oracle.OracleEveryStepViolations {
 		t.Errorf("the oracle as a contestant: %v h and %v, want what the oracle beside it pays: %v h and %v", oracle.ReplicaHours, oracle.AvoidableViolationRatio, oracle.OracleEveryStepReplicaHours, oracle.OracleEveryStepViolations)
