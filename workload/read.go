@@ -76,17 +76,10 @@ func OpenTrace(path string) (*Trace, error) {
 // rows between were left out by the source and there is a gap. Errors give
 // name, line, what is wrong and what is allowed.
 func Read(name string, r io.Reader) (Shape, error) {
-	in := bufio.NewReader(r)
-	var plain io.Reader = in
-	if magic, _ := in.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		unzipped, err := gzip.NewReader(in)
-		if err != nil {
-			return nil, fmt.Errorf("trace %s: unzip: %w", name, err)
-		}
-		plain = unzipped
+	lines, err := newLineReader(name, r)
+	if err != nil {
+		return nil, err
 	}
-	lines := &lineReader{name: name, scan: bufio.NewScanner(plain)}
-	lines.scan.Buffer(nil, maxLine)
 	header, err := lines.header()
 	if err != nil {
 		return nil, err
@@ -107,6 +100,28 @@ type lineReader struct {
 	name string
 	scan *bufio.Scanner
 	line int
+}
+
+// newLineReader looks at the first bytes to tell whether r is gzipped.
+func newLineReader(name string, r io.Reader) (*lineReader, error) {
+	in := bufio.NewReader(r)
+	l := &lineReader{name: name}
+	var plain io.Reader = in
+	if magic, _ := in.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		unzipped, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, l.broken(err)
+		}
+		plain = unzipped
+	}
+	l.scan = bufio.NewScanner(plain)
+	l.scan.Buffer(nil, maxLine)
+	// What stands before the place where reading failed is half a line: not
+	// the line, but the failure is what is wrong.
+	l.scan.Split(func(data []byte, atEOF bool) (int, []byte, error) {
+		return bufio.ScanLines(data, atEOF && l.scan.Err() == nil)
+	})
+	return l, nil
 }
 
 func (l *lineReader) fault(format string, args ...any) error {
@@ -131,15 +146,23 @@ func (l *lineReader) next() (string, error) {
 		}
 	}
 	l.line++
-	switch err := l.scan.Err(); {
-	case err == nil:
-		return "", io.EOF
+	if err := l.scan.Err(); err != nil {
+		return "", l.broken(err)
+	}
+	return "", io.EOF
+}
+
+// broken words what went wrong while reading.
+func (l *lineReader) broken(err error) error {
+	switch {
 	case errors.Is(err, bufio.ErrTooLong):
-		return "", l.fault("longer than %d bytes: must be a CSV file with the header %q", maxLine, rateHeader)
+		return l.fault("longer than %d bytes: must be a CSV file with the header %q", maxLine, rateHeader)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return "", l.fault("the gzip file is cut off")
+		return l.fault("the gzip file is cut off")
+	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
+		return l.fault("the gzip file is damaged: %v", err)
 	default:
-		return "", l.fault("%v", err)
+		return l.fault("%v", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package workload_test
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -80,6 +81,43 @@ func gzipped(t *testing.T, text string) []byte {
 	return b.Bytes()
 }
 
+// stored is a gzip file that ends, without its own end, just after text.
+func stored(t *testing.T, text string) []byte {
+	t.Helper()
+	b := &bytes.Buffer{}
+	w, err := gzip.NewWriterLevel(b, gzip.NoCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// Wherever a packed trace is cut off, that is what is wrong with it, and never
+// half a row.
+func TestGzipCutOffAnywhereIsToldSo(t *testing.T) {
+	text := "t_seconds,requests_per_second\n"
+	for i := range 300 {
+		text += fmt.Sprintf("%d,%d\n", i, i*i%7919)
+	}
+	packed := gzipped(t, text)
+	for n := 2; n < len(packed); n++ {
+		if _, err := workload.Read("f.csv", bytes.NewReader(packed[:n])); err == nil || !strings.Contains(err.Error(), "the gzip file is cut off") {
+			t.Fatalf("cut after %d of %d bytes: got %v, want it to say so", n, len(packed), err)
+		}
+	}
+	for n := range text {
+		if _, err := workload.Read("f.csv", bytes.NewReader(stored(t, text[:n]))); err == nil || !strings.Contains(err.Error(), "the gzip file is cut off") {
+			t.Fatalf("cut after %q: got %v, want it to say so", text[max(0, n-20):n], err)
+		}
+	}
+}
+
 func TestGzipIsToldByContent(t *testing.T) {
 	s, err := workload.Read("plain.csv", bytes.NewReader(gzipped(t, "t_seconds,requests_per_second\n0,1\n60,2\n")))
 	if err != nil {
@@ -118,8 +156,10 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 		{"too few fields", header + "0\n", "line 2: 1 fields: must be 2 (t_seconds,requests_per_second)"},
 		{"too many fields", header + "0,1,2\n", "3 fields: must be 2"},
 		{"cut-off gzip", string(long[:len(long)-4]), "cut off"},
+		{"gzip cut off within the header line", string(stored(t, header[:9])), "trace f.csv line 1: the gzip file is cut off"},
+		{"a wrong row before the cut", string(stored(t, header+"0,1\nx,2\n6")), `line 3: t_seconds: "x" is not a number`},
 		{"broken gzip", "\x1f\x8b\x08\x00garbage garbage garbage", "f.csv"},
-		{"gzip header only", "\x1f\x8b", "unzip"},
+		{"gzip header only", "\x1f\x8b", "trace f.csv line 1: the gzip file is cut off"},
 		{"binary garbage", string(noise), "f.csv line 1"},
 		{"endless line", header + strings.Repeat("1", 1<<20), "line 2: longer than 1024 bytes"},
 		{"requests that go back", "t_seconds,input_tokens,output_tokens\n5,1,1\n4,1,1\n", "line 3: t_seconds: 4 comes after 5: must not go back"},

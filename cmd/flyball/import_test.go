@@ -274,6 +274,7 @@ func TestImportRefusesBadCSV(t *testing.T) {
 		{"fields", "at,a\n0,1,2\n", nil, 1, "line 2: wrong number of fields"},
 		{"quotes", "at,a\n0,\"1\n", nil, 1, "line 2: extraneous or missing \" in quoted-field"},
 		{"cut-off gzip", zipped(t, "at,a\n0,1\n60,2\n")[:20], nil, 1, "the gzip file is cut off"},
+		{"gzip cut off at once", zipped(t, "at,a\n0,1\n60,2\n")[:5], nil, 1, "csv t.csv: the gzip file is cut off"},
 		{"format", "at,a\n0,1\n", []string{"--time-format", "iso"}, 2, "--time-format: must be auto, unix, unix-ms, rfc3339 or a layout"},
 		{"values", "at,a\n0,1\n", []string{"--values", "sum"}, 2, `--values: must be rate or count, got "sum"`},
 	} {

@@ -45,7 +45,7 @@ func (f *importFlags) fromCSV(ctx context.Context, stdin io.Reader) (made, error
 	defer meter.done()
 	plain, err := unzipped(meter.wrap(in, title))
 	if err != nil {
-		return made{}, fmt.Errorf("csv %s: %w", title, err)
+		return made{}, fmt.Errorf("csv %s: %w", title, csvFault(err))
 	}
 	rows, err := f.table.read(plain)
 	if err != nil {
@@ -86,7 +86,7 @@ func unzipped(r io.Reader) (io.Reader, error) {
 	}
 	plain, err := gzip.NewReader(in)
 	if err != nil {
-		return nil, fmt.Errorf("unzip: %w", err)
+		return nil, err
 	}
 	return bufio.NewReaderSize(plain, 1<<20), nil
 }
@@ -157,6 +157,8 @@ func csvFault(err error) error {
 		return fmt.Errorf("line %d: %w", parse.Line, parse.Err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("the gzip file is cut off")
+	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
+		return fmt.Errorf("the gzip file is damaged: %w", err)
 	}
 	return err
 }

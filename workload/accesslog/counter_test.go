@@ -190,7 +190,7 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 		{"cut-off gzip", "log x: after line ", whole[:len(whole)/2]},
 		{"cut-off gzip", "the gzip file is cut off", whole[:len(whole)-3]},
 		{"damaged gzip", "the gzip file is damaged", damaged},
-		{"only the magic of gzip", "log x: unzip", []byte("\x1f\x8b")},
+		{"only the magic of gzip", "log x: after line 0: the gzip file is cut off", []byte("\x1f\x8b")},
 	} {
 		c := counter(t, accesslog.Options{Step: time.Second})
 		if err := c.Read("x", bytes.NewReader(tc.file)); err == nil || !strings.Contains(err.Error(), tc.says) {

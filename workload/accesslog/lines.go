@@ -37,7 +37,7 @@ func open(r io.Reader) (*lines, error) {
 	}
 	plain, err := gzip.NewReader(in)
 	if err != nil {
-		return nil, fmt.Errorf("unzip: %w", err)
+		return nil, (&lines{}).fault(err)
 	}
 	return &lines{in: bufio.NewReaderSize(plain, buffer)}, nil
 }
