@@ -21,48 +21,83 @@ func (r Report) answer() string {
 	}
 }
 
-// sentence says what the candidate would have cost, and what it would have
-// broken for that.
+// sentence says what the candidate would have cost, and what both would have
+// broken for that: cost alone is no answer.
 func (c Comparison) sentence(o Objective) string {
 	hours, ok := c.row("replica_hours")
 	if !ok {
 		return fmt.Sprintf("%s against %s: the table tells them apart metric by metric.", c.Candidate, c.Baseline)
 	}
-	e := hours.improvement()
-	var costs string
-	switch {
-	case math.IsNaN(e.Value):
-		return fmt.Sprintf("%s cost nothing here, %s %s.", c.Baseline, c.Candidate, metric(hours.Key).Unit.write(hours.Candidate, ""))
-	case hours.verdict() == same && hours.Improvement != nil:
-		costs = fmt.Sprintf("%s would have cost about as much as %s (from %s less to %s more is within the noise)",
-			c.Candidate, c.Baseline, percentOf(max(0, e.High)), percentOf(max(0, -e.Low)))
-	case e.Value >= 0:
-		costs = fmt.Sprintf("%s would have cost %s less than %s", c.Candidate, percentOf(e.Value), c.Baseline)
-	case e.Value < -1:
-		costs = fmt.Sprintf("%s would have cost %s as much as %s", c.Candidate, times(1-e.Value), c.Baseline)
-	default:
-		costs = fmt.Sprintf("%s would have cost %s more than %s", c.Candidate, percentOf(-e.Value), c.Baseline)
-	}
+	basis := ""
 	if c.Basis != "" {
-		return costs + " " + c.Basis + "."
+		basis = " " + c.Basis
 	}
-	return costs + c.violations(o) + "."
+	late, _ := c.broken()
+	gain := hours.improvement().Value
+	switch told := hours.verdict() != same; {
+	case math.IsNaN(gain):
+		return fmt.Sprintf("%s cost nothing here, %s %s%s.", c.Baseline, c.Candidate, ReplicaHours.write(hours.Candidate, ""), c.violations(o))
+	case told && gain > 0 && c.apart(o) && late.Candidate > late.Baseline:
+		return fmt.Sprintf("%s is cheaper, but breaks more: it would have cost %s%s%s. Not comparable at equal violations.", c.Candidate, c.costs(hours), basis, c.violations(o))
+	case told && gain < 0 && c.apart(o) && late.Candidate < late.Baseline:
+		return fmt.Sprintf("%s is dearer, but breaks less: it would have cost %s%s%s. Not comparable at equal violations.", c.Candidate, c.costs(hours), basis, c.violations(o))
+	}
+	return fmt.Sprintf("%s would have cost %s%s%s.", c.Candidate, c.costs(hours), basis, c.violations(o))
+}
+
+// costs ends "it would have cost".
+func (c Comparison) costs(hours Row) string {
+	e := hours.improvement()
+	switch {
+	case hours.verdict() == equal:
+		return "as much as " + c.Baseline
+	case hours.verdict() == same && hours.Improvement != nil:
+		return fmt.Sprintf("about as much as %s (from %s less to %s more is within the noise)", c.Baseline, percentOf(max(0, e.High)), percentOf(max(0, -e.Low)))
+	case e.Value >= 0:
+		return fmt.Sprintf("%s less than %s", percentOf(e.Value), c.Baseline)
+	case e.Value < -1:
+		return fmt.Sprintf("%s as much as %s", times(1-e.Value), c.Baseline)
+	default:
+		return fmt.Sprintf("%s more than %s", percentOf(-e.Value), c.Baseline)
+	}
+}
+
+// broken are the violations that comparisons use.
+func (c Comparison) broken() (Row, bool) {
+	if v, ok := c.row("avoidable_violation_ratio"); ok {
+		return v, true
+	}
+	return c.row("violation_ratio")
+}
+
+// apart reports whether one of the two breaks so many more requests than the
+// other that their costs are no match: by a quarter and a request in 10,000,
+// and past what may be.
+func (c Comparison) apart(o Objective) bool {
+	v, ok := c.broken()
+	most, least := max(v.Baseline, v.Candidate), min(v.Baseline, v.Candidate)
+	within := o.Target > 0 && most <= 1-o.Target+1e-12
+	return ok && !c.Equal && !within && most > 1.25*least && most-least > 1e-4
 }
 
 // violations says what the two broke, for a sentence about cost.
 func (c Comparison) violations(o Objective) string {
-	v, ok := c.row("avoidable_violation_ratio")
-	may := 1 - o.Target
-	switch {
-	case !ok:
+	v, ok := c.broken()
+	if !ok {
 		return ""
-	case v.Baseline == v.Candidate:
-		return fmt.Sprintf(", at the same %s of avoidable violations", percent(v.Candidate))
-	case o.Target > 0 && max(v.Baseline, v.Candidate) <= may:
-		return fmt.Sprintf(", both within the %s of violations that may be", percent(round(may)))
-	default:
-		return fmt.Sprintf(", with %s instead of %s of avoidable violations", percent(v.Candidate), percent(v.Baseline))
 	}
+	kind := "avoidably broken"
+	if v.Key == "violation_ratio" {
+		kind = "broken"
+	}
+	text := fmt.Sprintf(", with %s of the requests %s instead of %s", percent(v.Candidate), kind, percent(v.Baseline))
+	if percent(v.Baseline) == percent(v.Candidate) {
+		text = fmt.Sprintf(", with %s of the requests %s by either", percent(v.Candidate), kind)
+	}
+	if may := 1 - o.Target; o.Target > 0 && !c.Equal && max(v.Baseline, v.Candidate) <= may+1e-12 {
+		text += fmt.Sprintf(", both within the %s that may be", percent(round(may)))
+	}
+	return text
 }
 
 func (c Comparison) row(key string) (Row, bool) {

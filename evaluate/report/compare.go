@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"math"
 	"slices"
 )
@@ -56,11 +55,13 @@ func (row Row) verdict() verdict {
 type comparisonView struct {
 	Index               int
 	Baseline, Candidate string
-	Pair                []int // their places among the policies
-	Basis, Note         string
-	Sentence            string
-	Groups              []groupView
-	Intervals           bool
+	// Settings of the two, where their names don't tell them.
+	BaselineSetting, CandidateSetting string
+	Pair                              []int // their places among the policies
+	Basis, Note                       string
+	Sentence                          string
+	Groups                            []groupView
+	Intervals                         bool
 }
 
 type groupView struct {
@@ -71,14 +72,15 @@ type groupView struct {
 type rowView struct {
 	Name, Text          string
 	Baseline, Candidate string
-	Improvement         string
+	Over                string
+	Change              string
 	Interval            string
 	Verdict             verdict
 }
 
 func (r Report) comparison(i int) comparisonView {
 	c := r.Comparisons[i]
-	v := comparisonView{Index: i, Baseline: c.Baseline, Candidate: c.Candidate, Basis: c.Basis, Note: c.Note, Sentence: c.sentence(r.Objective)}
+	v := comparisonView{Index: i, Baseline: c.Baseline, Candidate: c.Candidate, BaselineSetting: c.BaselineSetting, CandidateSetting: c.CandidateSetting, Basis: c.Basis, Note: c.Note, Sentence: c.sentence(r.Objective)}
 	if v.Sentence == r.answer() {
 		v.Sentence = "" // it is the first of the page
 	}
@@ -101,21 +103,35 @@ func (r Report) rows(c Comparison, group Group) []rowView {
 		if m.Group != group {
 			continue
 		}
-		e := row.improvement()
 		v := rowView{
-			Name: m.Name, Text: m.Text, Verdict: row.verdict(),
+			Name: m.Name, Text: m.Text, Over: row.Over, Verdict: row.verdict(),
 			Baseline: m.Unit.write(row.Baseline, r.Currency), Candidate: m.Unit.write(row.Candidate, r.Currency),
-			Improvement: unknown, Interval: unknown,
 		}
-		if !math.IsNaN(e.Value) {
-			v.Improvement = change(e.Value)
-		}
-		if row.Improvement != nil && !math.IsNaN(e.Low) && !math.IsNaN(e.High) {
-			v.Interval = fmt.Sprintf("%s … %s", change(e.Low), change(e.High))
-		}
+		v.Change, v.Interval = row.change(m)
 		views = append(views, v)
 	}
 	return views
+}
+
+// change is how much more or less the candidate has, and the interval of that.
+func (row Row) change(m Metric) (text, interval string) {
+	e := row.improvement()
+	value, low, high := -e.Value, -e.High, -e.Low
+	if m.MoreIsBetter {
+		value, low, high = e.Value, e.Low, e.High
+	}
+	switch {
+	case math.IsNaN(e.Value) && row.Baseline == 0 && row.Candidate > 0:
+		text, interval = "from 0", unknown
+	case row.Improvement == nil:
+		text, interval = change(value), unknown
+	default:
+		text, interval = changeBetween(value, low, high)
+	}
+	if row.verdict() == worse {
+		text += " (worse)"
+	}
+	return text, interval
 }
 
 func inOrder(rows []Row) []Row {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -76,22 +77,55 @@ func percent(share float64) string {
 	return number(share*100) + space + "%"
 }
 
-// change writes an improvement: +31 %, −4.2 %, and ×15 where there is 15 times
-// as much of what should be little.
+// largest is the change up to which one is written in percent: beyond ten times
+// as much they say less than a multiple.
+const largest = 9.0
+
+// change writes by which share there is more of something: 31 % less, 136 %
+// more, and ×15 from ten times as much on.
 func change(share float64) string {
-	if share < -1 {
-		return "×" + number(1-share)
+	switch {
+	case math.IsNaN(share):
+		return unknown
+	case share > largest:
+		return "×" + number(1+share)
+	case wholePercent(share) == 0:
+		return "0" + space + "%"
+	case share < 0:
+		return plainPercent(share) + " less"
+	default:
+		return plainPercent(share) + " more"
 	}
-	p := math.Round(share * 100)
-	if math.Abs(share) < 0.1 {
-		p = math.Round(share*1000) / 10
-	}
-	sign := ""
-	if p > 0 {
-		sign = "+"
-	}
-	return sign + number(p) + space + "%"
 }
+
+// changeBetween writes a change and the ends of its interval in one unit, so that
+// they can be read together.
+func changeBetween(value, low, high float64) (text, interval string) {
+	if math.IsNaN(low) || math.IsNaN(high) || math.IsInf(low, 0) || math.IsInf(high, 0) {
+		return change(value), unknown
+	}
+	if max(value, high) > largest {
+		return "×" + number(1+value), fmt.Sprintf("×%s … ×%s", number(1+low), number(1+high))
+	}
+	switch {
+	case wholePercent(low) > 0:
+		return change(value), plainPercent(low) + " … " + change(high)
+	case wholePercent(high) < 0:
+		return change(value), plainPercent(high) + " … " + change(low)
+	default:
+		return change(value), change(low) + " … " + change(high)
+	}
+}
+
+// wholePercent is a share in percent, with one decimal where it is small.
+func wholePercent(share float64) float64 {
+	if math.Abs(share) < 0.1 {
+		return math.Round(share*1000) / 10
+	}
+	return math.Round(share * 100)
+}
+
+func plainPercent(share float64) string { return number(math.Abs(wholePercent(share))) + space + "%" }
 
 func multiple(v float64) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) {

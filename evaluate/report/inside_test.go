@@ -13,7 +13,7 @@ func TestNumbersAsPeopleWriteThem(t *testing.T) {
 		{number(0), "0"}, {number(1234567), "1,234,567"}, {number(1234.4), "1,234"}, {number(99.95), "100"}, {number(0.012345), "0.0123"},
 		{number(-0.5), "−0.5"}, {number(999.6), "1,000"}, {number(1e-9), "0"},
 		{percent(0.00012), "0.012 %"}, {percent(1), "100 %"}, {percent(math.NaN()), unknown},
-		{change(0.31), "+31 %"}, {change(-0.042), "−4.2 %"}, {change(-14), "×15"}, {change(0.0001), "0 %"}, {change(-0.0001), "0 %"},
+		{change(-0.31), "31 % less"}, {change(0.042), "4.2 % more"}, {change(1.36), "136 % more"}, {change(14), "×15"}, {change(0.0001), "0 %"}, {change(-0.0001), "0 %"},
 		{seconds(0.0801), "80.1 ms"}, {seconds(1.5), "1.5 s"}, {seconds(600), "10 min"}, {seconds(3600), "1 h"}, {seconds(43200), "12 h"},
 		{multiple(1.4249), "1.42 ×"}, {multiple(math.Inf(1)), unknown},
 		{Percentage.write(62.5, ""), "62.5 %"}, {Money.write(69.814, "$"), "$69.81"}, {ReplicaHours.write(1745.3, ""), "1,745 h"}, {plural(1, "trace"), "1 trace"}, {plural(12, "trace"), "12 traces"},
@@ -36,6 +36,27 @@ func TestImprovementIsTowardsTheGood(t *testing.T) {
 	} {
 		if got := metric(tc.key).Improvement(tc.baseline, tc.candidate); math.Abs(got-tc.want) > 1e-12 {
 			t.Errorf("%s from %v to %v: got %v, want %v", tc.key, tc.baseline, tc.candidate, got, tc.want)
+		}
+	}
+}
+
+// A change and the ends of its interval are read together, so they have one unit.
+func TestAChangeHasOneUnit(t *testing.T) {
+	for _, tc := range []struct {
+		row  Row
+		want string
+	}{
+		{Row{Key: "replica_hours", Baseline: 100, Candidate: 69, Improvement: &Estimate{0.31, 0.24, 0.37}}, "31 % less, 24 % … 37 % less"},
+		{Row{Key: "replica_hours", Baseline: 100, Candidate: 236, Improvement: &Estimate{-1.36, -2.1, 0.7}}, "136 % more, 70 % less … 210 % more"},
+		{Row{Key: "replica_hours", Baseline: 100, Candidate: 236, Improvement: &Estimate{-1.36, -2.1, -0.7}}, "136 % more (worse), 70 % … 210 % more"},
+		{Row{Key: "latency_p95_seconds", Baseline: 1, Candidate: 4, Improvement: &Estimate{-3, -19, -0.5}}, "×4 (worse), ×1.5 … ×20"},
+		{Row{Key: "accuracy_within_one", Baseline: 0.5, Candidate: 0.4, Improvement: &Estimate{-0.2, -0.3, -0.1}}, "20 % less (worse), 10 % … 30 % less"},
+		{Row{Key: "failed_requests", Baseline: 0, Candidate: 3}, "from 0 (worse), –"},
+		{Row{Key: "failed_requests", Baseline: 1, Candidate: 24}, "×24 (worse), –"},
+	} {
+		text, interval := tc.row.change(metric(tc.row.Key))
+		if got := strings.ReplaceAll(text+", "+interval, space, " "); got != tc.want {
+			t.Errorf("%s from %v to %v: got %q, want %q", tc.row.Key, tc.row.Baseline, tc.row.Candidate, got, tc.want)
 		}
 	}
 }

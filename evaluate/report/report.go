@@ -64,6 +64,11 @@ type Objective struct {
 // Comparison sets one policy against another, metric by metric.
 type Comparison struct {
 	Baseline, Candidate string
+	// Their settings, where the names don't tell them.
+	BaselineSetting, CandidateSetting string
+	// Equal says that both are held to the same share of violations; otherwise
+	// cost alone tells neither from the other.
+	Equal bool
 	// Basis is what is held equal and how traces are pooled, so that it can end
 	// a sentence: "at 0.1 % avoidable violations, median of 12 traces".
 	Basis string
@@ -78,6 +83,9 @@ type Row struct {
 	// those that the page has words for.
 	Key                 string
 	Baseline, Candidate float64
+	// Over is how the values are pooled over traces, where that isn't as the
+	// comparison's note says: "median".
+	Over string
 	// Improvement is the share by which the candidate is better (0.31: 31 %
 	// better); nil: computed from the two values, without an interval.
 	Improvement *Estimate
@@ -109,6 +117,8 @@ type Frontier struct {
 	// Name is the trace's; empty: pooled over all.
 	Name   string
 	Curves []Curve
+	// Oracle are the clairvoyant's schedules, all of them at a ratio of 1.
+	Oracle []Point
 }
 
 // Curve is one policy along its scale of aggressiveness.

@@ -128,9 +128,14 @@ func TestAnswer(t *testing.T) {
 		want  string
 	}{
 		{"cheaper at an equal basis", "at 0.1 % avoidable violations", rows(100, 69, nil), "new would have cost 31 % less than old at 0.1 % avoidable violations."},
-		{"dearer, and its violations", "", rows(100, 112, nil, 0.02, 0.0004), "new would have cost 12 % more than old, with 0.04 % instead of 2 % of avoidable violations."},
+		{"at an equal basis, with violations", "at 0.1 % avoidable violations", rows(100, 69, nil, 0.00099, 0.0003), "new would have cost 31 % less than old at 0.1 % avoidable violations, with 0.03 % of the requests avoidably broken instead of 0.099 %, both within the 0.1 % that may be."},
+		{"a basis is no reason to hide violations", "on this history", rows(100, 69, nil, 0.0347, 0.0815), "new is cheaper, but breaks more: it would have cost 31 % less than old on this history, with 8.15 % of the requests avoidably broken instead of 3.47 %. Not comparable at equal violations."},
+		{"cheaper, and breaks about as much", "", rows(100, 69, nil, 0.0347, 0.0356), "new would have cost 31 % less than old, with 3.56 % of the requests avoidably broken instead of 3.47 %."},
+		{"cheaper, and breaks as much", "", rows(100, 69, nil, 0.0347, 0.0347), "new would have cost 31 % less than old, with 3.47 % of the requests avoidably broken by either."},
+		{"cheaper, and breaks less", "", rows(100, 69, nil, 0.02, 0.0004), "new would have cost 31 % less than old, with 0.04 % of the requests avoidably broken instead of 2 %."},
+		{"dearer, and breaks less", "", rows(100, 112, nil, 0.02, 0.0004), "new is dearer, but breaks less: it would have cost 12 % more than old, with 0.04 % of the requests avoidably broken instead of 2 %. Not comparable at equal violations."},
 		{"several times as dear", "", rows(100, 254, nil), "new would have cost 2.54 × as much as old."},
-		{"both kept the promise", "", rows(100, 95.5, nil, 0.0002, 0.0009), "new would have cost 4.5 % less than old, both within the 0.1 % of violations that may be."},
+		{"both kept the promise", "", rows(100, 95.5, nil, 0.0002, 0.0009), "new would have cost 4.5 % less than old, with 0.09 % of the requests avoidably broken instead of 0.02 %, both within the 0.1 % that may be."},
 		{"an interval around nothing", "", rows(100, 98, &report.Estimate{Value: 0.02, Low: -0.03, High: 0.07}), "new would have cost about as much as old (from 7 % less to 3 % more is within the noise)."},
 		{"nothing to compare with", "", rows(0, 5, nil), "old cost nothing here, new 5 h."},
 		{"no cost", "", nil, "new against old: the table tells them apart metric by metric."},

@@ -135,8 +135,10 @@ func (r Report) facts() []string {
 	if len(traces) > 0 {
 		facts = append(facts, plural(len(traces), "trace"))
 	}
-	if n := len(r.Reproduce.Seeds); n > 0 {
+	if n := len(r.Reproduce.Seeds); n > 1 && len(traces) > 1 {
 		facts = append(facts, plural(n, "seed")+" each")
+	} else if n > 0 {
+		facts = append(facts, plural(n, "seed"))
 	}
 	if r.Setting != "" {
 		facts = append(facts, r.Setting)

@@ -186,7 +186,7 @@ func frontiers(traces int, policies []follower) []report.Frontier {
 }
 
 func comparison(base, p follower, traces int) report.Comparison {
-	c := report.Comparison{Baseline: base.name, Candidate: p.name, Note: "Values are means over traces, improvements geometric means of the traces' own.", Basis: "at 0.1\u00a0% avoidable violations, over " + plural(traces, "trace", "traces")}
+	c := report.Comparison{Baseline: base.name, Candidate: p.name, Equal: true, Note: "Values are geometric means over traces.", Basis: "at 0.1\u00a0% avoidable violations, over " + plural(traces, "trace", "traces")}
 	before := map[string]float64{
 		"latency_mean_seconds": 0.091, "latency_p50_seconds": 0.077, "latency_p90_seconds": 0.141, "latency_p95_seconds": 0.168, "latency_p99_seconds": 0.291,
 		"scaling_actions": 412, "direction_changes": 96, "replica_variance": 61.4, "replica_hours": 1745.3, "cost": 69.81, "cost_ratio": 1.57, "mean_replicas": 24.2,
