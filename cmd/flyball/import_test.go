@@ -50,7 +50,7 @@ func TestImportPrintsATraceAndASummary(t *testing.T) {
 	if status != 0 || out != "t_seconds,requests_per_second\n0,1\n1,3\n2,0\n3,2\n" {
 		t.Fatalf("status %d, got %q: %s", status, out, errOut)
 	}
-	wants(t, oneSpaced(errOut), "lines 7 in 1 file", "malformed 1", `access.log line 7 has no time`, `"nonsense"`,
+	wants(t, oneSpaced(errOut), "lines 7 in 1 file", "malformed 1", `access.log line 7, has no time`, `"nonsense"`,
 		"span 4s from 2026-10-10T13:00:00Z", "rows 4 of 1s", "gaps 0", "requests 6", "mean 1.5/s, p99 3/s, peak 3/s")
 }
 
@@ -155,6 +155,7 @@ func TestImportRefusesBadInput(t *testing.T) {
 	}
 	cut, rubbish, empty := writeFile(t, "cut.gz", whole[:len(whole)-20]), writeFile(t, "rubbish", string(noise)), writeFile(t, "empty", "")
 	half := writeFile(t, "half", logOf(1, 1, 1)+"a\nb\nc\n")
+	wrongDate := writeFile(t, "wrong-date", `a - - [99/Foo/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 1`+"\n")
 	sparse := writeFile(t, "sparse", logOf(1, 0, 0, 1, 0, 0, 1, 0, 0, 1))
 	table := writeFile(t, "t.csv", "at,hits\n1,2\n2,3\n")
 	for _, tc := range []struct {
@@ -178,6 +179,8 @@ func TestImportRefusesBadInput(t *testing.T) {
 		{[]string{"--from-log", log, "--step", "1h"}, 1, "all requests lie in one step of 1h: a trace needs two"},
 		{[]string{"--from-log", log, "--match", "("}, 2, "--match: error parsing regexp"},
 		{[]string{"--from-log", log, "--status", "ok"}, 2, `--status: "ok" is no status`},
+		{[]string{"--from-log", log, "--status", "9xx"}, 2, `--status: "9xx" is no status: must be 100 to 599 or one of the classes 1xx, 2xx, 3xx, 4xx, 5xx`},
+		{[]string{"--from-log", wrongDate}, 1, `wrong-date line 1, its time cannot be read: must be such as [10/Oct/2026:13:55:36 +0200]: "a - - [99/Foo`},
 		{[]string{"--from-log", log, "--from", "soon"}, 2, "--from: must be a duration such as 1h"},
 		{[]string{"--from-log", log, "--from", "1h", "--to", "2h"}, 2, "must end after it begins"},
 		{[]string{"--from-log", log, "--gap", "1s"}, 2, "silence: must be at least two steps"},

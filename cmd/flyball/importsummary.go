@@ -102,7 +102,7 @@ func (s importSummary) print(out io.Writer) error {
 		line("lines", "%d in %s, %d left out by filters", l.Lines, count(l.Files, "file"), l.LeftOut)
 		line("malformed", "%d", l.Malformed)
 		for _, e := range l.Examples {
-			line("", "%s line %d %s: %s", cli.OneLine(e.File), e.Line, e.Reason, cli.OneLine(fmt.Sprintf("%q", e.Text)))
+			line("", "%s line %d, %s: %s", cli.OneLine(e.File), e.Line, e.Reason, cli.OneLine(fmt.Sprintf("%q", e.Text)))
 		}
 		if l.Disordered > 0 {
 			line("out of order", "%d lines, by up to %v; counted where they belong", l.Disordered, scale.Duration(l.StepBack*int64(time.Second)))

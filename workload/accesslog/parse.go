@@ -19,9 +19,10 @@ type Entry struct {
 	Target []byte
 }
 
-// What a line may lack.
+// What a line may lack, or hold in vain.
 var (
 	ErrNoTime    = errors.New("has no time in brackets such as [10/Oct/2026:13:55:36 +0200]")
+	ErrBadTime   = errors.New("its time cannot be read: must be such as [10/Oct/2026:13:55:36 +0200]")
 	ErrNoRequest = errors.New("has no request in quotes after the time")
 	ErrNoStatus  = errors.New("has no status of three digits after the request")
 )
@@ -39,9 +40,9 @@ type Parser struct {
 
 // Parse reads one line, without its end.
 func (p *Parser) Parse(line []byte) (Entry, error) {
-	rest, unix, ok := p.time(line)
-	if !ok {
-		return Entry{}, ErrNoTime
+	rest, unix, err := p.time(line)
+	if err != nil {
+		return Entry{}, err
 	}
 	const quote = `] "`
 	if len(rest) < len(quote) || string(rest[:len(quote)]) != quote {
@@ -60,11 +61,12 @@ func (p *Parser) Parse(line []byte) (Entry, error) {
 
 // time finds the time, and returns the line from its closing bracket on. What
 // is in front of it may hold brackets too, as an IPv6 address does.
-func (p *Parser) time(line []byte) (rest []byte, unix int64, ok bool) {
+func (p *Parser) time(line []byte) (rest []byte, unix int64, err error) {
+	err = ErrNoTime
 	for {
 		open := bytes.IndexByte(line, '[')
 		if open < 0 || len(line) < open+1+timeWidth+1 {
-			return nil, 0, false
+			return nil, 0, err
 		}
 		line = line[open+1:]
 		if line[timeWidth] != ']' {
@@ -72,13 +74,17 @@ func (p *Parser) time(line []byte) (rest []byte, unix int64, ok bool) {
 		}
 		text := line[:timeWidth]
 		if p.read && string(text) == string(p.text[:]) {
-			return line[timeWidth:], p.unix, true
+			return line[timeWidth:], p.unix, nil
+		}
+		if !timeShaped(text) {
+			continue
 		}
 		if unix, ok := parseTime(text); ok {
 			copy(p.text[:], text)
 			p.unix, p.read = unix, true
-			return line[timeWidth:], unix, true
+			return line[timeWidth:], unix, nil
 		}
+		err = ErrBadTime
 	}
 }
 

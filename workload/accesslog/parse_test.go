@@ -60,15 +60,17 @@ func TestParseSaysWhatIsMissing(t *testing.T) {
 		"[":                                    accesslog.ErrNoTime,
 		`{"time":"2026-10-10T11:55:36Z"}`:      accesslog.ErrNoTime,
 		`a - - [10/Oct/2026:13:55:36]`:         accesslog.ErrNoTime,
-		`a - - [10/Okt/2026:13:55:36 +0200] "`: accesslog.ErrNoTime,
-		`a - - [31/Apr/2026:13:55:36 +0200] "GET / HTTP/1.1" 200 1`:   accesslog.ErrNoTime,
-		`a - - [29/Feb/2026:13:55:36 +0200] "GET / HTTP/1.1" 200 1`:   accesslog.ErrNoTime,
-		`a - - [00/Feb/2026:13:55:36 +0200] "GET / HTTP/1.1" 200 1`:   accesslog.ErrNoTime,
-		`a - - [10/Oct/2026:24:55:36 +0200] "GET / HTTP/1.1" 200 1`:   accesslog.ErrNoTime,
-		`a - - [10/Oct/2026:13:60:36 +0200] "GET / HTTP/1.1" 200 1`:   accesslog.ErrNoTime,
-		`a - - [10/Oct/2026:13:55:61 +0200] "GET / HTTP/1.1" 200 1`:   accesslog.ErrNoTime,
+		`a - - [10/Okt/2026:13:55:36 +0200] "`: accesslog.ErrBadTime,
+		`a - - [31/Apr/2026:13:55:36 +0200] "GET / HTTP/1.1" 200 1`:   accesslog.ErrBadTime,
+		`a - - [29/Feb/2026:13:55:36 +0200] "GET / HTTP/1.1" 200 1`:   accesslog.ErrBadTime,
+		`a - - [00/Feb/2026:13:55:36 +0200] "GET / HTTP/1.1" 200 1`:   accesslog.ErrBadTime,
+		`a - - [10/Oct/2026:24:55:36 +0200] "GET / HTTP/1.1" 200 1`:   accesslog.ErrBadTime,
+		`a - - [10/Oct/2026:13:60:36 +0200] "GET / HTTP/1.1" 200 1`:   accesslog.ErrBadTime,
+		`a - - [10/Oct/2026:13:55:61 +0200] "GET / HTTP/1.1" 200 1`:   accesslog.ErrBadTime,
 		`a - - [10/Oct/2026:13:55:36 *0200] "GET / HTTP/1.1" 200 1`:   accesslog.ErrNoTime,
-		`a - - [10/Oct/2026:13:55:36 +02x0] "GET / HTTP/1.1" 200 1`:   accesslog.ErrNoTime,
+		`a - - [10/Oct/2026:13:55:36 +02x0] "GET / HTTP/1.1" 200 1`:   accesslog.ErrBadTime,
+		`a - - [99/Foo/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 1`:   accesslog.ErrBadTime,
+		`[2001:db8:aaaa:bbbb:cccc::1] - - hello`:                      accesslog.ErrNoTime,
 		`a - - [10/Oct/2026:13:55:36 +0200]`:                          accesslog.ErrNoRequest,
 		`a - - [10/Oct/2026:13:55:36 +0200] GET / HTTP/1.1 200 1`:     accesslog.ErrNoRequest,
 		`a - - [10/Oct/2026:13:55:36 +0200] "GET / HTT`:               accesslog.ErrNoRequest,
@@ -110,8 +112,8 @@ func TestParseStatuses(t *testing.T) {
 	if want := "200 299 300 399 404"; strings.Join(got, " ") != want {
 		t.Errorf("got %v, want %s", got, want)
 	}
-	for _, bad := range []string{"", "2xx,", "20x", "xx", "ok", "4040", "-200", "22xx"} {
-		if _, err := accesslog.ParseStatuses(bad); err == nil || !strings.Contains(err.Error(), "must be three digits or a class such as 5xx") {
+	for _, bad := range []string{"", "2xx,", "20x", "xx", "ok", "4040", "-200", "22xx", "9xx", "0xx", "6XX", "099", "600", "2xx,999"} {
+		if _, err := accesslog.ParseStatuses(bad); err == nil || !strings.Contains(err.Error(), "is no status: must be 100 to 599 or one of the classes 1xx, 2xx, 3xx, 4xx, 5xx, several with commas") {
 			t.Errorf("%q: got %v, want an error", bad, err)
 		}
 	}

@@ -3,12 +3,14 @@ package accesslog
 // timeWidth is the length of 10/Oct/2026:13:55:36 +0200.
 const timeWidth = 26
 
-// parseTime reads a time of that form as seconds since 1970. It is written out
+// timeShaped reports whether text, of that length, has the separators of a time.
+func timeShaped(t []byte) bool {
+	return t[2] == '/' && t[6] == '/' && t[11] == ':' && t[14] == ':' && t[17] == ':' && t[20] == ' ' && (t[21] == '+' || t[21] == '-')
+}
+
+// parseTime reads what is so shaped as seconds since 1970. It is written out
 // because every line has one, and time.Parse takes ten times as long.
 func parseTime(t []byte) (int64, bool) {
-	if t[2] != '/' || t[6] != '/' || t[11] != ':' || t[14] != ':' || t[17] != ':' || t[20] != ' ' || (t[21] != '+' && t[21] != '-') {
-		return 0, false
-	}
 	day, ok1 := digits(t[0:2])
 	month, ok2 := monthOf(t[3:6])
 	year, ok3 := digits(t[7:11])
