@@ -1,6 +1,7 @@
 package app
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/flyball-io/flyball/decide"
 	"github.com/flyball-io/flyball/evaluate"
 	"github.com/flyball-io/flyball/guard"
+	"github.com/flyball-io/flyball/policy/hpa"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/sim"
 )
@@ -57,6 +59,35 @@ func (c Contestants) make(w builtin.Written) (evaluate.Contestant, error) {
 	return made, err
 }
 
+// Key is the same for what plays the same: a policy without its defaults and
+// with them. It is meant for text that [Contestants.Parse] takes.
+func (c Contestants) Key(text string) (string, error) {
+	w, err := builtin.ParseWritten(text)
+	if err != nil || slices.Contains(yardsticks(), w.Kind) {
+		made, err := c.Parse(text)
+		return made.Name(), err
+	}
+	p, err := c.player(w)
+	if err != nil {
+		return "", err
+	}
+	// Shares of what a replica carries come to figures that depend on the scenario.
+	shares := [2]any{w.Fields[scale.RequestRate], w.Fields[scale.Concurrency]}
+	if w.Kind == "hpa" {
+		delete(w.Fields, scale.RequestRate)
+		delete(w.Fields, scale.Concurrency)
+	}
+	chosen, err := newPolicySpec(w.Plugin(), v1alpha1.Spec{Behavior: p.behavior, Cooldown: p.cooldown}, c.Plugins)
+	if err != nil {
+		return "", err
+	}
+	if cfg, is := chosen.Config.(*hpa.Config); is && len(cfg.Metrics) == 0 && cfg.String() == hpa.Default().String() && shares == [2]any{} {
+		cfg.CPUUtilization = 0
+	}
+	key, err := json.Marshal([]any{w.Kind, chosen.Config, chosen.Cooldown, p.behavior, shares})
+	return string(key), err
+}
+
 // player is a policy as it is written, to be put before a scenario.
 type player struct {
 	plugins  *builtin.Registry
@@ -67,6 +98,10 @@ type player struct {
 
 func (c Contestants) player(w builtin.Written) (*player, error) {
 	p := &player{plugins: c.Plugins, written: w}
+	if raw, stated := w.Fields["cpuUtilization"].(json.RawMessage); stated && w.Kind == "hpa" && string(raw) == "0" {
+		// To the policy 0 is none at all, and then its default.
+		return p, errors.New("cpuUtilization: must be above 0, got 0")
+	}
 	err := errors.Join(w.Take("behavior", &p.behavior), w.Take("cooldown", &p.cooldown))
 	if err == nil {
 		err = errors.Join(p.behavior.Validate(), p.cooldown.Validate())
@@ -164,5 +199,5 @@ func shareOf(w builtin.Written, signal string, whole float64) error {
 	if _, twice := w.Fields["metrics"]; twice {
 		return fmt.Errorf("%s: stands for metrics, which is given too", signal)
 	}
-	return w.Set("metrics", []map[string]any{{"signal": signal, "averageValue": whole * percent / 100}})
+	return w.Set("metrics", []map[string]any{{"type": "External", "signal": signal, "averageValue": whole * percent / 100}})
 }

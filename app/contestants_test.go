@@ -104,3 +104,28 @@ func TestASweepTurnsOneKnob(t *testing.T) {
 		}
 	}
 }
+
+// Two of one kind that play the same are told to be the same, whatever stands
+// there.
+func TestContestantsThatPlayTheSameHaveOneKey(t *testing.T) {
+	for _, tc := range []struct {
+		a, b string
+		same bool
+	}{
+		{"hpa", "hpa:cpuUtilization=80", true},
+		{"hpa", "hpa:tolerance=0.1", true},
+		{"static", "static:peak=100%", true},
+		{"hpa", "hpa:cpuUtilization=70", false},
+		{"hpa", "hpa:requestRate=70%", false},
+		{"hpa:requestRate=70%", "hpa:requestRate=60%", false},
+		{"hpa", "hpa:behavior.scaleDown.stabilizationWindowSeconds=0", false},
+		{"hpa", "kpa", false},
+		{"threshold", "threshold:cooldown.scaleUp=5m", false},
+	} {
+		a, errA := contestants().Key(tc.a)
+		b, errB := contestants().Key(tc.b)
+		if errA != nil || errB != nil || (a == b) != tc.same {
+			t.Errorf("%s and %s: got %s and %s (%v, %v), want them the same: %v", tc.a, tc.b, a, b, errA, errB, tc.same)
+		}
+	}
+}

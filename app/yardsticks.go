@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -34,7 +35,11 @@ func yardstick(w builtin.Written) (evaluate.Contestant, error) {
 		return evaluate.SquareRoot(1), nil
 	}
 	made, _, err := evaluate.Reference(strings.TrimSuffix(w.Kind+":"+params, ":"))
-	return made, err
+	if err != nil {
+		// Whoever parses says of what.
+		return made, errors.New(strings.TrimPrefix(err.Error(), "--policy "+w.Kind+": "))
+	}
+	return made, nil
 }
 
 func staticShare(params string) (float64, error) {
