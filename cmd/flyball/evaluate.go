@@ -150,12 +150,13 @@ type job struct {
 	// knobs say what a family was swept over, in words.
 	knobs map[string]string
 	about map[string]string // traces in words
+	same  map[string]string // contestants by what they play
 	// cluster names what the traces of one source have in common.
 	cluster func(trace string) string
 }
 
 func newJob() job {
-	return job{families: evaluate.Families{}, knobs: map[string]string{}, about: map[string]string{}, cluster: func(trace string) string { return trace }}
+	return job{families: evaluate.Families{}, knobs: map[string]string{}, about: map[string]string{}, same: map[string]string{}, cluster: func(trace string) string { return trace }}
 }
 
 // seedsFrom are n seeds in a row.
@@ -199,7 +200,7 @@ func (j *job) add(contestants app.Contestants, texts []string, sweep bool) error
 			continue
 		}
 		if !sweep || text == evaluate.OracleFamily {
-			errs = append(errs, j.addOne(one))
+			errs = append(errs, j.addOther(contestants, one, text))
 			continue
 		}
 		s, err := contestants.Sweep(text)
@@ -218,6 +219,19 @@ func (j *job) add(contestants app.Contestants, texts []string, sweep bool) error
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// addOther adds one that does not play as another does.
+func (j *job) addOther(contestants app.Contestants, c evaluate.Contestant, text string) error {
+	key, err := contestants.Key(text)
+	if err != nil {
+		return fmt.Errorf("--policy %s: %w", text, err)
+	}
+	if same, twice := j.same[key]; twice && same != c.Name() {
+		return fmt.Errorf("--policy: %s is the same as %s: each may be given once", c.Name(), same)
+	}
+	j.same[key] = c.Name()
+	return j.addOne(c)
 }
 
 func (j *job) addOne(c evaluate.Contestant) error {
@@ -245,14 +259,17 @@ func (f *evaluateFlags) addCases(j *job) error {
 	switch {
 	case err != nil:
 		return err
-	case f.trace.p99 < 0 || f.trace.peak < 0 || f.trace.p99 > 0 && f.trace.peak > 0:
-		return fmt.Errorf("--p99-rps, --peak-rps: must be above 0, and exclude each other, got %v and %v", f.trace.p99, f.trace.peak)
+	case f.trace.checkScale() != nil:
+		return f.trace.checkScale()
 	case f.trace.window != "" && window.From < f.trace.warmup:
 		return fmt.Errorf("--warmup: needs %v of the load before the window, which begins at %v", scale.Duration(f.trace.warmup), scale.Duration(window.From))
 	}
 	sources := f.traces
 	if !f.flags.Changed("trace") {
 		sources = bundledShapes()
+	}
+	if len(sources) == 0 {
+		return errors.New("--trace: must not be empty")
 	}
 	var errs []error
 	for _, source := range sources {
@@ -362,6 +379,9 @@ func (f *evaluateFlags) save(a analysis) error {
 	if f.out == "" {
 		return nil
 	}
+	if len(a.results.Runs) == 0 {
+		return fmt.Errorf("nothing was played to the end: what %s holds is left as it is%s", f.out, firstFailure(a.results))
+	}
 	if err := a.results.Save(f.out); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
@@ -369,4 +389,12 @@ func (f *evaluateFlags) save(a analysis) error {
 		return fmt.Errorf("--out: %w", err)
 	}
 	return f.writeReport(a)
+}
+
+// firstFailure says why there are no results.
+func firstFailure(r evaluate.Results) string {
+	if len(r.Failures) == 0 {
+		return ""
+	}
+	return ": " + r.Failures[0].Error
 }

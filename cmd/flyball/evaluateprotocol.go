@@ -79,10 +79,13 @@ func (f *evaluateFlags) stages() (stages, error) {
 	s.report, err = openAll(p, p.Report, folder)
 	errs = append(errs, err)
 	errs = append(errs, f.chosen(&s))
+	if err := errors.Join(errs...); err != nil {
+		return stages{}, err
+	}
 	for _, c := range slices.Concat(s.tune, s.report) {
 		s.excerpts = append(s.excerpts, evaluate.Cut(c, p.Events.Excerpts, p.Events.Length.Std(), p.Events.Warmup.Std())...)
 	}
-	return s, errors.Join(errs...)
+	return s, nil
 }
 
 // chosen makes the contestants of all stages.

@@ -79,7 +79,11 @@ func (f *scenarioFlags) scenario() (sim.Scenario, error) {
 	if err := s.Service.Topology.UnmarshalText([]byte(f.topology)); err != nil {
 		return sim.Scenario{}, fmt.Errorf("--topology: %w", err)
 	}
-	if err := f.inRange(); err != nil {
+	err = f.inRange()
+	if f.flags.Lookup("initial") != nil {
+		err = errors.Join(err, f.rulesInRange())
+	}
+	if err != nil {
 		return sim.Scenario{}, err
 	}
 	s.Replicas.Startup, s.Metrics.Scrape, s.Metrics.Window, s.Seed = f.startup, f.scrape, f.window, f.seed
@@ -98,13 +102,37 @@ func (f *scenarioFlags) inRange() error {
 	if f.slots < 1 || f.slots > 10_000 {
 		errs = append(errs, fmt.Errorf("--concurrency: must be 1 to 10000, got %d", f.slots))
 	}
-	if f.startup < 0 {
-		errs = append(errs, fmt.Errorf("--startup: must be 0 or more, got %v", scale.Duration(f.startup)))
+	if f.startup < 0 || f.startup > longestClock {
+		errs = append(errs, fmt.Errorf("--startup: must be 0 to %v, got %v", scale.Duration(longestClock), scale.Duration(f.startup)))
 	}
-	for name, d := range map[string]time.Duration{"scrape": f.scrape, "metric-window": f.window} {
-		if d <= 0 {
-			errs = append(errs, fmt.Errorf("--%s: must be above 0, got %v", name, scale.Duration(d)))
-		}
+	errs = append(errs, paced("scrape", f.scrape, longestWindow), paced("metric-window", f.window, longestWindow))
+	return errors.Join(errs...)
+}
+
+// Bounds of what a simulation keeps and does. Beyond them it would not end, or
+// not fit into memory, and no service is like that.
+const (
+	shortestClock, longestWindow, longestClock = 100 * time.Millisecond, time.Hour, 24 * time.Hour
+	// mostReplicas and mostRPS are what one evaluation takes.
+	mostReplicas = 100_000
+	mostRPS      = 1e6
+)
+
+// paced checks the time between two ticks of a clock.
+func paced(flag string, d, longest time.Duration) error {
+	if d < shortestClock || d > longest {
+		return fmt.Errorf("--%s: must be %v to %v, got %v", flag, scale.Duration(shortestClock), scale.Duration(longest), scale.Duration(d))
+	}
+	return nil
+}
+
+// rulesInRange reports what addRules added and makes no sense.
+func (f *scenarioFlags) rulesInRange() error {
+	errs := []error{paced("sync", f.sync, longestClock)}
+	if f.max < 1 || f.max > mostReplicas {
+		errs = append(errs, fmt.Errorf("--max: must be 1 to %d, got %d", mostReplicas, f.max))
+	} else if f.initial > f.max {
+		errs = append(errs, fmt.Errorf("--initial: must be at most --max of %d, got %d", f.max, f.initial))
 	}
 	return errors.Join(errs...)
 }
@@ -185,7 +213,7 @@ type traceFlags struct {
 func (f *traceFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.window, "window", "", "part of the trace to play, such as 0h:24h (default all)")
 	flags.Float64Var(&f.peak, "peak-rps", 0, "scale the load so that its highest rate is this"+f.defaultPeakRPS)
-	flags.Float64Var(&f.p99, "p99-rps", 0, "scale the load so that its rate is this or less 99 % of the time")
+	flags.Float64Var(&f.p99, "p99-rps", 0, "scale the load so that its rate is this or less 99 % of the time; 0 = as it is")
 	cli.DurationVar(flags, &f.rebin, "rebin", 0, "trace: merge its bins to this width")
 	flags.Float64Var(&f.smooth, "smooth", 400, "trace: smooth the rate over the shortest time that holds so many recorded requests; 0 = off")
 	flags.BoolVar(&f.interpolate, "interpolate", false, "trace: let the rate run in straight lines between the centres of its bins")
@@ -205,9 +233,38 @@ func (f *traceFlags) open(source string) (loadOf, error) {
 	if err != nil {
 		return loadOf{}, err
 	}
-	if f.peak < 0 || f.p99 < 0 || f.peak > 0 && f.p99 > 0 {
-		return loadOf{}, errors.New("--peak-rps, --p99-rps: must be above 0, and exclude each other")
+	if err := f.checkScale(); err != nil {
+		return loadOf{}, err
 	}
+	load, err := f.read(source, window)
+	if err != nil {
+		return loadOf{}, err
+	}
+	if peak := workload.Peak(load.Shape); peak > mostRPS*1.001 {
+		return loadOf{}, fmt.Errorf("reaches %.4g requests/s: must be at most %g; --peak-rps scales it", peak, mostRPS)
+	}
+	return load, nil
+}
+
+// checkScale reports rates that no load is scaled to.
+func (f *traceFlags) checkScale() error {
+	var errs []error
+	for _, rate := range []struct {
+		flag  string
+		value float64
+	}{{"peak-rps", f.peak}, {"p99-rps", f.p99}} {
+		if !(rate.value >= 0 && rate.value <= mostRPS) {
+			errs = append(errs, fmt.Errorf("--%s: must be 0 (the load as it is) to %g, got %v", rate.flag, mostRPS, rate.value))
+		}
+	}
+	if f.peak > 0 && f.p99 > 0 {
+		errs = append(errs, fmt.Errorf("--peak-rps, --p99-rps: exclude each other, got %v and %v", f.peak, f.p99))
+	}
+	return errors.Join(errs...)
+}
+
+// read makes the load of a source.
+func (f *traceFlags) read(source string, window workload.Span) (loadOf, error) {
 	if name, is := strings.CutPrefix(source, "shape:"); is {
 		return f.shape(name, window)
 	}
@@ -218,6 +275,9 @@ func (f *traceFlags) open(source string) (loadOf, error) {
 	if err != nil {
 		return loadOf{}, err
 	}
+	if err := f.fits(trace.Duration(), window); err != nil {
+		return loadOf{}, err
+	}
 	trace, err = workload.Prepare(trace, workload.Options{
 		Window: window, Warmup: f.warmup, Rebin: f.rebin, Smooth: f.smooth, P99RPS: f.p99, PeakRPS: f.peak, Interpolate: f.interpolate})
 	if err != nil {
@@ -225,6 +285,17 @@ func (f *traceFlags) open(source string) (loadOf, error) {
 	}
 	name, _, _ := strings.Cut(filepath.Base(source), ".")
 	return loadOf{Title: "trace " + filepath.Base(source), Name: name, Shape: trace, Gaps: trace.Gaps()}, nil
+}
+
+// fits reports a window or bins that a trace of some length does not have.
+func (f *traceFlags) fits(length time.Duration, window workload.Span) error {
+	if window.From >= length || window.To > length {
+		return fmt.Errorf("--window: %q must lie within the trace of %v", f.window, scale.Duration(length))
+	}
+	if f.rebin > length {
+		return fmt.Errorf("--rebin: must be at most the length of the trace, %v, got %v", scale.Duration(length), scale.Duration(f.rebin))
+	}
+	return nil
 }
 
 func (f *traceFlags) part() (workload.Span, error) {

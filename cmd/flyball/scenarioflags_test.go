@@ -70,8 +70,10 @@ func TestFlagsThatMakeNoScenario(t *testing.T) {
 		"--service-law=" + bad: bad + `:2: must be a number of seconds, got "soon"`,
 		"--concurrency=0":      "--concurrency: must be 1 to 10000, got 0",
 		"--topology=star":      `--topology: unknown topology "star": must be one of leastconn, central, random, roundrobin, p2c`,
-		"--startup=-1s":        "--startup: must be 0 or more, got -1s",
-		"--scrape=0s":          "--scrape: must be above 0, got 0s",
+		"--startup=-1s":        "--startup: must be 0 to 24h, got -1s",
+		"--scrape=0s":          "--scrape: must be 100ms to 1h, got 0s",
+		"--metric-window=1ns":  "--metric-window: must be 100ms to 1h, got ",
+		"--max=1000000":        "--max: must be 1 to 100000, got 1000000",
 	} {
 		if _, err := scenarioOf(t, args); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", args, err, want)

@@ -81,8 +81,8 @@ func (f *simulateFlags) check() error {
 	if !(f.speed >= slowestRun && f.speed <= fastestRun) {
 		errs = append(errs, fmt.Errorf("--speed: must be %v to %v, got %v; flyball evaluate is faster", slowestRun, fastestRun, f.speed))
 	}
-	if f.length < 0 {
-		errs = append(errs, fmt.Errorf("--for: must be above 0, got %v", scale.Duration(f.length)))
+	if f.flags.Changed("for") && f.length < time.Second {
+		errs = append(errs, fmt.Errorf("--for: must be at least 1s, got %v", scale.Duration(f.length)))
 	}
 	if f.flags.Changed("on-exit") {
 		errs = append(errs, errors.New("--on-exit: nothing outlives a simulation"))

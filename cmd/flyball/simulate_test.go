@@ -15,7 +15,7 @@ func TestFlagsOfASimulatedRun(t *testing.T) {
 		"--simulate":                           "",
 		"--simulate --speed=1":                 "",
 		"--simulate --speed=0":                 "--speed: must be 0.1 to 1000, got 0; flyball evaluate is faster",
-		"--simulate --for=-1m":                 "--for: must be above 0, got -1m",
+		"--simulate --for=-1m":                 "--for: must be at least 1s, got -1m",
 		"--simulate --on-exit=keep":            "--on-exit: nothing outlives a simulation",
 		"--simulate --load=shape:hill":         `--load: shape "hill" is not known`,
 		"--simulate --load=diurnal":            "--load: trace: open diurnal: no such file or directory; a shape is named shape:NAME",
