@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/flyball-io/flyball/scale"
 )
 
 // Options say which part of a trace is played how. The zero value plays all of
@@ -28,6 +30,10 @@ type Options struct {
 	// bins ([Trace.Interpolated]).
 	Interpolate bool
 }
+
+// ErrUnscaled is what is wrong with usage that is to be played as it is. The
+// caller knows how rates are set.
+var ErrUnscaled = errors.New("which is a load only when it is scaled")
 
 // Prepare returns the part of the trace that is to be played, beginning at 0
 // with the warm-up: what is from Options.Warmup on is scored, except in
@@ -121,10 +127,23 @@ func (o Options) check(t *Trace) error {
 	case o.P99RPS > 0 && o.PeakRPS > 0:
 		fault("p99 rate and peak rate exclude each other: set one of them")
 	case t.quantity != RequestRate && !scaled:
-		fault("trace %s: holds %s, which is a load only when it is scaled: set the p99 rate or the peak rate", t.name, t.quantity)
+		fault("trace %s: holds %s, %w: set the p99 rate or the peak rate", t.name, t.quantity, ErrUnscaled)
 	}
-	if o.Window != (Span{}) && o.Window.From < o.Warmup {
-		fault("warm-up: needs %v of the trace before the window, which begins at %v: must begin at %v or later", o.Warmup, o.Window.From, o.Warmup)
+	return errors.Join(append(errs, o.fit(t)...)...)
+}
+
+// fit reports what the trace is too short for.
+func (o Options) fit(t *Trace) (errs []error) {
+	warmup, length := scale.Duration(o.Warmup), scale.Duration(t.length)
+	switch {
+	case o.Window != (Span{}) && o.Window.From < o.Warmup:
+		from := scale.Duration(o.Window.From)
+		errs = append(errs, fmt.Errorf("warm-up: needs %v of the trace before the window, which begins at %v: must begin at %v or later", warmup, from, warmup))
+	case o.Window == (Span{}) && o.Warmup > 0 && o.Warmup >= t.length:
+		errs = append(errs, fmt.Errorf("warm-up: %v leaves nothing of %s to be scored: must be below its length, %v", warmup, t.name, length))
 	}
-	return errors.Join(errs...)
+	if o.Rebin > t.length {
+		errs = append(errs, fmt.Errorf("rebin: bins of %v: must be at most as wide as %s is long, %v", scale.Duration(o.Rebin), t.name, length))
+	}
+	return errs
 }

@@ -1,6 +1,7 @@
 package workload_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -115,13 +116,17 @@ func TestPrepareSaysWhatIsWrong(t *testing.T) {
 		options workload.Options
 		says    string
 	}{
-		{workload.Options{Window: span(time.Hour, 2*time.Hour)}, "window 1h0m0s to 12m0s of test.csv: must lie within 0 and 12m0s"},
-		{workload.Options{Window: span(2*minute, minute)}, "must lie within"},
-		{workload.Options{Window: span(5*minute, 9*minute)}, "nothing was recorded there"},
+		{workload.Options{Window: span(time.Hour, 2*time.Hour)}, "window 1h:2h of test.csv: must lie within 0 and 12m"},
+		{workload.Options{Window: span(time.Hour, 0)}, "window 1h: of test.csv: must lie within 0 and 12m"},
+		{workload.Options{Window: span(25*time.Hour, 26*time.Hour), Warmup: 24 * time.Hour}, "window 25h:26h of test.csv: must lie within 0 and 12m"},
+		{workload.Options{Window: span(2*minute, minute)}, "window 2m:1m of test.csv: must lie within"},
+		{workload.Options{Window: span(5*minute, 9*minute)}, "window 5m:9m of test.csv: nothing was recorded there"},
 		{workload.Options{Window: span(-minute, minute)}, "window: must be 0 or more, got -1m0s"},
-		{workload.Options{Window: span(minute, 0), Warmup: 2 * minute}, "warm-up: needs 2m0s of the trace before the window, which begins at 1m0s"},
+		{workload.Options{Window: span(minute, 0), Warmup: 2 * minute}, "warm-up: needs 2m of the trace before the window, which begins at 1m: must begin at 2m or later"},
 		{workload.Options{Warmup: -minute}, "warm-up: must be 0 or more"},
-		{workload.Options{Warmup: time.Hour}, "must lie within 0 and 12m0s"},
+		{workload.Options{Warmup: time.Hour}, "warm-up: 1h leaves nothing of test.csv to be scored: must be below its length, 12m"},
+		{workload.Options{Warmup: 12 * minute}, "warm-up: 12m leaves nothing"},
+		{workload.Options{Rebin: time.Hour}, "rebin: bins of 1h: must be at most as wide as test.csv is long, 12m"},
 		{workload.Options{Rebin: time.Second}, "rebin: bins of 1s: must be at least as wide"},
 		{workload.Options{Rebin: -minute}, "rebin: must be 0 or more"},
 		{workload.Options{Smooth: math.NaN()}, "smooth: must be a number of 0 or more, got NaN"},
@@ -134,6 +139,9 @@ func TestPrepareSaysWhatIsWrong(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tc.says) {
 			t.Errorf("%+v: got %v, want it to say %q", tc.options, err, tc.says)
 		}
+	}
+	if _, err := workload.Prepare(trace, workload.Options{Rebin: 12 * minute}); err != nil {
+		t.Errorf("one bin as long as the trace: got %v", err)
 	}
 	if _, err := workload.Prepare(&nobody, workload.Options{Warmup: -1}); err == nil || !strings.Contains(err.Error(), "is empty") || !strings.Contains(err.Error(), "warm-up") {
 		t.Errorf("an empty trace: got %v, want both faults", err)
@@ -176,7 +184,7 @@ func TestUsageIsALoadOnlyWhenScaled(t *testing.T) {
 		t.Fatal(err)
 	}
 	trace := s.(*workload.Trace)
-	if _, err := workload.Prepare(trace, workload.Options{Smooth: 400}); err == nil || !strings.Contains(err.Error(), "cpu.csv: holds cpu_percent, which is a load only when it is scaled") {
+	if _, err := workload.Prepare(trace, workload.Options{Smooth: 400}); err == nil || !errors.Is(err, workload.ErrUnscaled) || !strings.Contains(err.Error(), "cpu.csv: holds cpu_percent, which is a load only when it is scaled") {
 		t.Errorf("not scaled: got %v, want an error", err)
 	}
 	got, err := workload.Prepare(trace, workload.Options{Smooth: 400, PeakRPS: 1600})

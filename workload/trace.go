@@ -173,11 +173,12 @@ func (t *Trace) Scaled(factor float64) *Trace {
 // then begins at 0. What lies beyond the end is left off; a to of 0 means up
 // to the end.
 func (t *Trace) Window(from, to time.Duration) (*Trace, error) {
+	asked := Span{From: from, To: to}
 	if to == 0 || to > t.length {
 		to = t.length
 	}
 	if from < 0 || from >= to {
-		return nil, fmt.Errorf("window %v to %v of %s: must lie within 0 and %v", from, to, t.name, t.length)
+		return nil, fmt.Errorf("window %s of %s: must lie within 0 and %v", asked.typed(), t.name, scale.Duration(t.length))
 	}
 	bins := []Bin{}
 	for _, b := range t.bins {
@@ -187,9 +188,17 @@ func (t *Trace) Window(from, to time.Duration) (*Trace, error) {
 		}
 	}
 	if len(bins) == 0 {
-		return nil, fmt.Errorf("window %v to %v of %s: nothing was recorded there", from, to, t.name)
+		return nil, fmt.Errorf("window %s of %s: nothing was recorded there", asked.typed(), t.name)
 	}
 	return newTrace(*t, bins, to-from), nil
+}
+
+// typed is the span as [ParseWindow] reads it.
+func (s Span) typed() string {
+	if s.To == 0 {
+		return fmt.Sprintf("%v:", scale.Duration(s.From))
+	}
+	return fmt.Sprintf("%v:%v", scale.Duration(s.From), scale.Duration(s.To))
 }
 
 // ParseWindow reads a window such as "0h:24h" or "14d12h:15d"; either side
