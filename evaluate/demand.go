@@ -107,12 +107,14 @@ type curves struct {
 }
 
 // curve returns the curve of a scenario's service, up to as many replicas as
-// there may be and as hold a share at the peak rate.
+// there may be and as hold a share at the peak rate. Far more than the load could
+// ever use are all the same.
 func (c *curves) curve(s *sim.Scenario, peak, share float64) (*queueing.Curve, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	least := peak / s.Service.CapacityPerReplica()
-	for most := max(int(math.Ceil(1.5*least))+8, s.Replicas.Max, s.Replicas.Initial); most < 1<<20; most *= 2 {
+	useful := max(sim.Default().Replicas.Max, int(math.Ceil(8*least)))
+	for most := max(int(math.Ceil(1.5*least))+8, min(max(s.Replicas.Max, s.Replicas.Initial), useful)); most < 1<<20; most *= 2 {
 		curve, err := c.upTo(s, most)
 		if err != nil || curve.Avoidable(most, peak, 0) <= share {
 			return curve, err

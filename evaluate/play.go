@@ -77,7 +77,7 @@ func (g *ground) play(ctx context.Context, who Contestant, seed uint64) (run Run
 	if err != nil {
 		return Run{}, nil, err
 	}
-	w = stoppable{w, ctx}
+	w = &stoppable{World: w, ctx: ctx}
 	if who.Plan != nil {
 		schedule, err := who.Plan(g.oracle())
 		if err != nil {
@@ -128,7 +128,7 @@ func (g *ground) certify(ctx context.Context, p Plan, seed uint64) (c Certified,
 	if err != nil {
 		return Certified{}, err
 	}
-	r := p.Schedule.Play(s, stoppable{w, ctx})
+	r := p.Schedule.Play(s, &stoppable{World: w, ctx: ctx})
 	if err := ctx.Err(); err != nil {
 		return Certified{}, err
 	}
@@ -143,11 +143,19 @@ func (g *ground) certify(ctx context.Context, p Plan, seed uint64) (c Certified,
 type stoppable struct {
 	sim.World
 	ctx context.Context
+	at  time.Duration
 }
 
-// Advance implements [sim.World].
-func (w stoppable) Advance(to time.Duration) {
+// Advance implements [sim.World]. Request by request it goes by seconds, which
+// changes nothing: between two decisions there may be millions of requests.
+func (w *stoppable) Advance(to time.Duration) {
+	if _, single := w.World.(*sim.Events); single {
+		for at := w.at + time.Second; at < to && w.ctx.Err() == nil; at += time.Second {
+			w.World.Advance(at)
+		}
+	}
 	if w.ctx.Err() == nil {
 		w.World.Advance(to)
+		w.at = to
 	}
 }
