@@ -13,7 +13,17 @@ import (
 
 func cut(name string) (kind, params string, ok bool) { return strings.Cut(name, ":") }
 
-func number(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }
+// number writes three significant digits, or all that are before the point.
+func number(v float64) string {
+	if v == 0 || math.Abs(v) >= 100 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 3, 64), 64)
+	if err != nil {
+		return strconv.FormatFloat(v, 'g', 3, 64)
+	}
+	return strconv.FormatFloat(rounded, 'f', -1, 64)
+}
 
 // frontiers are one of each trace, after that of all pooled.
 func (in Input) frontiers() []report.Frontier {

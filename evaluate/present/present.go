@@ -8,7 +8,9 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -61,6 +63,7 @@ func Report(in Input) (report.Report, error) {
 		in.Cluster = func(trace string) string { return trace }
 	}
 	in.Results.Runs = slices.Clone(in.Results.Runs)
+	in.Families = in.named()
 	header := in.Results.Header
 	r := report.Report{
 		Title: in.Title, Setting: setting(header.Cases), Currency: in.Currency, Limits: in.Limits,
@@ -96,7 +99,7 @@ func setting(cases []evaluate.CaseHeader) string {
 		return ""
 	}
 	words := func(c evaluate.CaseHeader) string {
-		text := fmt.Sprintf("service %s, %d at a time; %s; start-up %v", c.Service, c.Slots, c.Topology, time.Duration(c.StartupSeconds*float64(time.Second)))
+		text := fmt.Sprintf("service %s, %d at a time; %s; start-up %s\u00a0s", short(c.Service), c.Slots, c.Topology, number(c.StartupSeconds))
 		if c.Fluid {
 			text += "; fluid simulator (expected values)"
 		}
@@ -111,15 +114,30 @@ func setting(cases []evaluate.CaseHeader) string {
 	return first
 }
 
+var long = regexp.MustCompile(`\d+\.\d{4,}`)
+
+// short writes the numbers of a text as people do.
+func short(text string) string {
+	return long.ReplaceAllStringFunc(text, func(digits string) string {
+		v, err := strconv.ParseFloat(digits, 64)
+		if err != nil {
+			return digits
+		}
+		return number(v)
+	})
+}
+
 // side is a policy as it stands in comparisons: with one setting for all
 // traces, or on each trace with the cheapest that holds the level.
 type side struct {
 	name   string
 	family string
-	runs   map[string][]evaluate.Run // by trace
-	traces []string
-	swept  bool
-	oracle bool
+	// setting is told where the name doesn't tell it.
+	setting string
+	runs    map[string][]evaluate.Run // by trace
+	traces  []string
+	swept   bool
+	oracle  bool
 	// yardstick: static and square-root staffing, which show what is possible.
 	yardstick bool
 }

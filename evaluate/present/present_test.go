@@ -98,6 +98,7 @@ func TestSweptPoliciesAreComparedAtEqualViolations(t *testing.T) {
 	if !strings.Contains(c.Basis, "at 1\u00a0% avoidable violations, on 2 traces") {
 		t.Errorf("the basis is %q", c.Basis)
 	}
+	agrees(t, c)
 	if len(c.Rows) < 20 {
 		t.Errorf("%d metrics are compared, want those of results.json", len(c.Rows))
 	}
@@ -106,6 +107,78 @@ func TestSweptPoliciesAreComparedAtEqualViolations(t *testing.T) {
 	}
 	if len(r.Standings) != 4 || r.Standings[1].Policy != "sqrt" || r.Standings[1].Median < 1 {
 		t.Errorf("standings %+v, want two policies at two levels, sqrt not under the oracle", r.Standings)
+	}
+}
+
+// agrees fails the test where a row contradicts itself, or cost the replica-hours
+// that it is paid for.
+func agrees(t *testing.T, c report.Comparison) {
+	t.Helper()
+	for _, m := range report.Metrics() {
+		row := row(t, c, m.Key)
+		want := m.Improvement(row.Baseline, row.Candidate)
+		if row.Improvement == nil {
+			continue // one trace alone has it
+		}
+		if got := row.Improvement.Value; math.Abs(got-want) > 1e-9 {
+			t.Errorf("%s goes from %v to %v: told as %v better, want %v", m.Key, row.Baseline, row.Candidate, got, want)
+		}
+	}
+	hours := row(t, c, "replica_hours")
+	for _, key := range []string{"cost", "mean_replicas"} {
+		if got := row(t, c, key); math.Abs(got.Improvement.Value-hours.Improvement.Value) > 1e-9 {
+			t.Errorf("%s is %v better and replica-hours are %v, at equal violations", key, got.Improvement.Value, hours.Improvement.Value)
+		}
+	}
+}
+
+func TestLatenciesAreMediansOverTraces(t *testing.T) {
+	in := judged(t, false)
+	in.Results.Runs = nil
+	for i, p95 := range []float64{0.1, 0.2, 900} {
+		for _, policy := range []string{"static:replicas=12", "sqrt:beta=2"} {
+			for seed := range 2 {
+				run := evaluate.Run{Trace: string(rune('a' + i)), Policy: policy, Requests: 100, ReplicaHours: 1, LatencyP95: p95 + float64(seed)/10}
+				in.Results.Runs = append(in.Results.Runs, run)
+			}
+		}
+	}
+	in.Timeline = nil
+	got := row(t, present1(t, in).Comparisons[0], "latency_p95_seconds")
+	if math.Abs(got.Baseline-0.25) > 1e-12 || got.Over != "median" {
+		t.Errorf("p95 over traces is %v (%s), want 0.25: the median of the means over seeds", got.Baseline, got.Over)
+	}
+}
+
+func TestTheSettingInShort(t *testing.T) {
+	in := present.Input{Results: evaluate.Results{Header: evaluate.Header{Cases: []evaluate.CaseHeader{{
+		Service: "lognormal 0.08007243039195433 s, CV 0.5", Slots: 4, Topology: "leastconn", StartupSeconds: 30.0123456,
+	}}}}}
+	if got, want := present1(t, in).Setting, "service lognormal 0.0801 s, CV 0.5, 4 at a time; leastconn; start-up 30\u00a0s"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// With one setting for all traces the HPA is set against others, never against
+// itself.
+func TestOneSettingForAll(t *testing.T) {
+	in := judged(t, true)
+	const setting = "static:replicas=8"
+	in.Families[setting] = "static, one setting for 1 %"
+	in.Calibrated = []evaluate.Calibrated{{Level: 0.01, Setting: setting}}
+	r := present1(t, in)
+	for _, c := range r.Comparisons {
+		if c.Baseline == c.Candidate {
+			t.Errorf("%s is compared with itself", c.Baseline)
+		}
+	}
+	if c := r.Comparisons[0]; c.Baseline != "static, one setting for all" || c.BaselineSetting != "replicas=8" || c.Candidate != "sqrt" {
+		t.Errorf("the first comparison is that of %s with %s (%s)", c.Candidate, c.Baseline, c.BaselineSetting)
+	}
+	for _, p := range r.Policies {
+		if strings.Contains(p, "for 1 %") {
+			t.Errorf("it has two names: %q", r.Policies)
+		}
 	}
 }
 
@@ -124,14 +197,19 @@ func TestPoliciesAsTheyAre(t *testing.T) {
 	if len(r.Comparisons) != 1 || r.Comparisons[0].Basis != "" || r.Standings != nil {
 		t.Fatalf("comparisons %+v, want one that holds nothing equal, and no standings", r.Comparisons)
 	}
-	hours := 0.0
+	hours := map[string]float64{}
 	for _, run := range in.Results.Runs {
 		if run.Policy == "static:replicas=12" {
-			hours += run.ReplicaHours / 4
+			hours[run.Trace] += run.ReplicaHours / 2
 		}
 	}
-	if got := row(t, r.Comparisons[0], "replica_hours").Baseline; math.Abs(got-hours) > 1e-9 {
-		t.Errorf("static costs %v replica-hours, want %v, the mean of two traces and seeds", got, hours)
+	if got, want := row(t, r.Comparisons[0], "replica_hours").Baseline, math.Sqrt(hours["calm"]*hours["steep"]); math.Abs(got-want) > 1e-9 {
+		t.Errorf("static costs %v replica-hours, want %v, the geometric mean of two traces", got, want)
+	}
+	for _, row := range r.Comparisons[0].Rows {
+		if e := row.Improvement; e != nil && !math.IsNaN(e.Value) && (e.Low > e.Value+1e-9 || e.High < e.Value-1e-9) {
+			t.Errorf("%s: %v lies outside of its own interval %v to %v", row.Key, e.Value, e.Low, e.High)
+		}
 	}
 	if len(r.Runs) != 8 || slices.Contains(r.Runs, report.Run{Policy: "oracle"}) {
 		t.Errorf("%d runs, want 2 policies × 2 traces × 2 seeds", len(r.Runs))
