@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -134,11 +135,15 @@ func (f *evaluateFlags) run(cmd *cobra.Command) error {
 	if err := f.save(a); err != nil {
 		return err
 	}
+	return f.show(cmd.OutOrStdout(), a)
+}
+
+// show prints what was found, and reports when it cannot.
+func (f *evaluateFlags) show(out io.Writer, a analysis) error {
 	if f.json {
-		return printJSON(cmd.OutOrStdout(), a.document())
+		return printJSON(out, a.document())
 	}
-	f.print(cmd.OutOrStdout(), a)
-	return nil
+	return printed(out, func(w io.Writer, width int) { f.print(w, width, a) })
 }
 
 // job is what is to be judged.
@@ -343,7 +348,7 @@ func (f *evaluateFlags) judge(ctx context.Context, j job, stage string, oracle b
 	if f.timeline {
 		o.Timelines = f.out
 	}
-	results, err := evaluate.Judge(ctx, j.cases, j.contestants, j.seeds, o)
+	results, err := unlessStuck(ctx, func() (evaluate.Results, error) { return evaluate.Judge(ctx, j.cases, j.contestants, j.seeds, o) })
 	switch {
 	case errors.Is(err, context.Canceled) && f.out != "":
 		return results, fmt.Errorf("interrupted; what is done is kept in %s: the same command goes on from there", f.out)
@@ -353,6 +358,35 @@ func (f *evaluateFlags) judge(ctx context.Context, j job, stage string, oracle b
 		return results, cli.UsageError{Err: err}
 	}
 	return results, err
+}
+
+// graceOfPlays is how long plays have to end after a Ctrl-C.
+const graceOfPlays = time.Second
+
+// unlessStuck judges until ctx is done, and a little longer. What nothing can
+// stop, such as a schedule of the oracle for a huge fleet, is left behind: the
+// program ends, and what is kept is whole lines.
+func unlessStuck(ctx context.Context, judge func() (evaluate.Results, error)) (evaluate.Results, error) {
+	type outcome struct {
+		results evaluate.Results
+		err     error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		results, err := judge()
+		done <- outcome{results, err}
+	}()
+	select {
+	case o := <-done:
+		return o.results, o.err
+	case <-ctx.Done():
+	}
+	select {
+	case o := <-done:
+		return o.results, o.err
+	case <-time.After(graceOfPlays):
+		return evaluate.Results{}, ctx.Err()
+	}
 }
 
 // others lists the flags that are given besides those allowed.
@@ -369,7 +403,23 @@ func (f *evaluateFlags) others(allowed []string) []string {
 func printJSON(w io.Writer, v any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(v)
+	return unprinted(encoder.Encode(v))
+}
+
+// printed prints for people, as wide as the screen is, and reports when not all
+// of it could be written.
+func printed(out io.Writer, print func(w io.Writer, width int)) error {
+	var text bytes.Buffer
+	print(&text, screenWidth(out))
+	_, err := out.Write(text.Bytes())
+	return unprinted(err)
+}
+
+func unprinted(err error) error {
+	if err != nil {
+		return fmt.Errorf("print what was found: %w", err)
+	}
+	return nil
 }
 
 func reportPath(out string) string { return filepath.Join(out, "report.html") }

@@ -4,13 +4,18 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode/utf8"
+
+	"github.com/flyball-io/flyball/evaluate"
 )
 
 // evaluateHere runs flyball evaluate with small loads, and returns what it
@@ -164,6 +169,39 @@ func TestEvaluateNeverReplacesResultsByNone(t *testing.T) {
 			t.Errorf("%q: status %d, %s%d bytes of results became %d; want status 2 and the results as they were", args, status, stderr, len(before), len(after))
 		}
 	}
+}
+
+// full takes nothing, as /dev/full.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestEvaluateReportsWhatItCannotPrint(t *testing.T) {
+	for _, more := range [][]string{nil, {"--json"}} {
+		root := newRootCommand()
+		root.SetOut(full{})
+		root.SetArgs(append([]string{"evaluate"}, small("", append(more, "--policy", "static")...)...))
+		var stderr bytes.Buffer
+		err := root.ExecuteContext(context.Background())
+		if err == nil || report(&stderr, err) != 1 || !strings.Contains(stderr.String(), "print what was found: no space left") {
+			t.Errorf("%v: got %v, want status 1 and why", more, err)
+		}
+	}
+}
+
+// A schedule that nobody can stop does not keep the program.
+func TestPlaysThatCannotBeStoppedAreLeftBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		stuck := make(chan struct{})
+		time.AfterFunc(time.Hour, cancel)
+		begun := time.Now()
+		_, err := unlessStuck(ctx, func() (evaluate.Results, error) { <-stuck; return evaluate.Results{}, nil })
+		close(stuck)
+		if took := time.Since(begun); !errors.Is(err, context.Canceled) || took > time.Hour+2*time.Second {
+			t.Errorf("got %v after %v, want an end within two seconds of the interruption", err, took)
+		}
+	})
 }
 
 // A protocol in small: all of its stages, from files to the report.

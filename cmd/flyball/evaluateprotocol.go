@@ -48,11 +48,7 @@ func (f *evaluateFlags) runProtocol(cmd *cobra.Command) error {
 	if err := f.save(a); err != nil {
 		return err
 	}
-	if f.json {
-		return printJSON(cmd.OutOrStdout(), a.document())
-	}
-	f.print(cmd.OutOrStdout(), a)
-	return nil
+	return f.show(cmd.OutOrStdout(), a)
 }
 
 // withProtocol are the flags that go with a protocol; the others it lays down.

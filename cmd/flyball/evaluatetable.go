@@ -99,8 +99,7 @@ func (c *tableColumn) cell(row int) string {
 }
 
 // print writes what people read at the end.
-func (f *evaluateFlags) print(w io.Writer, a analysis) {
-	width := screenWidth(w)
+func (f *evaluateFlags) print(w io.Writer, width int, a analysis) {
 	j := a.job
 	kind := "request by request"
 	if len(j.cases) > 0 && j.cases[0].Fluid {

@@ -136,8 +136,7 @@ func (f *replayFlags) run(cmd *cobra.Command) error {
 	if f.json {
 		return printJSON(cmd.OutOrStdout(), r.document())
 	}
-	r.print(cmd.OutOrStdout())
-	return nil
+	return printed(cmd.OutOrStdout(), r.print)
 }
 
 // check reports every fault of the flags before anything is read.

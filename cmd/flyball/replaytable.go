@@ -18,8 +18,7 @@ const asRecorded = "as recorded"
 const mostLost = 8
 
 // print writes what people read at the end.
-func (r *replayed) print(w io.Writer) {
-	width := screenWidth(w)
+func (r *replayed) print(w io.Writer, width int) {
 	d := r.demand
 	fmt.Fprintf(w, "%s: %s to %s, %s\n", r.history.Target, minute(d.Start), minute(d.Start.Add(d.Length)), r.history.Source)
 	for _, note := range r.history.Notes {
