@@ -2,6 +2,7 @@ package present
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -35,6 +36,7 @@ func (in Input) frontiers() []report.Frontier {
 			f.Curves = add(f.Curves, p.family, p.Point)
 		}
 		if len(f.Curves) > 0 {
+			f.Oracle = in.oracle(trace)
 			all = append(all, f)
 		}
 	}
@@ -78,6 +80,36 @@ func (in Input) points(runs []evaluate.Run) []spot {
 	return all
 }
 
+// oracle are the clairvoyant's schedules that were played on each of the traces,
+// from the one that breaks most: the price of a violation tells them apart. All
+// cost what an oracle pays, so they lie on its line.
+func (in Input) oracle(traces ...string) []report.Point {
+	sums, counts := map[float64]float64{}, map[float64]int{}
+	for _, trace := range traces {
+		own, seeds := map[float64]float64{}, 0.0
+		for _, c := range in.Results.Clairvoyants {
+			if c.Trace != trace {
+				continue
+			}
+			seeds++
+			for _, p := range c.Priced {
+				own[p.Theta] += p.AvoidableRatio
+			}
+		}
+		for theta, late := range own {
+			sums[theta] += late / seeds / float64(len(traces))
+			counts[theta]++
+		}
+	}
+	var all []report.Point
+	for _, theta := range slices.Sorted(maps.Keys(sums)) {
+		if counts[theta] == len(traces) {
+			all = append(all, report.Point{Setting: number(theta) + "\u00a0replica-seconds for a violation", Ratio: 1, Avoidable: sums[theta]})
+		}
+	}
+	return all
+}
+
 func add(curves []report.Curve, family string, p report.Point) []report.Curve {
 	i := slices.IndexFunc(curves, func(c report.Curve) bool { return c.Policy == family })
 	if i < 0 {
@@ -112,6 +144,7 @@ func (in Input) pooled(traces []string, of map[string][]evaluate.Run) report.Fro
 			f.Curves = add(f.Curves, sums[policy].family, p)
 		}
 	}
+	f.Oracle = in.oracle(traces...)
 	return f
 }
 

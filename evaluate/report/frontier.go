@@ -35,6 +35,8 @@ type picture struct {
 	X, Y                     []tick
 	Levels                   []tick
 	OracleX                  float64
+	OracleMarks              []mark
+	OracleLabels             []label
 	Hull                     string
 	Curves                   []curveView
 }
@@ -76,14 +78,17 @@ func (r Report) frontier(i int, policies []string) frontierView {
 	hull := f.hull()
 	for _, c := range f.Curves {
 		for _, p := range c.Points {
-			v.Rows = append(v.Rows, pointRow{slices.Index(policies, c.Policy), c.Policy, c.setting(p), multiple(p.Ratio), percent(p.Avoidable), slices.Contains(hull, spot{p.Ratio, p.Avoidable})})
+			v.Rows = append(v.Rows, pointRow{slices.Index(policies, c.Policy), c.Policy, p.setting(), multiple(p.Ratio), percent(p.Avoidable), slices.Contains(hull, spot{p.Ratio, p.Avoidable})})
 		}
+	}
+	for _, p := range f.Oracle {
+		v.Rows = append(v.Rows, pointRow{-1, "oracle", p.setting(), multiple(p.Ratio), percent(p.Avoidable), false})
 	}
 	v.Summary = f.summary()
 	return v
 }
 
-func (c Curve) setting(p Point) string {
+func (p Point) setting() string {
 	if p.Setting == "" {
 		return "as it is"
 	}
@@ -139,21 +144,27 @@ type spot struct{ ratio, avoidable float64 }
 // at all, is drawn half a decade lower.
 func (f Frontier) lowest() float64 {
 	low := -4.0
-	for _, c := range f.Curves {
-		for _, p := range c.Points {
-			if p.Avoidable > 0 {
-				low = min(low, math.Floor(math.Log10(p.Avoidable)))
-			}
+	for _, p := range f.points() {
+		if p.Avoidable > 0 {
+			low = min(low, math.Floor(math.Log10(p.Avoidable)))
 		}
 	}
 	return max(low, -6)
 }
 
+// points are those of all policies and of the oracle.
+func (f Frontier) points() []Point {
+	all := slices.Clone(f.Oracle)
+	for _, c := range f.Curves {
+		all = append(all, c.Points...)
+	}
+	return all
+}
+
 // withoutAny reports whether some setting had no violations, or next to none.
 func (f Frontier) withoutAny() bool {
-	return slices.ContainsFunc(f.Curves, func(c Curve) bool {
-		return slices.ContainsFunc(c.Points, func(p Point) bool { return f.level(p.Avoidable) < f.lowest() })
-	})
+	low := f.lowest()
+	return slices.ContainsFunc(f.points(), func(p Point) bool { return f.level(p.Avoidable) < low })
 }
 
 func (f Frontier) level(avoidable float64) float64 {
@@ -198,12 +209,10 @@ func above(a, b, c spot) bool {
 
 // plot works out where everything is.
 func (p picture) plot(f Frontier, policies []string) picture {
-	p.Left, p.Right, p.Top, p.Bottom = 58, p.Width-14, 12, p.Height-38
+	p.Left, p.Right, p.Top, p.Bottom = 58, p.Width-14, 26, p.Height-38
 	low, high := f.lowest(), -1.0
-	for _, c := range f.Curves {
-		for _, pt := range c.Points {
-			high = max(high, math.Ceil(math.Log10(max(pt.Avoidable, 1e-9))))
-		}
+	for _, pt := range f.points() {
+		high = max(high, math.Ceil(math.Log10(max(pt.Avoidable, 1e-9))))
 	}
 	high = min(high, 0)
 	most := min(max(f.dearest(), 1.5)*1.04, farthest)
@@ -237,12 +246,17 @@ func (p picture) plot(f Frontier, policies []string) picture {
 // curves places the marks, then the names where there is room for them.
 func (p *picture) curves(f Frontier, policies []string, x, y func(float64) float64, most float64) {
 	room := names{left: p.Left, right: p.Width - 4, top: p.Top, bottom: p.Bottom}
+	for _, pt := range f.Oracle {
+		px, py := x(1), y(f.level(pt.Avoidable))
+		p.OracleMarks = append(p.OracleMarks, mark{circle(px, py), fmt.Sprintf("oracle, %s: %s avoidably late", pt.setting(), percent(pt.Avoidable))})
+		room.take(px, py)
+	}
 	for _, c := range f.Curves {
 		v := curveView{Policy: slices.Index(policies, c.Policy)}
 		for i, pt := range c.Points {
 			px, py := x(pt.Ratio), y(f.level(pt.Avoidable))
 			v.Path += fmt.Sprintf("%s%g %g", line(i), px, py)
-			title := fmt.Sprintf("%s, %s: %s the oracle, %s avoidably late", c.Policy, c.setting(pt), multiple(pt.Ratio), percent(pt.Avoidable))
+			title := fmt.Sprintf("%s, %s: %s the oracle, %s avoidably late", c.Policy, pt.setting(), multiple(pt.Ratio), percent(pt.Avoidable))
 			if pt.Ratio > most {
 				title += " (right of the plot)"
 			}
@@ -251,6 +265,7 @@ func (p *picture) curves(f Frontier, policies []string, x, y func(float64) float
 		}
 		p.Curves = append(p.Curves, v)
 	}
+	p.OracleLabels = room.oracle(x(1), p.Top, p.Bottom)
 	for i, c := range f.Curves {
 		p.Curves[i].Labels = append(p.Curves[i].Labels, room.policy(c, x, y, f)...)
 	}
@@ -293,6 +308,11 @@ func ratioTicks(least, most float64, narrow bool, x func(float64) float64) []tic
 		ticks = append(ticks, tick{x(v), number(round(v)) + space + "×"})
 	}
 	return ticks
+}
+
+// circle is the mark of the oracle.
+func circle(x, y float64) string {
+	return fmt.Sprintf("M%g %ga3 3 0 1 0 6 0a3 3 0 1 0 -6 0Z", tenth(x-3), tenth(y))
 }
 
 // shape is the mark of a policy: each has its own, so that colour isn't needed.

@@ -29,6 +29,17 @@ func (n *names) policy(c Curve, x, y func(float64) float64, f Frontier) []label 
 	return nil
 }
 
+// oracle names the line of the clairvoyant where it has room, from the top down.
+func (n *names) oracle(x, top, bottom float64) []label {
+	for y := top + 10; y < bottom; y += row {
+		if l, ok := n.place(x-6, y, "oracle"); ok {
+			l.Strong = true
+			return []label{l}
+		}
+	}
+	return nil
+}
+
 // fromTheEnds lists n−1, 0, n−2, 1 and so on.
 func fromTheEnds(n int) []int {
 	var order []int
