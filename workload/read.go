@@ -9,7 +9,7 @@ import (
 	"io"
 	"math"
 	"os"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,7 +72,7 @@ func OpenTrace(path string) (*Trace, error) {
 //	t_seconds,cpu_percent                  usage instead of a rate, or busy_cores: see [Trace.Quantity]
 //
 // Times are in seconds from 0. The width of a bin is the usual distance of
-// two rows; where the next row is more than one and a half of it away, the
+// two rows, their median; where the next row is more than one and a half of it away, the
 // rows between were left out by the source and there is a gap. Errors give
 // name, line, what is wrong and what is allowed.
 func Read(name string, r io.Reader) (Shape, error) {
@@ -217,14 +217,15 @@ func readRates(lines *lineReader, column string) (Shape, error) {
 	if len(starts) < 2 {
 		return nil, lines.fault("%d rows: must be at least 2, their distance is the width of a bin", len(starts))
 	}
-	bins, length := binsOf(starts, rates)
+	bins, length := binsOf(starts, rates, usualStep(starts))
 	return newTrace(Trace{name: lines.name, quantity: column, scale: 1}, bins, length), nil
 }
 
 // FromRows returns the trace of rows: when each begins, rising, and its
 // requests per second. The first begins at 0. Their widths, and gaps, follow
-// from their distances as [Read] says.
-func FromRows(name string, starts []time.Duration, rates []float64) (*Trace, error) {
+// from their distances and the usual one, step, as [Read] says; a step of 0
+// is that of the rows ([UsualStep]).
+func FromRows(name string, starts []time.Duration, rates []float64, step time.Duration) (*Trace, error) {
 	if len(starts) < 2 || len(starts) != len(rates) {
 		return nil, fmt.Errorf("trace %s: %d rows with %d rates: must be at least 2, their distance is the width of a bin", name, len(starts), len(rates))
 	}
@@ -235,19 +236,17 @@ func FromRows(name string, starts []time.Duration, rates []float64) (*Trace, err
 		}
 		seconds[i] = (start - starts[0]).Seconds()
 	}
-	bins, _ := binsOf(seconds, rates)
+	width := step.Seconds()
+	if step == 0 {
+		width = usualStep(seconds)
+	}
+	bins, _ := binsOf(seconds, rates, width)
 	return NewTrace(name, bins)
 }
 
 // binsOf gives every row its width: up to the next row, or one usual step
 // before a gap and at the end.
-func binsOf(starts, rates []float64) (bins []Bin, length time.Duration) {
-	steps := make([]float64, len(starts)-1)
-	for i := range steps {
-		steps[i] = starts[i+1] - starts[i]
-	}
-	sort.Float64s(steps)
-	step := steps[len(steps)/2]
+func binsOf(starts, rates []float64, step float64) (bins []Bin, length time.Duration) {
 	bins = make([]Bin, len(starts))
 	for i, start := range starts {
 		end := start + step
@@ -259,6 +258,20 @@ func binsOf(starts, rates []float64) (bins []Bin, length time.Duration) {
 	}
 	last := bins[len(bins)-1]
 	return bins, last.At + last.Width
+}
+
+// UsualStep returns the usual distance of rows, of which there must be two.
+func UsualStep(starts []time.Duration) time.Duration { return usualStep(starts) }
+
+// usualStep is the median of the distances; of the two in the middle the
+// shorter, since rows are left out, and never too many.
+func usualStep[T time.Duration | float64](starts []T) T {
+	steps := make([]T, len(starts)-1)
+	for i := range steps {
+		steps[i] = starts[i+1] - starts[i]
+	}
+	slices.Sort(steps)
+	return steps[(len(steps)-1)/2]
 }
 
 func readRequests(lines *lineReader) (Shape, error) {

@@ -43,6 +43,11 @@ func TestReadRates(t *testing.T) {
 			[]workload.Span{{2 * time.Minute, 4 * time.Minute}},
 		},
 		{
+			"of two distances the shorter is usual", "0,1\n60,2\n180,3\n",
+			[]workload.Bin{{0, time.Minute, 1}, {time.Minute, time.Minute, 2}, {3 * time.Minute, time.Minute, 3}},
+			[]workload.Span{{2 * time.Minute, 3 * time.Minute}},
+		},
+		{
 			"a row that comes a little late widens the bin before it", "0,1\n10,2\n21,3\n30,4\n40,5\n",
 			[]workload.Bin{{0, 10 * time.Second, 1}, {10 * time.Second, 11 * time.Second, 2}, {21 * time.Second, 9 * time.Second, 3}, {30 * time.Second, 10 * time.Second, 4}, {40 * time.Second, 10 * time.Second, 5}},
 			[]workload.Span{},

@@ -67,7 +67,7 @@ func TestWriterRefusesWhatReadWould(t *testing.T) {
 
 func TestFromRowsInfersBinsAsRead(t *testing.T) {
 	const s = time.Second
-	got, err := workload.FromRows("x", []time.Duration{90 * s, 100 * s, 110 * s, 150 * s}, []float64{1, 2, 3, 4})
+	got, err := workload.FromRows("x", []time.Duration{90 * s, 100 * s, 110 * s, 150 * s}, []float64{1, 2, 3, 4}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,12 +75,16 @@ func TestFromRowsInfersBinsAsRead(t *testing.T) {
 	if diff := cmp.Diff(want.Bins(), got.Bins()); diff != "" || got.Duration() != want.Duration() {
 		t.Errorf("-want +got:\n%s", diff)
 	}
+	wide, err := workload.FromRows("x", []time.Duration{0, 10 * s, 30 * s, 50 * s}, []float64{1, 2, 3, 4}, 10*s)
+	if gaps := []workload.Span{{From: 20 * s, To: 30 * s}, {From: 40 * s, To: 50 * s}}; err != nil || !cmp.Equal(wide.Gaps(), gaps) || wide.Duration() != 60*s {
+		t.Errorf("with a step of its own: got %v, %v; want gaps %v in 60s", wide, err, gaps)
+	}
 	for says, starts := range map[string][]time.Duration{"must be at least 2": {0}, "a row at 0s after one at 1s": {0, s, 0}, "4 rows with 3 rates": {0, s, 2 * s, 3 * s}} {
-		if _, err := workload.FromRows("x", starts, make([]float64, min(3, len(starts)))); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := workload.FromRows("x", starts, make([]float64, min(3, len(starts))), 0); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%v: got %v, want it to say %q", starts, err, says)
 		}
 	}
-	if _, err := workload.FromRows("x", []time.Duration{0, s}, []float64{1, -1}); err == nil || !strings.Contains(err.Error(), "rate -1") {
+	if _, err := workload.FromRows("x", []time.Duration{0, s}, []float64{1, -1}, 0); err == nil || !strings.Contains(err.Error(), "rate -1") {
 		t.Errorf("a negative rate: got %v, want an error", err)
 	}
 }

@@ -79,7 +79,7 @@ func (f *importFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.out, "out", "-", "`FILE` to write, gzipped when it ends in .gz, - for standard output")
 	flags.BoolVar(&f.force, "force", false, "overwrite the file if it is there")
 	flags.BoolVar(&f.json, "json", false, "print the summary as JSON, with --out on standard output")
-	cli.DurationVar(flags, &f.step, "step", 0, "log, Prometheus: width of a bin (default 1s of a log, 1m of Prometheus)")
+	cli.DurationVar(flags, &f.step, "step", 0, "width of a bin (default 1s of a log, 1m of Prometheus, the usual distance of rows of CSV)")
 	flags.StringVar(&f.from, "from", "", "log, Prometheus: nothing older: a duration such as 7d, or a `TIME`")
 	flags.StringVar(&f.to, "to", "", "log, Prometheus: nothing newer: a duration (ago), or a `TIME` (default now)")
 	f.log.add(flags)
@@ -161,7 +161,7 @@ func (f *importFlags) belong(source string) error {
 		sources string
 		flags   []string
 	}{
-		{"from-log or from-prometheus", []string{"step", "from", "to"}},
+		{"from-log or from-prometheus", []string{"from", "to"}},
 		{"from-log", logFlags()},
 		{"from-csv", csvFlags()},
 		{"from-prometheus", prometheusFlags()},

@@ -171,7 +171,7 @@ func TestImportRefusesBadInput(t *testing.T) {
 		{[]string{"--from-log", log, "--out", ""}, 2, "--out: must not be empty"},
 		{[]string{"--from-log", log, "--query", "x"}, 2, "--query: needs --from-prometheus"},
 		{[]string{"--from-csv", table, "--match", "x"}, 2, "--match: needs --from-log"},
-		{[]string{"--from-csv", table, "--step", "1m"}, 2, "--step: needs --from-log or --from-prometheus"},
+		{[]string{"--from-csv", table, "--from", "1h"}, 2, "--from: needs --from-log or --from-prometheus"},
 		{[]string{"--from-log", log, "--values", "count"}, 2, "--values: needs --from-csv"},
 		{[]string{"--from-log", log, "--step", "0s"}, 2, "--step: must be above 0, got 0s"},
 		{[]string{"--from-log", log, "--step", "-1s"}, 2, "--step: must be above 0"},
@@ -251,6 +251,45 @@ func TestImportBeginsWithTheFirstValue(t *testing.T) {
 	wants(t, oneSpaced(errOut), "without value 1 rows, left out", "span 2m from 2026-10-10T12:01:00Z", "gaps 0")
 }
 
+// In a short table one row without a value must not make the others wider.
+func TestImportTakesTheDistanceOfRowsFromAllOfThem(t *testing.T) {
+	const header = "t_seconds,requests_per_second\n"
+	for _, tc := range []struct {
+		what, rows string
+		args       []string
+		want, says string
+	}{
+		{
+			"an empty value is a gap", "1700000000000,5\n1700000010000,6\n1700000020000,null\n1700000030000,1\n", nil,
+			"0,5\n10,6\n30,1\n", "rows 3 of 10s step 10s is the usual distance of 4 rows; --step sets another gaps 1, 10s in all requests 120",
+		},
+		{
+			"a row that is left out, too", "0,5\n10,6\n30,1\n", nil,
+			"0,5\n10,6\n30,1\n", "rows 3 of 10s step 10s is the usual distance of 3 rows; --step sets another gaps 1, 10s in all",
+		},
+		{"two rows", "0,5\n10,6\n", nil, "0,5\n10,6\n", "rows 2 of 10s step 10s is the usual distance of 2 rows"},
+		{"five rows say it themselves", "0,5\n10,6\n20,\n30,1\n40,2\n", nil, "0,5\n10,6\n30,1\n40,2\n", "rows 4 of 10s gaps 1, 10s in all"},
+		{"the step is given", "0,60\n30,90\n60,30\n", []string{"--step", "30s", "--values", "count"}, "0,2\n30,3\n60,1\n", "rows 3 of 30s gaps 0"},
+		{"values in every third row", "0,5\n10,\n20,\n30,6\n40,\n50,\n60,1\n", []string{"--step", "30s"}, "0,5\n30,6\n60,1\n", "rows 3 of 30s gaps 0"},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "made.csv")
+			args := append([]string{"import", "trace", "--from-csv", writeFile(t, "t.csv", "at,rps\n"+tc.rows), "--out", path}, tc.args...)
+			_, errOut, status := execute(t.Context(), args...)
+			if got, err := os.ReadFile(path); status != 0 || err != nil || string(got) != header+tc.want {
+				t.Fatalf("status %d, got %q, %v; want %q: %s", status, got, err, tc.want, errOut)
+			}
+			wants(t, oneSpaced(errOut), tc.says)
+			trace, err := workload.OpenTrace(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := fmt.Sprintf("gaps %d,", len(trace.Gaps()))
+			wants(t, oneSpaced(errOut), said)
+		})
+	}
+}
+
 func TestImportRefusesBadCSV(t *testing.T) {
 	for _, tc := range []struct {
 		what, file string
@@ -277,6 +316,9 @@ func TestImportRefusesBadCSV(t *testing.T) {
 		{"fields", "at,a\n0,1,2\n", nil, 1, "line 2: wrong number of fields"},
 		{"quotes", "at,a\n0,\"1\n", nil, 1, "line 2: extraneous or missing \" in quoted-field"},
 		{"cut-off gzip", zipped(t, "at,a\n0,1\n60,2\n")[:20], nil, 1, "the gzip file is cut off"},
+		{"hardly any value", "at,a\n0,5\n10,\n20,\n30,6\n40,\n50,\n60,1\n", nil, 1, "rows come every 10s, values every 30s, which whoever reads the trace would take for its step: --step 30s does so here"},
+		{"a step of other rows", "at,a\n0,5\n10,6\n20,7\n", []string{"--step", "30s"}, 2, "--step: must be about 10s, the usual distance of rows with a value, got 30s"},
+		{"a step of fewer rows", "at,a\n0,5\n10,6\n20,7\n", []string{"--step", "1s"}, 2, "--step: must be about 10s"},
 		{"gzip cut off at once", zipped(t, "at,a\n0,1\n60,2\n")[:5], nil, 1, "csv t.csv: the gzip file is cut off"},
 		{"format", "at,a\n0,1\n", []string{"--time-format", "iso"}, 2, "--time-format: must be auto, unix, unix-ms, rfc3339 or a layout"},
 		{"values", "at,a\n0,1\n", []string{"--values", "sum"}, 2, `--values: must be rate or count, got "sum"`},
@@ -332,7 +374,7 @@ func FuzzImportCSV(f *testing.F) {
 		if err != nil {
 			return
 		}
-		trace, err := rows.trace("fuzz", counts)
+		trace, err := rows.trace("fuzz", counts, 0)
 		if err != nil {
 			return
 		}

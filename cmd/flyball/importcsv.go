@@ -51,12 +51,12 @@ func (f *importFlags) fromCSV(ctx context.Context, stdin io.Reader) (made, error
 	if err != nil {
 		return made{}, fmt.Errorf("csv %s: %w", title, err)
 	}
-	trace, err := rows.trace(title, f.table.values == "count")
+	trace, err := rows.trace(title, f.table.values == "count", f.step)
 	if err != nil {
 		return made{}, err
 	}
 	m := madeOf(trace, "csv")
-	m.summary.LeftOut = rows.leftOut
+	m.summary.LeftOut, m.summary.StepFrom = rows.leftOut(), rows.note(f.step)
 	// Small numbers are seconds from a start of their own, and no date.
 	if start := rows.first.Add(rows.starts[0]).UTC(); start.Year() > 1980 {
 		m.summary.Start = start

@@ -117,7 +117,7 @@ func (f *importFlags) madeOfSeries(s prometheus.Series) (made, error) {
 		}
 		starts[i], rates[i] = p.At.Sub(s.Points[0].At), p.Value
 	}
-	trace, err := workload.FromRows("of Prometheus", starts, rates)
+	trace, err := workload.FromRows("of Prometheus", starts, rates, 0)
 	if err != nil {
 		return made{}, err
 	}

@@ -18,13 +18,15 @@ type importSummary struct {
 	Source string `json:"source"`
 	Out    string `json:"out"`
 	// Start is when the trace begins; zero when the source had no dates.
-	Start         time.Time `json:"start,omitzero"`
-	StepSeconds   float64   `json:"step_seconds"`
-	LengthSeconds float64   `json:"length_seconds"`
-	Rows          int       `json:"rows"`
-	Gaps          int       `json:"gaps"`
-	GapSeconds    float64   `json:"gap_seconds"`
-	Requests      float64   `json:"requests"`
+	Start       time.Time `json:"start,omitzero"`
+	StepSeconds float64   `json:"step_seconds"`
+	// StepFrom says where the step is from when it is a guess.
+	StepFrom      string  `json:"step_from,omitempty"`
+	LengthSeconds float64 `json:"length_seconds"`
+	Rows          int     `json:"rows"`
+	Gaps          int     `json:"gaps"`
+	GapSeconds    float64 `json:"gap_seconds"`
+	Requests      float64 `json:"requests"`
 	// Of the recorded time.
 	Mean float64 `json:"mean_requests_per_second"`
 	P99  float64 `json:"p99_requests_per_second"`
@@ -81,7 +83,7 @@ func (t *tally) finish(s *importSummary) error {
 	if n < 2 {
 		return fmt.Errorf("all requests lie in one step of %v: a trace needs two", scale.Duration(t.step))
 	}
-	if 2*t.gaps >= n-1 {
+	if n-1-t.gaps <= (n-2)/2 { // then the median of the distances is a gap
 		return fmt.Errorf("a gap comes after %d of %d steps of %v, which whoever reads the trace would take for wider steps: take a longer --step, or a longer --gap", t.gaps, n, scale.Duration(t.step))
 	}
 	t.requests += t.rates[n-1] * t.step.Seconds()
@@ -118,6 +120,9 @@ func (s importSummary) print(out io.Writer) error {
 		line("span", "%v from %s", length, s.Start.Format(time.RFC3339))
 	}
 	line("rows", "%d of %v", s.Rows, scale.Duration(s.StepSeconds*float64(time.Second)))
+	if s.StepFrom != "" {
+		line("step", "%s", s.StepFrom)
+	}
 	line("gaps", "%d, %v in all", s.Gaps, scale.Duration(s.GapSeconds*float64(time.Second)))
 	line("requests", "%.0f", s.Requests)
 	line("rate", "mean %.4g/s, p99 %.4g/s, peak %.4g/s", s.Mean, s.P99, s.Peak)
