@@ -16,8 +16,8 @@ func (r *replayed) page() page.Report {
 	return page.Report{
 		Title:  fmt.Sprintf("Replay of %s, %s to %s", r.history.Target, minute(d.Start), minute(d.Start.Add(d.Length))),
 		Answer: r.answer(),
-		Setting: fmt.Sprintf("%s; %.3g ms for a request (CV %.2g), %d at a time on a replica; ready after %s; %s",
-			r.history.Source, 1000*s.Service.Law.Mean(), s.Service.Law.CV(), s.Service.Slots, inWords(s.Replicas.Startup), howMany(len(r.job.seeds), "seed")),
+		Setting: fmt.Sprintf("%s; %.3g ms for a request (CV %.2g), %d at a time on a replica; ready after %s",
+			r.history.Source, 1000*s.Service.Law.Mean(), s.Service.Law.CV(), s.Service.Slots, inWords(s.Replicas.Startup)),
 		Objective:   page.Objective{Threshold: s.Objective.Threshold.Std(), Target: s.Objective.Target},
 		Comparisons: r.comparisons(),
 		Traces:      []page.Trace{{Name: r.history.Target, About: r.history.Source, Start: d.Start, Length: d.Length, Unscored: unscoredOf(d), Demand: r.needed, Lines: r.lines}},
@@ -54,7 +54,7 @@ func (r *replayed) answer() string {
 	if r.recorded.ReplicaHours > 0 {
 		text += ", " + signed(best.hours/r.recorded.ReplicaHours-1)
 	}
-	return text + "."
+	return text + fmt.Sprintf(", with %s %% of the requests avoidably broken.", percent(best.avoidable))
 }
 
 func unscoredOf(d *replay.Demand) []page.Unscored {
@@ -94,9 +94,13 @@ func (r *replayed) comparisons() []page.Comparison {
 			means[run.Policy][key] += v / n
 		}
 	}
+	basis := "on this history"
+	if n > 1 {
+		basis += ", mean over seeds"
+	}
 	var all []page.Comparison
 	for _, candidate := range order[min(1, len(order)):] {
-		c := page.Comparison{Baseline: order[0], Candidate: candidate, Basis: "on this history, mean over seeds",
+		c := page.Comparison{Baseline: order[0], Candidate: candidate, Basis: basis,
 			Note: "Both are simulations on the recovered demand; neither is tuned to violate as much as the other. See the table of what was recorded below."}
 		for _, m := range page.Metrics() {
 			a, known := means[order[0]][m.Key]
