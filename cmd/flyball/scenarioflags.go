@@ -280,6 +280,9 @@ func (f *traceFlags) read(source string, window workload.Span) (loadOf, error) {
 	}
 	trace, err = workload.Prepare(trace, workload.Options{
 		Window: window, Warmup: f.warmup, Rebin: f.rebin, Smooth: f.smooth, P99RPS: f.p99, PeakRPS: f.peak, Interpolate: f.interpolate})
+	if errors.Is(err, workload.ErrUnscaled) {
+		err = fmt.Errorf("%w (--p99-rps or --peak-rps)", err)
+	}
 	if err != nil {
 		return loadOf{}, err
 	}
