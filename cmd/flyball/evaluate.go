@@ -46,11 +46,14 @@ type evaluateFlags struct {
 
 // Defaults of the evaluation.
 const (
-	p99RPS        = 1500.0
-	defaultOut    = "flyball-evaluation"
-	mostSeeds     = 1000
-	defaultSeeds  = 3
-	secondsOfLine = 15 * time.Second // between two points of a timeline
+	p99RPS       = 1500.0
+	defaultOut   = "flyball-evaluation"
+	mostSeeds    = 1000
+	defaultSeeds = 3
+	// warmupOfShapes leaves out the start from the fewest replicas, which says
+	// nothing of policies.
+	warmupOfShapes = 10 * time.Minute
+	secondsOfLine  = 15 * time.Second // between two points of a timeline
 )
 
 // bundledShapes are played without --trace: each asks something else of a
@@ -252,7 +255,10 @@ func (f *evaluateFlags) addCases(j *job) error {
 	if !f.flags.Changed("p99-rps") && !f.flags.Changed("peak-rps") {
 		f.trace.p99 = p99RPS
 	}
-	f.trace.warmup = f.scenario.warmup
+	f.trace.warmup, f.trace.shapeWarmup = f.scenario.warmup, 0
+	if !f.flags.Changed("warmup") {
+		f.trace.shapeWarmup = warmupOfShapes
+	}
 	base, err := f.scenario.scenario()
 	if err == nil {
 		err = checkService(base)
@@ -289,6 +295,7 @@ func (f *evaluateFlags) addCases(j *job) error {
 		}
 		c := evaluate.Case{Trace: load.Name, Scenario: base, Fluid: f.fluid}
 		c.Scenario.Name, c.Scenario.Load, c.Scenario.Gaps = load.Name, load.Shape, load.Gaps
+		c.Scenario.Warmup = load.Warmup
 		if f.timeline {
 			c.Scenario.Timeline = timelineStep(c.Scenario.Length())
 		}

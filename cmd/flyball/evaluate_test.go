@@ -171,6 +171,47 @@ func TestEvaluateNeverReplacesResultsByNone(t *testing.T) {
 	}
 }
 
+func TestEvaluateSaysWhatItsFiguresAre(t *testing.T) {
+	usual, stderr, status := evaluateHere(t, small("", "--policy", "static")...)
+	if status != 0 || !strings.Contains(usual, "as a fluid; the first 10m are seen and not scored (--warmup)\n") || strings.Contains(usual, "Nobody") || strings.Contains(usual, "first second") {
+		t.Errorf("a shape has a warm-up: status %d, %s%s", status, usual, stderr)
+	}
+	few, _, _ := evaluateHere(t, small("", "--policy", "static", "--max", "2", "--warmup", "0s")...)
+	for _, want := range []string{"Nobody can hold the objective on step: even the oracle", "Scored from the first second"} {
+		if !strings.Contains(strings.Join(strings.Fields(few), " "), want) {
+			t.Errorf("two replicas, no warm-up: got\n%swant %q", few, want)
+		}
+	}
+	t.Setenv("COLUMNS", "50")
+	narrow, _, _ := evaluateHere(t, small("", "--policy", "static", "--max", "2", "--warmup", "0s")...)
+	for line := range strings.Lines(narrow) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 50 {
+			t.Errorf("50 columns: got %q of %d", line, n)
+		}
+	}
+}
+
+// What is printed is what the file holds, byte for byte.
+func TestEvaluatePrintsWhatResultsHold(t *testing.T) {
+	dir := t.TempDir()
+	out, stderr, status := evaluateHere(t, small(dir, "--policy", "static", "--json")...)
+	held, err := os.ReadFile(filepath.Join(dir, "results.json"))
+	if status != 0 || err != nil || out != string(held) {
+		t.Errorf("status %d, %v: --json printed %d bytes, results.json holds %d\n%s", status, err, len(out), len(held), stderr)
+	}
+}
+
+func TestTimesInATable(t *testing.T) {
+	for v, want := range map[float64]string{0.0804: "80 ms", 0.9994: "999 ms", 0.9996: "1.0 s", 9.94: "9.9 s", 9.96: "10 s", 96.4: "96 s"} {
+		if got := readableTime(v); got != want {
+			t.Errorf("%v s: got %s, want %s", v, got, want)
+		}
+	}
+	if odd, even := middle([]float64{9, 1, 2}), middle([]float64{9, 1, 2, 4}); odd != 2 || even != 3 {
+		t.Errorf("medians: got %v and %v, want 2 and 3", odd, even)
+	}
+}
+
 // full takes nothing, as /dev/full.
 type full struct{}
 

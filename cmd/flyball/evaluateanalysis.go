@@ -51,8 +51,12 @@ func analyse(r evaluate.Results, j job, levels []float64) analysis {
 	return a
 }
 
-// document is what --json prints: results.json with the analysis.
+// document is what --json prints: results.json, and where there is a comparison
+// that as well.
 func (a analysis) document() any {
+	if len(a.Standings) == 0 {
+		return a.results
+	}
 	return struct {
 		evaluate.Results
 		Analysis analysis `json:"comparison"`
@@ -72,7 +76,7 @@ type overall struct {
 	policy                string
 	avoidable, worst      float64 // shares of requests: pooled, and on the worst trace
 	worstTrace            string
-	p95                   float64 // seconds, the median over traces
+	p95                   float64 // seconds, the median over traces, as in the report
 	hours                 float64 // sum over traces, mean over seeds
 	overOracle, worstOver float64 // geometric mean and worst trace, at the run's own violations
 	actions               float64 // per hour
@@ -120,8 +124,7 @@ func sumUp(policy string, runs []evaluate.Run) overall {
 			logs, counted, o.worstOver = logs+math.Log(over), counted+1, max(o.worstOver, over)
 		}
 	}
-	slices.Sort(p95s)
-	o.p95 = p95s[len(p95s)/2]
+	o.p95 = middle(p95s)
 	if hours > 0 {
 		o.actions /= hours
 	}
@@ -129,6 +132,25 @@ func sumUp(policy string, runs []evaluate.Run) overall {
 		o.overOracle = math.Exp(logs / float64(counted))
 	}
 	return o
+}
+
+// middle is the median, of an even number the mean of the two in the middle.
+func middle(values []float64) float64 {
+	slices.Sort(values)
+	n := len(values)
+	return (values[n/2] + values[(n-1)/2]) / 2
+}
+
+// readableTime writes seconds so that it can be read: "480 ms", "1.2 s", "96 s".
+func readableTime(v float64) string {
+	switch {
+	case v < 0.9995:
+		return fmt.Sprintf("%.0f ms", v*1000)
+	case v < 9.95:
+		return fmt.Sprintf("%.1f s", v)
+	default:
+		return fmt.Sprintf("%.0f s", v)
+	}
 }
 
 // percent writes a share: "0.012".

@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/flyball-io/flyball/evaluate"
+	"github.com/flyball-io/flyball/scale"
 )
 
 // tableColumn is one of a table for people.
@@ -100,23 +102,89 @@ func (c *tableColumn) cell(row int) string {
 
 // print writes what people read at the end.
 func (f *evaluateFlags) print(w io.Writer, width int, a analysis) {
-	j := a.job
-	kind := "request by request"
-	if len(j.cases) > 0 && j.cases[0].Fluid {
-		kind = "as a fluid"
-	}
-	fmt.Fprintf(w, "%s, %s each, %s\n\n", howMany(len(j.cases), "trace"), howMany(len(j.seeds), "seed"), kind)
+	fmt.Fprintln(w, foldText(a.job.inShort(), width))
 	if len(a.Standings) > 0 {
 		a.printStandings(w, width)
 	} else {
 		printOveralls(w, overalls(a.results.Runs), width, f.perReplicaHour)
 	}
 	for _, failure := range a.results.Failures {
-		fmt.Fprintf(w, "failed: %s on %s, seed %d: %s\n", failure.Policy, failure.Trace, failure.Seed, failure.Error)
+		fmt.Fprint(w, foldText(fmt.Sprintf("failed: %s on %s, seed %d: %s", failure.Policy, failure.Trace, failure.Seed, failure.Error), width))
+	}
+	for _, line := range []string{a.outOfReach(), a.job.unwarmed()} {
+		if line != "" {
+			fmt.Fprint(w, "\n"+foldText(line, width))
+		}
 	}
 	if f.out != "" {
 		fmt.Fprintf(w, "\nreport: %s\n", reportPath(f.out))
 	}
+}
+
+// inShort is what is judged in a line.
+func (j job) inShort() string {
+	kind := "request by request"
+	if len(j.cases) > 0 && j.cases[0].Fluid {
+		kind = "as a fluid"
+	}
+	text := fmt.Sprintf("%s, %s each, %s", howMany(len(j.cases), "trace"), howMany(len(j.seeds), "seed"), kind)
+	var warmups []string
+	for _, c := range j.cases {
+		if d := scale.Duration(c.Scenario.Warmup).String(); !slices.Contains(warmups, d) {
+			warmups = append(warmups, d)
+		}
+	}
+	if len(warmups) == 1 && j.cases[0].Scenario.Warmup > 0 {
+		text += "; the first " + warmups[0] + " are seen and not scored (--warmup)"
+	}
+	return text
+}
+
+// unwarmed warns of what the beginning does where it is scored.
+func (j job) unwarmed() string {
+	var names []string
+	for _, c := range j.cases {
+		if c.Scenario.Warmup == 0 && c.Scenario.Length() < 24*time.Hour {
+			names = append(names, c.Trace)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "Scored from the first second, where everybody has the fewest replicas that the load demands: " + shortList(names) + ". --warmup 10m says more of policies."
+}
+
+// outOfReach says where nobody could have held the objective.
+func (a analysis) outOfReach() string {
+	var names []string
+	least, most := 1.0, 0.0
+	for _, c := range a.results.Clairvoyants {
+		i := slices.IndexFunc(a.results.Header.Cases, func(h evaluate.CaseHeader) bool { return h.Trace == c.Trace && h.Fluid == c.Fluid })
+		best := c.EveryStep.AvoidableRatio
+		for _, p := range c.Priced {
+			best = min(best, p.AvoidableRatio)
+		}
+		if i >= 0 && best > 1-a.results.Header.Cases[i].Target && !slices.Contains(names, c.Trace) {
+			names, least, most = append(names, c.Trace), min(least, best), max(most, best)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	violated := percent(least)
+	if most > least {
+		violated += " to " + percent(most)
+	}
+	return fmt.Sprintf("Nobody can hold the objective on %s: even the oracle, which knows the load, has %s %% avoidable violations. --max may be too low, --initial too few, or --startup too long.", shortList(names), violated)
+}
+
+// shortList names a few.
+func shortList(names []string) string {
+	const most = 5
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
 }
 
 func howMany(n int, thing string) string {
@@ -132,7 +200,7 @@ func printOveralls(w io.Writer, all []overall, width int, price float64) {
 	for _, o := range all {
 		for i, text := range []string{
 			o.policy, percent(o.avoidable), fmt.Sprintf("%.1f", o.hours), times(o.overOracle), times(o.worstOver),
-			percent(o.worst), fmt.Sprintf("%.0f", o.p95*1000), fmt.Sprintf("%.1f", o.actions), fmt.Sprintf("%.2f", o.cost),
+			percent(o.worst), readableTime(o.p95), fmt.Sprintf("%.1f", o.actions), fmt.Sprintf("%.2f", o.cost),
 		} {
 			cells[i] = append(cells[i], text)
 		}
@@ -144,13 +212,25 @@ func printOveralls(w io.Writer, all []overall, width int, price float64) {
 	t.add("× oracle", true, cells[3]...)
 	t.add("worst ×", true, cells[4]...)
 	t.add("worst %", true, cells[5]...)
-	t.add("p95 ms", true, cells[6]...)
+	t.add(toTheRight("p95", cells[6]), false, cells[6]...)
 	t.add("actions/h", true, cells[7]...)
 	if price != 1 {
 		t.add("cost", true, cells[8]...)
 	}
 	t.print(w, width)
-	fmt.Fprint(w, "\n"+foldText("avoidable: requests late that more replicas would have answered in time. × oracle: replica-hours over what a clairvoyant pays at the same violations; mean and worst over traces. Settings are as they come: --sweep tells what each policy costs at equal violations.", width))
+	fmt.Fprint(w, "\n"+foldText("avoidable: requests late that more replicas would have answered in time, on average over traces. replica-hours: all traces together. × oracle: replica-hours over what a clairvoyant pays at the same violations, geometric mean over traces. worst: of one trace. p95: median over traces. All are means over seeds. Settings are as they come: --sweep tells what each policy costs at equal violations.", width))
+}
+
+// toTheRight moves cells to the right end of their column, and returns its title.
+func toTheRight(title string, cells []string) string {
+	width := utf8.RuneCountInString(title)
+	for _, cell := range cells {
+		width = max(width, utf8.RuneCountInString(cell))
+	}
+	for i, cell := range cells {
+		cells[i] = fmt.Sprintf("%*s", width, cell)
+	}
+	return fmt.Sprintf("%*s", width, title)
 }
 
 func times(v float64) string {

@@ -64,7 +64,7 @@ func (f *scenarioFlags) addRules(flags *pflag.FlagSet) {
 	flags.IntVar(&f.max, "max", 1000, "most replicas")
 	flags.IntVar(&f.initial, "initial", 0, "replicas at the beginning (default what the first moment demands)")
 	cli.DurationVar(flags, &f.sync, "sync", 15*time.Second, "time between two decisions")
-	cli.DurationVar(flags, &f.warmup, "warmup", 0, "history that policies see and that is not scored")
+	cli.DurationVar(flags, &f.warmup, "warmup", 0, "history that policies see and that is not scored (default of a shape 10m, of a trace none)")
 }
 
 // scenario is what the flags say; load, name and start are left out, and what
@@ -207,6 +207,7 @@ type traceFlags struct {
 	smooth         float64
 	interpolate    bool
 	warmup         time.Duration // of scenarioFlags, where there is one
+	shapeWarmup    time.Duration // of a shape instead
 	defaultPeakRPS string        // what the help says of it
 }
 
@@ -225,6 +226,8 @@ type loadOf struct {
 	Name  string // for file names: "diurnal", "nasa"
 	Shape workload.Shape
 	Gaps  []workload.Span
+	// Warmup is how much of it is history.
+	Warmup time.Duration
 }
 
 // open reads shape:NAME or the file of a trace.
@@ -287,7 +290,7 @@ func (f *traceFlags) read(source string, window workload.Span) (loadOf, error) {
 		return loadOf{}, err
 	}
 	name, _, _ := strings.Cut(filepath.Base(source), ".")
-	return loadOf{Title: "trace " + filepath.Base(source), Name: name, Shape: trace, Gaps: trace.Gaps()}, nil
+	return loadOf{Title: "trace " + filepath.Base(source), Name: name, Shape: trace, Gaps: trace.Gaps(), Warmup: f.warmup}, nil
 }
 
 // fits reports a window or bins that a trace of some length does not have.
@@ -320,11 +323,15 @@ func (f *traceFlags) shape(name string, window workload.Span) (loadOf, error) {
 	if window.From >= shape.Duration() {
 		return loadOf{}, fmt.Errorf("--window: %q begins after the end of the shape at %v", f.window, scale.Duration(shape.Duration()))
 	}
+	warmup := max(f.warmup, f.shapeWarmup)
 	if window != (workload.Span{}) {
-		shape = workload.Clip(shape, max(0, window.From-f.warmup), window.To)
+		if f.shapeWarmup > 0 {
+			warmup = min(warmup, window.From) // nobody asked for it
+		}
+		shape = workload.Clip(shape, max(0, window.From-warmup), window.To)
 	}
 	shape, err = f.scaled(shape)
-	return loadOf{Title: "shape " + name, Name: name, Shape: shape}, err
+	return loadOf{Title: "shape " + name, Name: name, Shape: shape, Warmup: warmup}, err
 }
 
 // scaled brings a shape to the rate that is asked for.
