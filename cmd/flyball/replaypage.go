@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/flyball-io/flyball/evaluate"
@@ -33,9 +34,9 @@ func (r *replayed) page() page.Report {
 func (r *replayed) answer() string {
 	text := ""
 	if o := r.recorded; o.ReplicaHours > 0 {
-		text = fmt.Sprintf("%s took %.4g replica-hours", r.history.Target, o.ReplicaHours)
+		text = fmt.Sprintf("%s took %.3g replica-hours", r.history.Target, o.ReplicaHours)
 		if o.ViolationRatio != nil {
-			text += fmt.Sprintf(" and %s %% of its requests were not good", percent(*o.ViolationRatio))
+			text += fmt.Sprintf(" and %s\u00a0%% of its requests were not good", percent(*o.ViolationRatio))
 		}
 		text += ". "
 	}
@@ -50,11 +51,36 @@ func (r *replayed) answer() string {
 	if best == nil {
 		return text + "None of the policies that were tried would have kept the objective."
 	}
-	text += fmt.Sprintf("Of the policies that keep the objective %s would have been the cheapest: %.4g replica-hours", r.label(best.policy), best.hours)
-	if r.recorded.ReplicaHours > 0 {
-		text += ", " + signed(best.hours/r.recorded.ReplicaHours-1)
+	text += fmt.Sprintf("Of the policies that keep the objective %s would have been the cheapest: %.3g replica-hours", r.label(best.policy), best.hours)
+	if change := 100 * (best.hours/r.recorded.ReplicaHours - 1); r.recorded.ReplicaHours > 0 {
+		text += fmt.Sprintf(", %.3g\u00a0%% %s", math.Abs(change), map[bool]string{true: "less", false: "more"}[change < 0])
 	}
-	return text + fmt.Sprintf(", with %s %% of the requests avoidably broken.", percent(best.avoidable))
+	return text + r.breaks(best.policy) + "."
+}
+
+// breaks says what a policy would have broken beside what was recorded: what it
+// costs is no answer without that.
+func (r *replayed) breaks(policy string) string {
+	violations := r.violations(policy)
+	text := fmt.Sprintf(", with %s\u00a0%% of the requests not good", percent(violations))
+	if was := r.recorded.ViolationRatio; was != nil && violations > 1.25**was {
+		text = fmt.Sprintf(", but it breaks more: %s\u00a0%% of the requests not good", percent(violations))
+	}
+	if may := 1 - r.scenario.Objective.Target; violations <= may {
+		text += fmt.Sprintf(", within the %.3g\u00a0%% that may be", 100*may)
+	}
+	return text
+}
+
+// violations is the mean over seeds.
+func (r *replayed) violations(policy string) float64 {
+	sum := 0.0
+	for _, run := range r.results.Runs {
+		if run.Policy == policy {
+			sum += run.ViolationRatio / float64(len(r.job.seeds))
+		}
+	}
+	return sum
 }
 
 func unscoredOf(d *replay.Demand) []page.Unscored {
@@ -117,13 +143,7 @@ func (r *replayed) recordedTable() page.Table {
 	t := page.Table{Title: "What was recorded, and every policy on it", Text: r.trust(),
 		Columns: []string{"policy", "replica-hours", "violated %", "avoidable %"}, Rows: [][]string{r.recordedRow()[:4]}}
 	for _, o := range overalls(r.results.Runs) {
-		violations := 0.0
-		for _, run := range r.results.Runs {
-			if run.Policy == o.policy {
-				violations += run.ViolationRatio / float64(len(r.job.seeds))
-			}
-		}
-		t.Rows = append(t.Rows, []string{r.label(o.policy), fmt.Sprintf("%.2f", o.hours), percent(violations), percent(o.avoidable)})
+		t.Rows = append(t.Rows, []string{r.label(o.policy), fmt.Sprintf("%.2f", o.hours), percent(r.violations(o.policy)), percent(o.avoidable)})
 	}
 	return t
 }

@@ -37,7 +37,10 @@ func TestReportInTheBrowser(t *testing.T) {
 		command(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: s.width, Height: s.height, DeviceScaleFactor: 1, Mobile: s.width < 600})
 		command(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s.scheme}}})
 		b.open("file://" + path)
-		b.sees("#answer", "predictive would have cost 31 % less than hpa")
+		b.sees("#answer", "predictive would have cost 31 % less than hpa", "of the requests avoidably broken instead of")
+		if over := page[string](b, overlaps); over != "" {
+			t.Errorf("%s: words of a frontier lie over others: %s", s.name, over)
+		}
 		if over := page[string](b, `[...document.querySelectorAll("body *")].filter((e) => !e.closest(".scroll, svg") && e.getBoundingClientRect().right > innerWidth + 0.5).map((e) => e.className || e.tagName).join()`); over != "" {
 			t.Errorf("%s: wider than the screen: %s", s.name, over)
 		}
@@ -46,6 +49,12 @@ func TestReportInTheBrowser(t *testing.T) {
 	}
 	b.clean("")
 }
+
+// overlaps lists the words of pictures that lie over others.
+const overlaps = `[...document.querySelectorAll("svg.plot")].flatMap((svg) => {
+  const all = [...svg.querySelectorAll("text")].map((e) => [e.textContent, e.getBoundingClientRect()]).filter(([, r]) => r.width > 0);
+  return all.flatMap(([a, p], i) => all.slice(i + 1).filter(([, q]) => p.left + 1 < q.right && q.left + 1 < p.right && p.top + 3 < q.bottom && q.top + 3 < p.bottom).map(([b]) => a + " / " + b));
+}).join()`
 
 // walkReport zooms with the mouse and the keyboard, and chooses another
 // candidate.
