@@ -108,6 +108,9 @@ func (r Report) rows(c Comparison, group Group) []rowView {
 			Baseline: m.Unit.write(row.Baseline, r.Currency), Candidate: m.Unit.write(row.Candidate, r.Currency),
 		}
 		v.Change, v.Interval = row.change(m)
+		if zero := m.Unit.write(0, r.Currency); v.Baseline == zero && v.Candidate == zero {
+			v.Change, v.Interval, v.Verdict = change(0), unknown, equal // a billionth of a request is none
+		}
 		views = append(views, v)
 	}
 	return views

@@ -101,8 +101,11 @@ func change(share float64) string {
 // changeBetween writes a change and the ends of its interval in one unit, so that
 // they can be read together.
 func changeBetween(value, low, high float64) (text, interval string) {
-	if math.IsNaN(low) || math.IsNaN(high) || math.IsInf(low, 0) || math.IsInf(high, 0) {
+	switch {
+	case math.IsNaN(low) || math.IsNaN(high):
 		return change(value), unknown
+	case math.IsInf(low, 0) || math.IsInf(high, 0):
+		return change(value), "unbounded"
 	}
 	if max(value, high) > largest {
 		return "×" + number(1+value), fmt.Sprintf("×%s … ×%s", number(1+low), number(1+high))

@@ -51,6 +51,7 @@ func TestAChangeHasOneUnit(t *testing.T) {
 		{Row{Key: "replica_hours", Baseline: 100, Candidate: 236, Improvement: &Estimate{-1.36, -2.1, -0.7}}, "136 % more (worse), 70 % … 210 % more"},
 		{Row{Key: "latency_p95_seconds", Baseline: 1, Candidate: 4, Improvement: &Estimate{-3, -19, -0.5}}, "×4 (worse), ×1.5 … ×20"},
 		{Row{Key: "accuracy_within_one", Baseline: 0.5, Candidate: 0.4, Improvement: &Estimate{-0.2, -0.3, -0.1}}, "20 % less (worse), 10 % … 30 % less"},
+		{Row{Key: "failed_requests", Baseline: 2, Candidate: 3, Improvement: &Estimate{-0.5, math.Inf(-1), 0.5}}, "50 % more, unbounded"},
 		{Row{Key: "failed_requests", Baseline: 0, Candidate: 3}, "from 0 (worse), –"},
 		{Row{Key: "failed_requests", Baseline: 1, Candidate: 24}, "×24 (worse), –"},
 	} {

@@ -197,6 +197,16 @@ func TestWhereItLoses(t *testing.T) {
 	}
 }
 
+// What is written as nothing on both sides is not 100 % less.
+func TestNothingAgainstNothing(t *testing.T) {
+	page := fixed.ReplaceAllString(write(t, report.Report{Comparisons: []report.Comparison{{Baseline: "a", Candidate: "b", Rows: []report.Row{
+		{Key: "failed_requests", Baseline: 2e-9, Candidate: 1e-12, Improvement: &report.Estimate{Value: 1, Low: 0.9, High: 1}},
+	}}}}), "")
+	if strings.Contains(page, "less") || !strings.Contains(page, "</span> equal") {
+		t.Error("two zeros are not called equal")
+	}
+}
+
 func TestNumbersThatAreNone(t *testing.T) {
 	page := fixed.ReplaceAllString(write(t, report.Report{Comparisons: []report.Comparison{{Baseline: "a", Candidate: "b", Rows: []report.Row{
 		{Key: "reaction_seconds", Baseline: math.NaN(), Candidate: 12, Improvement: &report.Estimate{Value: math.NaN(), Low: math.NaN(), High: math.NaN()}},
