@@ -135,7 +135,7 @@ func (f *evaluateFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	a := analyse(results, job, defaultLevels())
-	if err := f.save(a); err != nil {
+	if err := f.save(ctx, a); err != nil {
 		return err
 	}
 	return f.show(cmd.OutOrStdout(), a)
@@ -370,29 +370,28 @@ func (f *evaluateFlags) judge(ctx context.Context, j job, stage string, oracle b
 // graceOfPlays is how long plays have to end after a Ctrl-C.
 const graceOfPlays = time.Second
 
-// unlessStuck judges until ctx is done, and a little longer. What nothing can
+// unlessStuck works until ctx is done, and a little longer. What nothing can
 // stop, such as a schedule of the oracle for a huge fleet, is left behind: the
 // program ends, and what is kept is whole lines.
-func unlessStuck(ctx context.Context, judge func() (evaluate.Results, error)) (evaluate.Results, error) {
-	type outcome struct {
-		results evaluate.Results
-		err     error
-	}
-	done := make(chan outcome, 1)
+func unlessStuck[T any](ctx context.Context, work func() (T, error)) (T, error) {
+	var result T
+	var err error
+	done := make(chan struct{})
 	go func() {
-		results, err := judge()
-		done <- outcome{results, err}
+		defer close(done)
+		result, err = work()
 	}()
 	select {
-	case o := <-done:
-		return o.results, o.err
+	case <-done:
+		return result, err
 	case <-ctx.Done():
 	}
 	select {
-	case o := <-done:
-		return o.results, o.err
+	case <-done:
+		return result, err
 	case <-time.After(graceOfPlays):
-		return evaluate.Results{}, ctx.Err()
+		var none T
+		return none, ctx.Err()
 	}
 }
 
@@ -431,8 +430,9 @@ func unprinted(err error) error {
 
 func reportPath(out string) string { return filepath.Join(out, "report.html") }
 
-// save writes what is found into the folder.
-func (f *evaluateFlags) save(a analysis) error {
+// save writes what is found into the folder. The pictures of the report are
+// played for it, which takes a while.
+func (f *evaluateFlags) save(ctx context.Context, a analysis) error {
 	if f.out == "" {
 		return nil
 	}
@@ -445,7 +445,11 @@ func (f *evaluateFlags) save(a analysis) error {
 	if err := a.save(filepath.Join(f.out, "comparison.json")); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
-	return f.writeReport(a)
+	_, err := unlessStuck(ctx, func() (struct{}, error) { return struct{}{}, f.writeReport(a) })
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("interrupted; %s has the results, and %s is not written to its end", f.out, reportPath(f.out))
+	}
+	return err
 }
 
 // firstFailure says why there are no results.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -187,6 +188,31 @@ func TestEvaluateSaysWhatItsFiguresAre(t *testing.T) {
 	for line := range strings.Lines(narrow) {
 		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 50 {
 			t.Errorf("50 columns: got %q of %d", line, n)
+		}
+	}
+}
+
+// Nobody asked for the warm-up of a shape: it is what lies before the window.
+func TestTheWarmupOfAShapeLiesBeforeItsWindow(t *testing.T) {
+	for args, want := range map[string]float64{
+		"":                              50. / 60,
+		"--window 30m:50m":              20. / 60,
+		"--window 4m:50m":               46. / 60,
+		"--window 0m:50m":               50. / 60,
+		"--warmup 0s":                   1,
+		"--warmup 20m":                  40. / 60,
+		"--warmup 20m --window 25m:45m": 20. / 60,
+	} {
+		out, stderr, _ := evaluateHere(t, small("", append(strings.Fields(args), "--policy", "static", "--json")...)...)
+		var found struct {
+			Header struct {
+				Cases []struct {
+					HoursScored float64 `json:"hours_scored"`
+				}
+			}
+		}
+		if err := json.Unmarshal([]byte(out), &found); err != nil || len(found.Header.Cases) != 1 || math.Abs(found.Header.Cases[0].HoursScored-want) > 1e-9 {
+			t.Errorf("%q: got %+v, %v %s; want %v h scored", args, found, err, stderr, want)
 		}
 	}
 }

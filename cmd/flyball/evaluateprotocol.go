@@ -45,7 +45,7 @@ func (f *evaluateFlags) runProtocol(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := f.save(a); err != nil {
+	if err := f.save(ctx, a); err != nil {
 		return err
 	}
 	return f.show(cmd.OutOrStdout(), a)
