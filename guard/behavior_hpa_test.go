@@ -108,7 +108,9 @@ func TestHPAStories(t *testing.T) {
 			{s(14), 5, 50, 5, settled, valid, fastUp},
 			{s(15), 5, 50, 10, rescaled, valid, fastUp},
 		}},
-		{"a part of a replica more is one", rules(func(r *guard.BehaviorRules) { r.Up.Rates = []guard.Rate{{Percent: true, Value: 50, Period: seconds(15)}} }), []told{
+		{"a part of a replica more is one", rules(func(r *guard.BehaviorRules) {
+			r.Up.Rates = []guard.Rate{{Percent: true, Value: 50, Period: seconds(15)}}
+		}), []told{
 			{s(0), 5, 50, 8, rescaled, valid, fastUp},
 		}},
 		{"the count that is found first is a recommendation, also while there is no metric", plain(s(60)), []told{
