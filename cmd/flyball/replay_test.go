@@ -193,7 +193,7 @@ func TestReplayRefusesWhatMakesNoSense(t *testing.T) {
 		{[]string{"--max-lost", "100"}, 2, "--max-lost: must be 0 or more and below 100"},
 		{[]string{"--slo-target", "100"}, 2, "--slo-target: must be above 0 and below 100"},
 		{[]string{"--min", "5", "--max", "2"}, 2, "the most not below the fewest"},
-		{[]string{"--service-mean", "-1s"}, 2, "--service-mean: must be above 0"},
+		{[]string{"--service-mean", "-1s"}, 2, "--service-mean: must be at least 0.1ms"},
 		{[]string{"--step", "1m"}, 2, "--step: needs --prometheus"},
 		{[]string{"--prometheus", "nonsense", "--deployment", "web"}, 2, "--prometheus: must begin with http://"},
 		{[]string{"--prometheus", "http://127.0.0.1:1"}, 2, "needs --deployment (with --namespace), or --rate-query"},

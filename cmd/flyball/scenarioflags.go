@@ -113,6 +113,7 @@ func (f *scenarioFlags) inRange() error {
 // not fit into memory, and no service is like that.
 const (
 	shortestClock, longestWindow, longestClock = 100 * time.Millisecond, time.Hour, 24 * time.Hour
+	shortestService                            = 100 * time.Microsecond
 	// mostReplicas and mostRPS are what one evaluation takes.
 	mostReplicas = 100_000
 	mostRPS      = 1e6
@@ -139,8 +140,8 @@ func (f *scenarioFlags) rulesInRange() error {
 
 // serviceLaw is how long requests take on a slot.
 func (f *scenarioFlags) serviceLaw() (queueing.Law, error) {
-	if f.mean <= 0 {
-		return nil, fmt.Errorf("--service-mean: must be above 0, got %v", scale.Duration(f.mean))
+	if f.mean < shortestService {
+		return nil, fmt.Errorf("--service-mean: must be at least 0.1ms, got %v", f.mean)
 	}
 	if !(f.cv >= 0 && f.cv <= 100) {
 		return nil, fmt.Errorf("--service-cv: must be 0 to 100, got %v", f.cv)

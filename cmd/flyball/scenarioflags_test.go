@@ -64,7 +64,8 @@ func TestFlagsThatMakeNoScenario(t *testing.T) {
 		t.Fatal(err)
 	}
 	for args, want := range map[string]string{
-		"--service-mean=0s":    "--service-mean: must be above 0, got 0s",
+		"--service-mean=0s":    "--service-mean: must be at least 0.1ms, got 0s",
+		"--service-mean=1ns":   "--service-mean: must be at least 0.1ms, got 1ns",
 		"--service-cv=-1":      "--service-cv: must be 0 to 100, got -1",
 		"--service-law=normal": `--service-law: must be lognormal, exponential, deterministic or a file of times in seconds, got "normal", which is no file`,
 		"--service-law=" + bad: bad + `:2: must be a number of seconds, got "soon"`,
