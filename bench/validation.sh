@@ -10,7 +10,7 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
 go build -o "$out/flyball" ./cmd/flyball
-field() { grep -m1 "\"$1\":" "$2" | tr -cd '0-9.e-'; }
+field() { sed -n "s/^ *\"$1\": *\([^,]*\),*\$/\1/p" "$2" | head -n 1; }
 
 printf '| shape | | requests | p50 ms | p95 ms | p99 ms | violations %% | replica-hours | actions |\n|---|---|---|---|---|---|---|---|---|\n'
 for shape in ${SHAPES:-diurnal-flash step on-off flash-crowd}; do
