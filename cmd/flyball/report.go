@@ -96,16 +96,17 @@ func (f *reportFlags) run(cmd *cobra.Command) error {
 			Targets []*reported `json:"targets"`
 		}{all})
 	}
-	for i, r := range all {
-		if i > 0 {
-			fmt.Fprintln(cmd.OutOrStdout())
+	return printed(cmd.OutOrStdout(), func(w io.Writer, _ int) {
+		for i, r := range all {
+			if i > 0 {
+				fmt.Fprintln(w)
+			}
+			r.print(w)
 		}
-		r.print(cmd.OutOrStdout())
-	}
-	if f.out != "" {
-		fmt.Fprintf(cmd.OutOrStdout(), "\nreport: %s\n", f.out)
-	}
-	return nil
+		if f.out != "" {
+			fmt.Fprintf(w, "\nreport: %s\n", f.out)
+		}
+	})
 }
 
 func (f *reportFlags) check(cmd *cobra.Command) ([]app.Spec, error) {
