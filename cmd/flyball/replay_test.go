@@ -127,7 +127,9 @@ func TestReportOfARecord(t *testing.T) {
 	r := found.Targets[0]
 	within(t, "replica-hours", r.ReplicaHours, card.ReplicaHours, 0.03)
 	within(t, "cost", r.Cost, card.ReplicaHours*0.04, 0.03)
-	within(t, "requests", r.Requests, float64(card.Requests), 0.02)
+	// The record begins with the first decision and ends with the last: where the
+	// machine is slow and the clock fast, both are farther from the ends of the run.
+	within(t, "requests", r.Requests, float64(card.Requests), 0.05)
 	if r.ViolationRatio == nil || math.Abs(*r.ViolationRatio-card.ViolationRatio) > 0.002 {
 		t.Errorf("violations: got %v, want %v", r.ViolationRatio, card.ViolationRatio)
 	}
