@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -404,28 +402,6 @@ func (f *evaluateFlags) others(allowed []string) []string {
 		}
 	})
 	return names
-}
-
-func printJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return unprinted(encoder.Encode(v))
-}
-
-// printed prints for people, as wide as the screen is, and reports when not all
-// of it could be written.
-func printed(out io.Writer, print func(w io.Writer, width int)) error {
-	var text bytes.Buffer
-	print(&text, screenWidth(out))
-	_, err := out.Write(text.Bytes())
-	return unprinted(err)
-}
-
-func unprinted(err error) error {
-	if err != nil {
-		return fmt.Errorf("print what was found: %w", err)
-	}
-	return nil
 }
 
 func reportPath(out string) string { return filepath.Join(out, "report.html") }
