@@ -1,0 +1,58 @@
+// Package forecast is the contract of those who tell what a load will be, and
+// how their word is judged. Models that say one number have folders of their
+// own; forecast/ensemble makes of several of them quantiles that hold.
+//
+//	value ─► models (one number each) ─► experts (weights by pinball loss)
+//	                                        └─► conformal correction ─► quantiles of the value and of the peak
+package forecast
+
+import "time"
+
+// Model says one number for each step to come: what it expects of a series of
+// values at least 0, one per step.
+//
+// Update takes the value of a step. Steps are counted from the Unix epoch, so
+// that a step number says where in the day it is: number = Unix time / step. They come in
+// order; one that is left out was not measured, and a model goes on over the
+// gap as well as it can. Predict writes what it expects of the 1st, 2nd, …
+// step after the newest; it changes nothing, and writes finite values at least
+// 0 from the first update on. Neither allocates in steady state.
+//
+// Snapshot and Restore keep the promises of policies: restored in the
+// middle a model goes on as if never stopped, and a snapshot of another kind, version or
+// configuration is refused with [scale.ErrSnapshot].
+type Model interface {
+	Update(step int64, value float64)
+	Predict(out []float64)
+	Snapshot() ([]byte, error)
+	Restore(snapshot []byte) error
+}
+
+// Forecaster says how sure it is: quantiles of a series of values at least 0.
+//
+// Update takes the mean of the step that ends at an instant. What is not finite
+// or below 0, or not later than the newest, is left out.
+//
+// Quantiles writes for each of Levels the quantile of the value so many steps
+// after the newest; Peak that of the largest value among the steps 1 …
+// horizon. Both grow with the level, change nothing and allocate nothing.
+// Horizons that the forecaster was not built for are answered by the next
+// longer one. Before the first update they are all 0 and Known is false.
+type Forecaster interface {
+	Update(at time.Time, value float64)
+	Known() bool
+	Levels() []float64
+	Quantiles(horizon int, out []float64)
+	Peak(horizon int, out []float64)
+	Snapshot() ([]byte, error)
+	Restore(snapshot []byte) error
+}
+
+// Pinball is the loss of a quantile q of a level for a value y: what being
+// below costs the level, and being above its rest (Koenker, Bassett 1978).
+func Pinball(level, q, y float64) float64 {
+	if y >= q {
+		return level * (y - q)
+	}
+	return (1 - level) * (q - y)
+}
