@@ -247,7 +247,7 @@ func TestCompress(t *testing.T) {
 	if s.Sync.Std() != 1500*time.Millisecond || s.Policy.Cooldown.ScaleDown.Std() != 6*time.Second ||
 		s.Policy.Rules.Down.StabilizationWindow.Std() != 30*time.Second || s.Policy.Rules.Up.Rates[0].Period.Std() != 1500*time.Millisecond ||
 		s.Shadows[1].Rules.Up.Rates[1].Period.Std() != 1500*time.Millisecond || s.Shadows[1].Rules.Down.StabilizationWindow.Std() != 30*time.Second ||
-		s.Objective.Window.Std() != 6*time.Minute || s.Balancer.MetricWindow.Std() != 3*time.Second {
+		s.Objective.Window.Std() != 6*time.Minute || s.Balancer.MetricWindow.Std() != time.Second {
 		t.Errorf("not all was divided by 10: %+v", s)
 	}
 	if s.Objective.Threshold.Std() != 400*time.Millisecond || s.Process.TerminationGracePeriod.Std() != 10*time.Second {

@@ -68,11 +68,14 @@ type ProtocolReplicas struct {
 	Startup scale.Duration `json:"startup" jsonschema:"required"`
 }
 
-// ProtocolClocks are the times between decisions and measurements.
+// ProtocolClocks are the times between decisions and measurements: of the
+// replicas' usage, and of what the balancer counts.
 type ProtocolClocks struct {
-	Sync         scale.Duration `json:"sync" jsonschema:"required"`
-	Scrape       scale.Duration `json:"scrape" jsonschema:"required"`
-	MetricWindow scale.Duration `json:"metricWindow" jsonschema:"required"`
+	Sync             scale.Duration `json:"sync" jsonschema:"required"`
+	Scrape           scale.Duration `json:"scrape" jsonschema:"required"`
+	MetricWindow     scale.Duration `json:"metricWindow" jsonschema:"required"`
+	BalancerInterval scale.Duration `json:"balancerInterval" jsonschema:"required"`
+	BalancerWindow   scale.Duration `json:"balancerWindow" jsonschema:"required"`
 }
 
 // ProtocolTrace is a window of a trace file.
@@ -249,6 +252,7 @@ func (p Protocol) Scenario() (sim.Scenario, error) {
 	s.Objective.Threshold, s.Objective.Target = p.Objective.Threshold, p.Objective.Target/100
 	s.Replicas.Min, s.Replicas.Max, s.Replicas.Startup = p.Replicas.Min, p.Replicas.Max, p.Replicas.Startup.Std()
 	s.Sync, s.Metrics.Scrape, s.Metrics.Window = p.Clocks.Sync.Std(), p.Clocks.Scrape.Std(), p.Clocks.MetricWindow.Std()
+	s.Metrics.BalancerInterval, s.Metrics.BalancerWindow = p.Clocks.BalancerInterval.Std(), p.Clocks.BalancerWindow.Std()
 	return s, nil
 }
 

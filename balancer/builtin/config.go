@@ -95,7 +95,9 @@ func Default() Config {
 		// common servers.
 		BackendIdleTimeout: scale.Duration(4 * time.Second),
 		BackendProtocol:    HTTP1,
-		MetricWindow:       scale.Duration(30 * time.Second),
+		// As in every simulation: a rate that is fresh within seconds is worth more
+		// than a smooth one (docs/adr/0012-one-window.md).
+		MetricWindow: scale.Duration(10 * time.Second),
 	}
 }
 

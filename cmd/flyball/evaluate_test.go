@@ -290,7 +290,7 @@ kind: EvaluationProtocol
 service: {law: lognormal, mean: 80ms, cv: 0.5, concurrency: 4, topology: leastconn}
 objective: {threshold: 500ms, target: 99.9}
 replicas: {min: 1, max: 50, startup: 30s}
-clocks: {sync: 15s, scrape: 15s, metricWindow: 30s}
+clocks: {sync: 15s, scrape: 15s, metricWindow: 30s, balancerInterval: 1s, balancerWindow: 10s}
 p99RPS: 150
 smooth: 400
 levels: [0.001, 0.01]
