@@ -6,10 +6,26 @@
 //	                                        └─► conformal correction ─► quantiles of the value and of the peak
 package forecast
 
-import "time"
+import (
+	"math"
+	"time"
+)
+
+// Largest is the largest value a model has to cope with; what is above it
+// counts as it. Squares and sums of it are still finite.
+const Largest = 1e15
+
+// Clean makes of any number one that a model may be given: finite, at least 0
+// and at most Largest. NaN counts as 0.
+func Clean(value float64) float64 {
+	if !(value > 0) {
+		return 0
+	}
+	return math.Min(value, Largest)
+}
 
 // Model says one number for each step to come: what it expects of a series of
-// values at least 0, one per step.
+// values at least 0 and at most [Largest], one per step.
 //
 // Update takes the value of a step. Steps are counted from the Unix epoch, so
 // that a step number says where in the day it is: number = Unix time / step. They come in
@@ -31,7 +47,8 @@ type Model interface {
 // Forecaster says how sure it is: quantiles of a series of values at least 0.
 //
 // Update takes the mean of the step that ends at an instant. What is not finite
-// or below 0, or not later than the newest, is left out.
+// or below 0, or not a step later than the newest, is left out. What is far earlier
+// says that the clock was set back: the forecaster begins anew.
 //
 // Quantiles writes for each of Levels the quantile of the value so many steps
 // after the newest; Peak that of the largest value among the steps 1 …

@@ -31,7 +31,7 @@ func groups() []group {
 	return []group{
 		{"words and numbers", []string{"series", "scale"}, true},
 		{"maths", []string{"queueing", "cost"}, true},
-		{"models", []string{"nn", "forecast", "forecast/*", "workload"}, false},
+		{"models", []string{"nn", "forecast", "forecast/season", "forecast/*", "forecast/ensemble", "workload"}, false},
 		{"thinking", []string{"policy", "policy/*", "guard", "vertical"}, true},
 		{"core", []string{"decide"}, true},
 		{"contracts", []string{"source", "target", "balancer", "advisor", "bus", "record"}, false},
@@ -87,6 +87,11 @@ func TestTheRulesForbid(t *testing.T) {
 		{"policy", "policy/hpa", false},
 		{"balancer/builtin/remote", "balancer/builtin", true},
 		{"balancer/builtin", "target/process", false},
+		{"forecast/ensemble", "forecast/lastvalue", true},
+		{"forecast/lastvalue", "forecast/ensemble", false},
+		{"forecast/lastvalue", "forecast/rls", false},
+		{"forecast/levelshape", "forecast/season", true},
+		{"forecast/season", "forecast/levelshape", false},
 		{"decide", "net/http", false},
 		{"decide", "guard", true},
 		{"target/process", "balancer/builtin", false},
@@ -143,6 +148,11 @@ type position struct {
 // place finds the group of a folder of this repository.
 func place(dir string) (position, bool) {
 	for g, group := range groups() {
+		if i := slices.Index(group.packages, dir); i >= 0 {
+			return position{g, i, group.pure}, true
+		}
+	}
+	for g, group := range groups() {
 		for i, name := range group.packages {
 			if base, children := strings.CutSuffix(name, "/*"); children {
 				if strings.HasPrefix(dir, base+"/") {
@@ -165,8 +175,13 @@ func groupOf(name string) int {
 	return slices.IndexFunc(groups(), func(g group) bool { return g.name == name })
 }
 
-// isPlugIn reports whether dir is one of several folders of the same shape.
-func isPlugIn(dir string) bool { return strings.Contains(dir, "/") && hasChildrenGroup(top(dir)) }
+// isPlugIn reports whether dir is one of several folders of the same shape. One
+// that is named in its group is not: forecast/ensemble is made of its siblings,
+// and forecast/season serves them.
+func isPlugIn(dir string) bool {
+	named := slices.ContainsFunc(groups(), func(g group) bool { return slices.Contains(g.packages, dir) })
+	return strings.Contains(dir, "/") && hasChildrenGroup(top(dir)) && !named
+}
 
 // unit is the plug-in or top-level folder that dir is part of.
 func unit(dir string) string {
