@@ -64,6 +64,14 @@ func InDoubt(obs scale.Observation, signals []string) string {
 	return ""
 }
 
+// Conditioned is a policy with something to say that lasts, such as that no
+// policy can help: a spike faster than replicas start. Conditions are those that
+// hold at its newest observation; they are asked for after each Recommend, also
+// one without an opinion, and lent until the next.
+type Conditioned interface {
+	Conditions() []scale.GuardCondition
+}
+
 // Builder makes the policies that are nested in another one.
 type Builder func(scale.Plugin, Env) (Policy, error)
 
