@@ -22,9 +22,10 @@ import (
 type Contestants struct{ Plugins *builtin.Registry }
 
 // Parse reads NAME or NAME:key=value,…: the fields of the policy's
-// configuration, and besides them behavior and cooldown as in a document. For
-// hpa, requestRate=70% and concurrency=70% are shares of what one replica
-// carries.
+// configuration, and besides them behavior and cooldown as in a document, and
+// objective.target=99%, which the policy is told instead of what it is judged
+// by. For hpa, requestRate=70% and concurrency=70% are shares of what one
+// replica carries.
 func (c Contestants) Parse(text string) (evaluate.Contestant, error) {
 	w, err := builtin.ParseWritten(text)
 	if err != nil {
@@ -84,7 +85,7 @@ func (c Contestants) Key(text string) (string, error) {
 	if cfg, is := chosen.Config.(*hpa.Config); is && len(cfg.Metrics) == 0 && cfg.String() == hpa.Default().String() && shares == [2]any{} {
 		cfg.CPUUtilization = 0
 	}
-	key, err := json.Marshal([]any{w.Kind, chosen.Config, chosen.Cooldown, p.behavior, shares})
+	key, err := json.Marshal([]any{w.Kind, chosen.Config, chosen.Cooldown, p.behavior, shares, p.target})
 	return string(key), err
 }
 
@@ -94,6 +95,7 @@ type player struct {
 	written  builtin.Written
 	behavior guard.BehaviorConfig
 	cooldown guard.CooldownConfig
+	target   float64 // share of good requests that it is told; 0: the scenario's
 }
 
 func (c Contestants) player(w builtin.Written) (*player, error) {
@@ -106,7 +108,22 @@ func (c Contestants) player(w builtin.Written) (*player, error) {
 	if err == nil {
 		err = errors.Join(p.behavior.Validate(), p.cooldown.Validate())
 	}
-	return p, err
+	return p, errors.Join(err, p.tell(w))
+}
+
+// tell takes objective.target: a policy that follows its objective is another
+// one with another target, and at 1 % of violations it is to be told 99 %.
+func (p *player) tell(w builtin.Written) error {
+	var objective struct {
+		Target *v1alpha1.Percentage `json:"target"`
+	}
+	if err := w.Take("objective", &objective); err != nil || objective.Target == nil {
+		return err
+	}
+	if p.target = objective.Target.Share(); !(p.target > 0 && p.target < 1) {
+		return fmt.Errorf("objective.target: must be between 0 and 100%%, both excluded, got %v", *objective.Target)
+	}
+	return nil
 }
 
 // decider builds the policy with its guards for a scenario.
@@ -123,9 +140,13 @@ func (p *player) decider(s *sim.Scenario) (sim.Decider, error) {
 	// The objective, the bounds and the time between decisions are the
 	// scenario's; everything else is as a document has it that says nothing.
 	defaults := v1alpha1.Default().Spec
+	objective := s.Objective
+	if p.target > 0 {
+		objective.Target = p.target
+	}
 	spec := &Spec{
-		Name: s.Name, Min: s.Replicas.Min, Max: s.Replicas.Max, Objective: &s.Objective,
-		Sync: scale.Duration(s.Sync), Rollout: defaults.Rollout, Trust: defaults.Trust,
+		Name: s.Name, Min: s.Replicas.Min, Max: s.Replicas.Max, Objective: &objective,
+		Sync: scale.Duration(s.Sync), Rollout: defaults.Rollout, Trust: defaults.Trust, unmeasured: s.Metrics.BalancerOff,
 	}
 	// Copies of another autoscaler play as it does: with its own rules and the
 	// bounds, and without any guard that it has not. What Flyball adds to them live

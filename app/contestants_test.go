@@ -8,6 +8,7 @@ import (
 	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/scale/scaletest"
 	"github.com/flyball-io/flyball/sim"
 	"github.com/flyball-io/flyball/workload"
 )
@@ -126,6 +127,72 @@ func TestContestantsThatPlayTheSameHaveOneKey(t *testing.T) {
 		b, errB := contestants().Key(tc.b)
 		if errA != nil || errB != nil || (a == b) != tc.same {
 			t.Errorf("%s and %s: got %s and %s (%v, %v), want them the same: %v", tc.a, tc.b, a, b, errA, errB, tc.same)
+		}
+	}
+}
+
+// A policy may be told another objective than the one it is judged by; the
+// floor below it follows what it is told.
+func TestAContestantIsToldAnotherTarget(t *testing.T) {
+	floor := func(text string) string {
+		c, err := contestants().Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := sim.Default()
+		d, err := c.New(&s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		obs := scaletest.Observation(0, 4,
+			scaletest.Fresh(scale.CPUUtilization, scaletest.At(0), 0.1), scaletest.Fresh(scale.ViolationRatio, scaletest.At(0), 0.005))
+		for _, step := range d.Decide(obs).Steps {
+			if step.Guard == "objective floor" {
+				return step.Reason.Code
+			}
+		}
+		return "none"
+	}
+	// 0.5 % of the requests are late: too many for 99.9 %, few enough for 99 %.
+	const lowersAtOnce = "threshold:behavior.scaleDown.stabilizationWindowSeconds=0"
+	if own, told := floor(lowersAtOnce), floor(lowersAtOnce+",objective.target=99%"); own != "ObjectiveViolated" || told == own {
+		t.Errorf("at its own objective the floor says %q, told 99 %% %q; want it held at the first alone", own, told)
+	}
+	for text, want := range map[string]string{"threshold:objective.target=99": "%", "threshold:objective.target=100%": "between 0 and 100%", "threshold:objective.target=0%": "between 0 and 100%", "hpa:objective.latency=3": "objective"} {
+		if _, err := contestants().Parse(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want an error with %q", text, err, want)
+		}
+	}
+	same, _ := contestants().Key("kpa")
+	if other, _ := contestants().Key("kpa:objective.target=99%"); other == same {
+		t.Error("kpa and kpa that is told 99 % have one key")
+	}
+}
+
+// Where the balancer tells nothing a policy on CPU alone goes both ways still,
+// with the guards that it has live.
+func TestAPolicyScalesOnUsageAlone(t *testing.T) {
+	c, err := contestants().Parse("threshold")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, off := range []bool{false, true} {
+		s := sim.Default()
+		s.Load = workload.Constant{RPS: 100, For: 40 * time.Minute}
+		s.Replicas.Initial, s.Metrics.BalancerOff = 20, off
+		d, err := c.New(&s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last, seen := 0, map[string]bool{}
+		sim.Run(&s, sim.NewEvents(&s), d, sim.Options{Decided: func(obs scale.Observation, d scale.Decision) {
+			last = d.DesiredReplicas
+			for _, signal := range obs.Signals {
+				seen[signal.Name] = true
+			}
+		}})
+		if last >= 10 || seen[scale.RequestRate] == off || !seen[scale.CPUUtilization] {
+			t.Errorf("balancer off %v: %d replicas at the end, want fewer than 10; signals %v", off, last, seen)
 		}
 	}
 }

@@ -45,6 +45,8 @@ type Spec struct {
 
 	doc       v1alpha1.Document // it was read from; empty: made by hand
 	simulated bool
+	// unmeasured says that no balancer tells whether the objective is met.
+	unmeasured bool
 }
 
 // NewSpecs decodes all documents and checks that they can run side by side.

@@ -13,10 +13,10 @@ import (
 // essential names the signals that must be fresh for the count to fall: those
 // of the policy, and with an objective what says whether it is violated. The
 // balancer that every target has measures it, also while there are no
-// requests.
+// requests. Only in a simulation there may be none that tells.
 func (s *Spec) essential(p policy.Policy) []string {
 	names := slices.Clone(policy.Essential(p))
-	if s.Objective != nil && !slices.Contains(names, scale.ViolationRatio) {
+	if s.Objective != nil && !s.unmeasured && !slices.Contains(names, scale.ViolationRatio) {
 		names = append(names, scale.ViolationRatio)
 	}
 	return names

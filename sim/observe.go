@@ -192,6 +192,9 @@ func (m *meter) lend(now time.Time) []scale.Signal {
 	m.shownSig = m.shownSig[:0]
 	for i := range m.signals {
 		x := &m.signals[i]
+		if m.scenario.Metrics.BalancerOff && x.name != scale.CPUUtilization {
+			continue
+		}
 		s := scale.Signal{Name: x.name, Trust: trust(x, now), Points: x.points.Points(), Window: x.window}
 		if x.name == scale.Latency {
 			s.Distribution = &m.merged

@@ -80,6 +80,9 @@ type Metrics struct {
 	// BalancerInterval and BalancerWindow are the same for what the balancer
 	// counts: requests, latencies, requests in progress.
 	BalancerInterval, BalancerWindow time.Duration
+	// BalancerOff says that the balancer tells nothing of what it counts, as
+	// where it is somebody else's: the replicas' usage is all that is known.
+	BalancerOff bool
 	// Delay is how long a measurement is on its way.
 	Delay time.Duration
 	// CPULimit is the most CPU a replica may use, as a share of what it
