@@ -64,20 +64,12 @@ func NewCurve(s Service, threshold float64, most int) (*Curve, error) {
 		return nil, fmt.Errorf("curve: threshold must be above 0 s and at least one replica allowed, got %v s, %d", threshold, most)
 	}
 	c := &Curve{service: s, threshold: threshold, capacity: s.CapacityPerReplica(), most: most, met: s.Law.CDF(threshold)}
-	p := newProfile(s, threshold)
-	for _, x := range c.lay(most) {
-		if x > 1 && s.Topology == Random {
-			c.repeat() // each replica has its own share of the stream
-			continue
-		}
-		c.fill(p, x)
-	}
-	c.straighten()
+	c.fillAll(c.lay(most))
 	return c, nil
 }
 
-// load is the node below a rate, and the place behind it.
-func (c *Curve) load(capacity, rate float64) (node int, behind float64) {
+// loadNode is the node below a rate, and the place behind it.
+func loadNode(capacity, rate float64) (node int, behind float64) {
 	const top = 1 << highest
 	odds := rate / (capacity - rate)
 	switch {
@@ -109,18 +101,23 @@ func (c *Curve) Avoidable(replicas int, rate, backlog float64) float64 {
 		fd = float32(late - float64(delay))
 	}
 	at := c.place[min(replicas, c.most)]
-	load, behind := c.load(capacity, rate)
-	fl := float32(behind)
+	load, behind := loadNode(capacity, rate)
+	log := c.log(at, load, delay, float32(behind), fd)
+	if share := math.Exp(float64(log)); share < c.met {
+		return share
+	}
+	return c.met
+}
+
+// log interpolates the logarithm of the avoidable share.
+func (c *Curve) log(at place, load, delay int, fl, fd float32) float32 {
 	from := (int(at.node)*loads+load)*delayNodes + delay
 	log := corner(c.logs[from:from+delayNodes+2], fl, fd)
 	if at.share > 0 {
 		from += loads * delayNodes
 		log += at.share * (corner(c.logs[from:from+delayNodes+2], fl, fd) - log)
 	}
-	if share := math.Exp(float64(log)); share < c.met {
-		return share
-	}
-	return c.met
+	return log
 }
 
 // corner interpolates between four values.
@@ -173,7 +170,7 @@ func (c *Curve) delay(replicas int, backlog float64) float64 {
 // read interpolates one column of a table by replicas and rate.
 func (c *Curve) read(table []float32, width, column, replicas int, rate float64) float64 {
 	at := c.place[min(replicas, c.most)]
-	load, behind := c.load(float64(replicas)*c.capacity, rate)
+	load, behind := loadNode(float64(replicas)*c.capacity, rate)
 	from := (int(at.node)*loads+load)*width + column
 	v := float64(table[from]) + behind*float64(table[from+width]-table[from])
 	if at.share > 0 {

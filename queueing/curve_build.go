@@ -6,7 +6,7 @@ import "math"
 func (c *Curve) lay(most int) []int {
 	nodes := []int{1}
 	for last := 1; last < most; {
-		last = min(most, max(last+1, last*115/100))
+		last = min(most, nextNode(last))
 		nodes = append(nodes, last)
 	}
 	c.place = make([]place, most+1)
@@ -24,8 +24,24 @@ func (c *Curve) lay(most int) []int {
 	return nodes
 }
 
+// nextNode is the node after one.
+func nextNode(last int) int { return max(last+1, last*115/100) }
+
 // oddsOf is the odds at a node of the load.
 func oddsOf(load int) float64 { return math.Float64frombits(uint64(load+firstLoad) << shift) }
+
+// fillAll computes the nodes that follow those there are.
+func (c *Curve) fillAll(nodes []int) {
+	p := newProfile(c.service, c.threshold)
+	for _, x := range nodes {
+		if x > 1 && c.service.Topology == Random {
+			c.repeat() // each replica has its own share of the stream
+			continue
+		}
+		c.fill(p, x)
+	}
+	c.straighten()
+}
 
 // fill computes one number of replicas.
 func (c *Curve) fill(p *profile, x int) {

@@ -50,3 +50,12 @@ func TestWaitsOfRegularArrivals(t *testing.T) {
 		near(t, "share that waits in D/M/1", waits, sigma, 1e-6)
 	}
 }
+
+// Next to no load the exact formula's terms grow beyond all numbers.
+func TestWaitsOfRegularArrivalsAtNextToNoLoad(t *testing.T) {
+	for _, x := range []int{50, 1000} {
+		if waits, _ := queueing.EveryXthWaits(x, 10, 0.003); waits != 0 {
+			t.Errorf("%d replicas at 0.3 %%: a share of %v waits", x, waits)
+		}
+	}
+}

@@ -58,6 +58,9 @@ func everyXthWaits(x, slots int, rho, sigma float64) float64 {
 		j := float64(k)
 		phi := math.Pow(1+j/(float64(x)*rho*s), -float64(x))
 		factor *= (s - j + 1) / j * (1 - phi) / phi
+		if !(factor < 1e300) {
+			return 0 // next to no load
+		}
 		sum += factor / (1 - phi) * (s*(1-phi) - j) / (s*(1-sigma) - j)
 	}
 	return 1 / (1 + (1-sigma)*sum)

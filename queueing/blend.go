@@ -1,0 +1,93 @@
+package queueing
+
+import (
+	"fmt"
+	"math"
+)
+
+// Blend answers as a [Curve] for a service between the nodes of a [Library]. It
+// is a value: two of the same question are equal. Rates beyond what the
+// replicas carry, and backlogs, are as with a curve. It allocates nothing but
+// when a curve behind it grows.
+type Blend struct {
+	shapes    [4]*shape  // nil: none
+	shares    [4]float64 // of logarithms
+	spans     [4]float64 // of times
+	mean      float64
+	threshold float64
+	capacity  float64 // of one replica
+	met       float64 // share of services that take at most the threshold
+}
+
+// CapacityPerReplica is the most requests per second that one replica answers
+// for long.
+func (b *Blend) CapacityPerReplica() float64 { return b.capacity }
+
+// Intrinsic is the share whose service alone takes longer than the threshold.
+func (b *Blend) Intrinsic() float64 { return 1 - b.met }
+
+// Avoidable is [Curve.Avoidable].
+func (b *Blend) Avoidable(replicas int, rate, backlog float64) float64 {
+	if replicas <= 0 {
+		return b.met
+	}
+	capacity := float64(replicas) * b.capacity
+	late := max(0, backlog) / (capacity * b.threshold) * delays
+	if late >= delays {
+		return b.met
+	}
+	delay := int(late)
+	load, behind := loadNode(capacity, rate)
+	log := 0.0
+	for k, s := range b.shapes {
+		if s != nil {
+			c := s.upTo(replicas)
+			log += b.shares[k] * float64(c.log(c.place[min(replicas, c.most)], load, delay, float32(behind), float32(late-float64(delay))))
+		}
+	}
+	return min(b.met, math.Exp(log))
+}
+
+// Quantile is [Curve.Quantile].
+func (b *Blend) Quantile(p float64, replicas int, rate, backlog float64) float64 {
+	return b.times(replicas, rate, backlog, func(c *Curve, rate float64) float64 { return c.Quantile(p, replicas, rate, 0) })
+}
+
+// MeanResponse is [Curve.MeanResponse].
+func (b *Blend) MeanResponse(replicas int, rate, backlog float64) float64 {
+	return b.times(replicas, rate, backlog, func(c *Curve, rate float64) float64 { return c.MeanResponse(replicas, rate, 0) })
+}
+
+// times blends what the curves say of a service with a mean of a second.
+func (b *Blend) times(replicas int, rate, backlog float64, of func(c *Curve, rate float64) float64) float64 {
+	if replicas <= 0 {
+		return math.Inf(1)
+	}
+	sum := 0.0
+	for k, s := range b.shapes {
+		if s != nil {
+			c := s.upTo(replicas)
+			sum += b.spans[k] * of(c, rate/b.capacity*c.capacity)
+		}
+	}
+	return sum*b.mean + max(0, backlog)/(float64(replicas)*b.capacity)
+}
+
+// Demand is [Curve.Demand], with at most so many replicas.
+func (b *Blend) Demand(rate, share float64, most int) (int, error) {
+	if b.Intrinsic() > share {
+		return 0, fmt.Errorf("%.3g %% of the services alone take longer than %v s, %.3g %% may: %w", b.Intrinsic()*100, b.threshold, share*100, ErrInfeasible)
+	}
+	if rate <= 0 {
+		return 0, nil
+	}
+	low := rate / b.capacity
+	if !(low < float64(most)) {
+		return 0, fmt.Errorf("a rate of %.4g/s needs more than %d replicas: %w", rate, most, ErrInfeasible)
+	}
+	n := fewest(int(low), func(x int) bool { return x > most || b.Avoidable(x, rate, 0) <= share })
+	if n > most {
+		return 0, fmt.Errorf("a rate of %.4g/s needs more than %d replicas: %w", rate, most, ErrInfeasible)
+	}
+	return n, nil
+}

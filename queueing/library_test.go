@@ -1,0 +1,176 @@
+package queueing_test
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"testing"
+
+	"github.com/flyball-io/flyball/queueing"
+)
+
+func blendOf(t interface{ Fatal(...any) }, l *queueing.Library, traits queueing.Traits, threshold float64) *queueing.Blend {
+	b, err := l.Blend(traits, threshold)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &b
+}
+
+// Services between the nodes of the grid need what their own formulas say, but
+// for 1 % or one replica.
+func TestBlendsAnswerAsTheService(t *testing.T) {
+	library := queueing.NewLibrary(queueing.DefaultLibrary)
+	for _, tc := range []struct {
+		traits    queueing.Traits
+		threshold float64
+	}{
+		{queueing.Traits{Mean: 0.08, CV: 0.5, Slots: 4}, 0.5},
+		{queueing.Traits{Mean: 0.08, CV: 0.62, Slots: 4, Topology: queueing.Central}, 0.46},
+		{queueing.Traits{Mean: 0.8, CV: 0.9, Slots: 4}, 12},
+		{queueing.Traits{Mean: 0.08, CV: 0.1, Slots: 1}, 0.3},
+		{queueing.Traits{Mean: 0.08, CV: 1.2, Slots: 2, Topology: queueing.PowerOfTwo}, 1.7},
+		{queueing.Traits{Mean: 0.08, CV: 0.35, Slots: 10, Topology: queueing.RoundRobin}, 0.37},
+		{queueing.Traits{Mean: 0.08, CV: 2.5, Slots: 3, Topology: queueing.Random}, 5},
+		{queueing.Traits{Mean: 0.08, CV: 0.6, Slots: 3, Sharing: true}, 0.9},
+	} {
+		law := queueing.Service{Law: queueing.Lognormal(tc.traits.Mean, tc.traits.CV), Slots: tc.traits.Slots, Sharing: tc.traits.Sharing, Topology: tc.traits.Topology}
+		blend := blendOf(t, library, tc.traits, tc.threshold)
+		for _, replicas := range []float64{1, 6, 30, 120} {
+			rate := 0.8 * replicas * law.CapacityPerReplica()
+			for _, share := range []float64{0.001, 0.01} {
+				want, err := law.Demand(rate, tc.threshold, share)
+				if err != nil {
+					continue
+				}
+				got, err := blend.Demand(rate, share, 4000)
+				if slack := max(1, 0.01*float64(want)); err != nil || math.Abs(float64(got-want)) > slack {
+					t.Errorf("%+v, %v s, %.4g/s, share %v: needs %d (%v), the service says %d", tc.traits, tc.threshold, rate, share, got, err, want)
+				}
+			}
+			near(t, fmt.Sprintf("mean of %+v", tc.traits), blend.MeanResponse(int(replicas), rate, 3), curveOf(t, law, tc.threshold, int(replicas)).MeanResponse(int(replicas), rate, 3), 0.05)
+		}
+	}
+}
+
+// A learned mean that drifts moves what is needed without a jump.
+func TestBlendsHaveNoJumps(t *testing.T) {
+	library := queueing.NewLibrary(queueing.DefaultLibrary)
+	last := 0.0
+	for mean := 0.07; mean < 0.1; mean *= 1.002 {
+		// The load per replica at which 1 % violate, by halving.
+		b := blendOf(t, library, queueing.Traits{Mean: mean, CV: 4 * mean, Slots: 4}, 0.5)
+		low, high := 0.0, 1.0
+		for range 30 {
+			if middle := (low + high) / 2; b.Avoidable(40, middle*40*b.CapacityPerReplica(), 0) > 0.001 {
+				high = middle
+			} else {
+				low = middle
+			}
+		}
+		if last > 0 && math.Abs(low/last-1) > 0.002 {
+			t.Errorf("mean %v: load of %v after %v", mean, low, last)
+		}
+		last = low
+	}
+}
+
+// Whoever asks first, and for how many, changes no answer.
+func TestBlendsAnswerTheSameInAnyOrder(t *testing.T) {
+	traits := queueing.Traits{Mean: 0.1, CV: 0.4, Slots: 2}
+	questions := []int{1, 3, 8, 9, 17, 40, 100}
+	ask := func(order []int) map[int]float64 {
+		b, answers := blendOf(t, queueing.NewLibrary(queueing.DefaultLibrary), traits, 0.7), map[int]float64{}
+		for _, k := range order {
+			n := questions[k]
+			answers[n] = b.Avoidable(n, 0.8*20*float64(n), 3)
+		}
+		return answers
+	}
+	up, down := ask([]int{0, 1, 2, 3, 4, 5, 6}), ask([]int{6, 5, 4, 3, 2, 1, 0})
+	for n, a := range up {
+		if down[n] != a {
+			t.Errorf("%d replicas: %v asked upwards, %v downwards", n, a, down[n])
+		}
+	}
+}
+
+func TestLibraryIsBounded(t *testing.T) {
+	const limit = 3 << 20
+	library := queueing.NewLibrary(limit)
+	traits := queueing.Traits{CV: 0.5, Slots: 2, Topology: queueing.Random}
+	before := map[float64]float64{}
+	blends := map[float64]*queueing.Blend{}
+	for mean := 0.002; mean < 1; mean *= 1.3 {
+		traits.Mean = mean
+		blends[mean] = blendOf(t, library, traits, 0.5)
+		before[mean] = blends[mean].Avoidable(8, 7.5*2/mean, 0)
+		if held := library.Bytes(); held <= 0 || held > limit+1<<20 {
+			t.Fatalf("mean %v: %d bytes are held, at most %d may", mean, held, limit)
+		}
+	}
+	for mean, b := range blends {
+		if a := b.Avoidable(8, 7.5*2/mean, 0); a != before[mean] {
+			t.Errorf("mean %v: %v, before others were asked for %v", mean, a, before[mean])
+		}
+	}
+}
+
+func TestLibraryServesMany(t *testing.T) {
+	library := queueing.NewLibrary(1 << 20)
+	var group sync.WaitGroup
+	for k := range 8 {
+		group.Go(func() {
+			for n := 1; n < 60; n++ {
+				b, err := library.Blend(queueing.Traits{Mean: 0.1 + float64(n%3)/20, CV: 0.5, Slots: 1, Topology: queueing.Random}, 1)
+				if a := b.Avoidable(n, float64(n*(k+1)), 0); err != nil || !(a >= 0 && a <= 1) {
+					t.Errorf("%d replicas: %v (%v)", n, a, err)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestBlendsOfNothing(t *testing.T) {
+	library := queueing.NewLibrary(queueing.DefaultLibrary)
+	good := queueing.Traits{Mean: 0.1, CV: 0.5, Slots: 1}
+	for _, change := range []func(*queueing.Traits){
+		func(t *queueing.Traits) { t.Mean = 0 }, func(t *queueing.Traits) { t.Mean = math.NaN() }, func(t *queueing.Traits) { t.Mean = math.Inf(1) },
+		func(t *queueing.Traits) { t.CV = -1 }, func(t *queueing.Traits) { t.CV = math.NaN() }, func(t *queueing.Traits) { t.Slots = 0 },
+	} {
+		bad := good
+		change(&bad)
+		if _, err := library.Blend(bad, 1); err == nil {
+			t.Errorf("%+v has a blend", bad)
+		}
+	}
+	for _, extreme := range []queueing.Traits{{Mean: 1e-9, Slots: 1}, {Mean: 1e9, CV: 1e9, Slots: 1}, {Mean: 1, CV: 0.0001, Slots: 1e6, Topology: queueing.Random}} {
+		b := blendOf(t, library, extreme, 1)
+		for _, n := range []int{-1, 0, 1, 100_000} {
+			if a := b.Avoidable(n, 1e5, 10); !(a >= 0 && a <= 1) {
+				t.Errorf("%+v with %d replicas: %v violate", extreme, n, a)
+			}
+		}
+	}
+}
+
+func BenchmarkBlend(b *testing.B) {
+	blend := blendOf(b, queueing.NewLibrary(queueing.DefaultLibrary), queueing.Traits{Mean: 0.08, CV: 0.6, Slots: 4}, 0.5)
+	blend.Avoidable(100, 4000, 0)
+	b.ReportAllocs()
+	b.Run("avoidable", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			blend.Avoidable(93, 4321, 7)
+		}
+	})
+	b.Run("demand", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := blend.Demand(4321, 0.001, 1000); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
