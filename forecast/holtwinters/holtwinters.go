@@ -1,0 +1,216 @@
+// Package holtwinters is exponential smoothing of level, trend and season
+// (Winters, Management Science 6, 1960) with the trend damped (Gardner,
+// McKenzie, Management Science 31, 1985; in ETS terms (A,Ad,M) and (A,Ad,A)).
+//
+//	x(t)   = y(t)/s(t)                                 or y(t) − s(t)
+//	l(t)   = l + φ·b + α·(x(t) − l − φ·b)
+//	b(t)   = φ·b + α·β·(x(t) − l − φ·b)
+//	s(t)  += γ·(y(t)/l(t) − s(t))                      or y(t) − l(t)
+//	y(t+h) = (l + (φ + φ² + … + φ^h)·b) · s(t+h)       or + s(t+h)
+//
+// How fast level and trend follow is not set: a grid of α and β runs side by
+// side and the one with the smallest recent error speaks. The season is learnt
+// from its first pass by proportions, then smoothed bin by bin.
+package holtwinters
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/flyball-io/flyball/forecast"
+	"github.com/flyball-io/flyball/scale"
+)
+
+const kind, version = "forecast/holtwinters", 1
+
+// Config of the model.
+type Config struct {
+	// Period is the length of the season in steps; 0 = none, only level and trend.
+	Period int64 `json:"period"`
+	// Bins is how many factors are kept of a season at most.
+	Bins int `json:"bins"`
+	// Additive adds the season instead of multiplying by it.
+	Additive bool `json:"additive"`
+	// Damping φ is what is left of a trend after each step.
+	Damping float64 `json:"damping"`
+	// SeasonRate γ is how fast a factor follows, per season.
+	SeasonRate float64 `json:"seasonRate"`
+	// ErrorMemory is the time constant, in steps, of the errors that choose α and β.
+	ErrorMemory float64 `json:"errorMemory"`
+}
+
+// Default multiplies by a season of up to 288 bins, five minutes each of a day.
+func Default() Config {
+	return Config{Bins: 288, Damping: 0.9, SeasonRate: 0.2, ErrorMemory: 200}
+}
+
+// Validate reports every fault.
+func (c Config) Validate() error {
+	var errs []error
+	must := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	must(c.Period >= 0, "period: must not be negative, got %d", c.Period)
+	must(c.Bins >= 1, "bins: must be at least 1, got %d", c.Bins)
+	must(c.Damping >= 0 && c.Damping <= 1, "damping: must be 0 to 1, got %v", c.Damping)
+	must(c.SeasonRate >= 0 && c.SeasonRate <= 1, "seasonRate: must be 0 to 1, got %v", c.SeasonRate)
+	must(c.ErrorMemory >= 1, "errorMemory: must be at least 1, got %v", c.ErrorMemory)
+	return errors.Join(errs...)
+}
+
+// The grid: α of the level and β of the trend.
+var grid = [...]struct{ alpha, beta float64 }{
+	{0.05, 0}, {0.1, 0}, {0.2, 0}, {0.4, 0}, {0.8, 0},
+	{0.1, 0.1}, {0.2, 0.1}, {0.4, 0.2}, {0.8, 0.4},
+}
+
+var _ forecast.Model = (*Model)(nil)
+
+// Model is the smoothing with its memory.
+type Model struct {
+	cfg Config
+	state
+}
+
+type state struct {
+	Known      bool
+	Newest     int64
+	Candidates [len(grid)]candidate
+	Season     season
+}
+
+// candidate is level and trend by one pair of the grid.
+type candidate struct{ Level, Trend, Error float64 }
+
+// New returns the model for a valid configuration.
+func New(cfg Config) *Model {
+	m := &Model{cfg: cfg}
+	m.Season = newSeason(cfg, cfg.Period)
+	return m
+}
+
+// SetPeriod changes the length of the season to so many steps, 0 for none. The
+// season is learnt anew, level and trend stay.
+func (m *Model) SetPeriod(steps int64) {
+	if steps = max(0, steps); steps == m.Season.Period {
+		return
+	}
+	m.reseason(func() { m.Season = newSeason(m.cfg, steps) })
+}
+
+// reseason changes the factors and keeps what is expected now.
+func (m *Model) reseason(change func()) {
+	before := m.Season.at(m.Newest)
+	change()
+	after := m.Season.at(m.Newest)
+	for i := range m.Candidates {
+		c := &m.Candidates[i]
+		if m.cfg.Additive {
+			c.Level += before - after
+		} else {
+			c.Level *= before / after
+			c.Trend *= before / after
+		}
+	}
+}
+
+// Update implements [forecast.Model].
+func (m *Model) Update(step int64, value float64) {
+	if m.Known && step <= m.Newest {
+		return
+	}
+	value = forecast.Clean(value)
+	if m.Known {
+		m.pass(min(step-m.Newest-1, 100))
+	}
+	s := m.Season.at(step)
+	for i := range m.Candidates {
+		m.smooth(i, value, s)
+	}
+	m.Known, m.Newest = true, step
+	if m.Season.update(m.cfg, step, value, m.best().Level) {
+		m.reseason(m.Season.learn)
+	}
+}
+
+// pass goes over steps that were not measured: the trend runs out.
+func (m *Model) pass(missing int64) {
+	for range missing {
+		for i := range m.Candidates {
+			c := &m.Candidates[i]
+			c.Trend *= m.cfg.Damping
+			c.Level = m.within(c.Level + c.Trend)
+		}
+	}
+}
+
+// smooth is one step of the equations for one pair of the grid.
+func (m *Model) smooth(i int, value, s float64) {
+	c, x := &m.Candidates[i], value/s
+	if m.cfg.Additive {
+		x = value - s
+	}
+	if !m.Known {
+		c.Level = x
+		return
+	}
+	trend := m.cfg.Damping * c.Trend
+	miss := x - c.Level - trend
+	c.Error += (math.Abs(miss) - c.Error) / m.cfg.ErrorMemory
+	c.Level = m.within(c.Level + trend + grid[i].alpha*miss)
+	c.Trend = trend + grid[i].alpha*grid[i].beta*miss
+}
+
+// within keeps a level that multiplies from going below 0.
+func (m *Model) within(level float64) float64 {
+	if m.cfg.Additive {
+		return level
+	}
+	return max(0, level)
+}
+
+func (m *Model) best() *candidate {
+	best := &m.Candidates[0]
+	for i := range m.Candidates {
+		if m.Candidates[i].Error < best.Error {
+			best = &m.Candidates[i]
+		}
+	}
+	return best
+}
+
+// Predict implements [forecast.Model].
+func (m *Model) Predict(out []float64) {
+	c := *m.best()
+	for i := range out {
+		c.Trend *= m.cfg.Damping
+		c.Level = m.within(c.Level + c.Trend)
+		s := m.Season.at(m.Newest + int64(i) + 1)
+		if m.cfg.Additive {
+			out[i] = forecast.Clean(c.Level + s)
+		} else {
+			out[i] = forecast.Clean(c.Level * s)
+		}
+	}
+}
+
+// Snapshot implements [forecast.Model].
+func (m *Model) Snapshot() ([]byte, error) { return scale.Seal(kind, version, m.cfg, m.state) }
+
+// Restore implements [forecast.Model].
+func (m *Model) Restore(snapshot []byte) error {
+	var s state
+	if err := scale.Unseal(snapshot, kind, version, m.cfg, &s); err != nil {
+		return err
+	}
+	if s.Season.Period < 0 || len(s.Season.Factors) != len(newSeason(m.cfg, s.Season.Period).Factors) {
+		return fmt.Errorf("snapshot of %s: %d factors for a season of %d steps: %w",
+			kind, len(s.Season.Factors), s.Season.Period, scale.ErrSnapshot)
+	}
+	s.Season.Neutral = m.Season.Neutral
+	m.state = s
+	return nil
+}

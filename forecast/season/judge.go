@@ -1,0 +1,155 @@
+package season
+
+import "math"
+
+// The folded matrix has at most so many seasons and so many columns.
+const (
+	mostRows    = 64
+	mostColumns = 24
+)
+
+// work is room for the search. It remembers nothing.
+type work struct {
+	values [kept]float64
+	echo   [kept/3 + 2]float64
+	sums   [mostRows][mostColumns]float64
+	counts [mostRows][mostColumns]float64
+	mean   [mostRows]float64
+	left   [mostRows]float64
+	right  [mostColumns]float64
+}
+
+// judge folds the newest whole seasons of a length and compares two
+// explanations of the matrix:
+//
+//	nothing:        M(r,c) = level(r)                  n numbers
+//	level × shape:  M(r,c) = level(r)·shape(c)         n + columns − 1 numbers
+//
+// by BIC = N·ln(RSS/N) + numbers·ln N. What is left over is like what was left
+// over before it, so N is not the number of cells but that of independent ones,
+// N·(1−ρ)/(1+ρ) with ρ the autocorrelation of the rest (Bayley, Hammersley 1946).
+// Without that any random walk has a season.
+func (l *level) judge(period int64, w *work) (Season, bool) {
+	if len(l.Means) == 0 {
+		return Season{}, false
+	}
+	rows := min(int(int64(len(l.Means))*l.Width/period), mostRows)
+	columns := min(int(period/l.Width), mostColumns)
+	if rows < 4 {
+		columns = min(columns, mostColumns/2)
+	}
+	if rows < 2 || columns < 4 || !w.fold(l, period, rows, columns) {
+		return Season{}, false
+	}
+	levels := w.levels(rows, columns)
+	both, echo := w.rank1(rows, columns)
+	cells := float64(rows * columns)
+	if !(levels > 0) || !(both < levels) {
+		return Season{}, false
+	}
+	independent := max(2, cells*(1-echo)/(1+echo))
+	gain := independent*math.Log(levels/max(both, 1e-9*levels)) - float64(columns-1)*math.Log(independent)
+	return Season{Period: period, Explained: 1 - both/levels, Variance: (levels - both) / cells}, gain > 0
+}
+
+// fold writes the means of the matrix. It reports whether all cells were
+// measured; one that was not is as the one before it, a few may be.
+func (w *work) fold(l *level, period int64, rows, columns int) bool {
+	for r := range rows {
+		clear(w.sums[r][:columns])
+		clear(w.counts[r][:columns])
+	}
+	first := len(l.Means) - int(int64(rows)*period/l.Width)
+	for i := max(0, first); i < len(l.Means); i++ {
+		from := int64(i-first) * l.Width
+		row := from / period
+		if v := l.at(i); v >= 0 && row < int64(rows) {
+			column := from % period * int64(columns) / period
+			w.sums[row][column] += v
+			w.counts[row][column]++
+		}
+	}
+	missing, last := 0, 0.0
+	for r := range rows {
+		for c := range columns {
+			if n := w.counts[r][c]; n > 0 {
+				last = w.sums[r][c] / n
+			} else {
+				missing++
+			}
+			w.sums[r][c] = last
+		}
+	}
+	return missing*10 <= rows*columns
+}
+
+// levels returns the sum of squares that level(r) leaves.
+func (w *work) levels(rows, columns int) float64 {
+	rss := 0.0
+	for r := range rows {
+		sum := 0.0
+		for c := range columns {
+			sum += w.sums[r][c]
+		}
+		w.mean[r] = sum / float64(columns)
+		for c := range columns {
+			rss += (w.sums[r][c] - w.mean[r]) * (w.sums[r][c] - w.mean[r])
+		}
+	}
+	return rss
+}
+
+// rank1 finds the first singular vectors by alternating least squares, starting
+// from the levels, and returns the sum of squares that level × shape leaves and
+// the autocorrelation of what is left.
+func (w *work) rank1(rows, columns int) (rss, echo float64) {
+	copy(w.left[:rows], w.mean[:rows])
+	for range 5 {
+		w.shapes(rows, columns)
+		for r := range rows {
+			w.left[r] = quotient(w.sums[r][:columns], w.right[:columns])
+		}
+	}
+	product, before := 0.0, 0.0
+	for r := range rows {
+		for c := range columns {
+			rest := w.sums[r][c] - w.left[r]*w.right[c]
+			rss += rest * rest
+			product += rest * before
+			before = rest
+		}
+	}
+	if rss > 0 {
+		echo = max(0, min(product/rss, 0.999))
+	}
+	return rss, echo
+}
+
+// shapes is the least-squares shape for the levels.
+func (w *work) shapes(rows, columns int) {
+	for c := range columns {
+		product, square := 0.0, 0.0
+		for r := range rows {
+			product += w.left[r] * w.sums[r][c]
+			square += w.left[r] * w.left[r]
+		}
+		w.right[c] = ratio(product, square)
+	}
+}
+
+// quotient is the least-squares factor between two vectors.
+func quotient(of, by []float64) float64 {
+	product, square := 0.0, 0.0
+	for i := range of {
+		product += of[i] * by[i]
+		square += by[i] * by[i]
+	}
+	return ratio(product, square)
+}
+
+func ratio(product, square float64) float64 {
+	if square < 1e-300 {
+		return 0
+	}
+	return product / square
+}
