@@ -268,7 +268,7 @@ func (t *task) playOne(ctx context.Context) (*Run, error) {
 		return nil, err
 	}
 	if t.timeline != "" {
-		if err := writeFile(t.timeline, func(w io.Writer) error { return WriteTimeline(w, result.Timeline) }); err != nil {
+		if err := WriteFile(t.timeline, func(w io.Writer) error { return WriteTimeline(w, result.Timeline) }); err != nil {
 			return nil, err
 		}
 	}

@@ -155,13 +155,13 @@ func (r Results) Save(dir string) error {
 		return err
 	}
 	return errors.Join(
-		writeFile(filepath.Join(dir, "results.json"), r.WriteJSON),
-		writeFile(filepath.Join(dir, "results.csv"), r.WriteCSV),
+		WriteFile(filepath.Join(dir, "results.json"), r.WriteJSON),
+		WriteFile(filepath.Join(dir, "results.csv"), r.WriteCSV),
 	)
 }
 
-// writeFile writes a file beside its place, then moves it there.
-func writeFile(path string, write func(io.Writer) error) (err error) {
+// WriteFile writes a file beside its place, then moves it there.
+func WriteFile(path string, write func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return err

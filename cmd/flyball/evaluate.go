@@ -35,7 +35,7 @@ type evaluateFlags struct {
 	fluid, timeline  bool
 	out              string
 	protocol, folder string
-	json             bool
+	forecasts, json  bool
 	perReplicaHour   float64
 	flags            *pflag.FlagSet
 	command          []string // as it was given, to be told in the report
@@ -85,7 +85,8 @@ the same arguments goes on where the first was interrupted.`,
 		Example: `  flyball evaluate
   flyball evaluate --trace nasa.csv --window 12d:13d --policy hpa:cpuUtilization=60 --policy kpa --seeds 5
   flyball evaluate --trace shape:flash-crowd --policy hpa --policy threshold --sweep
-  flyball evaluate --protocol bench/protocol.yaml --traces ../traces --out results`,
+  flyball evaluate --protocol bench/protocol.yaml --traces ../traces --out results
+  flyball evaluate --forecasts --traces ../traces --out results`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	f.add(cmd)
@@ -107,7 +108,8 @@ func (f *evaluateFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.timeline, "timeline", false, "write timeline-TRACE-POLICY-SEED.csv for each run")
 	flags.StringVar(&f.out, "out", defaultOut, "folder for the results; empty: only what is printed")
 	flags.StringVar(&f.protocol, "protocol", "", "play what this `FILE` lays down instead, such as bench/protocol.yaml")
-	flags.StringVar(&f.folder, "traces", "", "folder of the protocol's trace files (default that of the protocol)")
+	flags.StringVar(&f.folder, "traces", "", "folder of the protocol's trace files (default that of the protocol), or of those to forecast")
+	flags.BoolVar(&f.forecasts, "forecasts", false, "judge the forecasters on --traces or --trace instead, see docs/forecasting.md")
 	flags.BoolVar(&f.json, "json", false, "print what results.json holds")
 	flags.Float64Var(&f.perReplicaHour, "cost-per-replica-hour", 1, "price of one replica for one hour")
 	flags.Lookup("p99-rps").DefValue = fmt.Sprint(p99RPS)
@@ -116,7 +118,10 @@ func (f *evaluateFlags) add(cmd *cobra.Command) {
 
 func (f *evaluateFlags) run(cmd *cobra.Command) error {
 	f.command = append([]string{"flyball"}, os.Args[1:]...)
-	if f.protocol != "" {
+	switch {
+	case f.forecasts:
+		return f.runForecasts(cmd)
+	case f.protocol != "":
 		return f.runProtocol(cmd)
 	}
 	job, err := f.job()
@@ -185,7 +190,7 @@ func (f *evaluateFlags) job() (job, error) {
 		errs = append(errs, fmt.Errorf("--cost-per-replica-hour: must be above 0, got %v", f.perReplicaHour))
 	}
 	if f.folder != "" {
-		errs = append(errs, errors.New("--traces: goes with --protocol"))
+		errs = append(errs, errors.New("--traces: goes with --protocol or --forecasts"))
 	}
 	j.seeds = seedsFrom(f.scenario.seed, min(f.seeds, mostSeeds))
 	texts := f.policies

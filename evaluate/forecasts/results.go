@@ -3,11 +3,15 @@ package forecasts
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"slices"
 	"strconv"
+
+	"github.com/flyball-io/flyball/evaluate"
 )
 
 // Results are what forecasts.json holds.
@@ -210,4 +214,13 @@ func (s Score) fields() []string {
 		row = append(row, number(c.Share), strconv.Itoa(c.Scored), number(c.Low), number(c.High), strconv.FormatBool(c.Held))
 	}
 	return row
+}
+
+// Save writes forecasts.json and forecasts.csv into a folder, each in one piece
+// or not at all.
+func (r Results) Save(dir string) error {
+	return errors.Join(
+		evaluate.WriteFile(filepath.Join(dir, "forecasts.json"), r.WriteJSON),
+		evaluate.WriteFile(filepath.Join(dir, "forecasts.csv"), r.WriteCSV),
+	)
 }
