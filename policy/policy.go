@@ -5,6 +5,7 @@ package policy
 import (
 	"time"
 
+	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -85,4 +86,8 @@ type Env struct {
 	// policies that aim at a ratio; nil: none stated.
 	ScaleUpTolerance, ScaleDownTolerance *float64
 	Seed                                 uint64
+	// Topology is how the balancer spreads requests over the replicas.
+	Topology queueing.Topology
+	// Curves are what the queueing models of a program share; nil: nothing.
+	Curves *queueing.Library
 }

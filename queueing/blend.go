@@ -78,16 +78,24 @@ func (b *Blend) Demand(rate, share float64, most int) (int, error) {
 	if b.Intrinsic() > share {
 		return 0, fmt.Errorf("%.3g %% of the services alone take longer than %v s, %.3g %% may: %w", b.Intrinsic()*100, b.threshold, share*100, ErrInfeasible)
 	}
-	if rate <= 0 {
-		return 0, nil
-	}
-	low := rate / b.capacity
-	if !(low < float64(most)) {
-		return 0, fmt.Errorf("a rate of %.4g/s needs more than %d replicas: %w", rate, most, ErrInfeasible)
-	}
-	n := fewest(int(low), func(x int) bool { return x > most || b.Avoidable(x, rate, 0) <= share })
+	n := b.Fewest(rate, share, most)
 	if n > most {
 		return 0, fmt.Errorf("a rate of %.4g/s needs more than %d replicas: %w", rate, most, ErrInfeasible)
 	}
 	return n, nil
+}
+
+// Fewest is the fewest replicas with which at most a share of the requests
+// violates avoidably in the steady state, whatever services alone violate; one
+// more than most when that many do not suffice.
+func (b *Blend) Fewest(rate, share float64, most int) int {
+	low := rate / b.capacity
+	switch {
+	case !(rate > 0):
+		return 0
+	case !(low < float64(most)):
+		return most + 1
+	}
+	n := fewest(int(low), func(x int) bool { return x > most || b.Avoidable(x, rate, 0) <= share })
+	return min(n, most+1)
 }

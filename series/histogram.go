@@ -88,6 +88,23 @@ func (h *Histogram) Mean() float64 {
 	return h.sum / float64(h.total)
 }
 
+// Variance returns the variance in seconds squared, values taken as in the
+// middle of their buckets; 0 when empty.
+func (h *Histogram) Variance() float64 {
+	if h.total == 0 {
+		return 0
+	}
+	mean, sum := h.Mean(), 0.0
+	for i, n := range h.counts {
+		if n > 0 {
+			low, high := bounds(i)
+			off := (low+high)/2 - mean
+			sum += float64(n) * off * off
+		}
+	}
+	return sum / float64(h.total)
+}
+
 // Quantile returns the q-quantile in seconds, q in 0..1, interpolated within
 // its bucket; 0 when empty.
 func (h *Histogram) Quantile(q float64) float64 {

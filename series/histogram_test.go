@@ -48,6 +48,20 @@ func TestHistogramShareAbove(t *testing.T) {
 	}
 }
 
+func TestHistogramVariance(t *testing.T) {
+	values, h := lognormal(3, 20_000)
+	want := 0.0
+	for _, v := range values {
+		want += (v - h.Mean()) * (v - h.Mean()) / float64(len(values))
+	}
+	if got := h.Variance(); math.Abs(got/want-1) > 0.01 {
+		t.Errorf("got %v s², want %v", got, want)
+	}
+	if got := (&series.Histogram{}).Variance(); got != 0 {
+		t.Errorf("of nothing: %v", got)
+	}
+}
+
 func TestHistogramMergeEqualsAddingAll(t *testing.T) {
 	_, a := lognormal(3, 500)
 	_, b := lognormal(4, 700)

@@ -1,0 +1,66 @@
+package capacity
+
+import (
+	"math"
+	"time"
+
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/series"
+)
+
+// sample is what the newest measurements say, all of the same time; what is
+// not known is negative.
+type sample struct {
+	at          time.Time
+	window      time.Duration
+	ready       int
+	rate        float64 // requests arriving per second
+	concurrency float64 // in progress or waiting, all replicas
+	utilization float64 // requests in progress per slot
+	queue       float64 // held because no replica is ready
+
+	// Of the requests answered in the window.
+	answered float64
+	mean     float64 // seconds
+	variance float64
+	latency  *series.Histogram
+}
+
+// read takes the newest fresh measurements out of an observation.
+func read(obs *scale.Observation) sample {
+	s := sample{ready: obs.ReadyReplicas(), rate: -1, concurrency: -1, utilization: -1, queue: -1, answered: -1}
+	for i := range obs.Signals {
+		signal := &obs.Signals[i]
+		if signal.Trust != scale.Fresh || len(signal.Points) == 0 {
+			continue
+		}
+		newest := signal.Points[len(signal.Points)-1]
+		if !(newest.Value >= 0) || math.IsInf(newest.Value, 1) {
+			continue
+		}
+		switch signal.Name {
+		case scale.RequestRate:
+			s.rate, s.at, s.window = newest.Value, newest.At, signal.Window
+		case scale.Concurrency:
+			s.concurrency = newest.Value
+		case scale.Utilization:
+			s.utilization = newest.Value
+		case scale.QueueDepth:
+			s.queue = newest.Value
+		case scale.Latency:
+			if d := signal.Distribution; d != nil && d.Count() > 0 {
+				s.latency, s.answered, s.mean = d, float64(d.Count()), d.Mean()
+			}
+		}
+	}
+	return s
+}
+
+// throughput is the requests answered per second; those that arrive where
+// nobody counts answers.
+func (s *sample) throughput() float64 {
+	if s.answered >= 0 && s.window > 0 {
+		return s.answered / s.window.Seconds()
+	}
+	return s.rate
+}
