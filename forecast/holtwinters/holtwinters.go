@@ -40,9 +40,9 @@ type Config struct {
 	ErrorMemory float64 `json:"errorMemory"`
 }
 
-// Default multiplies by a season of up to 288 bins, five minutes each of a day.
+// Default multiplies by a season of up to 48 bins, half an hour each of a day.
 func Default() Config {
-	return Config{Bins: 288, Damping: 0.9, SeasonRate: 0.2, ErrorMemory: 200}
+	return Config{Bins: 48, Damping: 0.9, SeasonRate: 0.2, ErrorMemory: 200}
 }
 
 // Validate reports every fault.
@@ -67,6 +67,14 @@ var grid = [...]struct{ alpha, beta float64 }{
 	{0.1, 0.1}, {0.2, 0.1}, {0.4, 0.2}, {0.8, 0.4},
 }
 
+// The two variants of the forecast run side by side: without the season, as
+// long as it does not help, and with it.
+const (
+	without = iota
+	with
+	variants
+)
+
 var _ forecast.Model = (*Model)(nil)
 
 // Model is the smoothing with its memory.
@@ -78,12 +86,23 @@ type Model struct {
 type state struct {
 	Known      bool
 	Newest     int64
-	Candidates [len(grid)]candidate
+	Candidates [variants][len(grid)]candidate
+	Promises   [ahead]promise
+	Misses     [variants]float64 // mean absolute error of promises that came due
 	Season     season
 }
 
 // candidate is level and trend by one pair of the grid.
 type candidate struct{ Level, Trend, Error float64 }
+
+// promise is what the variants said at a step of the level so many steps ahead.
+type promise struct {
+	Step   int64
+	Levels [variants]float64
+}
+
+// ahead is the horizon at which the variants are compared, in steps.
+const ahead = 12
 
 // New returns the model for a valid configuration.
 func New(cfg Config) *Model {
@@ -106,8 +125,8 @@ func (m *Model) reseason(change func()) {
 	before := m.Season.at(m.Newest)
 	change()
 	after := m.Season.at(m.Newest)
-	for i := range m.Candidates {
-		c := &m.Candidates[i]
+	for i := range m.Candidates[with] {
+		c := &m.Candidates[with][i]
 		if m.cfg.Additive {
 			c.Level += before - after
 		} else {
@@ -115,6 +134,7 @@ func (m *Model) reseason(change func()) {
 			c.Trend *= before / after
 		}
 	}
+	m.Promises = [ahead]promise{} // they are of the season before
 }
 
 // Update implements [forecast.Model].
@@ -126,57 +146,91 @@ func (m *Model) Update(step int64, value float64) {
 	if m.Known {
 		m.pass(min(step-m.Newest-1, 100))
 	}
-	s := m.Season.at(step)
-	for i := range m.Candidates {
-		m.smooth(i, value, s)
+	s := [variants]float64{m.Season.Neutral, m.Season.at(step)}
+	for v := range m.Candidates {
+		for i := range m.Candidates[v] {
+			m.smooth(&m.Candidates[v][i], i, m.apart(value, s[v]))
+		}
 	}
+	m.judge(step, value, s)
 	m.Known, m.Newest = true, step
-	if m.Season.update(m.cfg, step, value, m.best().Level) {
+	if m.Season.update(m.cfg, step, value, m.best(with).Level) {
 		m.reseason(m.Season.learn)
 	}
+}
+
+// apart takes the season out of a value, and together puts it back.
+func (m *Model) apart(value, s float64) float64 {
+	if m.cfg.Additive {
+		return value - s
+	}
+	return value / s
+}
+
+func (m *Model) together(level, s float64) float64 {
+	if m.cfg.Additive {
+		return forecast.Clean(level + s)
+	}
+	return forecast.Clean(level * s)
 }
 
 // pass goes over steps that were not measured: the trend runs out.
 func (m *Model) pass(missing int64) {
 	for range missing {
-		for i := range m.Candidates {
-			c := &m.Candidates[i]
-			c.Trend *= m.cfg.Damping
-			c.Level = m.within(c.Level + c.Trend)
+		for v := range m.Candidates {
+			for i := range m.Candidates[v] {
+				m.advance(&m.Candidates[v][i])
+			}
 		}
 	}
 }
 
-// smooth is one step of the equations for one pair of the grid.
-func (m *Model) smooth(i int, value, s float64) {
-	c, x := &m.Candidates[i], value/s
-	if m.cfg.Additive {
-		x = value - s
+// advance goes one step along the damped trend.
+func (m *Model) advance(c *candidate) {
+	c.Trend *= m.cfg.Damping
+	c.Level += c.Trend
+	if !m.cfg.Additive {
+		c.Level = max(0, c.Level)
 	}
+}
+
+// smooth is one step of the equations for pair i of the grid.
+func (m *Model) smooth(c *candidate, i int, x float64) {
 	if !m.Known {
 		c.Level = x
 		return
 	}
-	trend := m.cfg.Damping * c.Trend
-	miss := x - c.Level - trend
+	m.advance(c)
+	miss := x - c.Level
 	c.Error += (math.Abs(miss) - c.Error) / m.cfg.ErrorMemory
-	c.Level = m.within(c.Level + trend + grid[i].alpha*miss)
-	c.Trend = trend + grid[i].alpha*grid[i].beta*miss
+	c.Level += grid[i].alpha * miss
+	c.Trend += grid[i].alpha * grid[i].beta * miss
 }
 
-// within keeps a level that multiplies from going below 0.
-func (m *Model) within(level float64) float64 {
-	if m.cfg.Additive {
-		return level
+// judge compares what the variants promised for this step, and lets them
+// promise again.
+func (m *Model) judge(step int64, value float64, s [variants]float64) {
+	p := &m.Promises[(step%ahead+ahead)%ahead]
+	if m.Season.Learned && p.Step == step-ahead && p.Step != 0 {
+		for v, level := range p.Levels {
+			m.Misses[v] += (math.Abs(value-m.together(level, s[v])) - m.Misses[v]) / m.cfg.ErrorMemory
+		}
 	}
-	return max(0, level)
+	p.Step = step
+	for v := range p.Levels {
+		c := *m.best(v)
+		for range ahead {
+			m.advance(&c)
+		}
+		p.Levels[v] = c.Level
+	}
 }
 
-func (m *Model) best() *candidate {
-	best := &m.Candidates[0]
-	for i := range m.Candidates {
-		if m.Candidates[i].Error < best.Error {
-			best = &m.Candidates[i]
+func (m *Model) best(variant int) *candidate {
+	best := &m.Candidates[variant][0]
+	for i := range m.Candidates[variant] {
+		if c := &m.Candidates[variant][i]; c.Error < best.Error {
+			best = c
 		}
 	}
 	return best
@@ -184,16 +238,17 @@ func (m *Model) best() *candidate {
 
 // Predict implements [forecast.Model].
 func (m *Model) Predict(out []float64) {
-	c := *m.best()
+	variant := without
+	if m.Misses[with] < m.Misses[without] {
+		variant = with
+	}
+	c, s := *m.best(variant), m.Season.Neutral
 	for i := range out {
-		c.Trend *= m.cfg.Damping
-		c.Level = m.within(c.Level + c.Trend)
-		s := m.Season.at(m.Newest + int64(i) + 1)
-		if m.cfg.Additive {
-			out[i] = forecast.Clean(c.Level + s)
-		} else {
-			out[i] = forecast.Clean(c.Level * s)
+		m.advance(&c)
+		if variant == with {
+			s = m.Season.at(m.Newest + int64(i) + 1)
 		}
+		out[i] = m.together(c.Level, s)
 	}
 }
 

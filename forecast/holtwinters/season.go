@@ -34,7 +34,7 @@ func (s *season) at(step int64) float64 {
 	if !s.Learned {
 		return s.Neutral
 	}
-	return s.Factors[s.bins().Index(s.bins().Slot(step))]
+	return s.bins().At(s.Factors, step)
 }
 
 // update adds a value to its bin and closes the bin before it. It reports
@@ -72,7 +72,7 @@ func (s *season) close(cfg Config, level float64) {
 
 // bound is how far from the mean a part of a season is believed to be: not so
 // near 0 that dividing by it makes noise a load.
-func bound(factor float64) float64 { return max(0.02, min(factor, 50)) }
+func bound(factor float64) float64 { return max(0.05, min(factor, 20)) }
 
 // learn turns the means of the first season into factors, or terms.
 func (s *season) learn() {

@@ -62,6 +62,16 @@ func (c Config) Validate() error {
 // memories are the time constants, in steps, of the discounted sums.
 var memories = [...]float64{1.5, 4, 12, 36, 100}
 
+// The variants of the forecast run side by side: how much of the shape it
+// takes, and whether it goes back to the level said beforehand.
+const (
+	flat     = iota // no shape: the load stays as it is
+	smooth          // the smoothed shape
+	smoothed        // the smoothed shape, and back to the level
+	sharp           // the shape bin by bin, and back to the level
+	variants
+)
+
 var _ forecast.Model = (*Model)(nil)
 
 // Model is the forecast with its memory of shape and levels.
@@ -71,17 +81,28 @@ type Model struct {
 }
 
 type state struct {
-	Known  bool
-	Newest int64
-	Runs   [len(memories)]run
-	Shape  shape
-	Levels levels
+	Known    bool
+	Newest   int64
+	Runs     [variants][len(memories)]run
+	Promises [ahead]promise
+	Misses   [variants]float64 // mean absolute error of promises that came due
+	Shape    shape
+	Levels   levels
 }
 
 // run is the quotient of two discounted sums: what the season runs at.
 type run struct{ Value, Shape, Error float64 }
 
-func (r *run) level() float64 { return r.Value / max(r.Shape, 1e-9) }
+func (r *run) level() float64 { return r.Value / r.Shape }
+
+// promise is what the variants said at a step of the level so many steps ahead.
+type promise struct {
+	Step   int64
+	Levels [variants]float64
+}
+
+// ahead is the horizon at which the variants are compared, in steps.
+const ahead = 12
 
 // New returns the model for a valid configuration.
 func New(cfg Config) *Model {
@@ -101,11 +122,29 @@ func (m *Model) SetPeriod(steps int64) {
 
 // reshape changes the shape and keeps what is expected now.
 func (m *Model) reshape(change func()) {
-	before := m.Shape.at(m.Newest)
-	change()
-	for i := range m.Runs {
-		m.Runs[i].Shape *= m.Shape.at(m.Newest) / max(before, 1e-9)
+	var before [variants]float64
+	for v := range before {
+		before[v] = m.part(v, m.Newest)
 	}
+	change()
+	for v := range before {
+		factor := m.part(v, m.Newest) / before[v]
+		for i := range m.Runs[v] {
+			m.Runs[v][i].Shape *= factor
+		}
+	}
+	m.Promises = [ahead]promise{} // they are of the shape before
+}
+
+// part is what a variant takes as the shape at a step.
+func (m *Model) part(variant int, step int64) float64 {
+	switch variant {
+	case flat:
+		return 1
+	case sharp:
+		return m.Shape.at(m.Shape.Parts, step)
+	}
+	return m.Shape.at(m.Shape.Smooth, step)
 }
 
 // Update implements [forecast.Model].
@@ -117,43 +156,81 @@ func (m *Model) Update(step int64, value float64) {
 	if m.Shape.Period > 0 && m.Shape.ends(step) {
 		m.reshape(func() { m.Levels.add(m.Shape.learn(m.cfg)) })
 	}
-	part := m.Shape.at(step)
-	for i := range m.Runs {
-		m.follow(i, value, part)
+	for v := range variants {
+		m.follow(v, value, m.part(v, step))
 	}
-	m.Shape.update(step, value)
+	m.judge(step, value)
+	if m.Shape.Period > 0 {
+		m.Shape.update(step, value)
+	}
 	m.Known, m.Newest = true, step
 }
 
 // follow adds a value to the discounted sums after they were judged by it.
-func (m *Model) follow(i int, value, part float64) {
-	r, share := &m.Runs[i], 1/memories[i]
-	if !m.Known {
-		*r = run{Value: value, Shape: part}
-		return
+func (m *Model) follow(variant int, value, part float64) {
+	for i := range m.Runs[variant] {
+		r := &m.Runs[variant][i]
+		if !m.Known {
+			*r = run{Value: value, Shape: part}
+			continue
+		}
+		r.Error += (math.Abs(value-r.level()*part) - r.Error) / m.cfg.ErrorMemory
+		r.Value += (value - r.Value) / memories[i]
+		r.Shape += (part - r.Shape) / memories[i]
 	}
-	miss := value - r.level()*part
-	r.Error += (math.Abs(miss) - r.Error) / m.cfg.ErrorMemory
-	r.Value += share * (value - r.Value)
-	r.Shape += share * (part - r.Shape)
+}
+
+// judge compares what the variants promised for this step, and lets them
+// promise again.
+func (m *Model) judge(step int64, value float64) {
+	p := &m.Promises[(step%ahead+ahead)%ahead]
+	if m.Shape.Seen > 0 && p.Step == step-ahead && p.Step != 0 {
+		for v, level := range p.Levels {
+			m.Misses[v] += (math.Abs(value-level*m.part(v, step)) - m.Misses[v]) / m.cfg.ErrorMemory
+		}
+	}
+	p.Step = step
+	for v := range p.Levels {
+		said, apart := m.levels(v)
+		p.Levels[v] = said + apart*math.Pow(m.keep(), ahead)
+	}
+}
+
+// levels returns the level that a variant says, and how far it is from that now.
+func (m *Model) levels(variant int) (said, apart float64) {
+	best := &m.Runs[variant][0]
+	for i := range m.Runs[variant] {
+		if m.Runs[variant][i].Error < best.Error {
+			best = &m.Runs[variant][i]
+		}
+	}
+	if now := best.level(); variant >= smoothed && m.Levels.Next > 0 {
+		return m.Levels.Next, now - m.Levels.Next
+	}
+	return best.level(), 0
+}
+
+// keep is ρ: what is left after a step of a distance from the level.
+func (m *Model) keep() float64 {
+	if m.Shape.Period == 0 {
+		return 1
+	}
+	return math.Exp(-1 / (m.cfg.Return * float64(m.Shape.Period)))
 }
 
 // Predict implements [forecast.Model].
 func (m *Model) Predict(out []float64) {
-	best := &m.Runs[0]
-	for i := range m.Runs {
-		if m.Runs[i].Error < best.Error {
-			best = &m.Runs[i]
+	best := flat
+	for v, miss := range m.Misses {
+		if miss < m.Misses[best] {
+			best = v
 		}
 	}
-	said, apart, keep := best.level(), 0.0, 1.0
-	if m.Levels.Next > 0 {
-		said, apart = m.Levels.Next, best.level()-m.Levels.Next
-		keep = math.Exp(-1 / (m.cfg.Return * float64(m.Shape.Period)))
-	}
+	said, apart := m.levels(best)
+	keep := m.keep()
 	for i := range out {
 		apart *= keep
-		out[i] = forecast.Clean((said + apart) * m.Shape.at(m.Newest+int64(i)+1))
+		out[i] = forecast.Clean((said + apart) * m.part(best, m.Newest+int64(i)+1))
 	}
 }
 
@@ -166,11 +243,7 @@ func (m *Model) Restore(snapshot []byte) error {
 	if err := scale.Unseal(snapshot, kind, version, m.cfg, &s); err != nil {
 		return err
 	}
-	want := 0
-	if s.Shape.Period > 0 {
-		want = len(newShape(m.cfg, s.Shape.Period).Parts)
-	}
-	if s.Shape.Period < 0 || len(s.Shape.Parts) != want || len(s.Shape.Sums) != want || len(s.Shape.Counts) != want {
+	if !s.Shape.fits(m.cfg) {
 		return fmt.Errorf("snapshot of %s: %d bins for a season of %d steps: %w", kind, len(s.Shape.Parts), s.Shape.Period, scale.ErrSnapshot)
 	}
 	m.state = s

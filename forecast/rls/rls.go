@@ -43,7 +43,7 @@ type Config struct {
 
 // Default regresses on eight lags and remembers five hundred steps.
 func Default() Config {
-	return Config{Order: 8, Forgetting: 0.998, Prior: 1, MeanMemory: 500, Root: true, Bins: 144}
+	return Config{Order: 8, Forgetting: 0.998, Prior: 0.03, MeanMemory: 500, Root: true, Bins: 144}
 }
 
 // maxOrder keeps the work of a prediction on the stack.
@@ -164,26 +164,37 @@ func (m *Model) push(z float64) {
 }
 
 // learn is one step of recursive least squares, of an equation that is divided
-// by the mean: so a load of any size is learnt alike.
+// by the size of its regressors: so a load of any size is learnt alike.
 //
 //	g = P·x / (λ + xᵀ·P·x)     φ += g·e     P = (P − g·(P·x)ᵀ) / λ
 //
 // An error beyond four times the usual counts as four times (Huber): one
 // spike must not undo what was learnt.
 func (m *Model) learn(step int64, z float64) {
-	if m.Mean <= 0 {
+	m.regressors(m.Lags, step)
+	size := m.size()
+	if size == 0 {
 		return
 	}
-	m.regressors(m.Lags, step)
-	miss := (z - m.say()) / m.Mean
+	miss := (z - m.say()) / size
 	if m.Noise > 0 {
 		miss = max(-4*m.Noise, min(miss, 4*m.Noise))
 	}
 	m.Noise += (math.Abs(miss) - m.Noise) / min(m.Seen, 100)
+	usual := max(m.Noise, 1e-3)
 	for i := range m.row {
-		m.row[i] = min(m.row[i]/m.Mean, 10)
+		m.row[i] /= size * usual
 	}
-	m.update(miss)
+	m.update(miss / usual)
+}
+
+// size is the root mean square of the regressors.
+func (m *Model) size() float64 {
+	sum := 0.0
+	for _, x := range m.row {
+		sum += x * x
+	}
+	return math.Sqrt(sum / float64(len(m.row)))
 }
 
 func (m *Model) update(miss float64) {

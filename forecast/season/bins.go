@@ -31,3 +31,16 @@ func (b Bins) Slot(step int64) int64 {
 
 // Index says which bin of the season a slot is.
 func (b Bins) Index(slot int64) int { return int((slot%b.Count + b.Count) % b.Count) }
+
+// At reads values, one for each bin, at a step: in a straight line from the
+// middle of one bin to that of the next.
+func (b Bins) At(values []float64, step int64) float64 {
+	_, phase := b.Place(step)
+	if b.Count == b.Period {
+		return values[phase]
+	}
+	where := (float64(phase)+0.5)*float64(b.Count)/float64(b.Period) - 0.5 + float64(b.Count)
+	whole := int64(where)
+	share := where - float64(whole)
+	return values[whole%b.Count]*(1-share) + values[(whole+1)%b.Count]*share
+}
