@@ -173,7 +173,7 @@ func (m *Model) push(z float64) {
 func (m *Model) learn(step int64, z float64) {
 	m.regressors(m.Lags, step)
 	size := m.size()
-	if size == 0 {
+	if size < 1e-100 {
 		return
 	}
 	miss := (z - m.say()) / size
