@@ -147,6 +147,7 @@ func (p *player) decider(s *sim.Scenario) (sim.Decider, error) {
 	spec := &Spec{
 		Name: s.Name, Min: s.Replicas.Min, Max: s.Replicas.Max, Objective: &objective,
 		Sync: scale.Duration(s.Sync), Rollout: defaults.Rollout, Trust: defaults.Trust, unmeasured: s.Metrics.BalancerOff,
+		topology: s.Service.Topology, curves: p.plugins.Curves,
 	}
 	// Copies of another autoscaler play as it does: with its own rules and the
 	// bounds, and without any guard that it has not. What Flyball adds to them live

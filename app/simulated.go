@@ -63,7 +63,7 @@ func unpromised() scale.Objective {
 // measures. Scrape and window of base hold where they are set, and so does its
 // name: services of one name meet the same chances.
 func (s *Spec) Scenario(base sim.Scenario) sim.Scenario {
-	base.Sync = s.Sync.Std()
+	base.Sync, base.Service.Topology = s.Sync.Std(), s.topology
 	base.Replicas.Min, base.Replicas.Max, base.Replicas.Drain = s.Min, s.Max, s.Process.DrainTimeout.Std()
 	base.Objective = unpromised()
 	if s.Objective != nil {

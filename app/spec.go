@@ -17,6 +17,7 @@ import (
 	"github.com/flyball-io/flyball/decide"
 	"github.com/flyball-io/flyball/guard"
 	"github.com/flyball-io/flyball/policy"
+	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target/process"
 )
@@ -44,6 +45,8 @@ type Spec struct {
 	Balancer proxy.Config
 
 	doc       v1alpha1.Document // it was read from; empty: made by hand
+	topology  queueing.Topology // how the balancer spreads requests
+	curves    *queueing.Library // shared by all specs; nil: made by hand
 	simulated bool
 	// unmeasured says that no balancer tells whether the objective is met.
 	unmeasured bool
@@ -79,7 +82,7 @@ func at(doc v1alpha1.Document, path string, err error) v1alpha1.Faults {
 // newSpec decodes the parts of a document.
 func newSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, v1alpha1.Faults) {
 	in := doc.Spec
-	s := Spec{doc: doc, Name: doc.Metadata.Name, Mode: in.Mode, PausedUntil: in.PausedUntil, Min: in.Replicas.Min, Max: in.Replicas.Max, Sync: in.Sync, Rollout: in.Rollout, Trust: in.Trust}
+	s := Spec{doc: doc, curves: plugins.Curves, Name: doc.Metadata.Name, Mode: in.Mode, PausedUntil: in.PausedUntil, Min: in.Replicas.Min, Max: in.Replicas.Max, Sync: in.Sync, Rollout: in.Rollout, Trust: in.Trust}
 	if in.Objective != nil && in.Objective.Latency != nil {
 		objective := in.Objective.Latency.Scale()
 		s.Objective = &objective
@@ -133,7 +136,10 @@ func (s *Spec) Check() error {
 
 // env is what policies may know of the service.
 func (s *Spec) env() policy.Env {
-	return policy.Env{Target: s.Name, Min: s.Min, Max: s.Max, Objective: s.Objective, Sync: s.Sync.Std()}
+	return policy.Env{
+		Target: s.Name, Min: s.Min, Max: s.Max, Objective: s.Objective, Sync: s.Sync.Std(),
+		Topology: s.topology, Curves: s.curves,
+	}
 }
 
 func (s *Spec) decodeTarget(p scale.Plugin, plugins *builtin.Registry) error {
@@ -162,6 +168,9 @@ func (s *Spec) decodeBalancer(p *scale.Plugin, plugins *builtin.Registry) error 
 		return fmt.Errorf("%s: flyball run cannot drive this balancer yet; it can drive: builtin", p.Kind)
 	}
 	s.Balancer = *decoded
+	if s.Balancer.Algorithm == proxy.PowerOfTwo {
+		s.topology = queueing.PowerOfTwo
+	}
 	if s.Process.Port != 0 && !states(p, "listen") {
 		s.Balancer.Listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Process.Port))
 	}

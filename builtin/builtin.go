@@ -9,6 +9,7 @@ import (
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
 	balancerbuiltin "github.com/flyball-io/flyball/balancer/builtin"
+	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target/process"
 )
@@ -21,6 +22,8 @@ type Registry struct {
 	Policies  Policies
 	Balancers Kinds
 	Sources   Sources
+	// Curves are what the queueing models of all policies and guards share.
+	Curves *queueing.Library
 }
 
 // Empty returns a registry without plug-ins.
@@ -30,6 +33,7 @@ func Empty() *Registry {
 		Policies:  Policies{Kinds: Kinds{Contract: string(v1alpha1.PolicyContract)}},
 		Balancers: Kinds{Contract: string(v1alpha1.BalancerContract)},
 		Sources:   Sources{Kinds: Kinds{Contract: string(v1alpha1.SourceContract)}},
+		Curves:    queueing.NewLibrary(queueing.DefaultLibrary),
 	}
 }
 
