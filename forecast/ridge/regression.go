@@ -12,6 +12,7 @@ type regression struct {
 	Coefficients row
 	Covariance   [width]row // P
 	Most         float64    // trace of P at which it forgets no further
+	Overlap      float64    // √h: of errors over h steps, h equations say what one does
 	Noise        float64    // mean absolute error relative to the regressors
 	Seen         float64
 }
@@ -24,6 +25,7 @@ func (r *regression) start(prior float64, horizon int) {
 		first = 2
 	}
 	r.Coefficients[first-1], r.Coefficients[first] = 0.5, 0.5
+	r.Overlap = math.Sqrt(float64(horizon))
 	r.Most = prior * float64(width)
 	r.reset()
 }
@@ -55,15 +57,24 @@ func (r *regression) learn(x *row, z, lambda float64) {
 		return
 	}
 	miss := (z - r.say(x)) / size
-	if r.Seen++; r.Seen > 1 {
-		miss = max(-3*r.Noise, min(miss, 3*r.Noise))
-	}
-	r.Noise += (math.Abs(miss) - r.Noise) / min(r.Seen, 100)
-	usual := max(r.Noise, 1e-3)
+	usual := r.usual(miss)
+	miss = max(-3*usual, min(miss, 3*usual))
+	usual *= r.Overlap
 	for i := range x {
 		x[i] /= size * usual
 	}
 	r.update(x, miss/usual, lambda)
+}
+
+// usual is the mean absolute error of the last fifty equations.
+func (r *regression) usual(miss float64) float64 {
+	r.Seen++
+	miss = math.Abs(miss)
+	if r.Seen > 10 {
+		miss = min(miss, 10*max(r.Noise, 0.01))
+	}
+	r.Noise += (miss - r.Noise) / min(r.Seen, 50)
+	return max(r.Noise, 1e-3)
 }
 
 func (r *regression) update(x *row, miss, lambda float64) {

@@ -39,9 +39,9 @@ type Config struct {
 	Bins   int   `json:"bins"`
 }
 
-// Default remembers two thousand steps and up to 48 bins, half an hour each of
+// Default remembers a thousand equations and up to 48 bins, half an hour each of
 // a day.
-func Default() Config { return Config{Memory: 2000, Prior: 0.03, Bins: 48} }
+func Default() Config { return Config{Memory: 1000, Prior: 0.03, Bins: 48} }
 
 // Validate reports every fault.
 func (c Config) Validate() error {

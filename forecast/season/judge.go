@@ -26,30 +26,34 @@ type work struct {
 //	level × shape:  M(r,c) = level(r)·shape(c)         n + columns − 1 numbers
 //
 // by BIC = N·ln(RSS/N) + numbers·ln N. What is left over is like what was left
-// over before it, so N is not the number of cells but that of independent ones,
-// N·(1−ρ)/(1+ρ) with ρ the autocorrelation of the rest (Bayley, Hammersley 1946).
-// Without that any random walk has a season.
+// over before it, so not every column counts but (1−ρ)/(1+ρ) of them, with ρ
+// the autocorrelation of the rest (Bayley, Hammersley 1946), and one row is
+// spent on the shape. Without that any random walk has a season. Where 24
+// columns are too many for what is known, 8 may not be.
 func (l *level) judge(period int64, w *work) (Season, bool) {
-	if len(l.Means) == 0 {
-		return Season{}, false
-	}
 	rows := min(int(int64(len(l.Means))*l.Width/period), mostRows)
-	columns := min(int(period/l.Width), mostColumns)
-	if rows < 4 {
-		columns = min(columns, mostColumns/2)
+	for _, columns := range [...]int{mostColumns, mostColumns / 3} {
+		columns = min(columns, int(period/l.Width))
+		if rows < 2 || columns < 4 || !w.fold(l, period, rows, columns) {
+			return Season{}, false
+		}
+		if s, ok := w.compare(period, rows, columns); ok {
+			return s, true
+		}
 	}
-	if rows < 2 || columns < 4 || !w.fold(l, period, rows, columns) {
-		return Season{}, false
-	}
+	return Season{}, false
+}
+
+func (w *work) compare(period int64, rows, columns int) (Season, bool) {
 	levels := w.levels(rows, columns)
 	both, echo := w.rank1(rows, columns)
-	cells := float64(rows * columns)
 	if !(levels > 0) || !(both < levels) {
 		return Season{}, false
 	}
-	independent := max(2, cells*(1-echo)/(1+echo))
-	gain := independent*math.Log(levels/max(both, 1e-9*levels)) - float64(columns-1)*math.Log(independent)
-	return Season{Period: period, Explained: 1 - both/levels, Variance: (levels - both) / cells}, gain > 0
+	free := max(3, float64(columns)*(1-echo)/(1+echo)) // columns that are independent
+	n := float64(rows-1) * free
+	gain := n*math.Log(levels/max(both, 1e-9*levels)) - (free-1)*math.Log(n)
+	return Season{Period: period, Explained: 1 - both/levels, Variance: (levels - both) / float64(rows*columns)}, gain > 0
 }
 
 // fold writes the means of the matrix. It reports whether all cells were

@@ -1,5 +1,7 @@
 package season
 
+import "math"
+
 // A level of the pyramid holds so many means, each of so many of the level below.
 const (
 	kept = 512
@@ -9,7 +11,7 @@ const (
 // level is a ring of means of Width steps.
 type level struct {
 	Width int64
-	Means []float32 // −1 = not measured
+	Means []float32 // their square roots, so that one flash crowd is not the season; −1 = not measured
 	Next  int       // the oldest, once the ring is full
 	Slot  int64     // step / Width of the mean that is being made
 	Sum   float64
@@ -24,7 +26,7 @@ func (l *level) add(step int64, value float64) {
 	}
 	if slot != l.Slot {
 		if l.Count > 0 {
-			l.push(float32(l.Sum / l.Count))
+			l.push(float32(math.Sqrt(l.Sum / l.Count)))
 			for range min(slot-l.Slot-1, kept) {
 				l.push(-1)
 			}

@@ -34,7 +34,7 @@ type Config struct {
 type Season struct {
 	Period    int64   // steps
 	Explained float64 // share of the variance around the levels that the shape explains
-	Variance  float64 // how much that is
+	Variance  float64 // how much that is, less for a length that no calendar has
 }
 
 // Finder collects a series and says what seasons it has.
@@ -53,6 +53,9 @@ type state struct {
 	Levels []level
 	Found  []int64 // lengths by autocorrelation, one for each level; 0 = none
 	List   []Season
+	Chosen int64 // the one to go by, in steps
+	Wish   int64 // of the latest search, and of how many in a row
+	Streak int
 }
 
 // New returns a finder for a step above 0.
@@ -111,10 +114,11 @@ func (f *Finder) search() {
 		}
 	}
 	slices.SortStableFunc(f.List, stronger)
+	f.choose()
 }
 
-// near reports whether two lengths differ by less than a thirtieth.
-func near(a, b int64) bool { return 30*max(a-b, b-a) < b }
+// near reports whether two lengths differ by at most a thirtieth.
+func near(a, b int64) bool { return 30*max(a-b, b-a) <= b }
 
 // stronger puts the season first that explains more.
 func stronger(a, b Season) int {
@@ -127,6 +131,10 @@ func stronger(a, b Season) int {
 	return int(a.Period - b.Period)
 }
 
+// strange is what a length that is not one of the calendar counts: people and
+// their jobs go by hours, days and weeks.
+const strange = 0.7
+
 // try judges a length on the coarsest level that still shows its shape.
 func (f *Finder) try(period int64) {
 	for i := len(f.Levels) - 1; i >= 0; i-- {
@@ -135,6 +143,9 @@ func (f *Finder) try(period int64) {
 			continue
 		}
 		if s, ok := l.judge(period, f.work); ok {
+			if !slices.Contains(f.calendar, period) {
+				s.Variance *= strange
+			}
 			f.List = append(f.List, s)
 			return
 		}
@@ -144,13 +155,51 @@ func (f *Finder) try(period int64) {
 // Seasons returns what was found, the strongest first. It must not be changed.
 func (f *Finder) Seasons() []Season { return f.List }
 
-// Period returns the length of the season that explains the most, in steps, or
-// 0 when there is none. Of lengths that explain about the same it is the
-// shortest: two days explain what a day does.
-func (f *Finder) Period() int64 {
-	best := int64(0)
+// Period returns the length in steps of the season to go by, 0 for none. It is
+// the one that explains the most, once that has been so for a while: who goes
+// by it must not start anew every hour.
+func (f *Finder) Period() int64 { return f.Chosen }
+
+// So many searches in a row must agree: on a first season, on another one, or
+// that there is none any more.
+const (
+	agreeFirst = 3
+	agreeOther = 24
+	agreeNone  = 72
+)
+
+// choose counts how often the searches have wished for something else.
+func (f *Finder) choose() {
+	wish := f.best()
+	if f.Streak == 0 || !near(wish, f.Wish) {
+		f.Streak = 0
+	}
+	f.Wish = wish
+	f.Streak++
+	need := agreeOther
+	switch {
+	case near(wish, f.Chosen):
+		f.Streak = 0
+		return
+	case f.Chosen == 0:
+		need = agreeFirst
+	case wish == 0:
+		need = agreeNone
+	}
+	if f.Streak >= need {
+		f.Chosen, f.Streak = wish, 0
+	}
+}
+
+// best is the season that explains the most. Of lengths that explain about the
+// same it is the shortest: two days explain what a day does.
+func (f *Finder) best() int64 {
+	best, most := int64(0), 0.0
+	if len(f.List) > 0 {
+		most = f.List[0].Variance
+	}
 	for _, s := range f.List {
-		if s.Variance >= 0.9*f.List[0].Variance && (best == 0 || s.Period < best) {
+		if s.Variance >= 0.8*most && (best == 0 || s.Period < best) {
 			best = s.Period
 		}
 	}
