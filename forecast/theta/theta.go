@@ -117,14 +117,14 @@ func (l *line) add(steps, value, discount float64) {
 	l.W, l.X, l.XX, l.Y, l.XY = weight*l.W+1, weight*l.X, weight*l.XX, weight*l.Y+value, weight*l.XY
 }
 
-// slope is b = (W·Σxy − Σx·Σy) / (W·Σx² − (Σx)²), shrunk while the line rests
-// on few values: by two values' worth of a flat line.
+// slope is b = (W·Σxy − Σx·Σy) / (W·Σx² − (Σx)²), less while the line rests
+// on few values.
 func (l *line) slope() float64 {
 	spread := l.W*l.XX - l.X*l.X
 	if l.W < 2 || !(spread > 0) {
 		return 0
 	}
-	return (l.W*l.XY - l.X*l.Y) / spread * (l.W - 1) / (l.W + 1)
+	return (l.W*l.XY - l.X*l.Y) / spread * (1 - 4/(l.W*l.W))
 }
 
 // Predict implements [forecast.Model].
