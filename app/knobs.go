@@ -29,6 +29,7 @@ func knobs() []knob {
 		{kind: "hpa", field: "requestRate", about: "target request rate per replica as a share of what one carries", values: percents(30, 90), turn: share("requestRate")},
 		{kind: "hpa", field: "concurrency", about: "target requests in progress per replica as a share of its slots", values: percents(30, 90), turn: share("concurrency")},
 		{kind: "kpa", field: "targetUtilization", about: "target utilization in percent", values: percents(30, 100)},
+		{kind: "lcp", field: "risk", about: "share of requests that costs as much as one replica, over the share that the objective allows to miss it", values: risks()},
 		// The thresholds of the balanced profile are 70 and 30: both move.
 		{kind: "threshold", field: "cpuUtilization", about: "upper threshold of the CPU utilization in percent, the lower one in proportion", values: percents(35, 95),
 			turn: func(w builtin.Written, v float64) error {
@@ -40,6 +41,9 @@ func knobs() []knob {
 		{kind: "baseline", field: "k", about: "deviations above the median that add replicas", values: []float64{0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10}},
 	}
 }
+
+// risks are shares of violations over the share that is allowed.
+func risks() []float64 { return []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100} }
 
 // percents are the shares from one to another in steps of five.
 func percents(from, to int) []float64 {

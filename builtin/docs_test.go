@@ -11,6 +11,7 @@ import (
 	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/policy/example"
+	"github.com/flyball-io/flyball/scale"
 )
 
 // blocks returns the code blocks of a page that are in a language.
@@ -78,6 +79,14 @@ func TestTheFirstPolicyIsRegisteredWithOneLine(t *testing.T) {
 	}
 }
 
+func objective(doc v1alpha1.Document) *scale.Objective {
+	if doc.Spec.Objective == nil {
+		return nil
+	}
+	stated := doc.Spec.Objective.Latency.Scale()
+	return &stated
+}
+
 // Every policy has a section with an example that validates and can be built.
 func TestEveryPolicyIsDocumented(t *testing.T) {
 	const page = "../docs/policies.md"
@@ -94,7 +103,7 @@ func TestEveryPolicyIsDocumented(t *testing.T) {
 			continue
 		}
 		chosen := *docs[0].Spec.Policy
-		if _, err := r.Policies.New(chosen, policy.Env{Min: 1, Max: 50}); err != nil {
+		if _, err := r.Policies.New(chosen, policy.Env{Min: 1, Max: 50, Objective: objective(docs[0])}); err != nil {
 			t.Errorf("%v in\n%s", err, block)
 		}
 		shown[chosen.Kind] = true

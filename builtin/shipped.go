@@ -7,6 +7,7 @@ import (
 	"github.com/flyball-io/flyball/policy/combine"
 	"github.com/flyball-io/flyball/policy/hpa"
 	"github.com/flyball-io/flyball/policy/kpa"
+	"github.com/flyball-io/flyball/policy/lcp"
 	"github.com/flyball-io/flyball/policy/schedule"
 	"github.com/flyball-io/flyball/policy/threshold"
 )
@@ -19,6 +20,7 @@ func registerPolicies(p *Policies) {
 	})
 	Register(p, "hpa", hpa.Default, hpa.New)
 	Register(p, "kpa", kpa.Default, kpa.New)
+	Register(p, "lcp", lcp.Default, lcp.New)
 	Register(p, "schedule", schedule.Default, func(cfg schedule.Config, env policy.Env) (*schedule.Policy, error) {
 		return schedule.New(cfg, env, p.New)
 	})

@@ -3,6 +3,7 @@ package builtin_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -21,6 +22,7 @@ func shipped() map[string][2]string {
 		"threshold": {`{}`, `{"profile":"aggressive"}`},
 		"baseline":  {`{"warmup":5}`, `{}`},
 		"kpa":       {`{}`, `{"metric":"rps"}`},
+		"lcp":       {`{}`, `{"risk":2}`},
 		"schedule": {`{"windows":[{"cron":"0 8 * * *","duration":"30m","min":3,"max":12}],"of":{"combine":{"median":[{"hpa":{}},{"kpa":{}},{"baseline":{}}]}}}`,
 			`{"windows":[{"cron":"0 8 * * *","duration":"30m","min":3}]}`},
 		"combine": {`{"first":[{"baseline":{"warmup":5}},{"combine":{"max":[{"hpa":{}},{"kpa":{}},{"threshold":{}}]}},` +
@@ -31,7 +33,10 @@ func shipped() map[string][2]string {
 
 func TestEveryShippedPolicyKeepsItsPromises(t *testing.T) {
 	bodies := shipped()
-	policies := builtin.New().Policies
+	registry := builtin.New()
+	policies := &registry.Policies
+	env := policy.Env{Target: "web", Min: 1, Max: 20, Sync: 15 * time.Second, Curves: registry.Curves,
+		Objective: &scale.Objective{Threshold: scale.Duration(time.Second), Target: 0.99, Window: scale.Duration(time.Hour)}}
 	for _, kind := range policies.Names() {
 		t.Run(kind, func(t *testing.T) {
 			body, ok := bodies[kind]
@@ -40,7 +45,7 @@ func TestEveryShippedPolicyKeepsItsPromises(t *testing.T) {
 			}
 			build := func(body string) func(t *testing.T) policy.Policy {
 				return func(t *testing.T) policy.Policy {
-					p, err := policies.New(plugin(kind, body), policy.Env{Target: "web", Min: 1, Max: 20})
+					p, err := policies.New(plugin(kind, body), env)
 					if err != nil {
 						t.Fatal(err)
 					}

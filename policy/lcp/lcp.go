@@ -91,7 +91,7 @@ func (p *Policy) weigh(obs *scale.Observation, rate float64) {
 	}
 	if m.At.IsZero() || since < 0 || since > 4*p.env.Sync {
 		p.lazy.Reset(obs.CurrentReplicas, beta)
-		since = p.env.Sync
+		since = max(p.env.Sync, time.Second)
 	}
 	m.At = obs.At
 	p.tariff.Observe(obs.At, rate)
