@@ -40,9 +40,10 @@ type Config struct {
 	ErrorMemory float64 `json:"errorMemory"`
 }
 
-// Default multiplies by a season of up to 48 bins, half an hour each of a day.
+// Default adds a season of up to 48 bins, half an hour each of a day: where a
+// night is nearly nothing, dividing by it makes noise a load.
 func Default() Config {
-	return Config{Bins: 48, Damping: 0.9, SeasonRate: 0.2, ErrorMemory: 200}
+	return Config{Bins: 48, Additive: true, Damping: 0.9, SeasonRate: 0.2, ErrorMemory: 200}
 }
 
 // Validate reports every fault.
@@ -64,7 +65,7 @@ func (c Config) Validate() error {
 // The grid: α of the level and β of the trend.
 var grid = [...]struct{ alpha, beta float64 }{
 	{0.05, 0}, {0.1, 0}, {0.2, 0}, {0.4, 0}, {0.8, 0},
-	{0.1, 0.1}, {0.2, 0.1}, {0.4, 0.2}, {0.8, 0.4},
+	{0.2, 0.1}, {0.5, 0.2},
 }
 
 // The two variants of the forecast run side by side: without the season, as
@@ -80,6 +81,7 @@ var _ forecast.Model = (*Model)(nil)
 // Model is the smoothing with its memory.
 type Model struct {
 	cfg Config
+	run float64 // φ + φ² + … up to the horizon at which the variants are compared
 	state
 }
 
@@ -101,13 +103,17 @@ type promise struct {
 	Levels [variants]float64
 }
 
-// ahead is the horizon at which the variants are compared, in steps.
-const ahead = 12
+// ahead is the horizon at which the variants are compared, in steps: no
+// multiple of a short season, after which all is as it was.
+const ahead = 11
 
 // New returns the model for a valid configuration.
 func New(cfg Config) *Model {
 	m := &Model{cfg: cfg}
 	m.Season = newSeason(cfg, cfg.Period)
+	for i := range ahead {
+		m.run += math.Pow(cfg.Damping, float64(i+1))
+	}
 	return m
 }
 
@@ -218,11 +224,8 @@ func (m *Model) judge(step int64, value float64, s [variants]float64) {
 	}
 	p.Step = step
 	for v := range p.Levels {
-		c := *m.best(v)
-		for range ahead {
-			m.advance(&c)
-		}
-		p.Levels[v] = c.Level
+		c := m.best(v)
+		p.Levels[v] = c.Level + m.run*c.Trend
 	}
 }
 

@@ -65,8 +65,8 @@ func (s *season) close(cfg Config, level float64) {
 		*factor = mean
 	case s.Neutral == 0:
 		*factor += cfg.SeasonRate * (mean - level - *factor)
-	case level > 0: // an outage says nothing of proportions
-		*factor = bound(*factor + cfg.SeasonRate*(bound(mean/level)-*factor))
+	case mean > 0.25**factor*level && mean < 4**factor*level: // else it is the level that changed
+		*factor = bound(*factor + cfg.SeasonRate*(mean/level-*factor))
 	}
 }
 

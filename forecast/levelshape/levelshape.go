@@ -76,7 +76,9 @@ var _ forecast.Model = (*Model)(nil)
 
 // Model is the forecast with its memory of shape and levels.
 type Model struct {
-	cfg Config
+	cfg     Config
+	keep    float64 // ρ: what is left after a step of a distance from the level
+	keepFar float64 // and after so many steps ahead
 	state
 }
 
@@ -101,14 +103,25 @@ type promise struct {
 	Levels [variants]float64
 }
 
-// ahead is the horizon at which the variants are compared, in steps.
-const ahead = 12
+// ahead is the horizon at which the variants are compared, in steps: no
+// multiple of a short season, after which all is as it was.
+const ahead = 11
 
 // New returns the model for a valid configuration.
 func New(cfg Config) *Model {
 	m := &Model{cfg: cfg}
 	m.Shape = newShape(cfg, cfg.Period)
+	m.decay()
 	return m
+}
+
+// decay works out ρ for the length of the season.
+func (m *Model) decay() {
+	m.keep, m.keepFar = 1, 1
+	if m.Shape.Period > 0 {
+		rate := 1 / (m.cfg.Return * float64(m.Shape.Period))
+		m.keep, m.keepFar = math.Exp(-rate), math.Exp(-rate*ahead)
+	}
 }
 
 // SetPeriod changes the length of the season to so many steps, 0 for none.
@@ -118,22 +131,19 @@ func (m *Model) SetPeriod(steps int64) {
 		return
 	}
 	m.reshape(func() { m.Shape, m.Levels = newShape(m.cfg, steps), levels{} })
+	m.Promises = [ahead]promise{} // they are of the shape before
+	m.decay()
 }
 
 // reshape changes the shape and keeps what is expected now.
 func (m *Model) reshape(change func()) {
-	var before [variants]float64
-	for v := range before {
-		before[v] = m.part(v, m.Newest)
-	}
+	before := m.parts(m.Newest)
 	change()
-	for v := range before {
-		factor := m.part(v, m.Newest) / before[v]
+	for v, after := range m.parts(m.Newest) {
 		for i := range m.Runs[v] {
-			m.Runs[v][i].Shape *= factor
+			m.Runs[v][i].Shape *= after / before[v]
 		}
 	}
-	m.Promises = [ahead]promise{} // they are of the shape before
 }
 
 // part is what a variant takes as the shape at a step.
@@ -147,6 +157,11 @@ func (m *Model) part(variant int, step int64) float64 {
 	return m.Shape.at(m.Shape.Smooth, step)
 }
 
+func (m *Model) parts(step int64) [variants]float64 {
+	soft := m.part(smooth, step)
+	return [variants]float64{1, soft, soft, m.part(sharp, step)}
+}
+
 // Update implements [forecast.Model].
 func (m *Model) Update(step int64, value float64) {
 	if m.Known && step <= m.Newest {
@@ -156,10 +171,11 @@ func (m *Model) Update(step int64, value float64) {
 	if m.Shape.Period > 0 && m.Shape.ends(step) {
 		m.reshape(func() { m.Levels.add(m.Shape.learn(m.cfg)) })
 	}
-	for v := range variants {
-		m.follow(v, value, m.part(v, step))
+	parts := m.parts(step)
+	for v, part := range parts {
+		m.follow(v, value, part)
 	}
-	m.judge(step, value)
+	m.judge(step, value, &parts)
 	if m.Shape.Period > 0 {
 		m.Shape.update(step, value)
 	}
@@ -182,17 +198,17 @@ func (m *Model) follow(variant int, value, part float64) {
 
 // judge compares what the variants promised for this step, and lets them
 // promise again.
-func (m *Model) judge(step int64, value float64) {
+func (m *Model) judge(step int64, value float64, parts *[variants]float64) {
 	p := &m.Promises[(step%ahead+ahead)%ahead]
 	if m.Shape.Seen > 0 && p.Step == step-ahead && p.Step != 0 {
 		for v, level := range p.Levels {
-			m.Misses[v] += (math.Abs(value-level*m.part(v, step)) - m.Misses[v]) / m.cfg.ErrorMemory
+			m.Misses[v] += (math.Abs(value-level*parts[v]) - m.Misses[v]) / m.cfg.ErrorMemory
 		}
 	}
 	p.Step = step
 	for v := range p.Levels {
 		said, apart := m.levels(v)
-		p.Levels[v] = said + apart*math.Pow(m.keep(), ahead)
+		p.Levels[v] = said + apart*m.keepFar
 	}
 }
 
@@ -210,14 +226,6 @@ func (m *Model) levels(variant int) (said, apart float64) {
 	return best.level(), 0
 }
 
-// keep is ρ: what is left after a step of a distance from the level.
-func (m *Model) keep() float64 {
-	if m.Shape.Period == 0 {
-		return 1
-	}
-	return math.Exp(-1 / (m.cfg.Return * float64(m.Shape.Period)))
-}
-
 // Predict implements [forecast.Model].
 func (m *Model) Predict(out []float64) {
 	best := flat
@@ -227,9 +235,8 @@ func (m *Model) Predict(out []float64) {
 		}
 	}
 	said, apart := m.levels(best)
-	keep := m.keep()
 	for i := range out {
-		apart *= keep
+		apart *= m.keep
 		out[i] = forecast.Clean((said + apart) * m.part(best, m.Newest+int64(i)+1))
 	}
 }
@@ -247,5 +254,6 @@ func (m *Model) Restore(snapshot []byte) error {
 		return fmt.Errorf("snapshot of %s: %d bins for a season of %d steps: %w", kind, len(s.Shape.Parts), s.Shape.Period, scale.ErrSnapshot)
 	}
 	m.state = s
+	m.decay()
 	return nil
 }

@@ -76,7 +76,7 @@ func (s *shape) close() {
 }
 
 // learn takes the season that ended into the shape and returns its mean, or 0
-// when less than nine tenths of it were measured and above 0: an outage says
+// when less than three quarters of it were measured and above 0: an outage says
 // nothing of proportions.
 func (s *shape) learn(cfg Config) float64 {
 	s.close()
@@ -91,7 +91,7 @@ func (s *shape) learn(cfg Config) float64 {
 		}
 	}
 	level := total / max(1, measured)
-	if above < 0.9*float64(len(s.Row)) || level < 1e-9 {
+	if above < 0.75*float64(len(s.Row)) || level < 1e-9 {
 		level = 0
 	} else {
 		s.Seen = min(s.Seen+1, cfg.Seasons)
