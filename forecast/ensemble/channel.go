@@ -2,6 +2,7 @@ package ensemble
 
 import (
 	"math"
+	"slices"
 )
 
 // channel is one thing that is forecast: the value at a horizon, or the
@@ -9,6 +10,7 @@ import (
 type channel struct {
 	horizon int
 	peak    bool
+	pace    pace
 
 	Experts   []expert
 	Loss      float64   // running mean of the mixture's pinball loss: the unit of weights
@@ -24,13 +26,12 @@ type promise struct {
 	Points    []float64 // the number of each expert
 	Sizes     []float64 // and the size of its errors
 	Quantiles []float64 // what was said of all together
-	Size      float64   // and their size of errors
 }
 
-func newChannel(cfg Config, experts, horizon int, peak bool) channel {
+func newChannel(cfg *Config, experts, horizon int, peak bool) channel {
 	levels := len(cfg.Levels)
 	c := channel{
-		horizon: horizon, peak: peak,
+		horizon: horizon, peak: peak, pace: newPace(cfg, horizon),
 		Theta: make([]float64, levels), Quantiles: make([]float64, levels), Score: newScore(levels),
 	}
 	for range experts {
@@ -38,7 +39,7 @@ func newChannel(cfg Config, experts, horizon int, peak bool) channel {
 	}
 	for range horizon {
 		c.Promises = append(c.Promises, promise{
-			Step: math.MinInt64, Points: make([]float64, experts), Sizes: make([]float64, experts), Quantiles: make([]float64, levels),
+			Step: never, Points: make([]float64, experts), Sizes: make([]float64, experts), Quantiles: make([]float64, levels),
 		})
 	}
 	return c
@@ -49,7 +50,8 @@ func (c *channel) at(step int64) *promise {
 	return &c.Promises[modulo(step, int64(c.horizon))]
 }
 
-// settle learns from what a step turned out to be.
+// settle learns from what a step turned out to be. Of a step that was not
+// measured nothing is learned: everything stays as it is.
 func (c *channel) settle(cfg *Config, step int64, truth float64) {
 	p := c.at(step)
 	if p.Step != step {
@@ -57,73 +59,53 @@ func (c *channel) settle(cfg *Config, step int64, truth float64) {
 	}
 	c.weigh(cfg, p, truth)
 	for k := range c.Experts {
-		c.Experts[k].learn(cfg, p.Points[k], p.Sizes[k], truth)
+		c.Experts[k].learn(&c.pace, p.Points[k], p.Sizes[k], truth)
 	}
-	c.correct(cfg, p, truth)
+	c.correct(p, truth)
 	c.Score.count(cfg.Levels, p.Quantiles, truth)
 }
 
-// promise says what is expected of the step a horizon after the newest.
+// promise says what is expected of the step a horizon after the newest: the
+// weighted mean of the experts' quantiles, corrected.
 func (c *channel) promise(cfg *Config, step int64, value float64, paths [][]float64) {
 	p := c.at(step)
-	p.Step, p.Size = step+int64(c.horizon), 0
+	p.Step = step + int64(c.horizon)
 	clear(p.Quantiles)
+	spread := 0.0
 	for k := range c.Experts {
 		e := &c.Experts[k]
 		point := paths[k][c.horizon-1]
 		if c.peak {
-			point = largest(paths[k][:c.horizon])
+			point = slices.Max(paths[k][:c.horizon])
 		}
 		size := e.size(cfg, point, value)
 		p.Points[k], p.Sizes[k] = point, size
-		p.Size += e.Weight * size
-		for l, z := range e.Shape {
-			p.Quantiles[l] += e.Weight * math.Max(0, point+size*z)
+		spread += e.Weight * size
+		for l := range p.Quantiles {
+			p.Quantiles[l] += e.Weight * e.quantile(l, point, size)
 		}
 	}
 	floor := 0.0
 	for l := range p.Quantiles {
-		floor = math.Max(floor, p.Quantiles[l]+c.Theta[l]*p.Size)
+		floor = math.Max(floor, p.Quantiles[l]+c.Theta[l]*spread)
 		p.Quantiles[l] = floor
 	}
 	copy(c.Quantiles, p.Quantiles)
 }
 
-func largest(values []float64) float64 {
-	most := values[0]
-	for _, v := range values[1:] {
-		most = math.Max(most, v)
-	}
-	return most
+// quantile is what the expert alone says of a level.
+func (e *expert) quantile(l int, point, size float64) float64 {
+	return math.Max(0, point+size*e.Shape[l])
 }
 
-// correct moves each level's quantile by quantile tracking: up when the truth
-// lay above it, down when it lay below, so much that it stays where it is when
-// the level is kept. Whatever the series, the share of values above it then
-// tends to what was asked for (Gibbs, Candès 2021; Angelopoulos, Candès,
-// Tibshirani 2023). A tail is moved as much by its few misses as the middle by
-// its many.
-func (c *channel) correct(cfg *Config, p *promise, truth float64) {
-	for l, level := range cfg.Levels {
-		c.Theta[l] = track(c.Theta[l], level, cfg.Gamma, truth, p.Quantiles[l])
+// correct moves each level of the mixture by quantile tracking. Whatever the
+// series, the share of truths above a quantile then tends to what was asked
+// for: the correction is bounded, and what it has moved is the surplus of
+// misses times gamma (Gibbs, Candès 2021; Angelopoulos, Candès, Tibshirani 2023).
+// It knows no largest error: a tail that is missed again and again goes on
+// growing.
+func (c *channel) correct(p *promise, truth float64) {
+	for l := range c.Theta {
+		c.Theta[l] = c.pace.levels[l].track(c.Theta[l], c.pace.gamma, truth, p.Quantiles[l])
 	}
 }
-
-// track moves the quantile q of a level by one truth. For errors of size 1 with
-// exponential tails the density at the quantile is the smaller of level and
-// 1 − level, so rate/density × (level − 1{truth ≤ said}) is the step of Robbins
-// and Monro (1951); the step up is at most 1.
-func track(q, level, rate, truth, said float64) float64 {
-	tail := math.Min(level, 1-level)
-	rate = math.Min(rate, tail)
-	switch {
-	case truth > said:
-		return math.Min(q+rate*level/tail, farthest)
-	case truth < said:
-		return math.Max(q-rate*(1-level)/tail, -farthest)
-	}
-	return q
-}
-
-// farthest bounds what is tracked, in error sizes.
-const farthest = 1000

@@ -9,17 +9,18 @@ import (
 
 // Config says how far ahead the ensemble looks, and how fast it learns. Times
 // are counted in steps; a half-life is after how many steps something counts
-// half.
+// half. The defaults were chosen on the tuning traces of bench/protocol.yaml.
 type Config struct {
 	Step     time.Duration `json:"step"`
 	Horizons []int         `json:"horizons"` // steps ahead, growing
 	Levels   []float64     `json:"levels"`   // of the quantiles, growing, between 0 and 1
 
 	// ErrorHalfLife is how fast the size of a model's errors is forgotten: short
-	// enough to tell a wild hour from a quiet one.
+	// enough to tell a wild hour from a quiet one. Memory is how many steps the
+	// shape of their distribution is learned from. Both are those of one step
+	// ahead; h steps ahead they are √h and h times as long.
 	ErrorHalfLife float64 `json:"errorHalfLife"`
-	// Memory is how many steps the shape of the errors is learned from.
-	Memory float64 `json:"memory"`
+	Memory        float64 `json:"memory"`
 	// Prior is how wrong a model is thought to be before it was ever seen, as a
 	// share of the level; it counts as much as one error that was seen.
 	Prior float64 `json:"prior"`
@@ -28,7 +29,9 @@ type Config struct {
 	// that was bad for weeks may lead within tens of steps.
 	Rate  float64 `json:"rate"`
 	Share float64 `json:"share"`
-	// Gamma is the step of the conformal correction, in error sizes.
+	// Gamma is the step of the conformal correction, in error sizes: larger, and
+	// what is asked for is kept over fewer steps; smaller, and the quantiles are
+	// calmer. It is that of one step ahead, h steps ahead it is by √h smaller.
 	Gamma float64 `json:"gamma"`
 }
 
@@ -38,7 +41,7 @@ func Default(step time.Duration, horizons ...int) Config {
 		Step: step, Horizons: horizons,
 		Levels:        []float64{.05, .1, .25, .5, .75, .9, .95, .975, .99, .995, .999},
 		ErrorHalfLife: 20, Memory: 1000, Prior: 0.5,
-		Rate: 0.2, Share: 0.005, Gamma: 0.01,
+		Rate: 0.05, Share: 0.0005, Gamma: 0.01,
 	}
 }
 

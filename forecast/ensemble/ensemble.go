@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/forecast"
+	"github.com/flyball-io/flyball/forecast/season"
 )
 
 // NamedModel is a model under the name that explanations call it by. New
@@ -34,7 +35,9 @@ type Ensemble struct {
 	named    []NamedModel
 	models   []forecast.Model
 	paths    [][]float64 // what each model expects of the steps to come
-	channels []channel   // the value at each horizon, then the peak at each
+	channels []channel   // the value at each horizon, then the peak at each above 1
+	seasons  *season.Finder
+	period   int64 // the season that the models were told
 
 	clock  clock
 	recent []dated // the newest values, by step modulo their number
@@ -70,11 +73,15 @@ func (e *Ensemble) forget() {
 	}
 	for _, peak := range []bool{false, true} {
 		for _, h := range e.cfg.Horizons {
-			e.channels = append(e.channels, newChannel(e.cfg, len(e.named), h, peak))
+			if peak && h == 1 {
+				continue // the largest of one value is the value
+			}
+			e.channels = append(e.channels, newChannel(&e.cfg, len(e.named), h, peak))
 		}
 	}
+	e.seasons, e.period = season.New(season.Config{Step: e.cfg.Step}), 0
 	e.clock = clock{step: e.cfg.Step}
-	e.recent = slices.Repeat([]dated{{Step: math.MinInt64}}, longest)
+	e.recent = slices.Repeat([]dated{{Step: never}}, longest)
 }
 
 // Update learns from the mean of the step that ends at an instant.
@@ -93,25 +100,40 @@ func (e *Ensemble) Update(at time.Time, value float64) {
 	e.recent[e.slot(step)] = dated{step, value}
 	for i := range e.channels {
 		c := &e.channels[i]
-		if c.peak && c.horizon == 1 {
-			continue // the largest of one value is the value
-		}
 		if truth, ok := e.truth(c, step); ok {
 			c.settle(&e.cfg, step, truth)
 		}
 	}
+	e.predict(step, value)
+	for i := range e.channels {
+		e.channels[i].promise(&e.cfg, step, value, e.paths)
+	}
+	e.reconcile()
+}
+
+// periodic is a model that can be told how long the season is; told another
+// length, it learns the season anew.
+type periodic interface{ SetPeriod(steps int64) }
+
+// predict lets every model say what it expects.
+func (e *Ensemble) predict(step int64, value float64) {
+	e.seasons.Update(step, value)
+	found := e.seasons.Period()
 	for i, m := range e.models {
+		if s, ok := m.(periodic); ok && found != e.period {
+			s.SetPeriod(found)
+		}
 		m.Update(step, value)
 		m.Predict(e.paths[i])
 		for j, v := range e.paths[i] {
 			e.paths[i][j] = forecast.Clean(v)
 		}
 	}
-	for i := range e.channels {
-		e.channels[i].promise(&e.cfg, step, value, e.paths)
-	}
-	e.reconcile()
+	e.period = found
 }
+
+// never is no step.
+const never = math.MinInt64
 
 func (e *Ensemble) slot(step int64) int {
 	return int(modulo(step, int64(len(e.recent))))
@@ -137,21 +159,25 @@ func (e *Ensemble) truth(c *channel, step int64) (float64, bool) {
 // reconcile sees to it that peaks are nowhere below the values they are the
 // largest of.
 func (e *Ensemble) reconcile() {
-	n := len(e.cfg.Horizons)
-	values, peaks := e.channels[:n], e.channels[n:]
-	for i := range peaks {
-		if peaks[i].horizon == 1 {
-			copy(peaks[i].Quantiles, values[i].Quantiles)
-			continue
-		}
-		for l := range peaks[i].Quantiles {
-			q := math.Max(peaks[i].Quantiles[l], values[i].Quantiles[l])
+	for i := range e.cfg.Horizons {
+		value, peak := e.value(i), e.peak(i)
+		for l := range peak.Quantiles {
+			peak.Quantiles[l] = math.Max(peak.Quantiles[l], value.Quantiles[l])
 			if i > 0 {
-				q = math.Max(q, peaks[i-1].Quantiles[l])
+				peak.Quantiles[l] = math.Max(peak.Quantiles[l], e.peak(i - 1).Quantiles[l])
 			}
-			peaks[i].Quantiles[l] = q
 		}
 	}
+}
+
+// value and peak are the channels of the i-th horizon.
+func (e *Ensemble) value(i int) *channel { return &e.channels[i] }
+
+func (e *Ensemble) peak(i int) *channel {
+	if e.cfg.Horizons[i] == 1 {
+		return e.value(i)
+	}
+	return &e.channels[len(e.channels)-len(e.cfg.Horizons)+i]
 }
 
 // Known reports whether there was a value.
@@ -162,12 +188,12 @@ func (e *Ensemble) Levels() []float64 { return slices.Clone(e.cfg.Levels) }
 
 // Quantiles writes those of the value so many steps after the newest.
 func (e *Ensemble) Quantiles(horizon int, out []float64) {
-	copy(out, e.channels[e.index(horizon)].Quantiles)
+	copy(out, e.value(e.index(horizon)).Quantiles)
 }
 
 // Peak writes those of the largest value among the steps up to the horizon.
 func (e *Ensemble) Peak(horizon int, out []float64) {
-	copy(out, e.channels[len(e.cfg.Horizons)+e.index(horizon)].Quantiles)
+	copy(out, e.peak(e.index(horizon)).Quantiles)
 }
 
 // index finds the horizon asked for, or the next longer one; beyond the

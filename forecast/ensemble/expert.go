@@ -1,26 +1,23 @@
 package ensemble
 
-import (
-	"math"
-
-	"github.com/flyball-io/flyball/forecast"
-)
+import "math"
 
 // expert is what a channel knows of one model: how large its errors are, how
 // they are distributed, and how much it counts.
 type expert struct {
 	Weight float64
-	Seen   float64   // errors seen, forgotten over ErrorHalfLife
-	Errors float64   // sum of their sizes over growth, forgotten likewise
-	Count  float64   // errors seen, at most Memory
+	Errors float64   // sum of the sizes of its errors, forgotten over the half-life
+	Seen   float64   // how many they are, forgotten likewise
+	Count  float64   // all errors seen
 	Shape  []float64 // quantiles of error / size, one per level
 	Loss   float64   // running mean of its pinball loss
-	last   float64   // the newest, while weights are moved
+
+	loss, slope float64 // the newest, while weights are moved
 }
 
-// newExpert begins with the shape of a Laplace distribution: of errors whose
-// mean size is 1, with tails that a first guess should have.
-func newExpert(cfg Config, weight float64) expert {
+// newExpert begins with the shape of a Laplace distribution: heavier tails than
+// the normal one, as a first guess should have.
+func newExpert(cfg *Config, weight float64) expert {
 	e := expert{Weight: weight}
 	for _, level := range cfg.Levels {
 		e.Shape = append(e.Shape, laplace(level))
@@ -36,82 +33,78 @@ func laplace(level float64) float64 {
 	return -math.Log(2 * (1 - level))
 }
 
-// growth is how errors grow with the level: with its root, as the counts of
-// independent arrivals do.
-func growth(point float64) float64 { return math.Sqrt(point) }
-
-// size is how large an error of this point is expected to be.
+// size is how large an error is expected to be: as the newest were. Before the
+// first it is a share of the level.
 func (e *expert) size(cfg *Config, point, value float64) float64 {
-	level := math.Max(point, value)
-	g := growth(level)
-	if g == 0 {
-		return e.Errors / (e.Seen + 1)
+	if e.Seen == 0 {
+		return cfg.Prior * math.Max(point, value)
 	}
-	return g * (e.Errors + cfg.Prior*g) / (e.Seen + 1)
+	return e.Errors / e.Seen
 }
 
-// learn takes an error into account.
-func (e *expert) learn(cfg *Config, point, size, truth float64) {
-	g := growth(math.Max(point, truth))
-	if g == 0 {
-		g = 1
+// learn takes an error into account. The guess from before the first counts as
+// one error.
+func (e *expert) learn(p *pace, point, size, truth float64) {
+	if e.Seen == 0 {
+		e.Seen, e.Errors = 1, size
 	}
-	decay := math.Exp2(-1 / cfg.ErrorHalfLife)
-	e.Errors = decay*e.Errors + math.Abs(truth-point)/g
-	e.Seen = decay*e.Seen + 1
-	e.Count = math.Min(e.Count+1, cfg.Memory)
-	rate := 1 / (e.Count + 10)
-	z := 0.0
-	if size > 0 {
-		z = (truth - point) / size
+	e.Errors = p.keep*e.Errors + math.Abs(truth-point)
+	e.Seen = p.keep*e.Seen + 1
+	if size <= 0 {
+		return // a shape of nothing
 	}
-	most := math.Inf(-1)
-	for l, level := range cfg.Levels {
-		e.Shape[l] = math.Max(most, track(e.Shape[l], level, rate, z, e.Shape[l]))
-		most = e.Shape[l]
+	e.Count++
+	rate := 1 / math.Min(e.Count+p.start, p.memory)
+	z, most := (truth-point)/size, math.Inf(-1)
+	for l := range p.levels {
+		most = math.Max(most, p.levels[l].track(e.Shape[l], rate, z, e.Shape[l]))
+		e.Shape[l] = most
 	}
 }
 
-// loss is the pinball loss of a promise, the mean over all levels.
-func (e *expert) loss(cfg *Config, point, size, truth float64) float64 {
-	sum := 0.0
-	for l, level := range cfg.Levels {
-		sum += forecast.Pinball(level, math.Max(0, point+size*e.Shape[l]), truth)
-	}
-	return sum / float64(len(cfg.Levels))
+// pace is how fast a channel learns. Errors of forecasts h steps ahead overlap:
+// h of them say little more than one, so it is slower for longer horizons.
+type pace struct {
+	keep   float64 // what is left of an error's weight after a step
+	memory float64 // steps from which shapes are learned
+	start  float64 // steps that the first guess of a shape counts for
+	gamma  float64 // step of the conformal correction
+	levels []tracker
 }
 
-// lossMemory is over how many steps the losses that are shown are averaged.
-const lossMemory = 200
-
-// weigh moves weight to the experts that were right: exponentially in their
-// loss, in units of the mean loss, and a share of all is spread evenly again
-// (Herbster, Warmuth 1998), so that the best of late leads soon.
-func (c *channel) weigh(cfg *Config, p *promise, truth float64) {
-	mean := 0.0
-	for k := range c.Experts {
-		e := &c.Experts[k]
-		loss := e.loss(cfg, p.Points[k], p.Sizes[k], truth)
-		mean += e.Weight * loss
-		e.Loss += (loss - e.Loss) / math.Min(c.Score.Settled+1, lossMemory)
-		e.last = loss
+func newPace(cfg *Config, horizon int) pace {
+	h := float64(horizon)
+	p := pace{
+		keep:   math.Exp2(-1 / (cfg.ErrorHalfLife * math.Sqrt(h))),
+		memory: cfg.Memory * h,
+		start:  10 * h,
+		gamma:  cfg.Gamma / math.Sqrt(h),
 	}
-	c.Loss += (mean - c.Loss) / math.Min(c.Score.Settled+1, lossMemory)
-	if !(c.Loss > 0) {
-		return
+	for _, level := range cfg.Levels {
+		tail := math.Min(level, 1-level)
+		p.levels = append(p.levels, tracker{tail: tail, up: level / tail, down: (1 - level) / tail})
 	}
-	total := 0.0
-	for k := range c.Experts {
-		e := &c.Experts[k]
-		e.Weight *= math.Exp(-cfg.Rate * clamp((e.last-mean)/c.Loss, 20))
-		total += e.Weight
-	}
-	n := float64(len(c.Experts))
-	for k := range c.Experts {
-		e := &c.Experts[k]
-		e.Weight = (1-cfg.Share)*e.Weight/total + cfg.Share/n
-	}
+	return p
 }
 
-// clamp keeps one loss, however large, from moving all weight for good.
-func clamp(v, most float64) float64 { return math.Max(-most, math.Min(v, most)) }
+// tracker follows the quantile of a level: up when a truth lay above what was
+// said, down when it lay below, so much that it stays where it is when the
+// level is kept. For errors of size 1 with exponential tails the density at the
+// quantile is the smaller of level and 1 − level, so the step of Robbins and
+// Monro (1951) is rate/density × (level − 1{truth ≤ said}). The step up is at
+// most 1: then a tail takes as many steps down as it has misses.
+type tracker struct{ tail, up, down float64 }
+
+func (t *tracker) track(q, rate, truth, said float64) float64 {
+	rate = math.Min(rate, t.tail)
+	switch {
+	case truth > said:
+		return math.Min(q+rate*t.up, farthest)
+	case truth < said:
+		return math.Max(q-rate*t.down, -farthest)
+	}
+	return q
+}
+
+// farthest bounds what is tracked, in error sizes.
+const farthest = 1000

@@ -35,7 +35,7 @@ type Standing struct {
 // Experts are the models and how they do at a horizon, the one that leads
 // first.
 func (e *Ensemble) Experts(horizon int) []Standing {
-	c := &e.channels[e.index(horizon)]
+	c := e.value(e.index(horizon))
 	var all []Standing
 	for k, m := range e.named {
 		all = append(all, Standing{m.Name, c.Experts[k].Weight, c.Experts[k].Loss})
@@ -55,7 +55,7 @@ func (e *Ensemble) Experts(horizon int) []Standing {
 // Leader is the model with the most weight at a horizon, and its weight. It
 // allocates nothing.
 func (e *Ensemble) Leader(horizon int) (name string, weight float64) {
-	for k, x := range e.channels[e.index(horizon)].Experts {
+	for k, x := range e.value(e.index(horizon)).Experts {
 		if x.Weight > weight {
 			name, weight = e.named[k].Name, x.Weight
 		}
@@ -66,12 +66,13 @@ func (e *Ensemble) Leader(horizon int) (name string, weight float64) {
 // Coverage is how often the truth lay at or below the quantile that was said
 // of the value at a horizon, for each level, and of how many truths.
 func (e *Ensemble) Coverage(horizon int) (shares []float64, settled int) {
-	return e.channels[e.index(horizon)].Score.shares()
+	return e.value(e.index(horizon)).Score.shares()
 }
 
-// PeakCoverage is the same of the largest value until then.
+// PeakCoverage is the same of the largest value until then, before it is
+// raised to the quantiles of the values.
 func (e *Ensemble) PeakCoverage(horizon int) (shares []float64, settled int) {
-	return e.channels[len(e.cfg.Horizons)+e.index(horizon)].Score.shares()
+	return e.peak(e.index(horizon)).Score.shares()
 }
 
 func (s *score) shares() ([]float64, int) {

@@ -1,10 +1,12 @@
 package ensemble
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/flyball-io/flyball/forecast"
+	"github.com/flyball-io/flyball/forecast/season"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -26,7 +28,8 @@ type state struct {
 	Number   int64
 	Recent   []dated
 	Channels []channel
-	Models   [][]byte
+	Models   []json.RawMessage
+	Seasons  json.RawMessage
 }
 
 func (e *Ensemble) identity() identity {
@@ -50,6 +53,10 @@ func (e *Ensemble) Snapshot() ([]byte, error) {
 		}
 		s.Models = append(s.Models, data)
 	}
+	var err error
+	if s.Seasons, err = e.seasons.Snapshot(); err != nil {
+		return nil, err
+	}
 	return scale.Seal(kind, version, e.identity(), s)
 }
 
@@ -70,9 +77,15 @@ func (e *Ensemble) Restore(snapshot []byte) error {
 			return fmt.Errorf("model %s: %w", m.Name, err)
 		}
 	}
-	for i := range s.Channels {
-		s.Channels[i].horizon, s.Channels[i].peak = e.channels[i].horizon, e.channels[i].peak
+	seasons := season.New(season.Config{Step: e.cfg.Step})
+	if err := seasons.Restore(s.Seasons); err != nil {
+		return err
 	}
+	for i := range s.Channels {
+		c, own := &s.Channels[i], &e.channels[i]
+		c.horizon, c.peak, c.pace = own.horizon, own.peak, own.pace
+	}
+	e.seasons, e.period = seasons, seasons.Period()
 	e.models, e.channels, e.recent = models, s.Channels, s.Recent
 	e.clock = clock{step: e.cfg.Step, started: s.Started, newest: s.Newest, phase: s.Phase, number: s.Number}
 	return nil

@@ -1,0 +1,76 @@
+package ensemble
+
+import (
+	"math"
+
+	"github.com/flyball-io/flyball/forecast"
+)
+
+// lossMemory is over how many steps losses are averaged.
+const lossMemory = 200
+
+// weigh moves weight to the experts that would have made the mixture better:
+// exponentially in the slope of the mixture's pinball loss along each, in units
+// of the mean loss. So it comes close to the best mixture, not only to the best
+// expert (the gradient trick: Kivinen, Warmuth 1997; Devaine, Gaillard,
+// Goude, Stoltz 2013). A share of all weight is spread evenly again (fixed
+// share: Herbster, Warmuth 1998), so that the best of late leads soon.
+//
+//	w_k ∝ w_k · exp(−rate · slope_k / loss),  slope_k = Σ_l (1{y < q_l} − level_l) · (q_kl − q_l) / levels
+func (c *channel) weigh(cfg *Config, p *promise, truth float64) {
+	recent := math.Min(c.Score.Settled+1, lossMemory)
+	mixture, mean := c.losses(cfg, p, truth)
+	c.Loss += (mixture - c.Loss) / recent
+	total := 0.0
+	for k := range c.Experts {
+		e := &c.Experts[k]
+		e.Loss += (e.loss - e.Loss) / recent
+		if c.Loss > 0 {
+			e.Weight *= math.Exp(-cfg.Rate * clamp((e.slope-mean)/c.Loss, mostLoss))
+		}
+		total += e.Weight
+	}
+	for k := range c.Experts {
+		e := &c.Experts[k]
+		e.Weight = (1-cfg.Share)*e.Weight/total + cfg.Share/float64(len(c.Experts))
+	}
+}
+
+// losses works out the pinball loss and the slope of each expert, and returns
+// the mixture's loss and the weighted mean of the slopes. All are means over
+// the levels.
+func (c *channel) losses(cfg *Config, p *promise, truth float64) (mixture, mean float64) {
+	n := float64(len(cfg.Levels))
+	for l, level := range cfg.Levels {
+		mixture += forecast.Pinball(level, p.Quantiles[l], truth) / n
+	}
+	for k := range c.Experts {
+		e := &c.Experts[k]
+		e.loss, e.slope = 0, 0
+		for l, level := range cfg.Levels {
+			own, said := e.quantile(l, p.Points[k], p.Sizes[k]), p.Quantiles[l]
+			e.loss += forecast.Pinball(level, own, truth)
+			e.slope += slope(level, said, truth) * (own - said)
+		}
+		e.loss, e.slope = e.loss/n, e.slope/n
+		mean += e.Weight * e.slope
+	}
+	return mixture, mean
+}
+
+// slope is the derivative of the pinball loss with respect to the quantile.
+func slope(level, q, truth float64) float64 {
+	switch {
+	case truth > q:
+		return -level
+	case truth < q:
+		return 1 - level
+	}
+	return 0
+}
+
+// mostLoss keeps one loss, however large, from deciding all: with the default
+// rate it moves a weight by e at most.
+const mostLoss = 20
+
+func clamp(v, most float64) float64 { return math.Max(-most, math.Min(v, most)) }
