@@ -146,12 +146,20 @@ func TestACalibratedNormalLawIsJudgedAsTheFormulaSays(t *testing.T) {
 	const mean, sigma = 100, 10
 	random := rand.New(rand.NewPCG(3, 4))
 	s := forecasts.Series{Name: "noise", Step: time.Minute} // start-up: 1 step
-	for range 120_000 {
+	for range 60_000 {
 		s.Values = append(s.Values, mean+sigma*random.NormFloat64())
 	}
-	right := contestant("right", func(_ int, level float64) float64 { return mean + sigma*normal(level) },
-		// The largest of h is below x with probability Φ(x)^h.
-		func(_, h int, level float64) float64 { return mean + sigma*normal(math.Pow(level, 1/float64(h))) })
+	// The largest of h is below x with probability Φ(x)^h.
+	known := map[[2]float64]float64{}
+	largest := func(h int, level float64) float64 {
+		key := [2]float64{float64(h), level}
+		if _, there := known[key]; !there {
+			known[key] = mean + sigma*normal(math.Pow(level, 1/float64(h)))
+		}
+		return known[key]
+	}
+	right := contestant("right", func(_ int, level float64) float64 { return largest(1, level) },
+		func(_, h int, level float64) float64 { return largest(h, level) })
 	r := judge(t, s, right)
 	density := 0.0
 	for i := 1; i <= 9; i++ {
@@ -181,9 +189,27 @@ func TestACalibratedNormalLawIsJudgedAsTheFormulaSays(t *testing.T) {
 		t.Errorf("seasonal naive: CRPS %v, want √2 × %v", *got.CRPS, want)
 	}
 	// Who always says too much covers too often, and that does not hold.
-	high := contestant("high", func(_ int, level float64) float64 { return mean + sigma*(normal(level)+0.1) }, nothing)
+	high := contestant("high", func(_ int, level float64) float64 { return largest(1, level) + sigma/10 }, nothing)
 	if c := find(t, judge(t, s, high), "high", "5 steps").Value[0]; c.Held || c.Share < 0.905 {
 		t.Errorf("a tenth of σ too high: %+v, want not held", c)
+	}
+}
+
+// The errors of the last value of a random walk are normal, and grow with the
+// root of the steps ahead: just what the yardstick says.
+func TestTheLastValueOfARandomWalkIsCalibrated(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	s := forecasts.Series{Name: "walk", Step: 7 * time.Minute}
+	for at := 10_000.0; len(s.Values) < 30_000; at += random.NormFloat64() {
+		s.Values = append(s.Values, at)
+	}
+	r := judge(t, s)
+	for _, horizon := range []string{"start-up", "5 steps", "20 steps"} {
+		for _, c := range find(t, r, forecasts.LastValue, horizon).Value {
+			if math.Abs(c.Share-c.Level) > 0.01 {
+				t.Errorf("%s: %v covered at %v", horizon, c.Share, c.Level)
+			}
+		}
 	}
 }
 
