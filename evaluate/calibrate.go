@@ -9,6 +9,8 @@ import (
 // tuning traces, then applied to others.
 type Calibrated struct {
 	Level float64 `json:"level"`
+	// Signal is the one that the policy was held to; empty: free to choose.
+	Signal string `json:"signal,omitempty"`
 	// Setting is the policy with its parameters.
 	Setting string `json:"setting"`
 	// Held says that it holds the level on each tuning trace. Otherwise no
@@ -126,6 +128,8 @@ func (c *Calibrated) Apply(report []Run) {
 type Hindsight struct {
 	Trace string  `json:"trace"`
 	Level float64 `json:"level"`
+	// Signal is the one that the grid was held to; empty: all of it.
+	Signal string `json:"signal,omitempty"`
 	// ReplicaHours are those of the frontier of all settings at the level; null
 	// where none holds it.
 	ReplicaHours *float64 `json:"replica_hours"`

@@ -44,6 +44,10 @@ type Protocol struct {
 	Sweep       ProtocolSweep       `json:"sweep" jsonschema:"required"`
 	Calibration ProtocolCalibration `json:"calibration" jsonschema:"required"`
 	Topologies  ProtocolTopologies  `json:"topologies" jsonschema:"required"`
+	// Candidate is the policy that targets are judged for, as it comes.
+	Candidate string `json:"candidate,omitempty"`
+	// Variants are other services, played on demand.
+	Variants *ProtocolVariants `json:"variants,omitempty"`
 }
 
 // ProtocolService is the service that takes the load.
@@ -76,6 +80,8 @@ type ProtocolClocks struct {
 	MetricWindow     scale.Duration `json:"metricWindow" jsonschema:"required"`
 	BalancerInterval scale.Duration `json:"balancerInterval" jsonschema:"required"`
 	BalancerWindow   scale.Duration `json:"balancerWindow" jsonschema:"required"`
+	// BalancerOff: the balancer tells nothing, policies have CPU alone.
+	BalancerOff bool `json:"balancerOff,omitempty"`
 }
 
 // ProtocolTrace is a window of a trace file.
@@ -108,9 +114,14 @@ type ProtocolSweep struct {
 	Policies []string `json:"policies" jsonschema:"required,minItems=1"`
 }
 
-// ProtocolCalibration is the grid that the HPA is tuned over, on each signal.
+// ProtocolCalibration says how the HPA is tuned.
 type ProtocolCalibration struct {
-	Seeds   int       `json:"seeds" jsonschema:"required,minimum=1,maximum=1000"`
+	Seeds int `json:"seeds" jsonschema:"required,minimum=1,maximum=1000"`
+	ProtocolGrid
+}
+
+// ProtocolGrid is the grid that the HPA is tuned over, on each signal.
+type ProtocolGrid struct {
 	Signals []string  `json:"signals" jsonschema:"required,minItems=1"`
 	Targets []float64 `json:"targets" jsonschema:"required,minItems=1"` // percent
 	// Windows are those of scale-down stabilization.
@@ -227,6 +238,9 @@ func (p Protocol) Validate() error {
 			errs = append(errs, fmt.Errorf("topologies.traces[%d]: %q is none of tune and report", i, name))
 		}
 	}
+	if p.Variants != nil {
+		errs = append(errs, p.Variants.validate(p)...)
+	}
 	if p.Events.Length <= 0 {
 		errs = append(errs, fmt.Errorf("events.length: must be above 0, got %v", p.Events.Length))
 	}
@@ -253,6 +267,7 @@ func (p Protocol) Scenario() (sim.Scenario, error) {
 	s.Replicas.Min, s.Replicas.Max, s.Replicas.Startup = p.Replicas.Min, p.Replicas.Max, p.Replicas.Startup.Std()
 	s.Sync, s.Metrics.Scrape, s.Metrics.Window = p.Clocks.Sync.Std(), p.Clocks.Scrape.Std(), p.Clocks.MetricWindow.Std()
 	s.Metrics.BalancerInterval, s.Metrics.BalancerWindow = p.Clocks.BalancerInterval.Std(), p.Clocks.BalancerWindow.Std()
+	s.Metrics.BalancerOff = p.Clocks.BalancerOff
 	return s, nil
 }
 
@@ -282,8 +297,17 @@ func (p Protocol) Case(t ProtocolTrace, open func(file string) (*workload.Trace,
 	return Case{Trace: t.Name, Scenario: s, Fluid: true}, nil
 }
 
-// Settings are the policies of the grid, as after --policy.
-func (c ProtocolCalibration) Settings(signal string) []string {
+// All are the settings on all signals.
+func (c ProtocolGrid) All() []string {
+	var all []string
+	for _, signal := range c.Signals {
+		all = append(all, c.Settings(signal)...)
+	}
+	return all
+}
+
+// Settings are those on a signal, as after --policy.
+func (c ProtocolGrid) Settings(signal string) []string {
 	var all []string
 	for _, target := range c.Targets {
 		for _, window := range c.Windows {

@@ -23,6 +23,8 @@ type Results struct {
 	Failures []Failure `json:"failures,omitempty"`
 	// Clairvoyants are the schedules of the oracle, as they were played.
 	Clairvoyants []CaseClairvoyant `json:"clairvoyants,omitempty"`
+	// Targets are what the candidate of a protocol was to show, if there is one.
+	Targets *Targets `json:"targets,omitempty"`
 }
 
 // Header says what was judged.

@@ -16,6 +16,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/evaluate"
 )
 
@@ -102,7 +104,7 @@ func TestEvaluateRefusesWithOneClearError(t *testing.T) {
 		args []string
 		want string
 	}{
-		"unknown policy":      {[]string{"--policy", "hpx"}, `--policy hpx: unknown policy "hpx"; known: baseline, combine, hpa, kpa, oracle, schedule, sqrt, static, threshold`},
+		"unknown policy":      {[]string{"--policy", "hpx"}, `--policy hpx: unknown policy "hpx"; known: ` + strings.Join(app.Contestants{Plugins: builtin.New()}.Names(), ", ")},
 		"policy parameter":    {[]string{"--policy", "hpa:cpu=3"}, "--policy hpa:cpu=3: unknown field"},
 		"policy out of range": {[]string{"--policy", "kpa:targetUtilization=300"}, "targetUtilization: must be above 0 and at most 100"},
 		"unknown shape":       {[]string{"--trace", "shape:hill"}, "--trace shape:hill: shape \"hill\" is not known: must be one of constant"},
@@ -271,8 +273,10 @@ func TestPlaysThatCannotBeStoppedAreLeftBehind(t *testing.T) {
 	})
 }
 
-// A protocol in small: all of its stages, from files to the report.
-func TestEvaluatePlaysAProtocol(t *testing.T) {
+// protocolInSmall has everything that one may have; its path, and a folder for
+// results.
+func protocolInSmall(t *testing.T) (protocol, results string) {
+	t.Helper()
 	dir := t.TempDir()
 	var rows strings.Builder
 	rows.WriteString("t_seconds,requests_per_second\n")
@@ -284,7 +288,7 @@ func TestEvaluatePlaysAProtocol(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	protocol := filepath.Join(dir, "protocol.yaml")
+	protocol = filepath.Join(dir, "protocol.yaml")
 	if err := os.WriteFile(protocol, []byte(`
 kind: EvaluationProtocol
 service: {law: lognormal, mean: 80ms, cv: 0.5, concurrency: 4, topology: leastconn}
@@ -302,10 +306,25 @@ events: {seeds: 1, length: 2m, warmup: 1m, excerpts: [peak]}
 sweep: {seeds: 1, policies: [kpa]}
 calibration: {seeds: 1, signals: [cpuUtilization, requestRate], targets: [30, 60], windows: [0s], tolerances: [0.1], behaviors: [""]}
 topologies: {seeds: 1, names: [leastconn, random], policies: [sqrt], traces: [new]}
+candidate: kpa
+variants:
+  seeds: 1
+  policies: [hpa]
+  sweep: [sqrt, hpa]
+  calibration: {signals: [cpuUtilization, requestRate], targets: [30, 60], windows: [0s], tolerances: [0.1], behaviors: [""]}
+  traces: [new]
+  scenarios:
+  - {name: slow, service: {mean: 800ms}, objective: {threshold: 5s}, replicas: {startup: 2m}, p99RPS: 15}
+  - {name: cpu, clocks: {balancerOff: true}, traces: [other], sweep: [hpa], signals: [cpuUtilization]}
 `), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	results := filepath.Join(dir, "results")
+	return protocol, filepath.Join(dir, "results")
+}
+
+// A protocol in small: all of its stages, from files to the report.
+func TestEvaluatePlaysAProtocol(t *testing.T) {
+	protocol, results := protocolInSmall(t)
 	out, stderr, status := evaluateHere(t, "--protocol", protocol, "--out", results)
 	if status != 0 || !strings.Contains(out, "× one setting") || !strings.Contains(out, "hpa, tuned per trace") {
 		t.Fatalf("status %d: %s%s", status, out, stderr)
@@ -325,8 +344,9 @@ topologies: {seeds: 1, names: [leastconn, random], policies: [sqrt], traces: [ne
 	if err := json.Unmarshal(text, &found); err != nil {
 		t.Fatal(err)
 	}
-	if len(found.Calibrated) != 2 || !strings.HasPrefix(found.Calibrated[0].Setting, "hpa:") || len(found.Calibrated[0].Report) != 2 {
-		t.Errorf("calibration: got %+v, want a setting for each of two levels, applied to both traces of the report", found.Calibrated)
+	// Over both signals, and on each.
+	if len(found.Calibrated) != 6 || !strings.HasPrefix(found.Calibrated[0].Setting, "hpa:") || len(found.Calibrated[0].Report) != 2 {
+		t.Errorf("calibration: got %+v, want three settings for each of two levels, applied to both traces of the report", found.Calibrated)
 	}
 	if len(found.Topologies) != 4 {
 		t.Errorf("topologies: got %+v, want two at two levels", found.Topologies)
@@ -334,6 +354,68 @@ topologies: {seeds: 1, names: [leastconn, random], policies: [sqrt], traces: [ne
 	text, err = os.ReadFile(filepath.Join(results, "results.json"))
 	if err != nil || !strings.Contains(string(text), `"trace": "new/peak"`) {
 		t.Errorf("results.json has no excerpt (%v)", err)
+	}
+	targetsOfKPA(t, text, out)
+	if page, err := os.ReadFile(filepath.Join(results, "report.html")); err != nil || !strings.Contains(string(page), "What was to be shown") {
+		t.Errorf("report.html says nothing of targets (%v)", err)
+	}
+}
+
+// targetsOfKPA checks what results.json and the terminal say of targets: at the
+// level of 1 % the candidate is told 99 %.
+func targetsOfKPA(t *testing.T, text []byte, out string) {
+	t.Helper()
+	var found struct{ Targets evaluate.Targets }
+	if err := json.Unmarshal(text, &found); err != nil {
+		t.Fatal(err)
+	}
+	played := map[string]int{}
+	for _, s := range found.Targets.Showings {
+		played[fmt.Sprintf("%s %v", s.Policy, s.Level)]++
+		if s.OracleEqual <= 0 || len(s.Tuned) != 2 || len(s.OneSetting) != 3 {
+			t.Errorf("%s: got %+v, want the clairvoyant, the HPA tuned on two signals, and three settings for all", s.Trace, s)
+		}
+	}
+	if len(played) != 2 || played["kpa 0.001"] != 2 || played["kpa:objective.target=99% 0.01"] != 2 {
+		t.Errorf("got %v, want kpa on two traces at 0.1 %%, and told 99 %% at 1 %%", played)
+	}
+	if !strings.Contains(out, "kpa, its default setting, at 0.1") || !strings.Contains(out, "× HPA on CPU, one setting for all") {
+		t.Errorf("the terminal says nothing of targets: %s", out)
+	}
+}
+
+// The variants of a protocol are played alone, and go on where they were left.
+func TestEvaluatePlaysTheVariantsOfAProtocol(t *testing.T) {
+	protocol, results := protocolInSmall(t)
+	out, stderr, status := evaluateHere(t, "--protocol", protocol, "--variants", "--out", results)
+	if status != 0 || !strings.Contains(out, "slow") || !strings.Contains(out, "cpu: kpa meets") {
+		t.Fatalf("status %d: %s%s", status, out, stderr)
+	}
+	text, err := os.ReadFile(filepath.Join(results, "variants.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found variants
+	if err := json.Unmarshal(text, &found); err != nil || len(found.Variants) != 2 {
+		t.Fatalf("got %d variants (%v), want 2", len(found.Variants), err)
+	}
+	slow, cpu := found.Variants[0].Results.Header.Cases[0], found.Variants[1].Results.Header.Cases[0]
+	if slow.Trace != "new@slow" || slow.MeanSeconds != 0.8 || slow.ThresholdSeconds != 5 || slow.StartupSeconds != 120 || slow.Slots != 4 || slow.PeakRate > 20 {
+		t.Errorf("slow: got %+v, want 800 ms, 5 s, a start of 2 minutes, 15 requests/s and all else as it was", slow)
+	}
+	if cpu.Trace != "other@cpu" || cpu.MeanSeconds != 0.08 {
+		t.Errorf("cpu: got %+v, want the service of the protocol on a trace of its own", cpu)
+	}
+	for _, s := range found.Variants[1].Standings {
+		if strings.Contains(s.Family, "requestRate") || strings.Contains(s.Family, "sqrt") {
+			t.Errorf("cpu: %s was played, which is none of its policies", s.Family)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(results, "results.json")); err == nil {
+		t.Error("variants wrote results.json, which is the protocol's")
+	}
+	if _, stderr, status := evaluateHere(t, "--variants"); status != 2 || !strings.Contains(stderr, "--variants: goes with --protocol") {
+		t.Errorf("without a protocol: status %d, %s", status, stderr)
 	}
 }
 

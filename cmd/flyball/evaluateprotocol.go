@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,10 +29,14 @@ type stages struct {
 	sweep                  job
 	grid                   job
 	balanced               job
+	candidate              candidate
 }
 
 // runProtocol plays a protocol. Everything it asks for is checked before.
 func (f *evaluateFlags) runProtocol(cmd *cobra.Command) error {
+	if f.variants {
+		return f.runVariants(cmd)
+	}
 	s, err := f.stages()
 	if err == nil {
 		err = f.writable()
@@ -53,26 +58,41 @@ func (f *evaluateFlags) runProtocol(cmd *cobra.Command) error {
 
 // withProtocol are the flags that go with a protocol; the others it lays down.
 func withProtocol() []string {
-	return []string{"protocol", "traces", "out", "json", "cost-per-replica-hour", "timeline"}
+	return []string{"protocol", "traces", "out", "json", "cost-per-replica-hour", "timeline", "variants"}
+}
+
+// readProtocol reads the protocol, and says how its trace files are opened.
+func (f *evaluateFlags) readProtocol() (evaluate.Protocol, func(file string) (*workload.Trace, error), error) {
+	if other := f.others(withProtocol()); len(other) > 0 {
+		return evaluate.Protocol{}, nil, fmt.Errorf("--protocol lays down --%s: leave it out", strings.Join(other, ", --"))
+	}
+	p, err := evaluate.ReadProtocol(f.protocol)
+	return p, opener(cmp.Or(f.folder, filepath.Dir(f.protocol))), err
+}
+
+// opener reads each trace file of a folder once.
+func opener(folder string) func(file string) (*workload.Trace, error) {
+	known := map[string]*workload.Trace{}
+	return func(file string) (*workload.Trace, error) {
+		if t := known[file]; t != nil {
+			return t, nil
+		}
+		t, err := workload.OpenTrace(filepath.Join(folder, file))
+		known[file] = t
+		return t, err
+	}
 }
 
 func (f *evaluateFlags) stages() (stages, error) {
-	if other := f.others(withProtocol()); len(other) > 0 {
-		return stages{}, fmt.Errorf("--protocol lays down --%s: leave it out", strings.Join(other, ", --"))
-	}
-	p, err := evaluate.ReadProtocol(f.protocol)
+	p, open, err := f.readProtocol()
 	if err != nil {
 		return stages{}, err
 	}
 	s := stages{protocol: p}
-	folder := f.folder
-	if folder == "" {
-		folder = filepath.Dir(f.protocol)
-	}
 	var errs []error
-	s.tune, err = openAll(p, p.Tune, folder)
+	s.tune, err = openAll(p, p.Tune, open)
 	errs = append(errs, err)
-	s.report, err = openAll(p, p.Report, folder)
+	s.report, err = openAll(p, p.Report, open)
 	errs = append(errs, err)
 	errs = append(errs, f.chosen(&s))
 	if err := errors.Join(errs...); err != nil {
@@ -95,13 +115,11 @@ func (f *evaluateFlags) chosen(s *stages) error {
 	}
 	s.policies, s.sweep = newJob(p.Fluid.Seeds), newJob(p.Sweep.Seeds)
 	s.grid, s.balanced = newJob(p.Calibration.Seeds), newJob(p.Topologies.Seeds)
-	var settings []string
-	for _, signal := range p.Calibration.Signals {
-		settings = append(settings, p.Calibration.Settings(signal)...)
-	}
+	var err error
+	s.candidate, err = f.candidate(p)
 	errs := []error{
-		s.policies.add(f.contestants, p.Policies, false), s.sweep.add(f.contestants, p.Sweep.Policies, true),
-		s.grid.add(f.contestants, settings, false), s.balanced.add(f.contestants, p.Topologies.Policies, true),
+		err, s.policies.add(f.contestants, p.Policies, false), s.sweep.add(f.contestants, p.Sweep.Policies, true),
+		s.grid.add(f.contestants, p.Calibration.All(), false), s.balanced.add(f.contestants, p.Topologies.Policies, true),
 	}
 	s.policies.cases = slices.Concat(s.tune, s.report)
 	s.sweep.cases, s.grid.cases = s.policies.cases, s.policies.cases
@@ -116,17 +134,8 @@ func (f *evaluateFlags) chosen(s *stages) error {
 	return errors.Join(errs...)
 }
 
-// openAll reads traces of the protocol; files are read once.
-func openAll(p evaluate.Protocol, traces []evaluate.ProtocolTrace, folder string) ([]evaluate.Case, error) {
-	known := map[string]*workload.Trace{}
-	open := func(file string) (*workload.Trace, error) {
-		if t := known[file]; t != nil {
-			return t, nil
-		}
-		t, err := workload.OpenTrace(filepath.Join(folder, file))
-		known[file] = t
-		return t, err
-	}
+// openAll reads traces of the protocol.
+func openAll(p evaluate.Protocol, traces []evaluate.ProtocolTrace, open func(file string) (*workload.Trace, error)) ([]evaluate.Case, error) {
 	var cases []evaluate.Case
 	var errs []error
 	for _, t := range traces {
@@ -143,14 +152,17 @@ func clusters(p evaluate.Protocol) func(trace string) string {
 		files[t.Name] = t.File
 	}
 	return func(trace string) string {
-		name, _, _ := strings.Cut(trace, "/")
+		name, _, _ := strings.Cut(trace, "/") // an excerpt
+		name, _, _ = strings.Cut(name, "@")   // a variant
 		return files[name]
 	}
 }
 
 // playStages plays everything. All stages keep their plays in one folder.
 func (f *evaluateFlags) playStages(ctx context.Context, s stages) (analysis, error) {
-	whole, err := f.judge(ctx, s.policies, "1/5 windows", true)
+	windows := s.policies
+	windows.addMissing(s.candidate.contestants)
+	whole, err := f.judge(ctx, windows, "1/5 windows", true)
 	if err != nil {
 		return analysis{}, err
 	}
@@ -213,9 +225,13 @@ func (s stages) analyse(whole, excerpts, swept, grid, balanced evaluate.Results)
 	isHPA := func(r evaluate.Run) bool { return report(r) && strings.HasPrefix(r.Policy, reference+":") }
 	a.Hindsight = evaluate.InHindsight(only(append(slices.Clone(grid.Runs), swept.Runs...), isHPA), levels)
 	for _, level := range levels {
-		if c, ok := evaluate.Calibrate(only(grid.Runs, tune), level); ok {
-			c.Apply(only(grid.Runs, report))
-			a.Calibrated = append(a.Calibrated, c)
+		for _, signal := range append([]string{""}, s.protocol.Calibration.Signals...) {
+			of := evaluate.Only(grid.Runs, func(policy string) bool { return signal == "" || signalOf(policy) == signal })
+			if c, ok := evaluate.Calibrate(only(of, tune), level); ok {
+				c.Signal = signal
+				c.Apply(only(of, report))
+				a.Calibrated = append(a.Calibrated, c)
+			}
 		}
 	}
 	a.Standings = append(a.Standings, a.tuned()...)
@@ -223,6 +239,10 @@ func (s stages) analyse(whole, excerpts, swept, grid, balanced evaluate.Results)
 		for _, base := range []string{tunedForAll, tunedPerTrace} {
 			a.Comparisons = append(a.Comparisons, evaluate.CompareAt(a.Standings, base, level, s.policies.cluster, bootstrapSeed)...)
 		}
+	}
+	if s.candidate.family != "" {
+		whole.Runs = only(whole.Runs, report)
+		a.results.Targets = s.candidate.judge(whole, slices.Concat(swept.Runs, only(grid.Runs, report)), s.sweep.families, levels, a.Calibrated, s.policies.cluster)
 	}
 	a.show(s, swept, only(grid.Runs, report))
 	a.Topologies = evaluate.TopologyCosts(balanced.Runs, s.balanced.families, levels)
@@ -234,14 +254,14 @@ func (s stages) analyse(whole, excerpts, swept, grid, balanced evaluate.Results)
 func (a *analysis) show(s stages, swept evaluate.Results, grid []evaluate.Run) {
 	a.shownFamilies = maps.Clone(s.sweep.families)
 	for _, c := range a.Calibrated {
-		if _, known := a.shownFamilies[c.Setting]; known {
+		if _, known := a.shownFamilies[c.Setting]; known || c.Signal != "" {
 			continue
 		}
 		a.shownFamilies[c.Setting] = fmt.Sprintf("hpa, one setting for %s %%", strconv.FormatFloat(c.Level*100, 'g', 4, 64))
 		swept.Runs = append(swept.Runs, evaluate.Only(grid, func(policy string) bool { return policy == c.Setting })...)
 	}
 	swept.Header.Cases = slices.DeleteFunc(slices.Clone(swept.Header.Cases), func(c evaluate.CaseHeader) bool { return !contains(s.report, c.Trace) })
-	swept.Failures = a.results.Failures
+	swept.Failures, swept.Targets = a.results.Failures, a.results.Targets
 	a.shown = &swept
 	a.others = slices.Concat(s.sweep.contestants, s.grid.contestants)
 	a.job.cases = slices.Concat(s.report, s.tune)
@@ -266,13 +286,21 @@ func (a analysis) tuned() []evaluate.Standing {
 	}
 	for _, c := range a.Calibrated {
 		for _, p := range c.Report {
-			add(p.Trace, tunedForAll, c.Level, new(p.ReplicaHours), p.Violations > c.Level)
+			add(p.Trace, on(tunedForAll, c.Signal), c.Level, new(p.ReplicaHours), p.Violations > c.Level)
 		}
 	}
 	for _, h := range a.Hindsight {
-		add(h.Trace, tunedPerTrace, h.Level, h.ReplicaHours, false)
+		add(h.Trace, on(tunedPerTrace, h.Signal), h.Level, h.ReplicaHours, false)
 	}
 	return all
+}
+
+// on names what was held to a signal.
+func on(family, signal string) string {
+	if signal == "" {
+		return family
+	}
+	return family + ", on " + signal
 }
 
 func contains(cases []evaluate.Case, trace string) bool {

@@ -108,6 +108,10 @@ func (f *evaluateFlags) print(w io.Writer, width int, a analysis) {
 	} else {
 		printOveralls(w, overalls(a.results.Runs), width, f.perReplicaHour)
 	}
+	if t := a.results.Targets; t != nil {
+		fmt.Fprintln(w)
+		printTargets(w, *t, width)
+	}
 	for _, failure := range a.results.Failures {
 		fmt.Fprint(w, foldText(fmt.Sprintf("failed: %s on %s, seed %d: %s", failure.Policy, failure.Trace, failure.Seed, failure.Error), width))
 	}

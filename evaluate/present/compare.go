@@ -17,7 +17,7 @@ import (
 func (in Input) comparisons(all []side) []report.Comparison {
 	var bases []side
 	for _, c := range in.Calibrated {
-		if c.Level == in.level() {
+		if c.Level == in.level() && c.Signal == "" {
 			bases = append(bases, in.fixed(c))
 		}
 	}

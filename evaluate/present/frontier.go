@@ -223,7 +223,11 @@ func (in Input) calibration() []report.Table {
 		Columns: []string{"Setting", "Avoidable violations", "By the oracle's, tuning traces", "Holds the level on tuning traces", "… on traces of the report"},
 	}
 	for _, c := range in.Calibrated {
-		t.Rows = append(t.Rows, []string{c.Setting, number(c.Level*100) + "\u00a0%", fmt.Sprintf("%.2f\u00a0×", c.OverOracle), held(c.Tuning, c.Level), held(c.Report, c.Level)})
+		setting := c.Setting
+		if c.Signal != "" {
+			setting += " (held to " + c.Signal + ")"
+		}
+		t.Rows = append(t.Rows, []string{setting, number(c.Level*100) + "\u00a0%", fmt.Sprintf("%.2f\u00a0×", c.OverOracle), held(c.Tuning, c.Level), held(c.Report, c.Level)})
 	}
 	return []report.Table{t}
 }

@@ -70,6 +70,9 @@ func Report(in Input) (report.Report, error) {
 		Frontiers: in.frontiers(), Standings: in.standings(), Topologies: in.topologies(), Calibration: in.calibration(),
 		Reproduce: report.Reproduce{Command: in.Command, Version: header.Version, Protocol: header.Protocol, Seeds: header.Seeds},
 	}
+	if t := in.Results.Targets; t != nil {
+		r.Targets = Targets(*t)
+	}
 	for _, failure := range in.Results.Failures {
 		r.Limits = append(r.Limits, fmt.Sprintf("%s on %s with seed %d came to nothing: %s.", failure.Policy, failure.Trace, failure.Seed, failure.Error))
 	}

@@ -46,6 +46,8 @@ type Report struct {
 	Runs []Run
 	// Topologies are what another way of balancing would change.
 	Topologies []Topology
+	// Targets are tables of what was to be shown, and whether it was.
+	Targets []Table
 	// Calibration are tables of how baselines were tuned and how the service
 	// was fitted.
 	Calibration []Table
