@@ -11,8 +11,9 @@ import "math"
 type regression struct {
 	Coefficients row
 	Covariance   [width]row // P
-	Most         float64    // trace of P at which it forgets no further
-	Overlap      float64    // √h: of errors over h steps, h equations say what one does
+	Prior        float64    // variance of a coefficient before anything is known
+	Every        int64      // steps from one equation to the next: long ones overlap and say little new
+	Overlap      float64    // √ of how many still overlap; together they weigh as one
 	Noise        float64    // mean absolute error relative to the regressors
 	Seen         float64
 }
@@ -25,8 +26,9 @@ func (r *regression) start(prior float64, horizon int) {
 		first = 2
 	}
 	r.Coefficients[first-1], r.Coefficients[first] = 0.5, 0.5
-	r.Overlap = math.Sqrt(float64(horizon))
-	r.Most = prior * float64(width)
+	r.Every = int64(max(1, horizon/3))
+	r.Overlap = math.Sqrt(float64(horizon) / float64(r.Every))
+	r.Prior = prior
 	r.reset()
 }
 
@@ -34,7 +36,7 @@ func (r *regression) start(prior float64, horizon int) {
 func (r *regression) reset() {
 	r.Covariance = [width]row{}
 	for i := range width {
-		r.Covariance[i][i] = r.Most / float64(width)
+		r.Covariance[i][i] = r.Prior
 	}
 }
 
@@ -79,28 +81,50 @@ func (r *regression) usual(miss float64) float64 {
 
 func (r *regression) update(x *row, miss, lambda float64) {
 	var gain row
-	denominator, trace := lambda, 0.0
+	denominator := lambda
 	for i := range width {
+		p, sum := &r.Covariance[i], 0.0
 		for j := range width {
-			gain[i] += r.Covariance[i][j] * x[j]
+			sum += p[j] * x[j]
 		}
-		denominator += gain[i] * x[i]
-		trace += r.Covariance[i][i]
+		gain[i] = sum
+		denominator += sum * x[i]
 	}
 	if !(denominator >= lambda/2) { // rounding has broken P
 		r.reset()
 		return
 	}
-	forget := 1 / lambda
-	if trace > r.Most { // nothing new is coming in
-		forget = 1
+	step, forget := 1/denominator, 1/lambda
+	for i := range width {
+		share := gain[i] * step
+		r.Coefficients[i] += share * miss
+		p := &r.Covariance[i]
+		for j := range width {
+			p[j] = (p[j] - share*gain[j]) * forget
+		}
 	}
 	for i := range width {
-		share := gain[i] / denominator
-		r.Coefficients[i] += share * miss
-		for j := range i + 1 {
-			p := (r.Covariance[i][j] - share*gain[j]) * forget
-			r.Covariance[i][j], r.Covariance[j][i] = p, p
+		r.limit(i)
+	}
+}
+
+// limit keeps the variance of a coefficient of which nothing new is learnt at
+// that of the beginning: it would grow without end. Row and column are shrunk
+// alike, so P stays a covariance; and made alike, which rounding undoes.
+func (r *regression) limit(i int) {
+	shrink := 1.0
+	if v := r.Covariance[i][i]; v > r.Prior {
+		shrink = math.Sqrt(r.Prior / v)
+		r.Covariance[i][i] = r.Prior
+	}
+	for j := range i {
+		p := (r.Covariance[i][j] + r.Covariance[j][i]) / 2 * shrink
+		r.Covariance[i][j], r.Covariance[j][i] = p, p
+	}
+	if shrink < 1 {
+		for j := i + 1; j < width; j++ {
+			r.Covariance[i][j] *= shrink
+			r.Covariance[j][i] *= shrink
 		}
 	}
 }

@@ -51,7 +51,7 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	must(c.Memory >= 2, "memory: must be at least 2, got %v", c.Memory)
+	must(c.Memory >= 20, "memory: must be at least 20, got %v", c.Memory)
 	must(c.Prior > 0, "prior: must be above 0, got %v", c.Prior)
 	must(c.Period >= 0, "period: must not be negative, got %d", c.Period)
 	must(c.Bins >= 1, "bins: must be at least 1, got %d", c.Bins)
@@ -122,10 +122,7 @@ func (m *Model) Update(step int64, value float64) {
 	}
 	z := math.Sqrt(forecast.Clean(value))
 	for i, h := range horizons {
-		if p := &m.Past[index(step-int64(h))]; p.Known && p.Step == step-int64(h) {
-			x := m.row(&p.Means, p.Step, step)
-			m.Regress[i].learn(&x, z, 1-1/m.cfg.Memory)
-		}
+		m.learn(&m.Regress[i], int64(h), step, z)
 	}
 	m.Seen++
 	for j, tau := range times {
@@ -134,6 +131,16 @@ func (m *Model) Update(step int64, value float64) {
 	m.Season.update(step, z)
 	m.Past[index(step)] = moment{Known: true, Step: step, Means: m.Means}
 	m.Known, m.Newest = true, step
+}
+
+// learn takes in what was known h steps before, and what has come of it.
+func (m *Model) learn(r *regression, h, step int64, z float64) {
+	p := &m.Past[index(step-h)]
+	if step%r.Every != 0 || !p.Known || p.Step != step-h {
+		return
+	}
+	x := m.row(&p.Means, p.Step, step)
+	r.learn(&x, z, 1-float64(r.Every)/m.cfg.Memory)
 }
 
 func index(step int64) int64 {

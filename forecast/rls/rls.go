@@ -143,10 +143,18 @@ func (m *Model) Update(step int64, value float64) {
 		}
 	}
 	m.Seen++
-	m.Mean += (z - m.Mean) / min(m.Seen, m.cfg.MeanMemory)
+	m.average(z)
 	m.push(z)
 	m.profile.update(step, z)
 	m.Known, m.Newest = true, step
+}
+
+// average updates the slow mean; a spike counts as three times of it.
+func (m *Model) average(z float64) {
+	if m.Seen > 50 && m.Mean > 0 {
+		z = min(z, 3*m.Mean)
+	}
+	m.Mean += (z - m.Mean) / min(m.Seen, m.cfg.MeanMemory)
 }
 
 // bridge puts what would have been said in the place of what is missing.
@@ -177,15 +185,22 @@ func (m *Model) learn(step int64, z float64) {
 		return
 	}
 	miss := (z - m.say()) / size
-	if m.Noise > 0 {
-		miss = max(-4*m.Noise, min(miss, 4*m.Noise))
-	}
-	m.Noise += (math.Abs(miss) - m.Noise) / min(m.Seen, 100)
-	usual := max(m.Noise, 1e-3)
+	usual := m.usual(miss)
+	miss = max(-4*usual, min(miss, 4*usual))
 	for i := range m.row {
 		m.row[i] /= size * usual
 	}
 	m.update(miss / usual)
+}
+
+// usual is the mean absolute error of the last fifty equations.
+func (m *Model) usual(miss float64) float64 {
+	miss = math.Abs(miss)
+	if m.Seen > 10 {
+		miss = min(miss, 10*max(m.Noise, 0.01))
+	}
+	m.Noise += (miss - m.Noise) / min(m.Seen, 50)
+	return max(m.Noise, 1e-3)
 }
 
 // size is the root mean square of the regressors.
@@ -211,26 +226,34 @@ func (m *Model) update(miss float64) {
 		m.reset()
 		return
 	}
-	forget := 1 / m.cfg.Forgetting
-	if m.trace() > m.cfg.Prior*float64(n) { // nothing new is coming in: forget no further
-		forget = 1
-	}
-	for i := range n {
-		share := m.gain[i] / denominator
+	step, forget := 1/denominator, 1/m.cfg.Forgetting
+	for i, gain := range m.gain {
+		share := gain * step
 		m.Coefficients[i] += share * miss
 		for j := range i + 1 {
 			p := (m.Covariance[i*n+j] - share*m.gain[j]) * forget
 			m.Covariance[i*n+j], m.Covariance[j*n+i] = p, p
 		}
 	}
+	for i := range n {
+		m.limit(i)
+	}
 }
 
-func (m *Model) trace() float64 {
-	sum, n := 0.0, len(m.row)
-	for i := range n {
-		sum += m.Covariance[i*n+i]
+// limit keeps the variance of a coefficient of which nothing new is learnt at
+// that of the beginning: it would grow without end. Row and column are shrunk
+// alike, so that P stays a covariance.
+func (m *Model) limit(i int) {
+	n := len(m.row)
+	v := m.Covariance[i*n+i]
+	if v <= m.cfg.Prior {
+		return
 	}
-	return sum
+	shrink := math.Sqrt(m.cfg.Prior / v)
+	for j := range n {
+		m.Covariance[i*n+j] *= shrink
+		m.Covariance[j*n+i] *= shrink
+	}
 }
 
 // regressors writes the row for the value of a step that comes after lags.
