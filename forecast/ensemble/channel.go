@@ -1,9 +1,6 @@
 package ensemble
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
 // channel is one thing that is forecast: the value at a horizon, or the
 // largest until then.
@@ -58,8 +55,9 @@ func (c *channel) settle(cfg *Config, step int64, truth float64) {
 		return // nothing was said of it
 	}
 	c.weigh(cfg, p, truth)
+	c.pace.after(c.Score.Settled)
 	for k := range c.Experts {
-		c.Experts[k].learn(&c.pace, p.Points[k], p.Sizes[k], truth)
+		c.Experts[k].learn(c.pace.keep, c.pace.shape, p.Points[k], p.Sizes[k], truth)
 	}
 	c.correct(p, truth)
 	c.Score.count(cfg.Levels, p.Quantiles, truth)
@@ -87,15 +85,10 @@ func (c *channel) promise(cfg *Config, step int64, value float64, paths [][]floa
 	}
 	floor := 0.0
 	for l := range p.Quantiles {
-		floor = math.Max(floor, p.Quantiles[l]+c.Theta[l]*spread)
+		floor = max(floor, p.Quantiles[l]+c.Theta[l]*spread)
 		p.Quantiles[l] = floor
 	}
 	copy(c.Quantiles, p.Quantiles)
-}
-
-// quantile is what the expert alone says of a level.
-func (e *expert) quantile(l int, point, size float64) float64 {
-	return math.Max(0, point+size*e.Shape[l])
 }
 
 // correct moves each level of the mixture by quantile tracking. Whatever the
@@ -106,6 +99,6 @@ func (e *expert) quantile(l int, point, size float64) float64 {
 // growing.
 func (c *channel) correct(p *promise, truth float64) {
 	for l := range c.Theta {
-		c.Theta[l] = c.pace.levels[l].track(c.Theta[l], c.pace.gamma, truth, p.Quantiles[l])
+		c.Theta[l] = c.pace.theta[l].track(c.Theta[l], truth, p.Quantiles[l])
 	}
 }

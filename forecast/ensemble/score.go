@@ -29,7 +29,7 @@ func (s *score) count(levels, quantiles []float64, truth float64) {
 type Standing struct {
 	Name   string
 	Weight float64 // of all weight 1
-	Loss   float64 // its mean pinball loss of late, in the unit of the values
+	Error  float64 // its mean absolute error of late
 }
 
 // Experts are the models and how they do at a horizon, the one that leads
@@ -38,7 +38,7 @@ func (e *Ensemble) Experts(horizon int) []Standing {
 	c := e.value(e.index(horizon))
 	var all []Standing
 	for k, m := range e.named {
-		all = append(all, Standing{m.Name, c.Experts[k].Weight, c.Experts[k].Loss})
+		all = append(all, Standing{m.Name, c.Experts[k].Weight, c.Experts[k].size(&e.cfg, 0, 0)})
 	}
 	slices.SortStableFunc(all, func(a, b Standing) int {
 		switch {

@@ -6,7 +6,7 @@ import (
 	"github.com/flyball-io/flyball/forecast"
 )
 
-// lossMemory is over how many steps losses are averaged.
+// lossMemory is over how many steps the mixture's loss is averaged.
 const lossMemory = 200
 
 // weigh moves weight to the experts that would have made the mixture better:
@@ -18,44 +18,43 @@ const lossMemory = 200
 //
 //	w_k ∝ w_k · exp(−rate · slope_k / loss),  slope_k = Σ_l (1{y < q_l} − level_l) · (q_kl − q_l) / levels
 func (c *channel) weigh(cfg *Config, p *promise, truth float64) {
-	recent := math.Min(c.Score.Settled+1, lossMemory)
-	mixture, mean := c.losses(cfg, p, truth)
-	c.Loss += (mixture - c.Loss) / recent
+	loss, mean := c.loss(cfg, p, truth), 0.0
+	c.Loss += (loss - c.Loss) / math.Min(c.Score.Settled+1, lossMemory)
+	for k := range c.Experts {
+		e := &c.Experts[k]
+		e.slope = 0
+		for l, slope := range c.pace.slopes {
+			e.slope += slope * (e.quantile(l, p.Points[k], p.Sizes[k]) - p.Quantiles[l])
+		}
+		mean += e.Weight * e.slope
+	}
+	if c.Loss > 0 {
+		c.move(cfg, mean)
+	}
+}
+
+// loss is that of the mixture, the mean over the levels; slopes become its
+// derivatives with respect to each quantile.
+func (c *channel) loss(cfg *Config, p *promise, truth float64) float64 {
+	loss, n := 0.0, float64(len(cfg.Levels))
+	for l, level := range cfg.Levels {
+		loss += forecast.Pinball(level, p.Quantiles[l], truth) / n
+		c.pace.slopes[l] = slope(level, p.Quantiles[l], truth) / n
+	}
+	return loss
+}
+
+func (c *channel) move(cfg *Config, mean float64) {
 	total := 0.0
 	for k := range c.Experts {
 		e := &c.Experts[k]
-		e.Loss += (e.loss - e.Loss) / recent
-		if c.Loss > 0 {
-			e.Weight *= math.Exp(-cfg.Rate * clamp((e.slope-mean)/c.Loss, mostLoss))
-		}
+		e.Weight *= math.Exp(-cfg.Rate * clamp((e.slope-mean)/c.Loss, mostLoss))
 		total += e.Weight
 	}
 	for k := range c.Experts {
 		e := &c.Experts[k]
 		e.Weight = (1-cfg.Share)*e.Weight/total + cfg.Share/float64(len(c.Experts))
 	}
-}
-
-// losses works out the pinball loss and the slope of each expert, and returns
-// the mixture's loss and the weighted mean of the slopes. All are means over
-// the levels.
-func (c *channel) losses(cfg *Config, p *promise, truth float64) (mixture, mean float64) {
-	n := float64(len(cfg.Levels))
-	for l, level := range cfg.Levels {
-		mixture += forecast.Pinball(level, p.Quantiles[l], truth) / n
-	}
-	for k := range c.Experts {
-		e := &c.Experts[k]
-		e.loss, e.slope = 0, 0
-		for l, level := range cfg.Levels {
-			own, said := e.quantile(l, p.Points[k], p.Sizes[k]), p.Quantiles[l]
-			e.loss += forecast.Pinball(level, own, truth)
-			e.slope += slope(level, said, truth) * (own - said)
-		}
-		e.loss, e.slope = e.loss/n, e.slope/n
-		mean += e.Weight * e.slope
-	}
-	return mixture, mean
 }
 
 // slope is the derivative of the pinball loss with respect to the quantile.
