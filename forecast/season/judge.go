@@ -53,7 +53,34 @@ func (w *work) compare(period int64, rows, columns int) (Season, bool) {
 	free := max(3, float64(columns)*(1-echo)/(1+echo)) // columns that are independent
 	n := float64(rows-1) * free
 	gain := n*math.Log(levels/max(both, 1e-9*levels)) - (free-1)*math.Log(n)
-	return Season{Period: period, Explained: 1 - both/levels, Variance: (levels - both) / float64(rows*columns)}, gain > 0
+	season := Season{Period: period, Explained: 1 - both/levels, Variance: (levels - both) / float64(rows*columns)}
+	return season, gain > 0 && w.foretold(rows, columns) > leastForetold+moreForFew/float64(rows-1)
+}
+
+// A season must say beforehand so much of the variance around the levels, and
+// more where it rests on few: two rows of a random walk are soon alike.
+const (
+	leastForetold = 0.1
+	moreForFew    = 0.4
+)
+
+// foretold is the share of the variance around the levels that the shape of
+// all other rows says of each row (leave-one-out cross-validation).
+func (w *work) foretold(rows, columns int) float64 {
+	missed, all := 0.0, 0.0
+	for c := range columns {
+		sum := 0.0
+		for r := range rows {
+			sum += ratio(w.sums[r][c], w.mean[r])
+		}
+		for r := range rows {
+			part := ratio(w.sums[r][c], w.mean[r])
+			others := (sum - part) / float64(rows-1)
+			missed += w.mean[r] * w.mean[r] * (part - others) * (part - others)
+			all += (w.sums[r][c] - w.mean[r]) * (w.sums[r][c] - w.mean[r])
+		}
+	}
+	return 1 - ratio(missed, all)
 }
 
 // fold writes the means of the matrix. It reports whether all cells were

@@ -51,8 +51,7 @@ func (l *level) at(i int) float64 { return float64(l.Means[(l.Next+i)%len(l.Mean
 
 // echo returns the lag in steps at which the series is most like itself, the
 // first that is nearly as good as any: a peak of the autocorrelation after it
-// was below 0. It must fit three times. The peak at a multiple of it says the
-// lag more exactly. It returns 0 when there is none.
+// was below 0. It must fit three times. It returns 0 when there is none.
 func (l *level) echo(w *work) int64 {
 	n, longest := len(l.Means), len(l.Means)/3
 	if longest < 4 {
@@ -71,14 +70,24 @@ func (l *level) echo(w *work) int64 {
 	if lag < 4 || lag == longest || w.echo[lag+1] > w.echo[lag] {
 		return 0
 	}
-	times := float64(max(1, longest/(lag+1)))
-	around := int(times) * lag
-	for i := around - int(times); i <= min(around+int(times), longest); i++ {
-		if w.echo[i] > w.echo[around] {
-			around = i
+	return int64(w.sharpen(lag, longest)*float64(l.Width) + 0.5)
+}
+
+// sharpen moves a lag by less than one, to where the autocorrelation at all its
+// multiples is the highest together.
+func (w *work) sharpen(lag, longest int) float64 {
+	times := longest / (lag + 1)
+	best, at := 0.0, float64(lag)
+	for k := -times / 2; k <= times/2; k++ {
+		try, sum := float64(lag)+float64(k)/float64(times), 0.0
+		for m := 1; m <= times; m++ {
+			sum += w.echo[int(float64(m)*try+0.5)]
+		}
+		if sum > best {
+			best, at = sum, try
 		}
 	}
-	return int64(float64(around)/times*float64(l.Width) + 0.5)
+	return at
 }
 
 // center writes the means less their own mean; what is missing is 0.

@@ -54,8 +54,9 @@ type state struct {
 	Found  []int64 // lengths by autocorrelation, one for each level; 0 = none
 	List   []Season
 	Chosen int64 // the one to go by, in steps
-	Wish   int64 // of the latest search, and of how many in a row
-	Streak int
+	Wish   int64 // of the latest search
+	Agreed int   // searches in a row with this wish
+	Missed int   // searches in a row that have not found the chosen one
 }
 
 // New returns a finder for a step above 0.
@@ -168,38 +169,39 @@ const (
 	agreeNone  = 72
 )
 
-// choose counts how often the searches have wished for something else.
+// choose counts how often in a row the searches have wished for something else,
+// and have not found what is gone by.
 func (f *Finder) choose() {
 	wish := f.best()
-	if f.Streak == 0 || !near(wish, f.Wish) {
-		f.Streak = 0
+	if !near(wish, f.Wish) {
+		f.Wish, f.Agreed = wish, 0
 	}
-	f.Wish = wish
-	f.Streak++
-	need := agreeOther
+	f.Agreed++
+	f.Missed++
+	if f.Chosen == 0 || slices.ContainsFunc(f.List, func(s Season) bool { return near(s.Period, f.Chosen) }) {
+		f.Missed = 0
+	}
 	switch {
 	case near(wish, f.Chosen):
-		f.Streak = 0
-		return
-	case f.Chosen == 0:
-		need = agreeFirst
-	case wish == 0:
-		need = agreeNone
-	}
-	if f.Streak >= need {
-		f.Chosen, f.Streak = wish, 0
+	case f.Missed >= agreeNone:
+		f.Chosen = 0
+	case wish != 0 && (f.Agreed >= agreeOther || f.Chosen == 0 && f.Agreed >= agreeFirst):
+		f.Chosen = wish
 	}
 }
 
 // best is the season that explains the most. Of lengths that explain about the
-// same it is the shortest: two days explain what a day does.
+// same it is the shortest: two days explain what a day does. A week must
+// explain twice as much as a day, because whoever goes by days learns the level
+// of a Sunday within the Sunday, and has all of it again in a seventh of the time.
 func (f *Finder) best() int64 {
-	best, most := int64(0), 0.0
-	if len(f.List) > 0 {
-		most = f.List[0].Variance
-	}
+	best := int64(0)
 	for _, s := range f.List {
-		if s.Variance >= 0.8*most && (best == 0 || s.Period < best) {
+		enough := 0.8
+		if s.Period >= int64(24*time.Hour/f.cfg.Step) {
+			enough = 0.5
+		}
+		if s.Variance >= enough*f.List[0].Variance && (best == 0 || s.Period < best) {
 			best = s.Period
 		}
 	}
