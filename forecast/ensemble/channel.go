@@ -9,12 +9,11 @@ type channel struct {
 	peak    bool
 	pace    pace
 
-	Experts   []expert
-	Loss      float64   // running mean of the mixture's pinball loss: the unit of weights
-	Theta     []float64 // conformal correction of each level, in error sizes
-	Quantiles []float64 // what is said now
-	Score     score
-	Promises  []promise // what was said, until it is known; by step modulo the horizon
+	Experts  []expert
+	Loss     float64   // running mean of the mixture's pinball loss: the unit of weights
+	Theta    []float64 // conformal correction of each level, in error sizes
+	Score    score
+	Promises []promise // what was said, until it is known; by step modulo the horizon
 }
 
 // promise is what was said of a step.
@@ -22,21 +21,24 @@ type promise struct {
 	Step      int64
 	Points    []float64 // the number of each expert
 	Sizes     []float64 // and the size of its errors
-	Quantiles []float64 // what was said of all together
+	Size      float64   // their weighted mean
+	Own       []float64 // quantiles of all experts together, corrected
+	Quantiles []float64 // the same, raised to what others say: what was said
 }
 
 func newChannel(cfg *Config, experts, horizon int, peak bool) channel {
 	levels := len(cfg.Levels)
 	c := channel{
 		horizon: horizon, peak: peak, pace: newPace(cfg, horizon),
-		Theta: make([]float64, levels), Quantiles: make([]float64, levels), Score: newScore(levels),
+		Theta: make([]float64, levels), Score: newScore(levels),
 	}
 	for range experts {
 		c.Experts = append(c.Experts, newExpert(cfg, 1/float64(experts)))
 	}
 	for range horizon {
 		c.Promises = append(c.Promises, promise{
-			Step: never, Points: make([]float64, experts), Sizes: make([]float64, experts), Quantiles: make([]float64, levels),
+			Step: never, Points: make([]float64, experts), Sizes: make([]float64, experts),
+			Own: make([]float64, levels), Quantiles: make([]float64, levels),
 		})
 	}
 	return c
@@ -67,9 +69,8 @@ func (c *channel) settle(cfg *Config, step int64, truth float64) {
 // weighted mean of the experts' quantiles, corrected.
 func (c *channel) promise(cfg *Config, step int64, value float64, paths [][]float64) {
 	p := c.at(step)
-	p.Step = step + int64(c.horizon)
-	clear(p.Quantiles)
-	spread := 0.0
+	p.Step, p.Size = step+int64(c.horizon), 0
+	clear(p.Own)
 	for k := range c.Experts {
 		e := &c.Experts[k]
 		point := paths[k][c.horizon-1]
@@ -78,17 +79,26 @@ func (c *channel) promise(cfg *Config, step int64, value float64, paths [][]floa
 		}
 		size := e.size(cfg, point, value)
 		p.Points[k], p.Sizes[k] = point, size
-		spread += e.Weight * size
-		for l := range p.Quantiles {
-			p.Quantiles[l] += e.Weight * e.quantile(l, point, size)
+		p.Size += e.Weight * size
+		for l := range p.Own {
+			p.Own[l] += e.Weight * e.quantile(l, point, size)
 		}
 	}
 	floor := 0.0
-	for l := range p.Quantiles {
-		floor = max(floor, p.Quantiles[l]+c.Theta[l]*spread)
-		p.Quantiles[l] = floor
+	for l := range p.Own {
+		floor = max(floor, p.Own[l]+c.Theta[l]*p.Size)
+		p.Own[l] = floor
 	}
-	copy(c.Quantiles, p.Quantiles)
+	copy(p.Quantiles, p.Own)
+}
+
+// raise lifts what was said just now to what another channel says: a peak is
+// nowhere below a value that it is the largest of.
+func (c *channel) raise(step int64, other *channel) {
+	p, q := c.at(step), other.at(step).Quantiles
+	for l := range p.Quantiles {
+		p.Quantiles[l] = max(p.Quantiles[l], q[l])
+	}
 }
 
 // correct moves each level of the mixture by quantile tracking. Whatever the
@@ -96,9 +106,13 @@ func (c *channel) promise(cfg *Config, step int64, value float64, paths [][]floa
 // for: the correction is bounded, and what it has moved is the surplus of
 // misses times gamma (Gibbs, Candès 2021; Angelopoulos, Candès, Tibshirani 2023).
 // It knows no largest error: a tail that is missed again and again goes on
-// growing.
+// growing. Where others have raised what was said, it does not sink by more than
+// an error's size below that, to be there when they no longer do.
 func (c *channel) correct(p *promise, truth float64) {
-	for l := range c.Theta {
-		c.Theta[l] = c.pace.theta[l].track(c.Theta[l], truth, p.Quantiles[l])
+	for l, said := range p.Quantiles {
+		if truth < said && p.Own[l] < said-p.Size {
+			continue
+		}
+		c.Theta[l] = c.pace.theta[l].track(c.Theta[l], truth, said)
 	}
 }

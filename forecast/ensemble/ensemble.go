@@ -108,7 +108,7 @@ func (e *Ensemble) Update(at time.Time, value float64) {
 	for i := range e.channels {
 		e.channels[i].promise(&e.cfg, step, value, e.paths)
 	}
-	e.reconcile()
+	e.reconcile(step)
 }
 
 // periodic is a model that can be told how long the season is; told another
@@ -158,14 +158,11 @@ func (e *Ensemble) truth(c *channel, step int64) (float64, bool) {
 
 // reconcile sees to it that peaks are nowhere below the values they are the
 // largest of.
-func (e *Ensemble) reconcile() {
+func (e *Ensemble) reconcile(step int64) {
 	for i := range e.cfg.Horizons {
-		value, peak := e.value(i), e.peak(i)
-		for l := range peak.Quantiles {
-			peak.Quantiles[l] = math.Max(peak.Quantiles[l], value.Quantiles[l])
-			if i > 0 {
-				peak.Quantiles[l] = math.Max(peak.Quantiles[l], e.peak(i - 1).Quantiles[l])
-			}
+		e.peak(i).raise(step, e.value(i))
+		if i > 0 {
+			e.peak(i).raise(step, e.peak(i-1))
 		}
 	}
 }
@@ -188,12 +185,12 @@ func (e *Ensemble) Levels() []float64 { return slices.Clone(e.cfg.Levels) }
 
 // Quantiles writes those of the value so many steps after the newest.
 func (e *Ensemble) Quantiles(horizon int, out []float64) {
-	copy(out, e.value(e.index(horizon)).Quantiles)
+	copy(out, e.value(e.index(horizon)).at(e.clock.number).Quantiles)
 }
 
 // Peak writes those of the largest value among the steps up to the horizon.
 func (e *Ensemble) Peak(horizon int, out []float64) {
-	copy(out, e.peak(e.index(horizon)).Quantiles)
+	copy(out, e.peak(e.index(horizon)).at(e.clock.number).Quantiles)
 }
 
 // index finds the horizon asked for, or the next longer one; beyond the

@@ -69,8 +69,7 @@ func (e *Ensemble) Coverage(horizon int) (shares []float64, settled int) {
 	return e.value(e.index(horizon)).Score.shares()
 }
 
-// PeakCoverage is the same of the largest value until then, before it is
-// raised to the quantiles of the values.
+// PeakCoverage is the same of the largest value until then.
 func (e *Ensemble) PeakCoverage(horizon int) (shares []float64, settled int) {
 	return e.peak(e.index(horizon)).Score.shares()
 }

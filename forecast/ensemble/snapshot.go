@@ -106,13 +106,14 @@ func (e *Ensemble) fits(s *state) bool {
 }
 
 func (c *channel) fits(experts, levels, horizon int) bool {
-	ok := len(c.Experts) == experts && len(c.Theta) == levels && len(c.Quantiles) == levels &&
+	ok := len(c.Experts) == experts && len(c.Theta) == levels &&
 		len(c.Score.Kept) == levels && len(c.Promises) == horizon
 	for _, x := range c.Experts {
 		ok = ok && len(x.Shape) == levels
 	}
 	for _, p := range c.Promises {
-		ok = ok && len(p.Points) == experts && len(p.Sizes) == experts && len(p.Quantiles) == levels
+		ok = ok && len(p.Points) == experts && len(p.Sizes) == experts &&
+			len(p.Own) == levels && len(p.Quantiles) == levels
 	}
 	return ok
 }
