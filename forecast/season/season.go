@@ -41,7 +41,6 @@ type Season struct {
 type Finder struct {
 	cfg      Config
 	calendar []int64 // lengths to try in any case, in steps
-	work     *work
 	state
 }
 
@@ -61,7 +60,7 @@ type state struct {
 
 // New returns a finder for a step above 0.
 func New(cfg Config) *Finder {
-	f := &Finder{cfg: cfg, work: &work{}}
+	f := &Finder{cfg: cfg}
 	for _, length := range []time.Duration{time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour} {
 		if steps := int64(length / cfg.Step); length%cfg.Step == 0 && steps >= 4 {
 			f.calendar = append(f.calendar, steps)
@@ -102,16 +101,17 @@ func (f *Finder) every() int64 { return max(48, int64(time.Hour/f.cfg.Step)) }
 
 // search tries the calendar and what one level's autocorrelation finds.
 func (f *Finder) search() {
+	var w work // on the stack: ten thousand finders need it once
 	f.Turn = (f.Turn + 1) % len(f.Levels)
-	f.Found[f.Turn] = f.Levels[f.Turn].echo(f.work)
+	f.Found[f.Turn] = f.Levels[f.Turn].echo(&w)
 	f.List = f.List[:0]
 	for _, period := range f.calendar {
-		f.try(period)
+		f.try(period, &w)
 	}
 	for _, period := range f.Found {
 		if period > 0 && !slices.ContainsFunc(f.calendar, func(c int64) bool { return near(period, c) }) &&
 			!slices.ContainsFunc(f.List, func(s Season) bool { return near(period, s.Period) }) {
-			f.try(period)
+			f.try(period, &w)
 		}
 	}
 	slices.SortStableFunc(f.List, stronger)
@@ -137,13 +137,13 @@ func stronger(a, b Season) int {
 const strange = 0.7
 
 // try judges a length on the coarsest level that still shows its shape.
-func (f *Finder) try(period int64) {
+func (f *Finder) try(period int64, w *work) {
 	for i := len(f.Levels) - 1; i >= 0; i-- {
 		l := &f.Levels[i]
 		if period < 12*l.Width && i > 0 {
 			continue
 		}
-		if s, ok := l.judge(period, f.work); ok {
+		if s, ok := l.judge(period, w); ok {
 			if !slices.Contains(f.calendar, period) {
 				s.Variance *= strange
 			}
