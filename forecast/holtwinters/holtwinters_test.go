@@ -72,6 +72,20 @@ func TestADampedTrendIsContinuedToItsEnd(t *testing.T) {
 	}
 }
 
+func TestOverAGapTheTrendGoesOn(t *testing.T) {
+	cfg := holtwinters.Default()
+	cfg.Damping = 0.99
+	m := holtwinters.New(cfg)
+	load := func(step int64) float64 { return 1000 - 900*math.Pow(0.99, float64(step)) }
+	for step := range int64(100) {
+		m.Update(step, load(step))
+	}
+	m.Update(130, load(130))
+	if got, want := predict(m, 10)[9], load(140); math.Abs(got/want-1) > 0.005 {
+		t.Errorf("thirty steps later, in 10: got %v, want %v", got, want)
+	}
+}
+
 func TestSeasonsAreRecovered(t *testing.T) {
 	for _, additive := range []bool{false, true} {
 		cfg := daily(48)

@@ -155,6 +155,24 @@ func TestAnOutageIsOverWhenTheLoadIsBack(t *testing.T) {
 	}
 }
 
+func TestOnlyWhatWasMeasuredAtItsDistanceIsLearnt(t *testing.T) {
+	m := ridge.New(ridge.Default())
+	level := 100.0
+	for step := range int64(21 * 200) { // five steps measured, then sixteen not
+		if step%26 == 0 {
+			level = 500 - level
+		}
+		if step%26 < 5 {
+			m.Update(step, level)
+		}
+	}
+	// No two measurements are twelve steps apart, and those within five are
+	// alike: what is said for then is still the smoothing of the beginning.
+	if got, want := predict(m, 12)[11], level; math.Abs(got/want-1) > 0.65 {
+		t.Errorf("in 12 steps: got %v, want nearer to %v", got, want)
+	}
+}
+
 func TestALoadOfAnySizeIsLearntAlike(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	small, large := ridge.New(ridge.Default()), ridge.New(ridge.Default())

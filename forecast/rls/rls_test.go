@@ -133,6 +133,38 @@ func TestGapsDoNotConfuseTheCoefficients(t *testing.T) {
 	}
 }
 
+func TestAGapIsFilledWithWhatWouldHaveBeenSaid(t *testing.T) {
+	m := rls.New(rls.Default())
+	job := func(step int64) float64 { return []float64{100, 100, 400}[step%3] }
+	for step := range int64(900) {
+		m.Update(step, job(step))
+	}
+	m.Update(902, job(902)) // 900 and 901 were not measured
+	for i, got := range predict(m, 3) {
+		if want := job(903 + int64(i)); math.Abs(got/want-1) > 0.05 {
+			t.Errorf("in %d steps: got %v, want %v", i+1, got, want)
+		}
+	}
+}
+
+func TestWithNothingNewForLongItStaysReady(t *testing.T) {
+	cfg := rls.Default()
+	cfg.Forgetting = 0.6
+	m := rls.New(cfg)
+	for step := range int64(5000) { // 0.6^-5000 is no number any more
+		m.Update(step, 100)
+	}
+	for step := range int64(100) {
+		m.Update(5000+step, 120)
+	}
+	if _, err := m.Snapshot(); err != nil { // JSON has no infinity
+		t.Errorf("snapshot: %v", err)
+	}
+	if got := predict(m, 1)[0]; math.Abs(got-120) > 2 {
+		t.Errorf("got %v, want 120", got)
+	}
+}
+
 func TestOneSpikeDoesNotUndoWhatWasLearnt(t *testing.T) {
 	m := rls.New(plain(2))
 	for step, value := range second(3000, 4) {

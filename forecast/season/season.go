@@ -34,7 +34,7 @@ type Config struct {
 type Season struct {
 	Period    int64   // steps
 	Explained float64 // share of the variance around the levels that the shape explains
-	Variance  float64 // how much that is, less for a length that no calendar has
+	Variance  float64 // how much that is
 }
 
 // Finder collects a series and says what seasons it has.
@@ -118,8 +118,8 @@ func (f *Finder) search() {
 	f.choose()
 }
 
-// near reports whether two lengths differ by at most a thirtieth.
-func near(a, b int64) bool { return 30*max(a-b, b-a) <= b }
+// near reports whether two lengths differ by at most a fifteenth.
+func near(a, b int64) bool { return 15*max(a-b, b-a) <= b }
 
 // stronger puts the season first that explains more.
 func stronger(a, b Season) int {
@@ -132,10 +132,6 @@ func stronger(a, b Season) int {
 	return int(a.Period - b.Period)
 }
 
-// strange is what a length that is not one of the calendar counts: people and
-// their jobs go by hours, days and weeks.
-const strange = 0.7
-
 // try judges a length on the coarsest level that still shows its shape.
 func (f *Finder) try(period int64, w *work) {
 	for i := len(f.Levels) - 1; i >= 0; i-- {
@@ -144,9 +140,6 @@ func (f *Finder) try(period int64, w *work) {
 			continue
 		}
 		if s, ok := l.judge(period, w); ok {
-			if !slices.Contains(f.calendar, period) {
-				s.Variance *= strange
-			}
 			f.List = append(f.List, s)
 			return
 		}
