@@ -51,7 +51,8 @@ type Service interface {
 // looked at: a thousandth of one.
 const mattering = 1e-3
 
-// widest is how many replicas beyond the bare capacity are looked at.
+// widest is how many replicas beyond the bare capacity are looked at: the first
+// ones one by one, then in steps of a sixteenth.
 const widest = 4096
 
 // Set prices the interval. Terms that make no sense price nothing. It keeps its
@@ -74,12 +75,13 @@ func (i *Interval) Set(t Terms, s Service) {
 	carried := int(math.Floor(t.Rate / t.PerReplica)) // so many carry no more than the rate: all violate
 	i.push(carried, 0)
 	before := all
-	for x := carried + 1; x <= carried+widest && worth*before > mattering; x++ {
-		share := s.Avoidable(x, t.Rate, 0)
+	for beyond, step := 0, 1; beyond < widest && worth*before > mattering; step = max(1, beyond/16) {
+		beyond += step
+		share := s.Avoidable(carried+beyond, t.Rate, 0)
 		if !(share >= 0 && share < before) { // what is no share saves nothing
 			share = before
 		}
-		i.push(1, worth*(share-before))
+		i.push(step, worth*(share-before)/float64(step))
 		before = share
 	}
 	steepest := t.Violation * t.PerReplica

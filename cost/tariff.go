@@ -57,10 +57,10 @@ func (t *Tariff) Observe(at time.Time, rate float64) {
 		return
 	}
 	m := &t.memory
-	if m.At.IsZero() {
+	if m.At.IsZero() || at.Before(m.At.Add(-time.Minute)) { // or the clock was set back
 		m.Mean = rate
 	}
-	later := max(0, at.Sub(m.At).Seconds()) // 0 when the clock was set back
+	later := max(0, at.Sub(m.At).Seconds())
 	m.Mean += (rate - m.Mean) * -math.Expm1(-later/t.window.Seconds())
 	m.At = at
 	m.Rate = rate

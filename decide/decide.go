@@ -64,7 +64,7 @@ func (d *Decider) Decide(obs scale.Observation) scale.Decision {
 	opinion := rec.Confidence > 0 || rec.Replicas != obs.CurrentReplicas
 	for _, g := range d.guards {
 		if _, always := g.(guard.Unconditional); always || opinion {
-			d.walk(g, obs, &decision)
+			d.walk(g, obs, &decision, opinion)
 		} else if w, ok := g.(guard.Witness); ok {
 			w.Witness(obs)
 		}
@@ -73,9 +73,9 @@ func (d *Decider) Decide(obs scale.Observation) scale.Decision {
 	return decision
 }
 
-func (d *Decider) walk(g guard.Guard, obs scale.Observation, decision *scale.Decision) {
+func (d *Decider) walk(g guard.Guard, obs scale.Observation, decision *scale.Decision, opinion bool) {
 	want := decision.DesiredReplicas
-	allowed, reason := g.Limit(obs, want)
+	allowed, reason := limit(g, obs, want, opinion)
 	d.steps = append(d.steps, scale.Step{Guard: g.Name(), From: want, To: allowed, Reason: reason})
 	if allowed != want {
 		decision.DesiredReplicas, decision.Reason, decision.SetBy = allowed, reason, g.Name()
@@ -85,6 +85,15 @@ func (d *Decider) walk(g guard.Guard, obs scale.Observation, decision *scale.Dec
 			d.conditions = append(d.conditions, scale.GuardCondition{Guard: g.Name(), Since: since, Reason: reason})
 		}
 	}
+}
+
+// limit asks a guard; one that has a count of its own is asked for that where
+// the policy has no opinion.
+func limit(g guard.Guard, obs scale.Observation, want int, opinion bool) (int, scale.Reason) {
+	if own, ok := g.(guard.StandIn); ok && !opinion {
+		return own.Instead(obs, want)
+	}
+	return g.Limit(obs, want)
 }
 
 func withoutOpinion(err error) scale.Reason {

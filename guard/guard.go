@@ -1,6 +1,6 @@
 // Package guard holds the rules that may change a recommended number and must
 // say so. Their order is part of the design: health, rollout and data first,
-// then behaviour, cooldown, objective floor, wake, budget, bounds.
+// then behaviour, cooldown, objective floor, wake, envelope, budget, bounds.
 package guard
 
 import (
@@ -20,6 +20,14 @@ type Unconditional interface {
 // because the policy has no opinion.
 type Witness interface {
 	Witness(obs scale.Observation)
+}
+
+// StandIn is an unconditional guard that knows a count of its own where the
+// policy has no opinion. It is then asked for that in the place of Limit; held is
+// the count that would be held.
+type StandIn interface {
+	Unconditional
+	Instead(obs scale.Observation, held int) (int, scale.Reason)
 }
 
 // Conditioned is a guard with something to say that lasts, also while it
