@@ -72,4 +72,4 @@ func slope(level, q, truth float64) float64 {
 // rate it moves a weight by e at most.
 const mostLoss = 20
 
-func clamp(v, most float64) float64 { return math.Max(-most, math.Min(v, most)) }
+func clamp(v, most float64) float64 { return max(-most, min(v, most)) }
