@@ -5,28 +5,24 @@ import (
 	"time"
 )
 
-// estimate follows the logarithm of a quantity that changes seldom: a mean over
-// long, from which it goes over to one over short when both no longer agree.
+// estimate follows a quantity above 0 that changes seldom: a mean in which what
+// is older by ten minutes weighs 1/e, so that the first value is an answer at
+// once. It begins anew when two values in a row are off by more than a fifth and
+// chance, on the same side.
 //
-//	long   ─────────────────╮  10 minutes: exact
-//	short  ~~~~~~~~~~~~~~~~~╰~~~~~~~~~~ half a minute: quick
-//	                      change
-//
-// Each is a mean in which what is older by one time constant weighs 1/e, so the
-// first value is an answer at once.
+//	value   ········ ·· ·····  ·    ● ● ● ●
+//	mean    ──────────────────────────╮          a deployment that
+//	                                  ╰──────    makes a request dearer
 type estimate struct {
-	Long  average `json:"long"`
-	Short average `json:"short"`
-	// Apart is in how many values in a row both did not agree.
-	Apart int `json:"apart,omitempty"`
+	Mean average `json:"mean"`
+	// Off is how many values in a row were off, negative when below.
+	Off int `json:"off,omitempty"`
 }
 
 const (
-	longMemory  = 10 * time.Minute
-	shortMemory = 30 * time.Second
-	// A change is believed in when both means are apart by a fifth twice in a row.
-	change   = 0.2
-	changeIn = 2
+	longMemory = 10 * time.Minute
+	change     = 0.2
+	changeIn   = 2
 )
 
 // average is a mean that forgets.
@@ -41,29 +37,39 @@ func (a *average) add(value, weight, keep float64) {
 
 func (a *average) mean() float64 { return a.Sum / a.Weight }
 
-// add takes in a value above 0 that is so much later than the last one.
-func (e *estimate) add(value, weight float64, later time.Duration) {
+// add takes in a value that is so much later than the last one and whose relative
+// standard error is known. When the estimate begins anew it returns by what
+// factor it is more than before, else 1.
+func (e *estimate) add(value, weight, err float64, later time.Duration) (factor float64) {
 	if !(value > 0) || math.IsInf(value, 1) || !(weight > 0) || math.IsInf(weight, 1) {
-		return
+		return 1
 	}
-	log := math.Log(value)
-	e.Long.add(log, weight, math.Exp(-later.Seconds()/longMemory.Seconds()))
-	e.Short.add(log, weight, math.Exp(-later.Seconds()/shortMemory.Seconds()))
-	if math.Abs(e.Short.mean()-e.Long.mean()) < change || math.Abs(log-e.Long.mean()) < change {
-		e.Apart = 0
-		return
+	factor = 1
+	if e.known() {
+		factor = value / e.value()
 	}
-	if e.Apart++; e.Apart >= changeIn {
-		e.Long, e.Short, e.Apart = average{log * weight, weight}, average{log * weight, weight}, 0
+	switch off := math.Log(factor); {
+	case math.Abs(off) <= change+3*err:
+		e.Off = 0
+	case off > 0:
+		e.Off = max(e.Off, 0) + 1
+	default:
+		e.Off = min(e.Off, 0) - 1
 	}
+	if e.Off == changeIn || e.Off == -changeIn {
+		*e = estimate{Mean: average{value * weight, weight}}
+		return factor
+	}
+	e.Mean.add(value, weight, math.Exp(-later.Seconds()/longMemory.Seconds()))
+	return 1
 }
 
-func (e *estimate) known() bool { return e.Long.Weight > 0 }
+func (e *estimate) known() bool { return e.Mean.Weight > 0 }
 
 // value is the newest answer; 0 when nothing is known.
 func (e *estimate) value() float64 {
 	if !e.known() {
 		return 0
 	}
-	return math.Exp(e.Long.mean())
+	return e.Mean.mean()
 }

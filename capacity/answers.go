@@ -1,0 +1,135 @@
+package capacity
+
+import (
+	"math"
+	"time"
+
+	"github.com/flyball-io/flyball/queueing"
+)
+
+// Known reports whether anything can be asked about the service.
+func (l *Learner) Known() bool { return l.model.ready || l.WorkOnly() }
+
+// WorkOnly reports that CPU is measured and requests are not. Loads are then in
+// replicas' worth of CPU ([Facts.Work]), a replica carries 1, and the answers are
+// those of square-root staffing (Halfin and Whitt 1981): x replicas are too few
+// with the probability that a load of mean and variance w exceeds x.
+func (l *Learner) WorkOnly() bool {
+	return !l.model.ready && !l.memory.CPU.Requests && !l.memory.CPU.Sampled.IsZero()
+}
+
+// Avoidable is the share of requests expected to miss the objective although
+// their service alone would meet it. A backlog is in requests.
+func (l *Learner) Avoidable(replicas int, rate, backlog float64) float64 {
+	switch {
+	case l.model.ready:
+		return l.avoidable(replicas, rate, backlog, l.memory.Correction.factor())
+	case l.WorkOnly() && rate+backlog > 0:
+		return math.Erfc((float64(replicas)-rate-max(0, backlog))/math.Sqrt(2*(rate+max(0, backlog)))) / 2
+	}
+	return 0
+}
+
+// Demand is the fewest replicas with which at most a share of the requests is
+// expected to miss the objective avoidably, and no more than may be asked about.
+func (l *Learner) Demand(rate, share float64) int {
+	switch {
+	case !(rate > 0):
+		return 0
+	case l.model.ready:
+		return l.fewest(rate, share)
+	case l.WorkOnly():
+		beyond := math.Sqrt2 * math.Erfinv(1-2*min(0.5, max(1e-9, share)))
+		return int(min(float64(l.most), math.Ceil(rate+beyond*math.Sqrt(rate))))
+	}
+	return 0
+}
+
+// fewest doubles the distance from what the load itself takes until the promise
+// is kept, and then halves it.
+func (l *Learner) fewest(rate, share float64) int {
+	kept := func(x int) bool { return x >= l.most || l.Avoidable(x, rate, 0) <= share }
+	low := int(min(float64(l.most), rate/l.model.perReplica))
+	high := min(l.most, low+1)
+	for step := 1; !kept(high); step *= 2 {
+		low, high = high, min(l.most, high+step)
+	}
+	for low+1 < high {
+		if middle := (low + high) / 2; kept(middle) {
+			high = middle
+		} else {
+			low = middle
+		}
+	}
+	return high
+}
+
+// PerReplica is the requests per second that one replica carries with every slot
+// busy; 0 when that is not known.
+func (l *Learner) PerReplica() float64 {
+	switch {
+	case l.model.ready:
+		return l.model.perReplica
+	case l.WorkOnly():
+		return 1
+	}
+	return 0
+}
+
+// Startup is a time from asking for a replica until it takes work that nine in
+// ten keep: the hint, what was seen, or [DefaultStartup].
+func (l *Learner) Startup() time.Duration {
+	if l.cfg.Startup > 0 {
+		return l.cfg.Startup.Std()
+	}
+	return l.memory.Startups.careful(l.memory.At)
+}
+
+// Backlog is how many requests wait beyond the steady state.
+func (l *Learner) Backlog() float64 { return l.memory.Backlog }
+
+// settled is the highest load at which what is in progress is taken as steady:
+// closer to 1 a steady state takes longer to come than loads stay.
+const settled = 0.95
+
+// excess is the requests in progress beyond those the model expects. Counts vary
+// by their root; less than twice that is nothing to act upon.
+func (l *Learner) excess(s *sample) float64 {
+	held := max(0, s.queue)
+	switch {
+	case s.concurrency < 0 || s.rate < 0 || !l.model.ready:
+		return held
+	case s.ready == 0:
+		return max(held, s.concurrency)
+	}
+	b := &l.model.blend
+	rate := min(s.rate, settled*float64(s.ready)*l.model.perReplica)
+	expected := rate * b.MeanResponse(s.ready, l.load(s.ready, rate, l.memory.Correction.factor()), 0)
+	if beyond := s.concurrency - expected; beyond > 2*math.Sqrt(expected+1) {
+		return max(held, beyond)
+	}
+	return held
+}
+
+// Savings is the best other topology for a load and the replicas it would need;
+// the present one when none needs less.
+func (l *Learner) Savings(rate, share float64) (topology queueing.Topology, replicas int) {
+	topology, replicas = l.topology, l.Demand(rate, share)
+	if !l.model.ready {
+		return topology, replicas
+	}
+	own := l.model
+	defer func() { l.model = own }()
+	for other := queueing.LeastConn; other <= queueing.PowerOfTwo; other++ {
+		l.model.traits.Topology = other
+		blend, err := l.curves.Blend(l.model.traits, l.threshold)
+		if err != nil || other == l.topology {
+			continue
+		}
+		l.model.blend = blend
+		if n := l.fewest(rate, share); n < replicas {
+			topology, replicas = other, n
+		}
+	}
+	return topology, replicas
+}

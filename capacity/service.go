@@ -1,0 +1,62 @@
+package capacity
+
+import (
+	"math"
+	"time"
+)
+
+// learnService takes the waits of the model out of the response times. At light
+// load there are none: such samples count more, in proportion to the square
+// of what is idle and of the share of the service in the response, and a
+// response that nobody can take apart yet next to nothing.
+func (l *Learner) learnService(s *sample, weight float64, later time.Duration) {
+	m := &l.memory
+	mean, idle := s.mean, guess
+	if l.model.ready {
+		mean = l.unloaded(s)
+		rho := s.throughput() * mean / (float64(s.ready) * l.model.perReplica * l.model.traits.Mean)
+		idle = max(0.1, 1-rho)
+	}
+	alone := mean / s.mean
+	if l.saturated(s) {
+		idle, alone = 1, 1 // answers per second tell the service exactly
+	}
+	weight *= math.Pow(idle*alone, 2)
+	if grown := m.Mean.add(mean, weight, math.Sqrt(s.latency.Variance()/s.answered)/s.mean, later); grown != 1 {
+		m.Reach, m.Limit = m.Reach/grown, m.Limit/grown // slots that are busy for longer carry less
+	}
+	if alone > 0.7 && !l.saturated(s) {
+		wait := s.mean - mean
+		variance := max(0, s.latency.Variance()-2*wait*wait)
+		m.CV2.add(max(leastCV*leastCV, variance/(mean*mean)), weight*math.Pow(alone, 4), math.Exp(-later.Seconds()/longMemory.Seconds()))
+	}
+}
+
+// saturated reports that all slots are busy, where their number is known: twice
+// as many wait as are served.
+func (l *Learner) saturated(s *sample) bool {
+	known := l.model.source == fromHint || l.model.source == fromUtilization
+	return l.model.ready && known && s.concurrency > 3*float64(s.ready)*max(1, l.model.perReplica*l.model.traits.Mean)
+}
+
+// guess is the idle share taken where the load is not known.
+const guess = 1e-3
+
+// leastCV is a variation nobody can tell from none.
+const leastCV = 0.01
+
+// unloaded is the mean service with which the model has the mean response that
+// was measured, by halving. All slots busy, it is no more than slots over
+// answers per second.
+func (l *Learner) unloaded(s *sample) float64 {
+	busy := s.throughput() / (float64(s.ready) * l.model.perReplica * l.model.traits.Mean) // load by second of service
+	low, high := 0.0, min(s.mean, 1/max(1e-9, busy))
+	for range 16 {
+		if middle := (low + high) / 2; middle*l.stretch(s.ready, busy*middle) < s.mean {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return (low + high) / 2
+}
