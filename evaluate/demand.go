@@ -32,6 +32,8 @@ type Demand struct {
 	Replicas []int
 	// until is the step at which the demand changes next; their number: never.
 	until []int32
+	// known are the steps of spans that many runs are asked about.
+	known map[workload.Span][]time.Duration
 }
 
 // stepFor is the width of the steps for a length: a second for a day, more for

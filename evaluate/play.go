@@ -44,6 +44,7 @@ func newGround(c Case, known *curves) (*ground, error) {
 	}
 	s.Replicas.Initial = min(max(s.Replicas.Initial, s.Replicas.Min), s.Replicas.Max)
 	g.scored = scoredSpans(s)
+	g.demand.know(g.scored)
 	g.lowerBound = expectedRequests(s) / s.Service.CapacityPerReplica() / 3600
 	g.oracle = sync.OnceValue(func() *Oracle { return newOracle(s, g.demand, g.curve) })
 	g.digest = sync.OnceValue(func() string { return digestCase(g.Case) })

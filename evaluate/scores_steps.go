@@ -36,6 +36,22 @@ func (d *Demand) steps(span workload.Span) []time.Duration {
 	return steps
 }
 
+// know finds the steps of spans once for all.
+func (d *Demand) know(spans []workload.Span) {
+	d.known = map[workload.Span][]time.Duration{}
+	for _, span := range spans {
+		d.known[span] = d.steps(span)
+	}
+}
+
+// stepsOf are the steps of a span, found before or now.
+func (d *Demand) stepsOf(span workload.Span) []time.Duration {
+	if steps, known := d.known[span]; known {
+		return steps
+	}
+	return d.steps(span)
+}
+
 // scoreSteps fills in how a run answers steps of the demand. Its reaction to
 // one is the time until the ready replicas meet the demand as it is then; where
 // that never happens, until the scoring ends. Its overshoot is the most ready
@@ -44,7 +60,7 @@ func (d *Demand) steps(span workload.Span) []time.Duration {
 func (r *Run) scoreSteps(scored []workload.Span, d *Demand, changes []sim.Change) {
 	var reactions, overshoots []float64
 	for _, span := range scored {
-		steps := d.steps(span)
+		steps := d.stepsOf(span)
 		reactions = append(reactions, reactionsTo(steps, span, d, changes)...)
 		for i, at := range steps {
 			to := min(span.To, at+overshootFor)

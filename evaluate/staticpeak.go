@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"sync"
@@ -14,12 +15,12 @@ import (
 // the objective is met at the peak.
 func StaticPeak(percent float64) Contestant {
 	var mu sync.Mutex
-	demands := map[string]int{} // by scenario: seeds share it
+	demands := map[string]int{} // by what they follow from: seeds share them
 	return Contestant{Policy: "static", Params: "peak=" + strconv.FormatFloat(percent, 'g', -1, 64) + "%", Knob: percent,
 		New: func(s *sim.Scenario) (sim.Decider, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			key := s.Name + "@" + s.Service.Topology.String()
+			key := fmt.Sprintln(workload.Peak(s.Load), serviceKey(s.Service), s.Objective)
 			demand, known := demands[key]
 			if !known {
 				var err error

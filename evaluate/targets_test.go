@@ -137,7 +137,8 @@ func TestTheTunedHPAIsHeldToTheCandidatesViolations(t *testing.T) {
 // At the level itself the candidate's knob counts, and to hold nothing that the
 // HPA holds is to fail.
 func TestAKnobThatHoldsNothingFails(t *testing.T) {
-	a := newArena("a").play("a", "new", 0.1, 50).play("a", "hpa:cpu=80", 0.001, 100)
+	a := newArena("a", "b").play("a", "new", 0.1, 50).play("a", "hpa:cpu=80", 0.001, 100)
+	a.play("b", "new", 0.001, 80).play("b", "hpa:cpu=80", 0.001, 100)
 	if row := a.target(t, "knob tuned too"); row.Met || len(row.Fails) != 1 {
 		t.Errorf("got %s, want a failure on a", told(row))
 	}
