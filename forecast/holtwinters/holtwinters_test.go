@@ -139,7 +139,7 @@ func TestAnOutageDoesNotSpoilTheSeason(t *testing.T) {
 			m.Update(step, value)
 		}
 		for i, got := range predict(m, 20) {
-			if want := wave(288*4+150+int64(i), 288); math.Abs(got/want-1) > 0.1 {
+			if want := wave(288*4+150+int64(i), 288); math.Abs(got/want-1) > 0.05 {
 				t.Errorf("additive %v, a day after eight hours of zeros, in %d steps: got %v, want %v", additive, i+1, got, want)
 			}
 		}

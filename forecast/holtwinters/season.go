@@ -65,7 +65,7 @@ func (s *season) close(cfg Config, level float64) {
 		*factor = mean
 	case s.Neutral == 0:
 		*factor += cfg.SeasonRate * (mean - level - *factor)
-	case mean > 0.25**factor*level && mean < 4**factor*level: // else it is the level that changed
+	case level > 0:
 		*factor = bound(*factor + cfg.SeasonRate*(mean/level-*factor))
 	}
 }

@@ -51,5 +51,5 @@ func (l *levels) change() float64 {
 	return 0
 }
 
-// bound believes in no more than twice or half from one season to the next.
-func bound(change float64) float64 { return max(-math.Ln2, min(change, math.Ln2)) }
+// bound believes in no more than four times or a quarter from one season to the next.
+func bound(change float64) float64 { return max(-2*math.Ln2, min(change, 2*math.Ln2)) }

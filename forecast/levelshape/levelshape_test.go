@@ -101,24 +101,24 @@ func TestTheRunningDayCorrectsTheLevel(t *testing.T) {
 	}
 }
 
-func TestTheLevelOfAWeekdayIsKnown(t *testing.T) {
-	load := func(step int64) float64 { // Saturdays and Sundays are a third
-		if step/144%7 >= 5 {
-			return wave(step, 144) / 3
+func TestALoadInTheDeadOfNightIsNoThousandfoldDay(t *testing.T) {
+	m := levelshape.New(daily(288))
+	load := func(step int64) float64 { // nothing from midnight to four
+		if step%288 < 48 {
+			return 0
 		}
-		return wave(step, 144)
+		return wave(step, 288)
 	}
-	far := func(cfg levelshape.Config, now int64) float64 {
-		m := levelshape.New(cfg)
-		for step := range now {
-			m.Update(step, load(step))
+	for step := range int64(288 * 5) {
+		m.Update(step, load(step))
+	}
+	for step := range int64(47) {
+		m.Update(288*5+step, 10)
+	}
+	for i, got := range predict(m, 20) {
+		if got > 1000 {
+			t.Errorf("10 at night, in %d steps: got %v, want no more than a few hundred", i+1, got)
 		}
-		return predict(m, 130)[129]
-	}
-	now := int64(144*(7*5+5) + 6) // one o'clock of a Saturday
-	want := load(now + 129)
-	if got := far(daily(144), now); got > 2*want {
-		t.Errorf("for Saturday night: got %v, want about %v and not %v", got, want, 3*want)
 	}
 }
 

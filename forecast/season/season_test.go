@@ -85,7 +85,7 @@ func TestDaysThatDifferByTheWeekAreStillDays(t *testing.T) {
 	for i := range int64(144 * 7 * 5) {
 		load := wave(rng, i, 144)
 		if day := i / 144 % 7; day >= 5 {
-			load *= 0.7
+			load *= 0.4
 		}
 		f.Update(i, load)
 	}
@@ -122,7 +122,7 @@ func TestAWanderingLoadSeldomHasASeason(t *testing.T) {
 			found++
 		}
 	}
-	if found > 10 {
+	if found > 7 {
 		t.Errorf("got a season in %d of 20 random walks", found)
 	}
 }
@@ -143,7 +143,7 @@ func TestASeasonIsKeptOverAnOutageAndDroppedWhenItEnds(t *testing.T) {
 	}
 	run(7, func(step int64) float64 { return 10 * wave(rng, step, 288) })
 	step += 288 * 5 / 2 // not measured
-	run(3, func(step int64) float64 { return 10 * wave(rng, step, 288) })
+	run(5, func(step int64) float64 { return 10 * wave(rng, step, 288) })
 	if got := f.Period(); got != 288 {
 		t.Errorf("at ten times the level, after a gap: got %d steps, want 288", got)
 	}
