@@ -83,8 +83,8 @@ func (w *work) foretold(rows, columns int) float64 {
 	return 1 - ratio(missed, all)
 }
 
-// fold writes the means of the matrix. It reports whether all cells were
-// measured; one that was not is as the one before it, a few may be.
+// fold writes the means of the matrix. It reports whether enough of the cells
+// were measured; one that was not is as a season before.
 func (w *work) fold(l *level, period int64, rows, columns int) bool {
 	for r := range rows {
 		clear(w.sums[r][:columns])
@@ -103,15 +103,20 @@ func (w *work) fold(l *level, period int64, rows, columns int) bool {
 	missing, last := 0, 0.0
 	for r := range rows {
 		for c := range columns {
-			if n := w.counts[r][c]; n > 0 {
-				last = w.sums[r][c] / n
-			} else {
+			switch n := w.counts[r][c]; {
+			case n > 0:
+				w.sums[r][c] /= n
+			case r > 0:
+				w.sums[r][c] = w.sums[r-1][c]
+				missing++
+			default:
+				w.sums[r][c] = last
 				missing++
 			}
-			w.sums[r][c] = last
+			last = w.sums[r][c]
 		}
 	}
-	return missing*10 <= rows*columns
+	return missing*4 <= rows*columns
 }
 
 // levels returns the sum of squares that level(r) leaves.

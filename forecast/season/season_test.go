@@ -147,6 +147,9 @@ func TestASeasonIsKeptOverAnOutageAndDroppedWhenItEnds(t *testing.T) {
 	if got := f.Period(); got != 288 {
 		t.Errorf("at ten times the level, after a gap: got %d steps, want 288", got)
 	}
+	if all := f.Seasons(); len(all) == 0 || all[0].Explained < 0.7 {
+		t.Errorf("after a gap of two days and a half: got %+v, want a day that explains nearly all", all)
+	}
 	run(40, func(int64) float64 { return 100 * math.Exp(0.3*rng.NormFloat64()) })
 	if got := f.Period(); got != 0 {
 		t.Errorf("after forty days of noise: got %d steps, want none", got)
