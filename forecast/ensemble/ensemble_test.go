@@ -1,6 +1,7 @@
 package ensemble_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -14,6 +15,7 @@ import (
 	"github.com/flyball-io/flyball/forecast/ensemble"
 	"github.com/flyball-io/flyball/forecast/forecasttest"
 	"github.com/flyball-io/flyball/forecast/lastvalue"
+	"github.com/flyball-io/flyball/scale"
 )
 
 const minute = time.Minute
@@ -209,9 +211,48 @@ func TestALoopThatIsNotOnTimeLosesNoStep(t *testing.T) {
 	for i := range n {
 		late := time.Duration(25 * rng.Float64() * float64(time.Second))
 		e.Update(start.Add(time.Duration(i)*minute+late), 10)
+		if i == n/2 {
+			e = restored(t, e, of(t, cfg, constant("says 10", 10)))
+		}
 	}
 	if _, scored := e.Coverage(1); scored != n-1 {
 		t.Errorf("of %d values %d are scored", n, scored)
+	}
+}
+
+func restored(t *testing.T, from, to *ensemble.Ensemble) *ensemble.Ensemble {
+	t.Helper()
+	data, err := from.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := to.Restore(data); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+func TestASnapshotWithPartsMissingIsRefused(t *testing.T) {
+	e := standard(t, ensemble.Default(minute, 1, 3))
+	e.Update(at(1), 10)
+	data, err := e.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"Models", "Seasons", "Channels", "Recent", "Experts", "Promises", "Theta", "Kept", "Shape", "Points", "Own"} {
+		without := strings.ReplaceAll(string(data), `"`+part+`":`, `"Other":`)
+		if err := e.Restore([]byte(without)); !errors.Is(err, scale.ErrSnapshot) {
+			t.Errorf("without %s: got %v, want ErrSnapshot", part, err)
+		}
+	}
+}
+
+func TestAnInstantThatCannotBeCountedIsLeftOut(t *testing.T) {
+	e := of(t, ensemble.Default(minute, 1), constant("says 10", 10))
+	for _, year := range []int{-5, 1, 1600, 2300, 9999, 100_000} {
+		if e.Update(time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC), 10); e.Known() {
+			t.Fatalf("a value of the year %d is taken", year)
+		}
 	}
 }
 
