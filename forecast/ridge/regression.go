@@ -48,8 +48,8 @@ func (r *regression) say(x *row) float64 {
 	return sum
 }
 
-// learn takes one equation in. An error beyond three times the usual counts as
-// three times (Huber): one spike must not undo what was learnt.
+// learn takes one equation in. An error beyond twice the usual counts as
+// twice (Huber), so that it is the usual load that is learnt, not the spikes.
 func (r *regression) learn(x *row, z, lambda float64) {
 	size := 0.0
 	for _, v := range x {
@@ -60,7 +60,7 @@ func (r *regression) learn(x *row, z, lambda float64) {
 	}
 	miss := (z - r.say(x)) / size
 	usual := r.usual(miss)
-	miss = max(-3*usual, min(miss, 3*usual))
+	miss = max(-2*usual, min(miss, 2*usual))
 	usual *= r.Overlap
 	for i := range x {
 		x[i] /= size * usual

@@ -34,7 +34,7 @@ func Example() {
 	}
 	m.Predict(next)
 	fmt.Printf("in 1 step %.0f, in 3 steps %.0f, in 20 steps %.0f\n", next[0], next[2], next[19])
-	// Output: in 1 step 370, in 3 steps 209, in 20 steps 101
+	// Output: in 1 step 400, in 3 steps 258, in 20 steps 101
 }
 
 func daily(period int64) ridge.Config {
