@@ -272,5 +272,8 @@ func reopened(t *testing.T, newForecaster func(*testing.T) forecast.Forecaster, 
 	if err := to.Restore(data); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
+	if got, want := listen(to), listen(from); !got.equal(want) || to.Known() != from.Known() {
+		t.Fatalf("%s: restored %v\nbefore %v", name, got, want)
+	}
 	return to
 }

@@ -131,6 +131,9 @@ func restored(t *testing.T, newModel func(*testing.T) forecast.Model, from forec
 	if err := to.Restore(data); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
+	if got, want := predict(to), predict(from); !slices.Equal(got, want) {
+		t.Fatalf("%s: restored %v, before %v", name, got, want)
+	}
 	return to
 }
 
