@@ -22,7 +22,7 @@ import (
 type Contestants struct{ Plugins *builtin.Registry }
 
 // Parse reads NAME or NAME:key=value,…: the fields of the policy's
-// configuration, and besides them behavior and cooldown as in a document, and
+// configuration, and besides them behavior, cooldown and envelope as in a document, and
 // objective.target=99%, which the policy is told instead of what it is judged
 // by. For hpa, requestRate=70% and concurrency=70% are shares of what one
 // replica carries.
@@ -85,7 +85,7 @@ func (c Contestants) Key(text string) (string, error) {
 	if cfg, is := chosen.Config.(*hpa.Config); is && len(cfg.Metrics) == 0 && cfg.String() == hpa.Default().String() && shares == [2]any{} {
 		cfg.CPUUtilization = 0
 	}
-	key, err := json.Marshal([]any{w.Kind, chosen.Config, chosen.Cooldown, p.behavior, shares, p.target})
+	key, err := json.Marshal([]any{w.Kind, chosen.Config, chosen.Cooldown, p.behavior, shares, p.target, p.envelope})
 	return string(key), err
 }
 
@@ -95,7 +95,8 @@ type player struct {
 	written  builtin.Written
 	behavior guard.BehaviorConfig
 	cooldown guard.CooldownConfig
-	target   float64 // share of good requests that it is told; 0: the scenario's
+	envelope *v1alpha1.Envelope // nil: none
+	target   float64            // share of good requests that it is told; 0: the scenario's
 }
 
 func (c Contestants) player(w builtin.Written) (*player, error) {
@@ -104,9 +105,13 @@ func (c Contestants) player(w builtin.Written) (*player, error) {
 		// To the policy 0 is none at all, and then its default.
 		return p, errors.New("cpuUtilization: must be above 0, got 0")
 	}
-	err := errors.Join(w.Take("behavior", &p.behavior), w.Take("cooldown", &p.cooldown))
+	if _, stated := w.Fields["envelope"]; stated {
+		p.envelope = &v1alpha1.Envelope{}
+		defer p.envelope.Complete()
+	}
+	err := errors.Join(w.Take("behavior", &p.behavior), w.Take("cooldown", &p.cooldown), w.Take("envelope", p.envelope))
 	if err == nil {
-		err = errors.Join(p.behavior.Validate(), p.cooldown.Validate())
+		err = errors.Join(p.behavior.Validate(), p.cooldown.Validate(), p.envelope.Validate())
 	}
 	return p, errors.Join(err, p.tell(w))
 }
@@ -137,6 +142,9 @@ func (p *player) decider(s *sim.Scenario) (sim.Decider, error) {
 		return nil, err
 	}
 	chosen.Name = w.Kind
+	if chosen.Envelope, err = newEnvelopeSpec(p.envelope, p.plugins); err != nil {
+		return nil, fmt.Errorf("envelope.expert: %w", err)
+	}
 	// The objective, the bounds and the time between decisions are the
 	// scenario's; everything else is as a document has it that says nothing.
 	defaults := v1alpha1.Default().Spec
@@ -152,6 +160,9 @@ func (p *player) decider(s *sim.Scenario) (sim.Decider, error) {
 	// Copies of another autoscaler play as it does: with its own rules and the
 	// bounds, and without any guard that it has not. What Flyball adds to them live
 	// is not theirs.
+	if p.envelope != nil {
+		return spec.decider(chosen) // the originals know none
+	}
 	switch w.Kind {
 	case "hpa":
 		return spec.original(chosen, p.hpa(spec, chosen.Rules).Guards())

@@ -18,6 +18,8 @@ type PolicySpec struct {
 	Rules  guard.BehaviorRules
 	// Cooldown is the document's, else the policy's own.
 	Cooldown guard.CooldownConfig
+	// Envelope keeps it within what another one would cost; nil: none does.
+	Envelope *EnvelopeSpec
 	build    func(policy.Env) (policy.Policy, error)
 }
 
@@ -41,6 +43,13 @@ func newPolicySpec(p scale.Plugin, in v1alpha1.Spec, plugins *builtin.Registry) 
 		Cooldown: cooldown,
 		build:    func(env policy.Env) (policy.Policy, error) { return plugins.Policies.Build(p.Kind, cfg, env) },
 	}, nil
+}
+
+// compress divides every time constant.
+func (p *PolicySpec) compress(factor float64) {
+	builtin.Compress(&p.Cooldown, factor)
+	builtin.Compress(&p.Rules, factor)
+	builtin.Compress(p.Config, factor)
 }
 
 // nameShadows tells policies of one kind apart by what they aim at, and those

@@ -95,6 +95,8 @@ func newSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, v1alpha1.F
 	var err error
 	s.Policy, err = newPolicySpec(*in.Policy, in, plugins)
 	fault("spec.policy", err)
+	s.Policy.Envelope, err = newEnvelopeSpec(in.Envelope, plugins)
+	fault("spec.envelope.expert", err)
 	for i, p := range in.Shadows {
 		shadow, err := newPolicySpec(p, in, plugins)
 		fault(fmt.Sprintf("spec.shadows[%d]", i), err)
@@ -108,6 +110,9 @@ func newSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, v1alpha1.F
 		s.Sources = append(s.Sources, src)
 	}
 	fault("spec.policy", s.measured(s.Policy))
+	if e := s.Policy.Envelope; e != nil {
+		fault("spec.envelope.expert", s.measured(e.Expert))
+	}
 	for i, p := range s.Shadows {
 		fault(fmt.Sprintf("spec.shadows[%d]", i), s.measured(p))
 	}
@@ -210,9 +215,10 @@ func (s *Spec) Compress(factor float64) []builtin.Change {
 		Sources      []SourceSpec          `json:"signals"`
 	}{&s.Sync, &s.Balancer.MetricWindow, &s.Process.UsageWindow, s.window(), &s.Policy.Cooldown, &s.Rollout, &s.Policy.Rules, s.Policy.Config, s.Sources}, factor)
 	for i := range s.Shadows {
-		builtin.Compress(&s.Shadows[i].Cooldown, factor)
-		builtin.Compress(&s.Shadows[i].Rules, factor)
-		builtin.Compress(s.Shadows[i].Config, factor)
+		s.Shadows[i].compress(factor)
+	}
+	if e := s.Policy.Envelope; e != nil {
+		e.Expert.compress(factor)
 	}
 	return changes
 }
@@ -273,8 +279,8 @@ func (s *Spec) Plan() (control.Plan, error) {
 }
 
 // decider puts a policy behind the guards, in the order of the design:
-// health, rollout, data, behaviour, cooldown, objective floor, wake, budget,
-// bounds.
+// health, rollout, data, behaviour, cooldown, objective floor, wake, envelope,
+// budget, bounds.
 func (s *Spec) decider(spec PolicySpec) (*decide.Decider, error) {
 	env := s.env()
 	env.ScaleUpTolerance, env.ScaleDownTolerance = spec.Rules.Up.Tolerance, spec.Rules.Down.Tolerance
@@ -293,9 +299,16 @@ func (s *Spec) decider(spec PolicySpec) (*decide.Decider, error) {
 		guard.NewCooldown(spec.Cooldown),
 	}
 	if s.Objective != nil {
-		guards = append(guards, &guard.ObjectiveFloor{Objective: *s.Objective})
+		guards = append(guards, &guard.ObjectiveFloor{Objective: *s.Objective, Topology: s.topology, Curves: s.curves})
 	}
 	guards = append(guards, guard.Wake{Closed: func(obs scale.Observation) bool { return policy.Closed(p, obs) }})
+	if spec.Envelope != nil {
+		envelope, err := s.envelope(spec.Envelope, p)
+		if err != nil {
+			return nil, fmt.Errorf("envelope: expert %s: %w", spec.Envelope.Expert.Kind, err)
+		}
+		guards = append(guards, envelope)
+	}
 	if s.Cost != nil && s.Cost.BudgetPerDay > 0 {
 		budget, err := s.budget()
 		if err != nil {

@@ -26,7 +26,11 @@ func (s *Spec) essential(p policy.Policy) []string {
 // come into force, most likely because the name is misspelt.
 func (s *Spec) trusted() error {
 	var known []string
-	for _, spec := range append([]PolicySpec{s.Policy}, s.Shadows...) {
+	specs := append([]PolicySpec{s.Policy}, s.Shadows...)
+	if e := s.Policy.Envelope; e != nil {
+		specs = append(specs, e.Expert)
+	}
+	for _, spec := range specs {
 		if spec.build == nil {
 			return nil // at fault already
 		}

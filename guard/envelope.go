@@ -44,6 +44,10 @@ type EnvelopeConfig struct {
 	Min, Max int
 	// Objective says what a violation costs.
 	Objective scale.Objective
+	// Risk divides the price of a violation, and RestartCost is what starting a
+	// replica costs besides its start-up time, as with the expert; 0: 1 and none.
+	Risk        float64
+	RestartCost time.Duration
 	// Sync is the time between two decisions.
 	Sync time.Duration
 	// Name is that of the expert.
@@ -119,6 +123,9 @@ type envelopeMemory struct {
 // NewEnvelope returns an envelope without any credit.
 func NewEnvelope(cfg EnvelopeConfig) *Envelope {
 	cfg.Sync = max(cfg.Sync, time.Second)
+	if cfg.Risk == 0 {
+		cfg.Risk = 1
+	}
 	e := &Envelope{cfg: cfg, subject: "the expert " + cfg.Name}
 	e.tariff = e.newTariff()
 	e.memory.Ledger.Waiting = make([]stretch, 0, mostWaiting)
@@ -126,7 +133,7 @@ func NewEnvelope(cfg EnvelopeConfig) *Envelope {
 }
 
 func (e *Envelope) newTariff() *cost.Tariff {
-	return cost.NewTariff(1-e.cfg.Objective.Target, e.cfg.Objective.Window.Std())
+	return cost.NewTariff(e.cfg.Risk*(1-e.cfg.Objective.Target), e.cfg.Objective.Window.Std())
 }
 
 // Unconditional makes the ledger go on without an opinion of the policy.
@@ -255,7 +262,7 @@ func (e *Envelope) anchor(obs *scale.Observation) {
 	m.Own, m.ExpertWas, m.Credit, m.Beta = obs.CurrentReplicas, obs.CurrentReplicas, 0, e.beta()
 }
 
-func (e *Envelope) beta() float64 { return max(0, e.cfg.Service.Startup().Seconds()) }
+func (e *Envelope) beta() float64 { return max(0, e.cfg.Service.Startup()+e.cfg.RestartCost).Seconds() }
 
 // ask is what the expert would do on its own counts. The rules that look at what is really
 // there hold for it too: nothing is taken away on doubtful data in its name.
@@ -321,13 +328,15 @@ func (e *Envelope) Applied(at time.Time, _, to int) {
 
 // envelopeKey is the configuration that a memory depends on.
 type envelopeKey struct {
-	Lambda    float64         `json:"lambda"`
-	Objective scale.Objective `json:"objective"`
-	Name      string          `json:"name"`
+	Lambda      float64         `json:"lambda"`
+	Objective   scale.Objective `json:"objective"`
+	Risk        float64         `json:"risk"`
+	RestartCost time.Duration   `json:"restartCost"`
+	Name        string          `json:"name"`
 }
 
 func (e *Envelope) key() envelopeKey {
-	return envelopeKey{e.cfg.Lambda, e.cfg.Objective, e.cfg.Name}
+	return envelopeKey{e.cfg.Lambda, e.cfg.Objective, e.cfg.Risk, e.cfg.RestartCost, e.cfg.Name}
 }
 
 // envelopeState is what a snapshot holds.

@@ -43,6 +43,7 @@ type Spec struct {
 	Objective   *Objective           `json:"objective,omitempty" jsonschema:"description=what the service promises its users"`
 	Signals     []Signal             `json:"signals,omitempty" jsonschema:"description=signals beyond those that the target and the balancer supply"`
 	Policy      *Plugin              `json:"policy,omitempty" jsonschema:"description=what recommends the number of replicas: exactly one; default hpa" jsonschema_extras:"plugin=policy"`
+	Envelope    *Envelope            `json:"envelope,omitempty" jsonschema:"description=keeps the policy within what another one would cost"`
 	Shadows     []Plugin             `json:"shadows,omitempty" jsonschema:"description=policies evaluated beside it and never applied" jsonschema_extras:"plugin=policy"`
 	Behavior    guard.BehaviorConfig `json:"behavior,omitzero" jsonschema:"description=how fast the count may change; the policy gives the defaults"`
 	Cooldown    guard.CooldownConfig `json:"cooldown,omitzero" jsonschema:"description=how long the count is held after a change"`
@@ -50,6 +51,12 @@ type Spec struct {
 	Rollout     guard.RolloutConfig  `json:"rollout,omitzero" jsonschema:"description=how long a rollout in progress holds the count"`
 	Balancer    *Plugin              `json:"balancer,omitempty" jsonschema:"description=what spreads requests over the replicas; default builtin for a process target" jsonschema_extras:"plugin=balancer"`
 	Sync        scale.Duration       `json:"sync,omitempty" jsonschema:"description=time between two decisions"`
+}
+
+// Envelope keeps a policy within what another one would cost, with a surcharge.
+type Envelope struct {
+	Lambda float64 `json:"lambda,omitempty" jsonschema:"exclusiveMinimum=0,maximum=10,default=0.2,description=how much more than the expert the policy may cost as a share: 0.2 is a fifth"`
+	Expert *Plugin `json:"expert,omitempty" jsonschema:"description=policy that is trusted; default lcp" jsonschema_extras:"plugin=policy"`
 }
 
 // Plugin is a target, policy, source or balancer chosen by name.

@@ -25,8 +25,21 @@ func (a *Autoscaler) Complete() {
 	if a.Spec.Policy == nil {
 		a.Spec.Policy = chosen("hpa")
 	}
+	if a.Spec.Envelope != nil {
+		a.Spec.Envelope.Complete()
+	}
 	if a.Spec.Balancer == nil && a.Spec.Target.Kind == "process" {
 		a.Spec.Balancer = chosen("builtin")
+	}
+}
+
+// Complete fills in what is left out.
+func (e *Envelope) Complete() {
+	if e.Lambda == 0 {
+		e.Lambda = 0.2
+	}
+	if e.Expert == nil {
+		e.Expert = chosen("lcp")
 	}
 }
 

@@ -132,6 +132,9 @@ func (l Loader) checkRules(d *Document) {
 	s := &d.Spec
 	check(TargetContract, &s.Target, "spec", "target")
 	check(PolicyContract, s.Policy, "spec", "policy")
+	if s.Envelope != nil {
+		check(PolicyContract, s.Envelope.Expert, "spec", "envelope", "expert")
+	}
 	check(BalancerContract, s.Balancer, "spec", "balancer")
 	for i := range s.Shadows {
 		check(PolicyContract, &s.Shadows[i], strict.Path{"spec", "shadows"}.Index(i)...)

@@ -54,6 +54,10 @@ func (s *Spec) Validate() error {
 	if s.Balancer != nil && s.Balancer.Kind == "" {
 		add("balancer: needs exactly one balancer")
 	}
+	if s.Envelope != nil && (s.Objective == nil || s.Objective.Latency == nil) {
+		add("envelope: needs objective.latency: what a violation costs comes from the share it allows")
+	}
+	errs = append(errs, under("envelope", s.Envelope.Validate()))
 	for i := range s.Shadows {
 		if s.Shadows[i].Kind == "" {
 			add("shadows[%d]: needs exactly one policy", i)
@@ -80,6 +84,21 @@ func (r Replicas) Validate() error {
 	}
 	if r.Max < 1 || r.Max < r.Min {
 		errs = append(errs, fmt.Errorf("max: must be at least 1 and not below min (%d), got %d", r.Min, r.Max))
+	}
+	return errors.Join(errs...)
+}
+
+// Validate reports every fault; no envelope has none.
+func (e *Envelope) Validate() error {
+	if e == nil {
+		return nil
+	}
+	var errs []error
+	if !(e.Lambda >= 0 && e.Lambda <= 10) {
+		errs = append(errs, fmt.Errorf("lambda: must be above 0 and at most 10, got %v", e.Lambda))
+	}
+	if e.Expert != nil && e.Expert.Kind == "" {
+		errs = append(errs, errors.New("expert: needs exactly one policy"))
 	}
 	return errors.Join(errs...)
 }

@@ -76,7 +76,7 @@ delays. See docs/evaluation.md for what each figure is.
 
 A trace is a CSV file (t_seconds,requests_per_second; gzip allowed) or
 shape:NAME, one of ` + strings.Join(workload.Names(), ", ") + `.
-A policy is NAME or NAME:key=value,…; behavior and cooldown are as in a document.
+A policy is NAME or NAME:key=value,…; behavior, cooldown and envelope are as in a document.
 Besides the policies there are static[:peak=100%], sqrt[:beta=1] and oracle.
 
 Results go to --out: results.json, results.csv, report.html. A second call with
