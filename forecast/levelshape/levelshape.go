@@ -1,5 +1,5 @@
 // Package levelshape takes a load apart into how much there is of a day and
-// how a day goes, as FLAIR does ("level × shape", closed form): the shape is
+// how a day goes, as FLAIR does (Honda, arXiv 2605.07222): the shape is
 // the proportions of the latest seasons, not learnt; the level is the mean of
 // a season, said beforehand by a ridge regression on its logarithm with a
 // random walk as prior, and corrected while the season runs.

@@ -4,7 +4,8 @@
 // (HAR: Corsi, Journal of Financial Econometrics 7, 2009); a regression for
 // each horizon of its own does not add up the errors of the steps between
 // (Chevillon, Journal of Economic Surveys 21, 2007). On request rates of
-// serverless functions an online ridge regression beat pretrained networks.
+// serverless functions an online ridge regression beat pretrained networks
+// (arXiv 2502.12944).
 //
 //	z = √y
 //	m_j(t)   = m_j(t−1) + (z(t) − m_j(t−1))/τ_j      τ = 1, 3, 9, 27, 81, 243 steps
@@ -21,6 +22,7 @@ import (
 	"math"
 
 	"github.com/flyball-io/flyball/forecast"
+	"github.com/flyball-io/flyball/forecast/season"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -87,7 +89,7 @@ type state struct {
 	Means   [len(times)]float64
 	Past    [longest + 1]moment // what was known at the latest steps
 	Regress [len(horizons)]regression
-	Season  season
+	Season  season.Profile
 }
 
 // moment is what was known at a step.
@@ -100,7 +102,7 @@ type moment struct {
 // New returns the model for a valid configuration.
 func New(cfg Config) *Model {
 	m := &Model{cfg: cfg}
-	m.Season = newSeason(cfg.Period, cfg.Bins)
+	m.Season = season.NewProfile(cfg.Period, cfg.Bins)
 	for i, h := range horizons {
 		m.Regress[i].start(cfg.Prior, h)
 	}
@@ -110,8 +112,8 @@ func New(cfg Config) *Model {
 // SetPeriod changes the length of the season to so many steps, 0 for none. It
 // is learnt anew.
 func (m *Model) SetPeriod(steps int64) {
-	if steps = max(0, steps); steps != m.Season.Period {
-		m.Season = newSeason(steps, m.cfg.Bins)
+	if steps = max(0, steps); steps != m.Season.Bins.Period {
+		m.Season = season.NewProfile(steps, m.cfg.Bins)
 	}
 }
 
@@ -128,7 +130,7 @@ func (m *Model) Update(step int64, value float64) {
 	for j, tau := range times {
 		m.Means[j] += (z - m.Means[j]) / min(m.Seen, tau)
 	}
-	m.Season.update(step, z)
+	m.Season.Update(step, z)
 	m.Past[index(step)] = moment{Known: true, Step: step, Means: m.Means}
 	m.Known, m.Newest = true, step
 }
@@ -153,7 +155,7 @@ func index(step int64) int64 {
 func (m *Model) row(means *[len(times)]float64, step, later int64) row {
 	var x row
 	copy(x[:], means[:])
-	x[width-2], x[width-1] = m.Season.at(later), m.Season.at(step)
+	x[width-2], x[width-1] = m.Season.At(later), m.Season.At(step)
 	return x
 }
 
@@ -197,8 +199,8 @@ func (m *Model) Restore(snapshot []byte) error {
 	if err := scale.Unseal(snapshot, kind, version, m.cfg, &s); err != nil {
 		return err
 	}
-	if !s.Season.fits(m.cfg.Bins) {
-		return fmt.Errorf("snapshot of %s: %d bins for a season of %d steps: %w", kind, len(s.Season.Means), s.Season.Period, scale.ErrSnapshot)
+	if !s.Season.Fits(m.cfg.Bins) {
+		return fmt.Errorf("snapshot of %s: %d bins for a season of %d steps: %w", kind, len(s.Season.Means), s.Season.Bins.Period, scale.ErrSnapshot)
 	}
 	m.state = s
 	return nil

@@ -4,9 +4,10 @@
 // swings, or goes on as it goes, and unlearns within a few hundred steps.
 //
 //	z = √y, so that a load ten times as high is not a hundred times as important,
-//	z(t+1) = c·μ + φ1·z(t) + … + φk·z(t−k+1) + a·s(t+1) + b·s(t)
+//	z(t+1) = c·μ + φ1·z(t) + … + φk·z(t−k+1) + a·s(t+1) + b·s(t−k/2)
 //
-// μ is a slow mean and s the mean of earlier seasons at this place. Longer
+// μ is a slow mean and s the mean of earlier seasons: where it will be, and where
+// it was in the middle of the lags. Longer
 // horizons put what was said for the nearer ones in the place of what is not
 // measured yet.
 package rls
@@ -17,6 +18,7 @@ import (
 	"math"
 
 	"github.com/flyball-io/flyball/forecast"
+	"github.com/flyball-io/flyball/forecast/season"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -70,10 +72,9 @@ var _ forecast.Model = (*Model)(nil)
 
 // Model is the regression with its memory.
 type Model struct {
-	cfg     Config
-	row     []float64 // of regressors
-	gain    []float64
-	profile profile
+	cfg  Config
+	row  []float64 // of regressors
+	gain []float64
 	state
 }
 
@@ -86,7 +87,7 @@ type state struct {
 	Lags         []float64
 	Coefficients []float64
 	Covariance   []float64 // P, row by row
-	Season       season
+	Season       season.Profile
 }
 
 // New returns the model for a valid configuration.
@@ -96,8 +97,7 @@ func New(cfg Config) *Model {
 	m.Lags = make([]float64, cfg.Order)
 	m.Coefficients = make([]float64, n)
 	m.Covariance = make([]float64, n*n)
-	m.profile = profile{bins: cfg.Bins, season: &m.Season}
-	m.profile.setPeriod(cfg.Period)
+	m.Season = season.NewProfile(cfg.Period, cfg.Bins)
 	m.start()
 	return m
 }
@@ -125,8 +125,13 @@ func (m *Model) reset() {
 	}
 }
 
-// SetPeriod changes the length of the season to so many steps, 0 for none.
-func (m *Model) SetPeriod(steps int64) { m.profile.setPeriod(steps) }
+// SetPeriod changes the length of the season to so many steps, 0 for none. It
+// is learnt anew.
+func (m *Model) SetPeriod(steps int64) {
+	if steps = max(0, steps); steps != m.Season.Bins.Period {
+		m.Season = season.NewProfile(steps, m.cfg.Bins)
+	}
+}
 
 // Update implements [forecast.Model].
 func (m *Model) Update(step int64, value float64) {
@@ -145,7 +150,7 @@ func (m *Model) Update(step int64, value float64) {
 	m.Seen++
 	m.average(z)
 	m.push(z)
-	m.profile.update(step, z)
+	m.Season.Update(step, z)
 	m.Known, m.Newest = true, step
 }
 
@@ -259,11 +264,7 @@ func (m *Model) limit(i int) {
 // regressors writes the row for the value of a step that comes after lags.
 func (m *Model) regressors(lags []float64, step int64) {
 	k := copy(m.row, lags)
-	now, before := m.profile.at(step), m.profile.at(step-1)
-	if now < 0 || before < 0 {
-		now, before = 0, 0
-	}
-	m.row[k], m.row[k+1], m.row[k+2] = m.Mean, now, before
+	m.row[k], m.row[k+1], m.row[k+2] = m.Mean, m.Season.At(step), m.Season.At(step-1-int64(m.cfg.Order)/2)
 }
 
 // say is the product of coefficients and regressors.
@@ -328,7 +329,7 @@ func (m *Model) Restore(snapshot []byte) error {
 		return err
 	}
 	n := m.cfg.Order + others
-	if len(s.Lags) != m.cfg.Order || len(s.Coefficients) != n || len(s.Covariance) != n*n || !s.Season.fits(m.cfg.Bins) {
+	if len(s.Lags) != m.cfg.Order || len(s.Coefficients) != n || len(s.Covariance) != n*n || !s.Season.Fits(m.cfg.Bins) {
 		return fmt.Errorf("snapshot of %s: of another size: %w", kind, scale.ErrSnapshot)
 	}
 	m.state = s

@@ -7,7 +7,7 @@
 //	level 2  512 means of 64      ▍   ▍
 //	…        until three weeks fit
 //
-// A length is judged as FLAIR does: the series is folded into a matrix of one
+// A length is judged as FLAIR does (Honda, arXiv 2605.07222): the series is folded into a matrix of one
 // row per season, and a season is there when level × shape, the first singular
 // vectors, says so much more than levels alone that the Bayesian information
 // criterion accepts the additional numbers.
