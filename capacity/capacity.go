@@ -72,18 +72,23 @@ func NewLearner(cfg Config, objective scale.Objective, topology queueing.Topolog
 }
 
 // Observe learns from an observation. One that is not newer than the last
-// changes nothing, but that a clock set back by more than a minute is followed.
+// changes nothing; after a clock was set back by more than a minute all begins
+// anew.
 func (l *Learner) Observe(obs *scale.Observation) {
 	m := &l.memory
 	if !m.At.IsZero() && !obs.At.After(m.At) {
-		if m.At.Sub(obs.At) > time.Minute {
-			m.At, m.Sampled, m.Steady, m.CPU.Sampled = obs.At, time.Time{}, obs.At, time.Time{}
+		if m.At.Sub(obs.At) <= time.Minute {
+			return
 		}
-		return
+		*m = memory{}
+		l.refresh()
 	}
 	m.Startups.observe(obs, m.At)
 	s := read(obs)
-	if s.ready != m.Ready || m.Steady.IsZero() {
+	switch {
+	case m.At.IsZero(): // whoever is ready now has been, for all that is known
+		m.Ready, m.Steady = s.ready, obs.At.Add(-time.Hour)
+	case s.ready != m.Ready:
 		m.Ready, m.Steady = s.ready, obs.At
 	}
 	m.At = obs.At

@@ -14,8 +14,10 @@ type Facts struct {
 	// included, and Source where that is from. It is uncertain when nothing but
 	// response times tells it: then it is what was seen to work, and a little more.
 	PerReplica float64
-	Source     string
-	Uncertain  bool
+	// Intrinsic is the share whose service alone misses the objective.
+	Intrinsic float64
+	Source    string
+	Uncertain bool
 	// MeanHinted and CVHinted tell that these were stated and not learned.
 	MeanHinted, CVHinted bool
 	// Correction is the factor on the load by which the model agrees with what is
@@ -39,7 +41,8 @@ func (l *Learner) Facts() Facts {
 	}
 	switch {
 	case l.model.ready:
-		f.Traits, f.Source, f.Uncertain = l.model.traits, l.model.source.String(), l.model.source == fromLatency
+		f.Traits, f.Intrinsic = l.model.traits, l.model.blend.Intrinsic()
+		f.Source, f.Uncertain = l.model.source.String(), l.model.source == fromLatency
 	case l.WorkOnly():
 		f.Source, f.Uncertain = fromCPU.String(), true
 	default:

@@ -49,7 +49,7 @@ func TestConformance(t *testing.T) {
 		{"cooldown", between,
 			func() guard.Guard { return cooldown(time.Minute) },
 			func() guard.Guard { return cooldown(time.Hour) }},
-		{"objective floor", between,
+		{"objective floor", guardtest.Promise{BetweenCurrentAndWanted: true, LastsForHours: true},
 			func() guard.Guard { return &guard.ObjectiveFloor{Objective: objective()} },
 			func() guard.Guard { return &guard.ObjectiveFloor{} }},
 		{"wake", guardtest.Promise{},

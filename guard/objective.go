@@ -3,45 +3,104 @@ package guard
 import (
 	"time"
 
+	"github.com/flyball-io/flyball/capacity"
+	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/scale"
 )
 
 var _ Guard = (*ObjectiveFloor)(nil)
 
-// ObjectiveFloor never takes replicas away from a service that is missing its
-// objective: while the share of requests that were not good is above what the
-// objective allows, the count may not fall. The ratio is the fresh one of the
-// source's window, seconds to minutes, not that of the objective's window.
+// ObjectiveFloor takes no replica away that the objective needs:
+//
+//   - none at all while it is missed, by the fresh share of requests that were
+//     not good over the source's window, seconds to minutes, not that of the
+//     objective's window;
+//   - none of the fewest with which the queueing model expects the objective to
+//     be met at the rate measured now, once the service is known well enough:
+//     not from response times alone.
+//
+// It adds none: to have enough is the matter of the policy.
 type ObjectiveFloor struct {
 	Objective scale.Objective
+	// Topology is how the balancer spreads requests.
+	Topology queueing.Topology
+	// Curves are shared by all models of a program; nil: made here.
+	Curves *queueing.Library
+
+	learner *capacity.Learner
 }
+
+// mostNeeded bounds what the model is asked about.
+const mostNeeded = 1 << 20
 
 // Name of the guard.
 func (*ObjectiveFloor) Name() string { return "objective floor" }
 
-// Limit holds the current count against scale-down while the objective is
-// violated. Without a fresh violation ratio it has no opinion: doubtful data
-// is the matter of [Data], which knows the ratio as one of its signals.
+// Limit holds what is needed against scale-down. Without a fresh violation ratio
+// nobody can tell a miss: doubtful data is the matter of [Data], which knows the
+// ratio as one of its signals.
 func (o *ObjectiveFloor) Limit(obs scale.Observation, want int) (int, scale.Reason) {
-	ratio, ok := obs.Last(scale.ViolationRatio)
-	allowed := 1 - o.Objective.Target
-	if !ok || want >= obs.CurrentReplicas || ratio <= allowed {
+	o.learn().Observe(&obs)
+	if want >= obs.CurrentReplicas {
 		return want, scale.Reason{}
 	}
-	return obs.CurrentReplicas, scale.Because("ObjectiveViolated",
-		"no scale-down to {0}: {1%} of requests miss {2s}, {3%} allowed",
-		float64(want), ratio, o.Objective.Threshold.Std().Seconds(), allowed)
+	allowed, threshold := 1-o.Objective.Target, o.Objective.Threshold.Std().Seconds()
+	if ratio, ok := obs.Last(scale.ViolationRatio); ok && ratio > allowed {
+		return obs.CurrentReplicas, scale.Because("ObjectiveViolated",
+			"no scale-down to {0}: {1%} of requests miss {2s}, {3%} allowed", float64(want), ratio, threshold, allowed)
+	}
+	rate, share, known := o.load(&obs)
+	if !known || o.learner.Avoidable(want, rate, 0) <= share {
+		return want, scale.Reason{}
+	}
+	floor := min(obs.CurrentReplicas, o.learner.Demand(rate, share))
+	if floor <= want {
+		return want, scale.Reason{}
+	}
+	return floor, scale.Because("ObjectiveNeeds", "{0} instead of {1}: at {2} requests/s and {3} per replica fewer would miss {4s} more often than {5%}",
+		float64(floor), float64(want), rate, o.learner.PerReplica(), threshold, allowed)
 }
 
-// Applied changes nothing: the rule has no memory.
+// load is the rate now and the share of it that may violate avoidably: what the
+// objective allows less what services alone take of it, as long as that leaves
+// something.
+func (o *ObjectiveFloor) load(obs *scale.Observation) (rate, share float64, known bool) {
+	rate, measured := obs.Last(scale.RequestRate)
+	facts := o.learner.Facts()
+	if !measured || !(rate > 0) || facts.Uncertain {
+		return 0, 0, false
+	}
+	share = 1 - o.Objective.Target
+	if left := share - facts.Intrinsic; left > share/2 {
+		share = left
+	}
+	return rate, share, true
+}
+
+// learn returns the guard's own learner.
+func (o *ObjectiveFloor) learn() *capacity.Learner {
+	if o.learner == nil {
+		o.learner = o.unlearned()
+	}
+	return o.learner
+}
+
+func (o *ObjectiveFloor) unlearned() *capacity.Learner {
+	return capacity.NewLearner(capacity.Config{}, o.Objective, o.Topology, mostNeeded, o.Curves)
+}
+
+// Applied changes nothing: what is taken away shows in the next observation.
 func (*ObjectiveFloor) Applied(time.Time, int, int) {}
 
-// Snapshot returns an empty memory.
-func (o *ObjectiveFloor) Snapshot() ([]byte, error) {
-	return scale.Seal("guard/objective-floor", 1, o.Objective, struct{}{})
-}
+// Snapshot returns what was learned of the service.
+func (o *ObjectiveFloor) Snapshot() ([]byte, error) { return o.learn().Snapshot() }
 
 // Restore checks that the snapshot fits.
 func (o *ObjectiveFloor) Restore(s []byte) error {
-	return scale.Unseal(s, "guard/objective-floor", 1, o.Objective, &struct{}{})
+	learner := o.unlearned()
+	if err := learner.Restore(s); err != nil {
+		return err
+	}
+	o.learner = learner
+	return nil
 }
