@@ -1,0 +1,87 @@
+package app_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/builtin"
+	"github.com/flyball-io/flyball/scale/scaletest"
+)
+
+func TestTheEnvelopeStandsBeforeBudgetAndBounds(t *testing.T) {
+	text := strings.Replace(shop, "objective: {latency: {threshold: 400ms, target: 99%}}",
+		"objective: {latency: {threshold: 400ms, target: 99%}, cost: {perReplicaHour: 0.04, budgetPerDay: 20}}\n  envelope: {lambda: 0.1}", 1)
+	spec := load(t, text)
+	if e := spec.Policy.Envelope; e == nil || e.Lambda != 0.1 || e.Expert.Kind != "lcp" {
+		t.Fatalf("got %+v, want λ 0.1 and the expert lcp", e)
+	}
+	plan, err := spec.Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := func(steps []string) string { return strings.Join(steps, ", ") }
+	var active, shadow []string
+	for _, step := range plan.Decider.Decide(scaletest.Observation(time.Second, 4)).Steps {
+		active = append(active, step.Guard)
+	}
+	// Without data only these are asked: the envelope is one of them.
+	if got := order(active); got != "health, data, wake, envelope, budget, bounds" {
+		t.Errorf("got %s", got)
+	}
+	for _, step := range plan.Shadows[0].Decide(scaletest.Observation(time.Second, 4)).Steps {
+		shadow = append(shadow, step.Guard)
+	}
+	if slices.Contains(shadow, "envelope") {
+		t.Errorf("a shadow stands behind %s: want its own wish", order(shadow))
+	}
+}
+
+func TestAnEnvelopeThatCannotBeIsAFault(t *testing.T) {
+	for fields, want := range map[string]string{
+		"envelope: {lambda: -1}":                              "spec.envelope.lambda: must be above 0",
+		"envelope: {lambda: 0.2, expert: {lcp: {}, hpa: {}}}": "spec.envelope.expert: needs exactly one policy",
+		"envelope: {expert: {lcp: {risk: 0}}}":                "spec.envelope.expert.lcp.risk: must be above 0",
+		"envelope: {alpha: 1}":                                "spec.envelope.alpha: unknown field; allowed: expert, lambda",
+	} {
+		err := refused(strings.Replace(shop, "cooldown:", fields+"\n  cooldown:", 1))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", fields, err, want)
+		}
+	}
+	without := strings.Replace(shop, "objective: {latency: {threshold: 400ms, target: 99%}}", "envelope: {}", 1)
+	if err := refused(without); err == nil || !strings.Contains(err.Error(), "spec.envelope: needs objective.latency") {
+		t.Errorf("without an objective: got %v", err)
+	}
+}
+
+func refused(text string) error {
+	loader := v1alpha1.Loader{Plugins: builtin.New(), Env: func(string) (string, bool) { return "", false }, Stdin: strings.NewReader(text)}
+	_, err := loader.Load([]string{"-"})
+	return err
+}
+
+func TestAContestantMayHaveAnEnvelope(t *testing.T) {
+	for text, want := range map[string]bool{
+		"threshold": false, "threshold:envelope.lambda=0.2": true, "hpa:envelope.expert.lcp.risk=3": true, "lcp:envelope={}": true,
+	} {
+		if names := guards(t, text); slices.Contains(names, "envelope") != want {
+			t.Errorf("%s plays behind %v, want an envelope: %v", text, names, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"hpa:envelope.lambda=-1":      "lambda: must be above 0",
+		"hpa:envelope.expert.hpx={}":  `envelope.expert: unknown policy "hpx"`,
+		"hpa:envelope.expert.lcp.x=1": "allowed: restartCost, risk, service",
+	} {
+		if _, err := contestants().Parse(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", text, err, want)
+		}
+	}
+	same, _ := contestants().Key("hpa:envelope={}")
+	if other, err := contestants().Key("hpa:envelope.lambda=0.2"); err != nil || other != same {
+		t.Errorf("the default written out is another contestant: %s, %s", same, other)
+	}
+}
