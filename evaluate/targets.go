@@ -40,10 +40,19 @@ type Target struct {
 	Mean *float64 `json:"mean"`
 	Low  *float64 `json:"ci95_low"`
 	High *float64 `json:"ci95_high"`
-	// Without are the traces that are left out, each with why; Fails those on
-	// which only the candidate does not get there.
-	Without []string `json:"without,omitempty"`
-	Fails   []string `json:"fails,omitempty"`
+	// Clairvoyant is what Value would be of one who knows the future: above Limit
+	// nobody could meet the target. Null where it has no meaning.
+	Clairvoyant *float64 `json:"clairvoyant"`
+	// Without are the traces that are left out; Fails those on which only the
+	// candidate does not get there.
+	Without []Without `json:"without,omitempty"`
+	Fails   []string  `json:"fails,omitempty"`
+}
+
+// Without is a trace that is left out, and why.
+type Without struct {
+	Trace string `json:"trace"`
+	Why   string `json:"why"`
 }
 
 // What is aimed at.
@@ -85,17 +94,17 @@ func (c Contest) rows(level float64, at []Showing) []Target {
 	rows := []Target{
 		held(level, at),
 		c.byMedian(Target{Level: level, Name: "× clairvoyant, median", Limit: mostMedian}, at, overOracle),
-		c.byWorst(Target{Level: level, Name: "× clairvoyant, worst where a causal rule stays under 2 ×", Limit: mostWorst}, at, overOracleWithinReach),
+		c.byWorst(Target{Level: level, Name: "× clairvoyant, worst where a causal rule is under 2 ×", Limit: mostWorst}, at, overOracleWithinReach),
 	}
 	if len(c.OneSetting) > 0 {
 		rows = append(rows,
-			c.byMedian(Target{Level: level, Name: "× HPA, one setting for all, median", Limit: one}, at, overOne("")),
-			c.byMedian(Target{Level: level, Name: "× HPA on CPU, one setting for all, median", Limit: one}, at, overOne(onCPU)))
+			c.byMedian(Target{Level: level, Name: "× one HPA setting for all, median", Limit: one}, at, overOne("")),
+			c.byMedian(Target{Level: level, Name: "× one HPA setting for all on " + onCPU + ", median", Limit: one}, at, overOne(onCPU)))
 	}
 	for _, signal := range c.signals(at) {
 		rows = append(rows,
 			c.byWorst(Target{Level: level, Name: "× HPA tuned per trace on " + signal + ", worst", Limit: ofTuned}, at, overTuned(signal)),
-			c.byWorst(Target{Level: level, Name: "× the same, the candidate's knob tuned too, worst", Limit: ofTuned}, at, sweptOverTuned(signal)))
+			c.byWorst(Target{Level: level, Name: "× the same, both tuned to the level, worst", Limit: ofTuned}, at, sweptOverTuned(signal)))
 	}
 	return append(rows, c.byMedian(Target{Level: level, Name: "× HPA tuned per trace, bursty loads, median", Limit: ofTunedBursty}, at, overTunedBursty))
 }
@@ -116,24 +125,26 @@ func (c Contest) signals(at []Showing) []string {
 	return all
 }
 
-// held asks that the candidate keeps the level wherever anybody does who does
-// not know the future. Value is on how many of these it does not.
+// held asks that the candidate keeps the level wherever somebody does who does
+// not know the future, for less than twice what knowing it would cost. Value is
+// on how many of these traces it does not.
 func held(level float64, at []Showing) Target {
-	t := Target{Level: level, Name: "traces on which it breaks the level and a causal rule does not"}
+	t := Target{Level: level, Name: "breaks the level where a causal rule is under 2 ×, traces"}
 	broken := 0.0
 	for _, s := range at {
-		switch {
-		case s.BestHours == nil:
-			t.Without = append(t.Without, fmt.Sprintf("%s: nobody holds it, %.2g %% by the candidate", s.Trace, 100*s.Violations))
+		if why := s.outOfReach(); why != "" {
+			t.Without = append(t.Without, Without{s.Trace, fmt.Sprintf("%s; the candidate violates %.2g %%", why, 100*s.Violations)})
 			continue
-		case !s.Held:
-			broken++
-			t.Fails = append(t.Fails, s.Trace)
-			if t.Worst == nil || s.Violations > *t.Worst {
-				t.Worst, t.WorstTrace = new(s.Violations), s.Trace
-			}
 		}
 		t.Traces++
+		if s.Held {
+			continue
+		}
+		broken++
+		t.Fails = append(t.Fails, s.Trace)
+		if t.Worst == nil || s.Violations > *t.Worst {
+			t.Worst, t.WorstTrace = new(s.Violations), s.Trace
+		}
 	}
 	if t.Traces > 0 {
 		t.Value, t.Met = &broken, broken == 0
@@ -141,9 +152,24 @@ func held(level float64, at []Showing) Target {
 	return t
 }
 
+// outOfReach says why a trace asks too much of anybody who does not know the
+// future; empty where it does not.
+func (s Showing) outOfReach() string {
+	switch bound := s.bound(); {
+	case math.IsInf(bound, 1):
+		return "no causal rule holds the level"
+	case bound >= withinReach:
+		return fmt.Sprintf("the best causal rule, %s, costs %.3g × the clairvoyant", s.Best, bound)
+	}
+	return ""
+}
+
 // versus sets the candidate on a trace against something, by what both cost.
 type versus struct {
 	candidate, reference float64
+	// clairvoyant is what one who knows the future would cost on the same terms;
+	// 0 where nobody asks.
+	clairvoyant float64
 	// without says why the trace does not count, unless it is a matter of course;
 	// fails that the reference gets there and the candidate does not.
 	without string
@@ -155,11 +181,8 @@ func overOracle(s Showing) versus {
 }
 
 func overOracleWithinReach(s Showing) versus {
-	switch bound := s.bound(); {
-	case math.IsInf(bound, 1):
-		return versus{without: "no causal rule holds the level"}
-	case bound >= withinReach:
-		return versus{without: fmt.Sprintf("the best causal rule, %s, costs %.3g × the clairvoyant", s.Best, bound)}
+	if why := s.outOfReach(); why != "" {
+		return versus{without: why}
 	}
 	return overOracle(s)
 }
@@ -174,7 +197,11 @@ func overOne(signal string) func(s Showing) versus {
 		case !s.Held: // that it costs less is no merit
 			return versus{without: "the candidate breaks the level"}
 		}
-		return versus{candidate: s.ReplicaHours, reference: s.OneSetting[i].ReplicaHours}
+		v := versus{candidate: s.ReplicaHours, reference: s.OneSetting[i].ReplicaHours}
+		if s.Oracle != nil {
+			v.clairvoyant = *s.Oracle
+		}
+		return v
 	}
 }
 
@@ -185,7 +212,7 @@ func overTuned(signal string) func(s Showing) versus {
 		if t.Equal == nil {
 			return versus{without: "no setting of the HPA violates as much as the candidate or as little"}
 		}
-		return versus{candidate: s.ReplicaHours, reference: *t.Equal}
+		return versus{candidate: s.ReplicaHours, reference: *t.Equal, clairvoyant: s.OracleEqual}
 	}
 }
 
@@ -199,7 +226,11 @@ func sweptOverTuned(signal string) func(s Showing) versus {
 		case s.Swept == nil:
 			return versus{without: "no setting of the candidate holds the level, one of the HPA does", fails: true}
 		}
-		return versus{candidate: *s.Swept, reference: *t.Level}
+		v := versus{candidate: *s.Swept, reference: *t.Level}
+		if s.Oracle != nil {
+			v.clairvoyant = *s.Oracle
+		}
+		return v
 	}
 }
 
@@ -212,24 +243,16 @@ func overTunedBursty(s Showing) versus {
 
 // byMedian judges a target by the median over traces, byWorst by the worst.
 func (c Contest) byMedian(t Target, at []Showing, r func(s Showing) versus) Target {
-	t = c.spread(t, at, r)
-	return t.judge(t.Median)
+	return c.judge(t, at, r, func(sorted []float64) float64 { return quantile(sorted, 0.5) })
 }
 
 func (c Contest) byWorst(t Target, at []Showing, r func(s Showing) versus) Target {
-	t = c.spread(t, at, r)
-	return t.judge(t.Worst)
+	return c.judge(t, at, r, func(sorted []float64) float64 { return sorted[len(sorted)-1] })
 }
 
-func (t Target) judge(value *float64) Target {
-	t.Value = value
-	t.Met = value != nil && *value <= t.Limit && len(t.Fails) == 0
-	return t
-}
-
-// spread fills in how the ratio lies over traces.
-func (c Contest) spread(t Target, at []Showing, r func(s Showing) versus) Target {
-	var ratios []float64
+// judge fills in how the ratio lies over traces, and whether the target is met.
+func (c Contest) judge(t Target, at []Showing, r func(s Showing) versus, pool func(sorted []float64) float64) Target {
+	var ratios, clairvoyant []float64
 	var pairs []Pair
 	for _, s := range at {
 		v := r(s)
@@ -237,10 +260,13 @@ func (c Contest) spread(t Target, at []Showing, r func(s Showing) versus) Target
 		case v.fails:
 			t.Fails = append(t.Fails, s.Trace)
 		case v.without != "":
-			t.Without = append(t.Without, s.Trace+": "+v.without)
+			t.Without = append(t.Without, Without{s.Trace, v.without})
 		case v.reference > 0:
 			over := v.candidate / v.reference
 			ratios = append(ratios, over)
+			if v.clairvoyant > 0 {
+				clairvoyant = append(clairvoyant, v.clairvoyant/v.reference)
+			}
 			pairs = append(pairs, Pair{c.Cluster(s.Trace), v.candidate, v.reference})
 			if t.Worst == nil || over > *t.Worst {
 				t.Worst, t.WorstTrace = &over, s.Trace
@@ -251,7 +277,12 @@ func (c Contest) spread(t Target, at []Showing, r func(s Showing) versus) Target
 		return t
 	}
 	slices.Sort(ratios)
-	t.Median = new(quantile(ratios, 0.5))
+	t.Median, t.Value = new(quantile(ratios, 0.5)), new(pool(ratios))
+	t.Met = *t.Value <= t.Limit && len(t.Fails) == 0
+	if len(clairvoyant) == len(ratios) {
+		slices.Sort(clairvoyant)
+		t.Clairvoyant = new(pool(clairvoyant))
+	}
 	if compared, ok := Compare(pairs, targetSeed); ok {
 		t.Mean, t.Low, t.High = &compared.Ratio, &compared.Low, &compared.High
 	}

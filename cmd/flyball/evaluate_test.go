@@ -379,7 +379,7 @@ func targetsOfKPA(t *testing.T, text []byte, out string) {
 	if len(played) != 2 || played["kpa 0.001"] != 2 || played["kpa:objective.target=99% 0.01"] != 2 {
 		t.Errorf("got %v, want kpa on two traces at 0.1 %%, and told 99 %% at 1 %%", played)
 	}
-	if !strings.Contains(out, "kpa, its default setting, at 0.1") || !strings.Contains(out, "× HPA on CPU, one setting for all") {
+	if !strings.Contains(out, "kpa, its default setting, at 0.1") || !strings.Contains(out, "× one HPA setting for all on cpuUtilization") {
 		t.Errorf("the terminal says nothing of targets: %s", out)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/flyball-io/flyball/evaluate"
 	"github.com/flyball-io/flyball/evaluate/present"
@@ -10,6 +11,7 @@ import (
 
 // printTargets says what the candidate was to show, and whether it did.
 func printTargets(w io.Writer, t evaluate.Targets, width int) {
+	numbers := []string{"At most", "Shown", "Worst", "Clairvoyant"}
 	for _, table := range present.Targets(t) {
 		fmt.Fprintln(w, table.Title)
 		var aligned alignedTable
@@ -18,7 +20,7 @@ func printTargets(w io.Writer, t evaluate.Targets, width int) {
 			for _, row := range table.Rows {
 				cells = append(cells, row[i])
 			}
-			aligned.add(title, title == "At most" || title == "Shown" || title == "Worst", cells...)
+			aligned.add(title, slices.Contains(numbers, title), cells...)
 		}
 		aligned.print(w, width)
 		if table.Text != "" {
