@@ -258,7 +258,7 @@ func (e *Envelope) anchor(obs *scale.Observation) {
 	if obs.At.Before(m.At) {
 		m.Ledger.Spent = lastHour{} // the clock was set back
 	}
-	m.Began, m.Ledger.Closed, m.Ledger.Waiting = obs.At, 0, m.Ledger.Waiting[:0]
+	m.Began, m.Ledger = obs.At, ledger{Waiting: m.Ledger.Waiting[:0], Spent: m.Ledger.Spent}
 	m.Own, m.ExpertWas, m.Credit, m.Beta = obs.CurrentReplicas, obs.CurrentReplicas, 0, e.beta()
 }
 
@@ -282,6 +282,13 @@ func (e *Envelope) ask(obs *scale.Observation) {
 // Credit is what is saved, in replica-seconds: how much more than the expert,
 // with its surcharge, may yet be spent.
 func (e *Envelope) Credit() float64 { return e.memory.Credit }
+
+// Costs are what was really there and what the expert have cost by the model
+// since both accounts began, in replica-seconds, as far as it is known; what never
+// became known is at its worst.
+func (e *Envelope) Costs() (own, expert float64) {
+	return e.memory.Ledger.Own, e.memory.Ledger.Expert
+}
 
 // Began is when both accounts began: the promise holds in all windows since.
 func (e *Envelope) Began() time.Time { return e.memory.Began }

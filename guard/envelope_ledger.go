@@ -20,6 +20,9 @@ type ledger struct {
 	Closed  float64   `json:"closed"` // credit up to the first that waits
 	Waiting []stretch `json:"waiting,omitempty"`
 	Spent   lastHour  `json:"spent"`
+	// Own and Expert are A and E of what is closed.
+	Own    float64 `json:"own"`
+	Expert float64 `json:"expert"`
 }
 
 // mostWaiting is how many intervals wait for their rates. One that waits longer
@@ -107,11 +110,13 @@ func (l *ledger) settle(rates *scale.Signal, service cost.Service, f *cost.Inter
 func (l *ledger) close(lambda float64) {
 	s := l.Waiting[0]
 	l.Waiting = l.Waiting[:copy(l.Waiting, l.Waiting[1:])]
-	expert := s.ExpertCost
-	if !s.Known {
-		expert = s.seconds() * float64(s.Expert)
+	expert := s.ExpertAdded + s.ExpertCost
+	if !s.Known { // at least so much
+		expert = s.ExpertAdded + s.seconds()*float64(s.Expert)
 	}
-	l.Spent.add(s.To, expert+s.ExpertAdded)
+	l.Spent.add(s.To, expert)
+	l.Expert += expert
+	l.Own += (1+lambda)*expert - s.brings(lambda)
 	l.Closed = min(l.Closed+s.brings(lambda), l.most(&s, lambda))
 }
 

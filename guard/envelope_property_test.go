@@ -54,18 +54,18 @@ func describe(p *play, j *judge) string {
 }
 
 // Advice, load and expert that are searched for to hurt most: from random
-// plays single steps are changed as long as that brings a window closer to its promise.
+// plays single steps are changed as long as that uses up more of what was saved.
 func TestWhatIsFoundToHurtMostIsWithinThePromise(t *testing.T) {
 	searches, changes := 400, 500
 	if testing.Short() {
 		searches = 20
 	}
-	worst := math.Inf(-1)
+	worst, mean := math.Inf(-1), 0.0
 	for seed := range uint64(searches) {
 		rng := rand.New(rand.NewPCG(seed, 8))
 		p := random(rng)
 		initial := rng.IntN(p.most + 1)
-		found := newJudge(p).run(initial)
+		found := 0.0
 		for range changes {
 			other := changed(rng, p)
 			j := newJudge(other)
@@ -73,13 +73,14 @@ func TestWhatIsFoundToHurtMostIsWithinThePromise(t *testing.T) {
 			if breach > tolerance || j.fault != "" {
 				t.Fatalf("seed %d: %v more than promised (relative); %s\n%s", seed, breach, j.fault, describe(other, j))
 			}
-			if breach >= found {
-				p, found = other, breach
+			worst = max(worst, breach)
+			if j.used >= found {
+				p, found = other, j.used
 			}
 		}
-		worst = max(worst, found)
+		mean += found / float64(searches)
 	}
-	t.Logf("%d plays tried: the worst window found exceeds its promise by %.3g (relative)", searches*changes, worst)
+	t.Logf("%d plays tried: the worst window exceeds its promise by %.3g (relative); the searches end at %.4f of what was saved, on average", searches*changes, worst, mean)
 }
 
 // changed is a play with some steps changed.
