@@ -114,7 +114,9 @@ func (l *Learner) learn(s *sample) {
 	if s.utilization > 0.01 && s.concurrency > 0 && steady {
 		m.Slots.add(s.concurrency/(s.utilization*float64(s.ready)), weight, 0.1, later)
 	}
-	l.learnReach(s, steady, later)
+	if l.model.source > fromUtilization || !l.model.ready {
+		l.learnReach(s, steady, later)
+	}
 	if steady || l.model.ready {
 		l.learnService(s, weight, later)
 	}

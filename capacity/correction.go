@@ -23,6 +23,9 @@ type correction struct {
 	Log      float64 `json:"log"`
 	Variance float64 `json:"variance"`
 	Samples  int     `json:"samples"`
+	// Early is by how many eighths of the threshold sooner a request counts as
+	// late.
+	Early int `json:"early"`
 }
 
 const (
@@ -53,11 +56,11 @@ func (c *correction) learn(l *Learner, s *sample, later time.Duration) {
 	}
 	c.Log *= math.Exp(-later.Seconds() / forgetAfter.Seconds())
 	c.Variance = min(priorVariance, c.Variance+driftPerSecond*later.Seconds())
-	early := l.telling(s)
 	const step = 0.1
-	at := l.late(s, early, c.factor())
-	slope := math.Log(l.late(s, early, c.factor()*(1+step))/l.late(s, early, c.factor()*(1-step))) / (2 * step)
-	expected := s.answered * at
+	factor, early := c.factor(), float64(c.Early)/8
+	expected := s.answered * l.late(s, early, factor)
+	slope := math.Log(l.late(s, early, factor*(1+step))/l.late(s, early, factor*(1-step))) / (2 * step)
+	c.tell(expected)
 	surprise := (s.answered*s.latency.ShareAbove(l.threshold*(1-early)) - expected) / (expected + 1)
 	noise := clusters/(expected+1) + misfit
 	gain := c.Variance * slope / (slope*slope*c.Variance + noise)
@@ -68,14 +71,15 @@ func (c *correction) learn(l *Learner, s *sample, later time.Duration) {
 	}
 }
 
-// telling is by how much of the threshold earlier a request is to count as late:
-// the least with enough such requests expected, in eighths.
-func (l *Learner) telling(s *sample) float64 {
-	early := 0.0
-	for early < 0.75 && s.answered*l.late(s, early, l.memory.Correction.factor()) < enough {
-		early += 0.125
+// tell chooses for the next sample the least by which requests count as late
+// sooner, with enough of them expected.
+func (c *correction) tell(expected float64) {
+	switch {
+	case expected < enough && c.Early < 6:
+		c.Early++
+	case expected > 20*enough && c.Early > 0:
+		c.Early--
 	}
-	return early
 }
 
 // late is the share of the requests that the model expects to take longer than

@@ -120,7 +120,7 @@ func (l *Learner) stretch(replicas int, rho float64) float64 {
 // loadOf is the load at which responses are stretched so, by halving.
 func (l *Learner) loadOf(replicas int, stretch float64) float64 {
 	low, high := 0.0, 1.0
-	for range 14 {
+	for range 11 {
 		if middle := (low + high) / 2; l.stretch(replicas, middle) < stretch {
 			low = middle
 		} else {

@@ -49,7 +49,7 @@ func read(obs *scale.Observation) sample {
 			s.queue = newest.Value
 		case scale.Latency:
 			if d := signal.Distribution; d != nil && d.Count() > 0 {
-				s.latency, s.answered, s.mean = d, float64(d.Count()), d.Mean()
+				s.latency, s.answered, s.mean, s.variance = d, float64(d.Count()), d.Mean(), d.Variance()
 			}
 		}
 	}

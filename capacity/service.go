@@ -22,12 +22,12 @@ func (l *Learner) learnService(s *sample, weight float64, later time.Duration) {
 		idle, alone = 1, 1 // answers per second tell the service exactly
 	}
 	weight *= math.Pow(idle*alone, 2)
-	if grown := m.Mean.add(mean, weight, math.Sqrt(s.latency.Variance()/s.answered)/s.mean, later); grown != 1 {
+	if grown := m.Mean.add(mean, weight, math.Sqrt(s.variance/s.answered)/s.mean, later); grown != 1 {
 		m.Reach, m.Limit = m.Reach/grown, m.Limit/grown // slots that are busy for longer carry less
 	}
 	if alone > 0.7 && !l.saturated(s) {
 		wait := s.mean - mean
-		variance := max(0, s.latency.Variance()-2*wait*wait)
+		variance := max(0, s.variance-2*wait*wait)
 		m.CV2.add(max(leastCV*leastCV, variance/(mean*mean)), weight*math.Pow(alone, 4), math.Exp(-later.Seconds()/longMemory.Seconds()))
 	}
 }
@@ -51,7 +51,7 @@ const leastCV = 0.01
 func (l *Learner) unloaded(s *sample) float64 {
 	busy := s.throughput() / (float64(s.ready) * l.model.perReplica * l.model.traits.Mean) // load by second of service
 	low, high := 0.0, min(s.mean, 1/max(1e-9, busy))
-	for range 16 {
+	for range 11 {
 		if middle := (low + high) / 2; middle*l.stretch(s.ready, busy*middle) < s.mean {
 			low = middle
 		} else {

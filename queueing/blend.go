@@ -50,16 +50,6 @@ func (b *Blend) Avoidable(replicas int, rate, backlog float64) float64 {
 
 // Quantile is [Curve.Quantile].
 func (b *Blend) Quantile(p float64, replicas int, rate, backlog float64) float64 {
-	return b.times(replicas, rate, backlog, func(c *Curve, rate float64) float64 { return c.Quantile(p, replicas, rate, 0) })
-}
-
-// MeanResponse is [Curve.MeanResponse].
-func (b *Blend) MeanResponse(replicas int, rate, backlog float64) float64 {
-	return b.times(replicas, rate, backlog, func(c *Curve, rate float64) float64 { return c.MeanResponse(replicas, rate, 0) })
-}
-
-// times blends what the curves say of a service with a mean of a second.
-func (b *Blend) times(replicas int, rate, backlog float64, of func(c *Curve, rate float64) float64) float64 {
 	if replicas <= 0 {
 		return math.Inf(1)
 	}
@@ -67,10 +57,27 @@ func (b *Blend) times(replicas int, rate, backlog float64, of func(c *Curve, rat
 	for k, s := range b.shapes {
 		if s != nil {
 			c := s.upTo(replicas)
-			sum += b.spans[k] * of(c, rate/b.capacity*c.capacity)
+			sum += b.spans[k] * c.Quantile(p, replicas, rate/b.capacity*c.capacity, 0)
 		}
 	}
 	return sum*b.mean + max(0, backlog)/(float64(replicas)*b.capacity)
+}
+
+// MeanResponse is [Curve.MeanResponse].
+func (b *Blend) MeanResponse(replicas int, rate, backlog float64) float64 {
+	if replicas <= 0 {
+		return math.Inf(1)
+	}
+	capacity := float64(replicas) * b.capacity
+	load, behind := loadNode(capacity, rate)
+	sum := 0.0
+	for k, s := range b.shapes {
+		if s != nil {
+			c := s.upTo(replicas)
+			sum += b.spans[k] * readAt(c.means, 1, 0, c.place[min(replicas, c.most)], load, behind)
+		}
+	}
+	return sum*b.mean + max(0, backlog)/capacity
 }
 
 // Demand is [Curve.Demand], with at most so many replicas.

@@ -171,6 +171,11 @@ func (c *Curve) delay(replicas int, backlog float64) float64 {
 func (c *Curve) read(table []float32, width, column, replicas int, rate float64) float64 {
 	at := c.place[min(replicas, c.most)]
 	load, behind := loadNode(float64(replicas)*c.capacity, rate)
+	return readAt(table, width, column, at, load, behind)
+}
+
+// readAt is read at a place and load.
+func readAt(table []float32, width, column int, at place, load int, behind float64) float64 {
 	from := (int(at.node)*loads+load)*width + column
 	v := float64(table[from]) + behind*float64(table[from+width]-table[from])
 	if at.share > 0 {
