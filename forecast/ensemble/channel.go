@@ -80,8 +80,10 @@ func (c *channel) promise(cfg *Config, step int64, value float64, paths [][]floa
 		size := e.size(cfg, point, value)
 		p.Points[k], p.Sizes[k] = point, size
 		p.Size += e.Weight * size
-		for l := range p.Own {
-			p.Own[l] += e.Weight * e.quantile(l, point, size)
+		for l, z := range e.Shape[:len(p.Own)] {
+			if q := point + size*z; q > 0 {
+				p.Own[l] += e.Weight * q
+			}
 		}
 	}
 	floor := 0.0

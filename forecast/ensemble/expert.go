@@ -52,20 +52,11 @@ func (e *expert) learn(keep float64, steps []step, point, size, truth float64) {
 		return // a shape of nothing
 	}
 	z, most := (truth-point)/size, math.Inf(-1)
-	for l, q := range e.Shape {
-		q = steps[l].track(q, z, q)
-		if q < most {
-			q = most
+	for l, s := range steps[:len(e.Shape)] {
+		q := e.Shape[l]
+		if q = s.track(q, z, q); q > most {
+			most = q
 		}
-		e.Shape[l], most = q, q
+		e.Shape[l] = most
 	}
-}
-
-// quantile is what the expert alone says of a level.
-func (e *expert) quantile(l int, point, size float64) float64 {
-	q := point + size*e.Shape[l]
-	if q < 0 {
-		return 0
-	}
-	return q
 }

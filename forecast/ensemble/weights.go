@@ -16,16 +16,13 @@ const lossMemory = 200
 // Goude, Stoltz 2013). A share of all weight is spread evenly again (fixed
 // share: Herbster, Warmuth 1998), so that the best of late leads soon.
 //
-//	w_k ∝ w_k · exp(−rate · slope_k / loss),  slope_k = Σ_l (1{y < q_l} − level_l) · (q_kl − q_l) / levels
+//	w_k ∝ w_k · exp(−rate · slope_k / loss),  slope_k = Σ_l (1{y < q_l} − level_l) · q_kl / levels
 func (c *channel) weigh(cfg *Config, p *promise, truth float64) {
 	loss, mean := c.loss(cfg, p, truth), 0.0
 	c.Loss += (loss - c.Loss) / math.Min(c.Score.Settled+1, lossMemory)
 	for k := range c.Experts {
 		e := &c.Experts[k]
-		e.slope = 0
-		for l, slope := range c.pace.slopes {
-			e.slope += slope * (e.quantile(l, p.Points[k], p.Sizes[k]) - p.Quantiles[l])
-		}
+		e.slope = e.along(c.pace.slopes, p.Points[k], p.Sizes[k])
 		mean += e.Weight * e.slope
 	}
 	if c.Loss > 0 {
@@ -42,6 +39,17 @@ func (c *channel) loss(cfg *Config, p *promise, truth float64) float64 {
 		c.pace.slopes[l] = slope(level, p.Quantiles[l], truth) / n
 	}
 	return loss
+}
+
+// along is the slope in the direction of what the expert said.
+func (e *expert) along(slopes []float64, point, size float64) float64 {
+	sum := 0.0
+	for l, slope := range slopes[:len(e.Shape)] {
+		if q := point + size*e.Shape[l]; q > 0 {
+			sum += slope * q
+		}
+	}
+	return sum
 }
 
 func (c *channel) move(cfg *Config, mean float64) {

@@ -17,7 +17,8 @@ import (
 const ahead = 20
 
 // Model checks the model that newModel returns; each call returns a new one of
-// the same configuration.
+// the same configuration. A model with a season has a day of 288 steps of five
+// minutes.
 func Model(t *testing.T, newModel func(t *testing.T) forecast.Model) {
 	t.Run("whatever comes, predictions are finite and at least 0", func(t *testing.T) {
 		for name, points := range hostile() {
