@@ -54,7 +54,8 @@ type Model interface {
 // after the newest; Peak that of the largest value among the steps 1 …
 // horizon. Both grow with the level, change nothing and allocate nothing.
 // Horizons that the forecaster was not built for are answered by the next
-// longer one, beyond the longest by the longest. Before the first update they are all 0 and Known is false.
+// longer one, beyond the longest by the longest. Before the first update they
+// are all 0 and Known is false.
 type Forecaster interface {
 	Update(at time.Time, value float64)
 	Known() bool
