@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -340,6 +341,7 @@ func TestEvaluatePlaysAProtocol(t *testing.T) {
 			Report  []struct{ Trace string }
 		}
 		Topologies []struct{ Topology string }
+		Standings  []evaluate.Standing
 	}
 	if err := json.Unmarshal(text, &found); err != nil {
 		t.Fatal(err)
@@ -347,6 +349,11 @@ func TestEvaluatePlaysAProtocol(t *testing.T) {
 	// Over both signals, and on each.
 	if len(found.Calibrated) != 6 || !strings.HasPrefix(found.Calibrated[0].Setting, "hpa:") || len(found.Calibrated[0].Report) != 2 {
 		t.Errorf("calibration: got %+v, want three settings for each of two levels, applied to both traces of the report", found.Calibrated)
+	}
+	for _, want := range []string{"hpa, as it comes", "kpa, default setting", "hpa, one setting for all, on cpuUtilization"} {
+		if n := len(slices.DeleteFunc(slices.Clone(found.Standings), func(s evaluate.Standing) bool { return s.Family != want })); n != 4 {
+			t.Errorf("%s: got %d standings, want one on each of two traces at two levels", want, n)
+		}
 	}
 	if len(found.Topologies) != 4 {
 		t.Errorf("topologies: got %+v, want two at two levels", found.Topologies)

@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -202,111 +200,4 @@ func (f *evaluateFlags) playExcerpts(ctx context.Context, s stages) (evaluate.Re
 	oracle, err := f.judge(ctx, j, "2/5 excerpts", true)
 	played.Against(oracle)
 	return played, err
-}
-
-// Names of the HPA that was tuned, among families.
-const (
-	tunedForAll   = "hpa, one setting for all"
-	tunedPerTrace = "hpa, tuned per trace"
-)
-
-// analyse puts the stages together: figures are told of the report traces.
-func (s stages) analyse(whole, excerpts, swept, grid, balanced evaluate.Results) analysis {
-	levels := s.protocol.Levels
-	a := analysis{job: s.policies, levels: levels, Knobs: s.sweep.knobs}
-	a.results = whole
-	a.results.Runs = append(slices.Clone(whole.Runs), excerpts.Runs...)
-	a.results.Header.Cases = append(slices.Clone(whole.Header.Cases), excerpts.Header.Cases...)
-	a.results.Failures = slices.Concat(whole.Failures, excerpts.Failures, swept.Failures, grid.Failures, balanced.Failures)
-	tune := func(r evaluate.Run) bool { return contains(s.tune, r.Trace) }
-	report := func(r evaluate.Run) bool { return contains(s.report, r.Trace) }
-	swept.Runs = only(swept.Runs, report)
-	a.Standings = swept.Standings(s.sweep.families, levels)
-	isHPA := func(r evaluate.Run) bool { return report(r) && strings.HasPrefix(r.Policy, reference+":") }
-	a.Hindsight = evaluate.InHindsight(only(append(slices.Clone(grid.Runs), swept.Runs...), isHPA), levels)
-	for _, level := range levels {
-		for _, signal := range append([]string{""}, s.protocol.Calibration.Signals...) {
-			of := evaluate.Only(grid.Runs, func(policy string) bool { return signal == "" || signalOf(policy) == signal })
-			if c, ok := evaluate.Calibrate(only(of, tune), level); ok {
-				c.Signal = signal
-				c.Apply(only(of, report))
-				a.Calibrated = append(a.Calibrated, c)
-			}
-		}
-	}
-	a.Standings = append(a.Standings, a.tuned()...)
-	for _, level := range levels {
-		for _, base := range []string{tunedForAll, tunedPerTrace} {
-			a.Comparisons = append(a.Comparisons, evaluate.CompareAt(a.Standings, base, level, s.policies.cluster, bootstrapSeed)...)
-		}
-	}
-	if s.candidate.family != "" {
-		whole.Runs = only(whole.Runs, report)
-		a.results.Targets = s.candidate.judge(whole, slices.Concat(swept.Runs, only(grid.Runs, report)), s.sweep.families, levels, a.Calibrated, s.policies.cluster)
-	}
-	a.show(s, swept, only(grid.Runs, report))
-	a.Topologies = evaluate.TopologyCosts(balanced.Runs, s.balanced.families, levels)
-	return a
-}
-
-// show says what the report is about: the traces of the report, at all
-// positions of the knobs, and the settings that were calibrated.
-func (a *analysis) show(s stages, swept evaluate.Results, grid []evaluate.Run) {
-	a.shownFamilies = maps.Clone(s.sweep.families)
-	for _, c := range a.Calibrated {
-		if _, known := a.shownFamilies[c.Setting]; known || c.Signal != "" {
-			continue
-		}
-		a.shownFamilies[c.Setting] = fmt.Sprintf("hpa, one setting for %s %%", strconv.FormatFloat(c.Level*100, 'g', 4, 64))
-		swept.Runs = append(swept.Runs, evaluate.Only(grid, func(policy string) bool { return policy == c.Setting })...)
-	}
-	swept.Header.Cases = slices.DeleteFunc(slices.Clone(swept.Header.Cases), func(c evaluate.CaseHeader) bool { return !contains(s.report, c.Trace) })
-	swept.Failures, swept.Targets = a.results.Failures, a.results.Targets
-	a.shown = &swept
-	a.others = slices.Concat(s.sweep.contestants, s.grid.contestants)
-	a.job.cases = slices.Concat(s.report, s.tune)
-}
-
-// tuned are the standings of the tuned HPA on the report traces.
-func (a analysis) tuned() []evaluate.Standing {
-	oracle := map[string]*float64{}
-	key := func(trace string, level float64) string { return fmt.Sprint(trace, " ", level) }
-	for _, s := range a.Standings {
-		if s.Family == evaluate.OracleFamily {
-			oracle[key(s.Trace, s.Level)] = s.ReplicaHours
-		}
-	}
-	var all []evaluate.Standing
-	add := func(trace, family string, level float64, hours *float64, violated bool) {
-		s := evaluate.Standing{Trace: trace, Family: family, Level: level, ReplicaHours: hours, Violated: violated}
-		if best := oracle[key(trace, level)]; best != nil && hours != nil {
-			s.OverOracle = new(*hours / *best)
-		}
-		all = append(all, s)
-	}
-	for _, c := range a.Calibrated {
-		for _, p := range c.Report {
-			add(p.Trace, on(tunedForAll, c.Signal), c.Level, new(p.ReplicaHours), p.Violations > c.Level)
-		}
-	}
-	for _, h := range a.Hindsight {
-		add(h.Trace, on(tunedPerTrace, h.Signal), h.Level, h.ReplicaHours, false)
-	}
-	return all
-}
-
-// on names what was held to a signal.
-func on(family, signal string) string {
-	if signal == "" {
-		return family
-	}
-	return family + ", on " + signal
-}
-
-func contains(cases []evaluate.Case, trace string) bool {
-	return slices.ContainsFunc(cases, func(c evaluate.Case) bool { return c.Trace == trace })
-}
-
-func only(runs []evaluate.Run, keep func(evaluate.Run) bool) []evaluate.Run {
-	return slices.DeleteFunc(slices.Clone(runs), func(r evaluate.Run) bool { return !keep(r) })
 }

@@ -41,7 +41,7 @@ func (f *evaluateFlags) reportInput(a analysis) (present.Input, error) {
 	in := present.Input{
 		Results: a.results, Families: a.job.families, Levels: a.levels, Reference: reference,
 		Calibrated: a.Calibrated, Topologies: a.Topologies, Cluster: a.job.cluster, About: a.job.about,
-		Command: shellWords(f.command), Limits: limits(), Unscored: unscored(cases),
+		Command: shellWords(f.command), Limits: limits(), PerTrace: a.Standings, Unscored: unscored(cases),
 	}
 	if a.shown != nil {
 		in.Results, in.Families = *a.shown, a.shownFamilies

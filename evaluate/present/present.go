@@ -33,6 +33,8 @@ type Input struct {
 	// Calibrated are settings of the reference for every workload.
 	Calibrated []evaluate.Calibrated
 	Topologies []evaluate.TopologyCost
+	// PerTrace are costs at equal violations, trace by trace.
+	PerTrace []evaluate.Standing
 	// Cluster names what traces have in common that are not independent of each
 	// other; nil: nothing.
 	Cluster func(trace string) string
@@ -67,7 +69,7 @@ func Report(in Input) (report.Report, error) {
 	header := in.Results.Header
 	r := report.Report{
 		Title: in.Title, Setting: setting(header.Cases), Currency: in.Currency, Limits: in.Limits,
-		Frontiers: in.frontiers(), Standings: in.standings(), Topologies: in.topologies(), Calibration: in.calibration(),
+		Frontiers: in.frontiers(), Standings: in.standings(), PerTrace: in.perTrace(), Topologies: in.topologies(), Calibration: in.calibration(),
 		Reproduce: report.Reproduce{Command: in.Command, Version: header.Version, Protocol: header.Protocol, Seeds: header.Seeds},
 	}
 	if t := in.Results.Targets; t != nil {

@@ -35,3 +35,23 @@ func TestTargetsAreATableForEachLevel(t *testing.T) {
 		t.Errorf("got %s, want the numbers of each table from 1", tables[1].Text)
 	}
 }
+
+func TestCostsAreToldTraceByTrace(t *testing.T) {
+	share := func(v float64) *float64 { return &v }
+	standing := func(trace, family string, hours, over *float64, violated bool) evaluate.Standing {
+		return evaluate.Standing{Trace: trace, Family: family, Level: 0.001, ReplicaHours: hours, OverOracle: over, Violated: violated}
+	}
+	r, err := present.Report(present.Input{Levels: []float64{0.001, 0.01}, PerTrace: []evaluate.Standing{
+		standing("day", "kpa", share(110), share(1.1), false), standing("day", evaluate.OracleFamily, share(100), share(1), false),
+		standing("jump", "kpa", nil, nil, false), standing("jump", evaluate.OracleFamily, share(50), share(1), false),
+		standing("jump", "hpa, as it comes", share(60), share(1.2), true),
+	}})
+	if err != nil || len(r.PerTrace) != 1 {
+		t.Fatalf("got %d tables (%v), want one for the only level", len(r.PerTrace), err)
+	}
+	got := strings.Join(r.PerTrace[0].Columns, "|") + "\n" + strings.Join(r.PerTrace[0].Rows[0], "|") + "\n" + strings.Join(r.PerTrace[0].Rows[1], "|")
+	want := "Trace|kpa|hpa, as it comes|clairvoyant, replica-hours\nday|1.10||100.0\njump|–|1.20\u00a0!|50.0"
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

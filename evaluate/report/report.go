@@ -36,6 +36,8 @@ type Report struct {
 	Comparisons []Comparison
 	// Standings are every policy's cost at equal violations.
 	Standings []Standing
+	// PerTrace are the same trace by trace, a table for each level.
+	PerTrace []Table
 	// Frontiers are cost against violations; the first is drawn large: give the
 	// one pooled over traces first.
 	Frontiers []Frontier
