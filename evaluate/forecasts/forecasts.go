@@ -226,7 +226,7 @@ func (p *play) of(ctx context.Context, c Contestant) ([]Score, error) {
 func (p *play) scores(contestant string, tallies []*tally) []Score {
 	var scores []Score
 	for k, h := range p.horizons {
-		s := tallies[k].score(p.scale)
+		s := tallies[k].score(p.scale, h.Steps)
 		s.Series, s.Group, s.Contestant = p.Name, p.Group, contestant
 		s.Horizon, s.Steps = h.Name, h.Steps
 		scores = append(scores, s)

@@ -240,6 +240,27 @@ func TestFewStepsAreHeldAgainstTheBinomialLaw(t *testing.T) {
 	}
 }
 
+// Of 20 steps ahead, 82 that overlap are as 4 that do not: 3 of 4 at 90 % is
+// chance, 62 of 82 is none, and 12 of 82 is none of 4 either.
+func TestStepsThatOverlapAreFew(t *testing.T) {
+	s := forecasts.Series{Name: "few", Step: 10 * time.Minute, Values: make([]float64, 112)}
+	for missed, apart := range map[int]bool{20: true, 70: false} {
+		c := contestant("misses", func(i int, _ float64) float64 {
+			if i >= len(s.Values)-missed {
+				return 0
+			}
+			return 1000
+		}, nothing)
+		for i := range s.Values {
+			s.Values[i] = 1
+		}
+		got := find(t, judge(t, s, c), "misses", "20 steps").Value[0]
+		if got.Scored != 82 || got.Held || got.HeldApart != apart {
+			t.Errorf("%d of %d missed: held %v, of those apart %v; want false, %v", missed, got.Scored, got.Held, got.HeldApart, apart)
+		}
+	}
+}
+
 func TestNothingIsScoredInGaps(t *testing.T) {
 	s := days(6)
 	whole := find(t, judge(t, s), forecasts.LastValue, "5 steps")

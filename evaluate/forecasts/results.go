@@ -193,7 +193,7 @@ func columns() []string {
 	for _, of := range []string{"value", "peak"} {
 		for _, level := range Levels()[firstCovered:] {
 			name := fmt.Sprintf("coverage_%s_%.0f", of, level*100)
-			names = append(names, name, name+"_scored_steps", name+"_binomial_low", name+"_binomial_high", name+"_held")
+			names = append(names, name, name+"_scored_steps", name+"_binomial_low", name+"_binomial_high", name+"_held", name+"_held_apart")
 		}
 	}
 	return names
@@ -211,7 +211,7 @@ func (s Score) fields() []string {
 		}
 	}
 	for _, c := range slices.Concat(s.Value, s.Peak) {
-		row = append(row, number(c.Share), strconv.Itoa(c.Scored), number(c.Low), number(c.High), strconv.FormatBool(c.Held))
+		row = append(row, number(c.Share), strconv.Itoa(c.Scored), number(c.Low), number(c.High), strconv.FormatBool(c.Held), strconv.FormatBool(c.HeldApart))
 	}
 	return row
 }

@@ -46,6 +46,9 @@ type Coverage struct {
 	Low  float64 `json:"binomial_low"`
 	High float64 `json:"binomial_high"`
 	Held bool    `json:"held"`
+	// HeldApart says the same of as many steps as do not overlap, one in each
+	// horizon: neighbours tell much the same, so Held is stricter than chance.
+	HeldApart bool `json:"held_apart"`
 }
 
 // Where coverage counts as right: this near on long series, within the
@@ -93,26 +96,30 @@ func count(covered []int, q []float64, y float64) {
 }
 
 // score is what the tally comes to; scale is the one-season naive error.
-func (t *tally) score(scale float64) Score {
+func (t *tally) score(scale float64, horizon int) Score {
 	n := float64(max(1, t.scored))
 	s := Score{Scored: t.scored, MAE: t.absolute / n, loss: t.loss / n}
 	s.MASE = ratio(s.MAE, scale)
 	s.CRPS = ratio(2*s.loss, t.sum/n)
 	for i, level := range t.levels[firstCovered:] {
-		s.Value = append(s.Value, newCoverage(level, t.coveredValue[i], t.scored))
-		s.Peak = append(s.Peak, newCoverage(level, t.coveredPeak[i], t.peaks))
+		s.Value = append(s.Value, newCoverage(level, t.coveredValue[i], t.scored, horizon))
+		s.Peak = append(s.Peak, newCoverage(level, t.coveredPeak[i], t.peaks, horizon))
 	}
 	return s
 }
 
-func newCoverage(level float64, covered, n int) Coverage {
+func newCoverage(level float64, covered, n, horizon int) Coverage {
+	all := float64(max(1, n))
+	c := Coverage{Level: level, Scored: n, Share: float64(covered) / all}
 	low, high := binomial(n, level)
-	c := Coverage{Level: level, Scored: n, Share: float64(covered) / float64(max(1, n))}
-	c.Low, c.High = float64(low)/float64(max(1, n)), float64(high)/float64(max(1, n))
+	c.Low, c.High = float64(low)/all, float64(high)/all
 	c.Held = covered >= low && covered <= high
 	if n >= longSteps {
 		c.Held = math.Abs(c.Share-level) <= nearness
 	}
+	low, high = binomial(n/horizon, level)
+	apart := c.Share * float64(n/horizon)
+	c.HeldApart = c.Held || (math.Ceil(apart) >= float64(low) && math.Floor(apart) <= float64(high))
 	return c
 }
 
