@@ -82,7 +82,7 @@ func (s *Spec) safety(signals []string) []guard.Guard {
 		&guard.Data{Signals: signals, Trust: s.Trust, Health: health},
 	}
 	if s.Objective != nil {
-		rules = append(rules, &guard.ObjectiveFloor{Objective: *s.Objective})
+		rules = append(rules, &guard.ObjectiveFloor{Objective: *s.Objective, Topology: s.topology, Curves: s.curves})
 	}
 	return rules
 }

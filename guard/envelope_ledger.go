@@ -72,7 +72,8 @@ func worst(x, e int, lambda, steep float64) float64 {
 	return float64(x) - (1+lambda)*float64(e) + steep*float64(max(0, e-x))
 }
 
-// price makes the cost of a stretch known, at a rate.
+// price makes the cost of a stretch known, at a rate. Where nobody knew the service
+// replicas alone count.
 func (s *stretch) price(rate float64, service cost.Service, f *cost.Interval) {
 	f.Set(cost.Terms{Seconds: s.seconds(), Rate: rate, Violation: s.Violation, PerReplica: s.PerReplica}, service)
 	s.Known, s.OwnCost, s.ExpertCost = true, f.Of(s.Own), f.Of(s.Expert)
@@ -92,11 +93,10 @@ func (l *ledger) add(s stretch, lambda float64) {
 func (l *ledger) settle(rates *scale.Signal, service cost.Service, f *cost.Interval, lambda float64) {
 	for i := range l.Waiting {
 		s := &l.Waiting[i]
-		switch rate, ok := rateIn(rates, s.From, s.To); {
-		case s.Known:
-		case s.PerReplica == 0: // nobody knew the service: replicas alone count
-			s.price(0, service, f)
-		case ok:
+		if s.Known {
+			continue
+		}
+		if rate, ok := rateIn(rates, s.From, s.To); ok {
 			s.price(rate, service, f)
 		}
 	}

@@ -2,6 +2,8 @@ package guard_test
 
 import (
 	"encoding/json"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/flyball-io/flyball/guard/guardtest"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/scale/scaletest"
+	"github.com/flyball-io/flyball/series"
 )
 
 // tracker is an expert that wants a replica for every started 50 requests per
@@ -167,6 +170,41 @@ func TestTheExpertStandsIn(t *testing.T) {
 	}
 }
 
+// A rate that comes late changes nothing in the end: until then the interval
+// counts at its worst.
+func TestALateRateIsMadeUpFor(t *testing.T) {
+	const late = 3
+	onTime, delayed := &obeyed{t: t, envelope: envelope(nil), replicas: 10}, &obeyed{t: t, envelope: envelope(nil), replicas: 10}
+	var points []series.Point
+	for k := range 40 {
+		obs := onTime.see(460)
+		points = append(points, obs.Signals[0].Points...)
+		obs.Signals[0].Points = points
+		n, reason := onTime.envelope.Limit(obs, 10)
+		onTime.apply(obs, n, reason)
+
+		obs = delayed.see(460)
+		obs.Signals[0].Points = points[:len(points)-min(k, late)]
+		n, reason = delayed.envelope.Limit(obs, 10)
+		delayed.apply(obs, n, reason)
+	}
+	// With the expert's count the worst of an interval is that nothing violated,
+	// and the surcharge on violations is missing. It is there once they are known.
+	was, is := onTime.envelope.Credit(), delayed.envelope.Credit()
+	if !(is < was) {
+		t.Errorf("with rates that come late %v saved, on time %v: want less until they are known", is, was)
+	}
+	points = append(points, onTime.see(460).Signals[0].Points...)
+	for _, s := range []*obeyed{onTime, delayed} {
+		obs := s.see(460)
+		obs.At, obs.Signals[0].Points = points[len(points)-1].At, points
+		s.envelope.Limit(obs, 10)
+	}
+	if was, is = onTime.envelope.Credit(), delayed.envelope.Credit(); math.Abs(is-was) > 1e-9*was {
+		t.Errorf("when all are known %v saved, on time %v", is, was)
+	}
+}
+
 // Somebody else's change is nobody's merit and nobody's fault.
 func TestOutsideChangesBeginTheAccountsAnew(t *testing.T) {
 	s := &obeyed{t: t, envelope: envelope(nil), replicas: 10}
@@ -237,5 +275,52 @@ func busy() (*guard.Envelope, func()) {
 		n, _ := e.Limit(obs, []int{100, 0, 60}[k%3])
 		e.Applied(obs.At, obs.CurrentReplicas, n)
 		obs.CurrentReplicas = n
+	}
+}
+
+// diary is an expert that notes what it is shown and told.
+type diary struct {
+	tracker
+	saw  []int
+	told []int
+}
+
+func (d *diary) Decide(obs scale.Observation) scale.Decision {
+	d.saw = append(d.saw, obs.CurrentReplicas)
+	return d.tracker.Decide(obs)
+}
+func (d *diary) Applied(_ time.Time, from, to int) { d.told = append(d.told, from, to) }
+
+// The expert goes its own way: it sees the counts it decided, and hears that
+// they were carried out, whatever is really there.
+func TestTheExpertLivesOnItsOwnCounts(t *testing.T) {
+	x := &diary{}
+	s := &obeyed{t: t, envelope: envelope(func(c *guard.EnvelopeConfig) { c.Expert = x }), replicas: 10}
+	s.want(460, 10)
+	for range 30 {
+		s.want(460, 11)
+	}
+	s.want(560, 11)
+	s.want(560, 11)
+	if s.replicas != 11 || !slices.Equal(x.saw[29:], []int{10, 10, 10, 12}) || !slices.Equal(x.told, []int{10, 12}) {
+		t.Errorf("%d replicas; the expert saw %v and was told %v, want 10 until it decided 12", s.replicas, x.saw[29:], x.told)
+	}
+}
+
+// A rule behind the envelope may allow less: that is no change from outside.
+func TestARuleBehindMayCutTheAnswer(t *testing.T) {
+	s := &obeyed{t: t, envelope: envelope(nil), replicas: 10}
+	for range 40 {
+		s.want(460, 10)
+	}
+	began := s.envelope.Began()
+	obs := s.see(460)
+	if n, reason := s.envelope.Limit(obs, 15); n != 15 {
+		t.Fatalf("got %d (%s)", n, reason)
+	}
+	s.apply(obs, 13, scale.Reason{}) // a budget
+	s.want(460, 13)
+	if !s.envelope.Began().Equal(began) {
+		t.Error("the accounts began anew")
 	}
 }

@@ -231,7 +231,8 @@ func (j *judge) decide(s *turn) guard.Step {
 	}
 	j.envelope.Limit(j.obs, want)
 	step := j.envelope.Step()
-	if step.Blind && step.Answer != step.Expert {
+	_, measured := j.obs.Last(scale.RequestRate)
+	if blind := s.unknown || !measured; blind && step.Answer != step.Expert {
 		j.fault = "blind, and not the expert's answer"
 	}
 	if !step.Blind {
@@ -366,7 +367,7 @@ func (j *judge) worst() float64 {
 // lastHour is what the expert has cost in the hour before the end of a step.
 func (j *judge) lastHour(i int) float64 {
 	sum := 0.0
-	for k := i; k >= 0; k-- {
+	for k := i; k >= 0; k-- { // those of a clock that was ahead are no part of it
 		if j.entries[i].end.Sub(j.entries[k].end) >= time.Hour || j.entries[k].end.After(j.entries[i].end) {
 			break
 		}
@@ -388,7 +389,12 @@ func random(rng *rand.Rand) *play {
 	peak := p.service.perReplica * float64(p.most) * pick(0.2, 1, 1, 3)
 	expertMoves, adviceMoves, loadMoves := pick(0.1, 0.5, 1), pick(0.1, 0.5, 1), pick(0.1, 0.5, 1)
 	rate, expert, want, style := rng.Float64()*peak, rng.IntN(p.most+1), rng.IntN(p.most+1), advice(rng.IntN(int(advices)))
-	for range 3 + rng.IntN(28) {
+	from, to := outage(rng)
+	steps := 3 + rng.IntN(28)
+	if rng.IntN(300) == 0 {
+		steps = 400 // longer than an hour
+	}
+	for k := range steps {
 		if rng.Float64() < loadMoves {
 			rate = pick(0, 0.01, rng.Float64(), rng.Float64(), 1) * peak
 		}
@@ -403,9 +409,21 @@ func random(rng *rand.Rand) *play {
 		if rng.Float64() < trouble {
 			misfortune(rng, &t, p.most)
 		}
+		if k >= from && k < to {
+			t.seen = -1
+		}
 		p.steps = append(p.steps, t)
 	}
 	return p
+}
+
+// outage are the steps, in one play of four, after which nothing is measured.
+func outage(rng *rand.Rand) (from, to int) {
+	if rng.IntN(4) > 0 {
+		return 0, 0
+	}
+	from = rng.IntN(12)
+	return from, from + rng.IntN(18)
 }
 
 // misfortune lets something go wrong in a step.
@@ -429,7 +447,7 @@ func misfortune(rng *rand.Rand, t *turn, most int) {
 	case 7:
 		t.rate = []float64{1e18, 1e300, math.MaxFloat64, 1e-300}[rng.IntN(4)]
 	case 8:
-		t.later = []time.Duration{5 * time.Minute, -time.Hour, 31 * time.Second, 400 * 24 * time.Hour}[rng.IntN(4)]
+		t.later = []time.Duration{5 * time.Minute, -time.Hour, 31 * time.Second, 59 * time.Second, 400 * 24 * time.Hour}[rng.IntN(5)]
 	case 9:
 		t.later = time.Duration(1 + rng.IntN(int(2*sync)))
 	case 10:
