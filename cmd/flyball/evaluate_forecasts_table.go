@@ -43,7 +43,7 @@ func (f *evaluateFlags) printForecasts(w io.Writer, width int, r forecasts.Resul
 		fmt.Fprintf(w, "\ncoverage of the %s held, of traces × horizons, %s traces\n", part.name, groups[0].group)
 		coverageTable(r, groups[0].group, part.of).print(w, width)
 	}
-	fmt.Fprint(w, "\n"+foldText("Ratios are geometric means over traces, below 1 is better. × last: over that of the last value. Coverage is one-sided; it holds within 0.5 points where 10,000 steps or more are scored, elsewhere within the binomial interval of 95 %; worst is the farthest off, in points. alone: with the quantiles of an ensemble of one.", width))
+	fmt.Fprint(w, "\n"+foldText("Ratios are geometric means over traces, below 1 is better. × last: over that of the last value. Coverage is one-sided; it holds within 0.5 points where 10,000 steps or more are scored, elsewhere within the binomial interval of 95 %; worst is the farthest off, in points. seasonal naive and last value are yardsticks with a normal law; alone: with the quantiles of an ensemble of one.", width))
 	for _, text := range left {
 		fmt.Fprint(w, foldText("left out: "+text, width))
 	}
