@@ -23,7 +23,7 @@ type promise struct {
 	Sizes     []float64 // and the size of its errors
 	Size      float64   // their weighted mean
 	Own       []float64 // quantiles of all experts together, corrected
-	Quantiles []float64 // the same, raised to what others say: what was said
+	Quantiles []float64 // what was said: the same, raised where something else shows more
 }
 
 func newChannel(cfg *Config, experts, horizon int, peak bool) channel {
@@ -69,6 +69,7 @@ func (c *channel) settle(cfg *Config, step int64, truth float64) {
 // weighted mean of the experts' quantiles, corrected.
 func (c *channel) promise(cfg *Config, step int64, value float64, paths [][]float64) {
 	p := c.at(step)
+	surprise := p.Step == step && value > p.Own[len(p.Own)-1]
 	p.Step, p.Size = step+int64(c.horizon), 0
 	clear(p.Own)
 	for k := range c.Experts {
@@ -92,6 +93,25 @@ func (c *channel) promise(cfg *Config, step int64, value float64, paths [][]floa
 		p.Own[l] = floor
 	}
 	copy(p.Quantiles, p.Own)
+	if surprise {
+		p.stay(cfg, value)
+	}
+}
+
+// stay moves the upper half up to a value that was above all that was said of
+// it: whatever made it may last, and what the experts learn from it shows in
+// what they say only a horizon later.
+func (p *promise) stay(cfg *Config, value float64) {
+	middle := -1.0
+	for l, level := range cfg.Levels {
+		if level < 0.5 {
+			continue
+		}
+		if middle < 0 {
+			middle = p.Own[l]
+		}
+		p.Quantiles[l] = max(p.Own[l], value+p.Own[l]-middle)
+	}
 }
 
 // raise lifts what was said just now to what another channel says: a peak is
@@ -108,8 +128,8 @@ func (c *channel) raise(step int64, other *channel) {
 // for: the correction is bounded, and what it has moved is the surplus of
 // misses times gamma (Gibbs, Candès 2021; Angelopoulos, Candès, Tibshirani 2023).
 // It knows no largest error: a tail that is missed again and again goes on
-// growing. Where others have raised what was said, it does not sink by more than
-// an error's size below that, to be there when they no longer do.
+// growing. Where something has raised what was said, it does not sink by more than
+// an error's size below that, to be there when it no longer does.
 func (c *channel) correct(p *promise, truth float64) {
 	for l, said := range p.Quantiles {
 		if truth < said && p.Own[l] < said-p.Size {

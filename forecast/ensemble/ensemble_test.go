@@ -182,6 +182,27 @@ func TestTheTailGrowsBeyondEverythingSeen(t *testing.T) {
 	}
 }
 
+// A crowd comes to a service that was calm for a day. What experts learn from a
+// miss three steps ahead shows three steps later: too late for the first of it.
+func TestAJumpIsBelievedAtOnce(t *testing.T) {
+	cfg := ensemble.Default(minute, 1, 3)
+	e := standard(t, cfg)
+	rng := rand.New(rand.NewPCG(5, 1))
+	high, q := slices.Index(cfg.Levels, 0.9), make([]float64, len(cfg.Levels))
+	for i := range 1440 {
+		e.Update(at(i), 100+5*rng.NormFloat64())
+	}
+	for i := range 10 {
+		value := 1000 + 50*rng.NormFloat64()
+		e.Update(at(1440+i), value)
+		for _, h := range cfg.Horizons {
+			if e.Peak(h, q); q[high] < 850 || q[len(q)-1] > 4000 {
+				t.Errorf("after %.0f, %d steps after a jump from 100 to 1000, the quantiles of the peak %d steps ahead are %.0f", value, i, h, q)
+			}
+		}
+	}
+}
+
 func TestNothingIsLearnedFromStepsThatWereNotMeasured(t *testing.T) {
 	cfg := ensemble.Default(minute, 1, 3)
 	e := of(t, cfg, constant("says 10", 10), constant("says 20", 20))
