@@ -52,6 +52,7 @@ type memory struct {
 	Reach float64 `json:"reach"`
 	// Limit is what a replica carried where waits showed; it grows slowly.
 	Limit      float64    `json:"limit"`
+	LimitAt    float64    `json:"limitAt"` // what it carried then
 	Correction correction `json:"correction"`
 	Startups   startups   `json:"startups"`
 }
@@ -116,6 +117,7 @@ func (l *Learner) learn(s *sample) {
 	}
 	if l.model.source > fromUtilization || !l.model.ready {
 		l.learnReach(s, steady, later)
+		l.refresh()
 	}
 	if steady || l.model.ready {
 		l.learnService(s, weight, later)

@@ -13,6 +13,8 @@ const (
 	yields = 0.3
 	// unproven is the load of a replica that was never seen to wait.
 	unproven = 0.8
+	// What was taken for a wait was none when so much more is answered without.
+	refutes = 1.1
 	// A limit that was met may have been passing trouble: it grows by 5 % an hour.
 	limitGrows = 0.05 / 3600
 )
@@ -40,13 +42,18 @@ func (l *Learner) learnReach(s *sample, steady bool, later time.Duration) {
 	switch {
 	case stretch <= shown:
 		m.Reach = max(m.Reach, each/max(0.1, l.loadOf(s.ready, 1+shows)))
+		if each > refutes*m.LimitAt {
+			m.Limit = 0 // more is answered without a wait: that was chance
+		}
 	case steady && s.answered >= 20:
 		met := each / l.loadOf(s.ready, stretch)
 		if m.Limit == 0 {
 			m.Limit = max(met, m.Reach)
 		}
 		m.Limit += yields * (met - m.Limit)
+		m.LimitAt = each
 	}
+	m.Reach = max(m.Reach, each)
 	if m.Limit > 0 {
 		m.Limit = max(m.Limit, each)
 		m.Reach = min(m.Reach, m.Limit)

@@ -6,24 +6,28 @@ import (
 )
 
 // learnService takes the waits of the model out of the response times. At light
-// load there are none: such samples count more, in proportion to the square
-// of what is idle and of the share of the service in the response, and a
-// response that nobody can take apart yet next to nothing.
+// load there are none: such samples count more, in proportion to the square of
+// what is idle and of the share of the service in the response, and a response
+// that nobody can take apart yet next to nothing.
 func (l *Learner) learnService(s *sample, weight float64, later time.Duration) {
 	m := &l.memory
 	mean, idle := s.mean, guess
 	if l.model.ready {
 		mean = l.unloaded(s)
-		rho := s.throughput() * mean / (float64(s.ready) * l.model.perReplica * l.model.traits.Mean)
-		idle = max(0.1, 1-rho)
+		idle = max(0.1, 1-l.busy(s)*mean)
 	}
 	alone := mean / s.mean
 	if l.saturated(s) {
 		idle, alone = 1, 1 // answers per second tell the service exactly
 	}
+	err := math.Sqrt(s.variance/s.answered) / s.mean
+	if l.model.source == fromLatency && idle < 0.3 {
+		err = math.Inf(1) // rather a wait than a service that takes longer at once
+	}
 	weight *= math.Pow(idle*alone, 2)
-	if grown := m.Mean.add(mean, weight, math.Sqrt(s.variance/s.answered)/s.mean, later); grown != 1 {
-		m.Reach, m.Limit = m.Reach/grown, m.Limit/grown // slots that are busy for longer carry less
+	if grown := m.Mean.add(mean, weight, err, later); grown != 1 {
+		// Slots that are busy for longer carry less; where they end is not known then.
+		m.Reach, m.Limit = m.Reach/max(1, grown), 0
 	}
 	if alone > 0.7 && !l.saturated(s) {
 		wait := s.mean - mean
@@ -45,11 +49,19 @@ const guess = 1e-3
 // leastCV is a variation nobody can tell from none.
 const leastCV = 0.01
 
-// unloaded is the mean service with which the model has the mean response that
-// was measured, by halving. All slots busy, it is no more than slots over
-// answers per second.
+// unloaded is the mean service behind the mean response. Where the slots are
+// known it is the one with which the model has that response, by halving; all
+// slots busy, it is no more than slots over answers per second. Where it is known
+// what a replica carries, the load and so the stretch are. Where nothing but
+// response times is known there is no wait until they grow.
 func (l *Learner) unloaded(s *sample) float64 {
-	busy := s.throughput() / (float64(s.ready) * l.model.perReplica * l.model.traits.Mean) // load by second of service
+	busy := l.busy(s)
+	switch l.model.source {
+	case fromLatency:
+		return s.mean
+	case fromCPU:
+		return s.mean / l.stretch(s.ready, min(settled, busy*l.model.traits.Mean))
+	}
 	low, high := 0.0, min(s.mean, 1/max(1e-9, busy))
 	for range 11 {
 		if middle := (low + high) / 2; middle*l.stretch(s.ready, busy*middle) < s.mean {
@@ -59,4 +71,9 @@ func (l *Learner) unloaded(s *sample) float64 {
 		}
 	}
 	return (low + high) / 2
+}
+
+// busy is the load for each second of the mean service.
+func (l *Learner) busy(s *sample) float64 {
+	return s.throughput() / (float64(s.ready) * l.model.perReplica * l.model.traits.Mean)
 }
