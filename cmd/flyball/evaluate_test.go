@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -300,6 +301,7 @@ p99RPS: 150
 smooth: 400
 levels: [0.001, 0.01]
 policies: [static, hpa]
+candidate: kpa
 tune: [{name: past, file: tune.csv}]
 report: [{name: new, file: report.csv, window: "1h:3h", warmup: 10m}, {name: other, file: other.csv}]
 fluid: {seeds: 2}
@@ -307,7 +309,6 @@ events: {seeds: 1, length: 2m, warmup: 1m, excerpts: [peak]}
 sweep: {seeds: 1, policies: [kpa]}
 calibration: {seeds: 1, signals: [cpuUtilization, requestRate], targets: [30, 60], windows: [0s], tolerances: [0.1], behaviors: [""]}
 topologies: {seeds: 1, names: [leastconn, random], policies: [sqrt], traces: [new]}
-candidate: kpa
 variants:
   seeds: 1
   policies: [hpa]
@@ -355,12 +356,22 @@ func TestEvaluatePlaysAProtocol(t *testing.T) {
 			t.Errorf("%s: got %d standings, want one on each of two traces at two levels", want, n)
 		}
 	}
-	if len(found.Topologies) != 4 {
-		t.Errorf("topologies: got %+v, want two at two levels", found.Topologies)
+	if len(found.Topologies) != 8 {
+		t.Errorf("topologies: got %+v, want two at two levels of sqrt and of the candidate", found.Topologies)
 	}
 	text, err = os.ReadFile(filepath.Join(results, "results.json"))
-	if err != nil || !strings.Contains(string(text), `"trace": "new/peak"`) {
-		t.Errorf("results.json has no excerpt (%v)", err)
+	var played evaluate.Results
+	if err != nil || json.Unmarshal(text, &played) != nil {
+		t.Fatalf("results.json: %v", err)
+	}
+	onPeak := map[string]bool{}
+	for _, run := range played.Runs {
+		if run.Trace == "new/peak" {
+			onPeak[run.Policy] = true
+		}
+	}
+	if want := map[string]bool{"static:peak=100%": true, "hpa": true, "kpa": true}; !maps.Equal(onPeak, want) {
+		t.Errorf("on the peak request by request: got %v, want %v", onPeak, want)
 	}
 	targetsOfKPA(t, text, out)
 	if page, err := os.ReadFile(filepath.Join(results, "report.html")); err != nil || !strings.Contains(string(page), "What was to be shown") {
@@ -413,10 +424,15 @@ func TestEvaluatePlaysTheVariantsOfAProtocol(t *testing.T) {
 	if cpu.Trace != "other@cpu" || cpu.MeanSeconds != 0.08 {
 		t.Errorf("cpu: got %+v, want the service of the protocol on a trace of its own", cpu)
 	}
+	swept := map[string]bool{}
 	for _, s := range found.Variants[1].Standings {
+		swept[s.Family] = true
 		if strings.Contains(s.Family, "requestRate") || strings.Contains(s.Family, "sqrt") {
 			t.Errorf("cpu: %s was played, which is none of its policies", s.Family)
 		}
+	}
+	if !swept["kpa"] || !swept["hpa"] {
+		t.Errorf("cpu: got %v, want the knobs of hpa and of the candidate turned", swept)
 	}
 	if _, err := os.Stat(filepath.Join(results, "results.json")); err == nil {
 		t.Error("variants wrote results.json, which is the protocol's")

@@ -12,6 +12,8 @@ import (
 // candidate is the policy that targets are judged for.
 type candidate struct {
 	family string // empty: there is none
+	text   string // as the protocol has it
+	knob   bool
 	// defaults are its one setting for each level, as it was played.
 	defaults    []string
 	contestants []evaluate.Contestant
@@ -21,12 +23,12 @@ type candidate struct {
 // the level leaves: a policy that follows its objective cannot know otherwise
 // that 1 % may be violated.
 func (f *evaluateFlags) candidate(p evaluate.Protocol) (candidate, error) {
-	c := candidate{family: p.Candidate}
+	c := candidate{family: p.Candidate, text: p.Candidate}
 	if p.Candidate == "" {
 		return c, nil
 	}
 	if s, err := f.contestants.Sweep(p.Candidate); err == nil {
-		c.family = s.Family
+		c.family, c.knob = s.Family, true
 	}
 	for _, level := range p.Levels {
 		one, err := f.contestants.Parse(told(p.Candidate, 1-level, p.Objective.Target/100))
@@ -48,6 +50,25 @@ func told(policy string, target, own float64) string {
 		separator = ","
 	}
 	return policy + separator + "objective.target=" + v1alpha1.Percentage(math.Round(target*1e9)/1e9).String()
+}
+
+// asItComes is the candidate that is told the scenario's own objective.
+func (c candidate) asItComes() []evaluate.Contestant {
+	return slices.DeleteFunc(slices.Clone(c.contestants), func(one evaluate.Contestant) bool { return one.Name() != c.text })
+}
+
+// swept adds the candidate to those whose knobs are turned, unless it is among
+// them.
+func (f *evaluateFlags) swept(texts []string, c candidate) []string {
+	if !c.knob {
+		return texts
+	}
+	for _, text := range texts {
+		if s, err := f.contestants.Sweep(text); err == nil && s.Family == c.family {
+			return texts
+		}
+	}
+	return append(slices.Clone(texts), c.text)
 }
 
 // addMissing adds those who do not play yet.

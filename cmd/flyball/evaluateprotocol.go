@@ -116,9 +116,11 @@ func (f *evaluateFlags) chosen(s *stages) error {
 	var err error
 	s.candidate, err = f.candidate(p)
 	errs := []error{
-		err, s.policies.add(f.contestants, p.Policies, false), s.sweep.add(f.contestants, p.Sweep.Policies, true),
-		s.grid.add(f.contestants, p.Calibration.All(), false), s.balanced.add(f.contestants, p.Topologies.Policies, true),
+		err, s.policies.add(f.contestants, p.Policies, false), s.sweep.add(f.contestants, f.swept(p.Sweep.Policies, s.candidate), true),
+		s.grid.add(f.contestants, p.Calibration.All(), false), s.balanced.add(f.contestants, f.swept(p.Topologies.Policies, s.candidate), true),
 	}
+	// Request by request the candidate plays as it comes, as everybody.
+	s.policies.addMissing(s.candidate.asItComes())
 	s.policies.cases = slices.Concat(s.tune, s.report)
 	s.sweep.cases, s.grid.cases = s.policies.cases, s.policies.cases
 	var topologies []queueing.Topology

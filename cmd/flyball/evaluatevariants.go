@@ -101,7 +101,7 @@ func (f *evaluateFlags) variant(p evaluate.Protocol, v evaluate.ProtocolVariant,
 		settings.Signals = v.Signals
 	}
 	asTheyCome, tuned := newJob(), newJob()
-	errs := []error{j.add(f.contestants, sweep, true), asTheyCome.add(f.contestants, p.Variants.Policies, false), tuned.add(f.contestants, settings.All(), false)}
+	errs := []error{j.add(f.contestants, f.swept(sweep, who), true), asTheyCome.add(f.contestants, p.Variants.Policies, false), tuned.add(f.contestants, settings.All(), false)}
 	j.addMissing(asTheyCome.contestants)
 	j.addMissing(tuned.contestants)
 	j.addMissing(who.contestants)
