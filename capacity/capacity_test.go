@@ -167,7 +167,7 @@ func TestStartups(t *testing.T) {
 	if got := l.Startup(); got != 115*time.Second {
 		t.Errorf("one was asked for 115 s ago and is not ready: %v", got)
 	}
-	starting.Readiness.Since, starting.Restarts = scaletest.At(191*time.Second), 1
+	starting.StartedAt, starting.Readiness.Since, starting.Restarts = scaletest.At(191*time.Second), scaletest.At(195*time.Second), 1
 	play(200*time.Second, old, starting)
 	if got := l.Startup(); got != 46*time.Second {
 		t.Errorf("a restart is no start: %v", got)
