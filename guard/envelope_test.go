@@ -324,3 +324,19 @@ func TestARuleBehindMayCutTheAnswer(t *testing.T) {
 		t.Error("the accounts began anew")
 	}
 }
+
+// Nobody knows what happened in a gap longer than two decisions.
+func TestAGapBeginsTheAccountsAnew(t *testing.T) {
+	for later, anew := range map[time.Duration]bool{sync: false, 2 * sync: false, 2*sync + time.Second: true, -time.Second: true} {
+		s := &obeyed{t: t, envelope: envelope(nil), replicas: 10}
+		for range 40 {
+			s.want(460, 10)
+		}
+		began := s.envelope.Began()
+		s.at += later - sync
+		s.want(460, 10)
+		if got := !s.envelope.Began().Equal(began); got != anew {
+			t.Errorf("%v later: anew is %v, want %v", later, got, anew)
+		}
+	}
+}

@@ -106,6 +106,9 @@ func (s *Scenario) spec(way Way) (app.Spec, error) {
 	if err != nil {
 		return app.Spec{}, err
 	}
+	if way == AsShadow { // an envelope is for the active policy alone
+		specs[0].Shadows[0].Envelope = specs[0].Policy.Envelope
+	}
 	return specs[0], nil
 }
 
