@@ -24,7 +24,7 @@ func (l *Learner) learnService(s *sample, weight float64, later time.Duration) {
 	if l.model.source == fromLatency && idle < 0.3 {
 		err = math.Inf(1) // rather a wait than a service that takes longer at once
 	}
-	weight *= math.Pow(idle*alone, 2)
+	weight *= idle * alone * idle * alone
 	if grown := m.Mean.add(mean, weight, err, later); grown != 1 {
 		// Slots that are busy for longer carry less; where they end is not known then.
 		m.Reach, m.Limit = m.Reach/max(1, grown), 0
