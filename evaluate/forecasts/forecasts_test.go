@@ -312,6 +312,22 @@ func TestWarmup(t *testing.T) {
 	}
 }
 
+// A horizon as long as the trace has nothing to be scored by.
+func TestAHorizonBeyondTheTraceHasNoScore(t *testing.T) {
+	s := forecasts.Series{Name: "short", Step: time.Second, Values: make([]float64, 200)}
+	for i := range s.Values {
+		s.Values[i] = float64(i % 7)
+	}
+	o := forecasts.Options{Startup: 10 * time.Minute}
+	r, err := forecasts.Judge(context.Background(), []forecasts.Series{s}, nil, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := find(t, r, forecasts.LastValue, "start-up"); got.Steps != 600 || got.Scored != 0 || got.MASE != nil || got.OverNaive.MASE != nil {
+		t.Errorf("%d steps ahead, %d scored, MASE %v; want 600, 0 and none", got.Steps, got.Scored, got.MASE)
+	}
+}
+
 func TestHorizonsAreWholeSteps(t *testing.T) {
 	for step, want := range map[time.Duration]int{time.Second: 45, 10 * time.Second: 5, time.Minute: 1, 10 * time.Minute: 1} {
 		if got := forecasts.Default().Horizons(step)[0].Steps; got != want {

@@ -99,8 +99,9 @@ func count(covered []int, q []float64, y float64) {
 func (t *tally) score(scale float64, horizon int) Score {
 	n := float64(max(1, t.scored))
 	s := Score{Scored: t.scored, MAE: t.absolute / n, loss: t.loss / n}
-	s.MASE = ratio(s.MAE, scale)
-	s.CRPS = ratio(2*s.loss, t.sum/n)
+	if t.scored > 0 {
+		s.MASE, s.CRPS = ratio(s.MAE, scale), ratio(2*s.loss, t.sum/n)
+	}
 	for i, level := range t.levels[firstCovered:] {
 		s.Value = append(s.Value, newCoverage(level, t.coveredValue[i], t.scored, horizon))
 		s.Peak = append(s.Peak, newCoverage(level, t.coveredPeak[i], t.peaks, horizon))
