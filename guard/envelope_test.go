@@ -340,3 +340,29 @@ func TestAGapBeginsTheAccountsAnew(t *testing.T) {
 		}
 	}
 }
+
+// An hour is 59 to 60 minutes: never more than was promised.
+func TestAnHourIsNeverLongerThanAnHour(t *testing.T) {
+	var hour guard.LastHour
+	at := scaletest.At(0)
+	until := func(later time.Duration, least, most float64) {
+		t.Helper()
+		if got := hour.Until(at.Add(later)); got < least || got > most {
+			t.Errorf("%v after %v: got %v, want %v to %v", later, at.Sub(scaletest.At(0)), got, least, most)
+		}
+	}
+	for range 12 * 60 { // an amount every 15 s, for three hours
+		at = at.Add(sync)
+		hour.Add(at, 1)
+		passed := at.Sub(scaletest.At(0)).Seconds() / 15
+		until(0, min(passed, 4*59), min(passed, 4*60))
+	}
+	until(30*time.Minute, 4*29, 4*30)
+	until(2*time.Hour, 0, 0)
+	at = at.Add(50 * time.Minute)
+	hour.Add(at, 1)
+	until(0, 4*9, 4*10+1)
+	at = at.Add(-100 * time.Hour)
+	hour.Add(at, 1)
+	until(0, 1, 1)
+}

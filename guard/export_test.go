@@ -1,5 +1,7 @@
 package guard
 
+import "time"
+
 // Step is the state of an envelope that a judge of its own needs.
 type Step struct {
 	Own, ExpertWas, Expert, Answer, Told int
@@ -15,3 +17,10 @@ func (e *Envelope) Step() Step {
 
 // Admits reports whether a count would be admitted now.
 func (e *Envelope) Admits(a int) bool { return e.admits(a) }
+
+// LastHour adds up what fell due.
+type LastHour struct{ hour lastHour }
+
+// Add and Until are those of the ledger.
+func (h *LastHour) Add(at time.Time, amount float64) { h.hour.add(at, amount) }
+func (h *LastHour) Until(at time.Time) float64       { return h.hour.until(at) }
