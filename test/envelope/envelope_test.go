@@ -134,3 +134,64 @@ func TestTheTenWorstAdvisors(t *testing.T) {
 }
 
 func percent(share float64) string { return fmt.Sprintf("%.2f %%", 100*share) }
+
+// The expert as the policy is admitted whatever it wants: both accounts are the same.
+func TestTheExpertIsAdmittedAsItIs(t *testing.T) {
+	curves := queueing.NewLibrary(queueing.DefaultLibrary)
+	s := sim.Default()
+	s.Name, s.Replicas.Max, s.Replicas.Initial, s.Load = "web", most, 2, workload.DiurnalFlash()
+	alone := run(t, &s, expert(t, &s, curves), nil)
+	p, err := lcp.New(lcp.Default(), env(&s, curves))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := around(t, &s, curves)
+	behind := run(t, &s, decide.New("lcp", p, e, guard.Bounds{Min: 1, Max: most}), e)
+	if alone.ReplicaSeconds != behind.ReplicaSeconds || alone.Avoidable != behind.Avoidable || behind.own != behind.expert || behind.own == 0 {
+		t.Errorf("alone %v replica-seconds, %v violations; behind the envelope %v and %v; by the model %v and %v",
+			alone.ReplicaSeconds, alone.Avoidable, behind.ReplicaSeconds, behind.Avoidable, behind.own, behind.expert)
+	}
+}
+
+// A decision with everything: the policy's learner, the expert with its own, and the
+// envelope's.
+func BenchmarkDecideBehindAnEnvelope(b *testing.B) {
+	curves := queueing.NewLibrary(queueing.DefaultLibrary)
+	s := sim.Default()
+	s.Name, s.Replicas.Max, s.Replicas.Initial, s.Load = "web", 100, 2, workload.Diurnal{Base: 500, Peak: 3000, Period: time.Hour, For: 100 * day}
+	made := make([]policy.Policy, 2)
+	for i := range made {
+		p, err := lcp.New(lcp.Default(), env(&s, curves))
+		if err != nil {
+			b.Fatal(err)
+		}
+		made[i] = p
+	}
+	e := guard.NewEnvelope(guard.EnvelopeConfig{
+		Lambda: lambda, Min: 1, Max: 100, Objective: s.Objective, Sync: s.Sync, Name: "lcp",
+		Expert:  decide.New("lcp", made[0], guard.Bounds{Min: 1, Max: 100}),
+		Service: capacity.NewLearner(capacity.Config{}, s.Objective, s.Service.Topology, 200, curves),
+	})
+	d, w := decide.New("lcp", made[1], e, guard.Bounds{Min: 1, Max: 100}), sim.NewEvents(&s)
+	at := time.Duration(0)
+	step := func() {
+		at += s.Sync
+		b.StopTimer()
+		w.Advance(at)
+		obs := w.Observe()
+		b.StartTimer()
+		decision := d.Decide(obs)
+		d.Applied(obs.At, obs.CurrentReplicas, decision.DesiredReplicas)
+		b.StopTimer()
+		w.SetReplicas(decision.DesiredReplicas)
+		b.StartTimer()
+	}
+	for range 50 {
+		step()
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N { // the world between two decisions is not measured
+		step()
+	}
+}
