@@ -52,7 +52,7 @@ func TestAProtocolIsReadStrictly(t *testing.T) {
 		"name twice":        {"name: m-small-dips", "name: m-small", `"m-small" is already the name of`},
 		"window":            {`"5d8h:5d20h"`, `"5d20h:5d8h"`, "must end after it begins"},
 		"level":             {"[0.001, 0.01]", "[0.001, 1.5]", "levels[1]: must be above 0 and below 1"},
-		"variant's trace":   {"traces: [worldcup-june, worldcup-match,", "traces: [nasa-july,", `variants.scenarios[0]: trace "nasa-july" is none of report`},
+		"variant's trace":   {"traces: [worldcup-crowd, worldcup-june, worldcup-match,", "traces: [nasa-july,", `variants.scenarios[0]: trace "nasa-july" is none of report`},
 		"variant twice":     {"name: startup-120s", "name: startup-5s", `variants.scenarios[1].name: must be given once`},
 		"variant's field":   {"replicas: {startup: 5s}", "replicas: {start: 5s}", "start: unknown field"},
 		"impossible":        {"service: {cv: 3}, objective: {threshold: 5s}", "service: {cv: 3}", "variants.scenarios[4]: objective:"},

@@ -406,7 +406,7 @@ func targetsOfKPA(t *testing.T, text []byte, out string) {
 func TestEvaluatePlaysTheVariantsOfAProtocol(t *testing.T) {
 	protocol, results := protocolInSmall(t)
 	out, stderr, status := evaluateHere(t, "--protocol", protocol, "--variants", "--out", results)
-	if status != 0 || !strings.Contains(out, "slow") || !strings.Contains(out, "cpu: kpa meets") {
+	if status != 0 || !strings.Contains(out, "slow") || !strings.Contains(out, "cpu: kpa meets") || !strings.Contains(out, "tuned CPU  tuned rate") {
 		t.Fatalf("status %d: %s%s", status, out, stderr)
 	}
 	text, err := os.ReadFile(filepath.Join(results, "variants.json"))
@@ -431,8 +431,8 @@ func TestEvaluatePlaysTheVariantsOfAProtocol(t *testing.T) {
 			t.Errorf("cpu: %s was played, which is none of its policies", s.Family)
 		}
 	}
-	if !swept["kpa"] || !swept["hpa"] {
-		t.Errorf("cpu: got %v, want the knobs of hpa and of the candidate turned", swept)
+	if !swept["kpa"] || !swept["hpa"] || !swept["hpa, as it comes"] || !swept["hpa, tuned per trace, on cpuUtilization"] {
+		t.Errorf("cpu: got %v, want the knobs of hpa and of the candidate turned, the HPA as it comes and tuned", swept)
 	}
 	if _, err := os.Stat(filepath.Join(results, "results.json")); err == nil {
 		t.Error("variants wrote results.json, which is the protocol's")

@@ -40,7 +40,7 @@ func (s stages) analyse(whole, excerpts, swept, grid, balanced evaluate.Results)
 			}
 		}
 	}
-	a.Standings = append(append(a.Standings, a.tuned()...), s.fixed(a.Standings, only(whole.Runs, report))...)
+	a.Standings = append(append(a.Standings, a.tuned()...), s.candidate.fixed(a.Standings, only(whole.Runs, report), s.protocol.Policies, levels)...)
 	for _, level := range levels {
 		for _, base := range []string{tunedForAll, tunedPerTrace} {
 			a.Comparisons = append(a.Comparisons, evaluate.CompareAt(a.Standings, base, level, s.policies.cluster, bootstrapSeed)...)
@@ -92,20 +92,25 @@ func standingsOver(known []evaluate.Standing) (all *[]evaluate.Standing, add fun
 	}
 }
 
-// fixed are the standings of settings as they come: those of the HPA on CPU,
-// and the candidate's. They may break the level.
-func (s stages) fixed(known []evaluate.Standing, played []evaluate.Run) []evaluate.Standing {
+// Ends of the names of settings as they come, among families.
+const (
+	asItComes      = ", as it comes"
+	defaultSetting = ", default setting"
+)
+
+// fixed are the standings of settings as they come: of those of the HPA on CPU
+// among policies, and of the candidate's. They may break the level.
+func (c candidate) fixed(known []evaluate.Standing, played []evaluate.Run, policies []string, levels []float64) []evaluate.Standing {
 	all, add := standingsOver(known)
 	traces, of := evaluate.ByTrace(played)
-	for i, level := range s.protocol.Levels {
-		names := slices.DeleteFunc(slices.Clone(s.protocol.Policies), func(policy string) bool { return signalOf(policy) != "cpuUtilization" })
+	for i, level := range levels {
 		for _, trace := range traces {
 			for _, p := range evaluate.Pool(of[trace]) {
-				if slices.Contains(names, p.Policy) {
-					add(trace, p.Policy+", as it comes", level, new(p.ReplicaHours), p.Violations > level)
+				if signalOf(p.Policy) == "cpuUtilization" && slices.Contains(policies, p.Policy) {
+					add(trace, p.Policy+asItComes, level, new(p.ReplicaHours), p.Violations > level)
 				}
-				if i < len(s.candidate.defaults) && p.Policy == s.candidate.defaults[i] {
-					add(trace, s.candidate.family+", default setting", level, new(p.ReplicaHours), p.Violations > level)
+				if i < len(c.defaults) && p.Policy == c.defaults[i] {
+					add(trace, c.family+defaultSetting, level, new(p.ReplicaHours), p.Violations > level)
 				}
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,12 +22,15 @@ type variant struct {
 	job  job
 	// grid are the settings that the HPA is tuned over.
 	grid map[string]bool
+	// asTheyCome are settings that are no knob's.
+	asTheyCome []string
 }
 
 // variantResult is what was found on one: what variants.json holds.
 type variantResult struct {
 	Variant string `json:"variant"`
-	// Standings are those of knobs, and of the HPA tuned per trace.
+	// Standings are those of knobs, of the HPA tuned per trace, and of settings as
+	// they come.
 	Standings []evaluate.Standing `json:"standings"`
 	Targets   *evaluate.Targets   `json:"targets,omitempty"`
 	// Results are without the grid of the HPA.
@@ -109,7 +113,7 @@ func (f *evaluateFlags) variant(p evaluate.Protocol, v evaluate.ProtocolVariant,
 	for _, c := range tuned.contestants {
 		grid[c.Name()] = true
 	}
-	return variant{name: v.Name, job: j, grid: grid}, errors.Join(errs...)
+	return variant{name: v.Name, job: j, grid: grid, asTheyCome: p.Variants.Policies}, errors.Join(errs...)
 }
 
 func (f *evaluateFlags) playVariants(ctx context.Context, p evaluate.Protocol, who candidate, all []variant) (variants, error) {
@@ -139,7 +143,8 @@ func (v variant) analyse(results evaluate.Results, who candidate, levels []float
 			a.Hindsight = append(a.Hindsight, h)
 		}
 	}
-	r.Standings = append(r.Standings, a.tuned()...)
+	fixed := who.fixed(r.Standings, results.Runs, v.asTheyCome, levels)
+	r.Standings = slices.Concat(r.Standings, a.tuned(), fixed)
 	r.Results.Runs = evaluate.Only(results.Runs, func(policy string) bool { return !v.grid[policy] })
 	if who.family != "" {
 		r.Targets = who.judge(results, results.Runs, v.job.families, levels, nil, v.job.cluster)
@@ -154,11 +159,12 @@ func (v variants) save(path string) error {
 
 // print writes a table for each level: a variant in each row.
 func (v variants) print(w io.Writer, width int) {
-	for i, level := range v.Levels {
-		fmt.Fprintf(w, "at %s %% avoidable violations, × clairvoyant: median over traces, and on how many it is held\n", strconv.FormatFloat(level*100, 'g', 4, 64))
-		v.table(i, level).print(w, width)
+	for _, level := range v.Levels {
+		fmt.Fprintf(w, "at %s %% avoidable violations\n", strconv.FormatFloat(level*100, 'g', 4, 64))
+		v.table(level).print(w, width)
 		fmt.Fprintln(w)
 	}
+	fmt.Fprint(w, foldText("× the clairvoyant's replica-hours at the level, median over traces, and on how many the level is held where that is not on all. default: the candidate's one setting, at its own violations. tuned: the HPA with hindsight per trace.", width)+"\n")
 	for _, one := range v.Variants {
 		if one.Targets == nil {
 			continue
@@ -173,30 +179,32 @@ func (v variants) print(w io.Writer, width int) {
 	}
 }
 
-func (v variants) table(i int, level float64) alignedTable {
-	var families []string
+func (v variants) table(level float64) alignedTable {
+	var t alignedTable
+	var names, defaults, families []string
 	for _, one := range v.Variants {
+		names, defaults = append(names, one.Variant), append(defaults, one.atDefault(level))
 		for _, s := range one.Standings {
-			if !slices.Contains(families, s.Family) && s.Family != evaluate.OracleFamily {
+			if !slices.Contains(families, s.Family) && s.Family != evaluate.OracleFamily && !strings.HasSuffix(s.Family, asItComes) && !strings.HasSuffix(s.Family, defaultSetting) {
 				families = append(families, s.Family)
 			}
 		}
 	}
-	var t alignedTable
-	var names, defaults []string
-	for _, one := range v.Variants {
-		names, defaults = append(names, one.Variant), append(defaults, one.atDefault(level))
-	}
 	t.add("variant", false, names...)
-	t.add("default setting", false, defaults...)
+	t.add("default", false, defaults...)
 	for _, family := range families {
 		var cells []string
 		for _, one := range v.Variants {
 			cells = append(cells, one.cell(family, level))
 		}
-		t.add(family, false, cells...)
+		t.add(columnName(family), false, cells...)
 	}
 	return t
+}
+
+// columnName is a family where there is little room.
+func columnName(family string) string {
+	return strings.NewReplacer(tunedPerTrace+", on ", "tuned ", "cpuUtilization", "CPU", ":requestRate", " rate", "requestRate", "rate").Replace(family)
 }
 
 // atDefault is the candidate with its one setting, at its own violations.
@@ -217,15 +225,23 @@ func (r variantResult) atDefault(level float64) string {
 	if len(ratios) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%.2f  %d/%d", middle(ratios), held, len(ratios))
+	return median(new(middle(ratios)), held, len(ratios))
 }
 
 // cell is a family at equal violations.
 func (r variantResult) cell(family string, level float64) string {
 	for _, s := range evaluate.SumUp(r.Standings, level) {
 		if s.Family == family {
-			return fmt.Sprintf("%s  %d/%d", optional(s.Median), s.Held, s.Traces)
+			return median(s.Median, s.Held, s.Traces)
 		}
 	}
 	return ""
+}
+
+// median tells one, and on how many of all traces it holds.
+func median(over *float64, held, of int) string {
+	if held == of {
+		return optional(over)
+	}
+	return fmt.Sprintf("%s %d/%d", optional(over), held, of)
 }

@@ -24,8 +24,8 @@ func (in Input) comparisons(all []side) []report.Comparison {
 	if i := slices.IndexFunc(all, in.isReference); i >= 0 {
 		bases = append(bases, all[i])
 	}
-	// The first comparison is the page's answer: about a policy, not a yardstick,
-	// nor the reference with other settings.
+	// The first comparison is the page's answer: about the candidate if there is
+	// one, else a policy, not a yardstick, nor the reference with other settings.
 	candidates := slices.Clone(all)
 	slices.SortStableFunc(candidates, func(a, b side) int { return cmp.Compare(in.rank(a), in.rank(b)) })
 	var comparisons []report.Comparison
@@ -47,7 +47,9 @@ func (in Input) comparisons(all []side) []report.Comparison {
 func oneSetting(name string) bool { return strings.Contains(name, ", one setting for ") }
 
 func (in Input) rank(s side) int {
-	switch {
+	switch t := in.Results.Targets; {
+	case t != nil && s.family == t.Candidate:
+		return -1
 	case s.family == in.Reference:
 		return 2
 	case s.yardstick:

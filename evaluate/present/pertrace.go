@@ -17,35 +17,36 @@ func (in Input) perTrace() []report.Table {
 		if len(at) > 0 {
 			t := byTrace(at)
 			t.Title = fmt.Sprintf("Trace by trace, at %s\u00a0%% avoidable violations", number(level*100))
-			t.Text = "Replica-hours over the clairvoyant's at that level, whose own are in the last column. “–”: no setting holds the level. “!”: the one setting breaks it."
+			t.Text = "Replica-hours over the clairvoyant's at that level, whose own are in the last row. “–”: no setting holds the level. “!”: the one setting breaks it."
 			tables = append(tables, t)
 		}
 	}
 	return tables
 }
 
-// byTrace has a row for each trace and a column for each policy, the
+// byTrace has a column for each trace and a row for each policy, the
 // clairvoyant's last.
 func byTrace(at []evaluate.Standing) report.Table {
-	var traces, families []string
+	t := report.Table{Columns: []string{"Policy"}}
+	var families []string
 	cells := map[[2]string]string{}
 	for _, s := range at {
-		if !slices.Contains(traces, s.Trace) {
-			traces = append(traces, s.Trace)
+		if !slices.Contains(t.Columns, s.Trace) {
+			t.Columns = append(t.Columns, s.Trace)
 		}
 		if !slices.Contains(families, s.Family) && s.Family != evaluate.OracleFamily {
 			families = append(families, s.Family)
 		}
-		cells[[2]string{s.Trace, s.Family}] = standingCell(s)
+		cells[[2]string{s.Family, s.Trace}] = standingCell(s)
 	}
-	t := report.Table{Columns: append(append([]string{"Trace"}, families...), "clairvoyant, replica-hours")}
-	for _, trace := range traces {
-		row := []string{trace}
-		for _, family := range append(slices.Clone(families), evaluate.OracleFamily) {
-			row = append(row, cells[[2]string{trace, family}])
+	for _, family := range append(families, evaluate.OracleFamily) {
+		row := []string{family}
+		for _, trace := range t.Columns[1:] {
+			row = append(row, cells[[2]string{family, trace}])
 		}
 		t.Rows = append(t.Rows, row)
 	}
+	t.Rows[len(families)][0] = "clairvoyant, replica-hours"
 	return t
 }
 

@@ -251,3 +251,26 @@ func TestBalancingIsSummedWhereAllHold(t *testing.T) {
 		t.Errorf("got %s, want %s: b fails with random and is left out", got, want)
 	}
 }
+
+// The page's answer is about the candidate of the protocol, where there is one.
+func TestTheCandidateIsTheAnswer(t *testing.T) {
+	in := judged(t, true)
+	for _, run := range slices.Clone(in.Results.Runs) {
+		for _, other := range []string{"first", "second"} {
+			if strings.HasPrefix(run.Policy, "sqrt:") {
+				again := run
+				again.Policy = strings.Replace(run.Policy, "sqrt", other, 1)
+				in.Families[again.Policy] = other
+				in.Results.Runs = append(in.Results.Runs, again)
+			}
+		}
+	}
+	in.Timeline = nil
+	if c := present1(t, in).Comparisons[0]; c.Candidate != "first" {
+		t.Errorf("without a candidate the answer is about %s, want first", c.Candidate)
+	}
+	in.Results.Targets = &evaluate.Targets{Candidate: "second"}
+	if c := present1(t, in).Comparisons[0]; c.Candidate != "second" {
+		t.Errorf("the answer is about %s, want the candidate second", c.Candidate)
+	}
+}
