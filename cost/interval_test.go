@@ -72,6 +72,51 @@ func TestAReplicaSavesAtMostWhatItCarries(t *testing.T) {
 	}
 }
 
+// wide is a service in which many replicas more still help.
+type wide struct{}
+
+func (wide) Avoidable(replicas int, rate, _ float64) float64 {
+	if spare := float64(replicas)*50 - rate; spare > 0 {
+		return math.Exp(-spare / 2000)
+	}
+	return 1
+}
+
+// Far from the bare capacity not every number is looked at: between them a
+// straight line is a little above.
+func TestManyReplicasAreReadInSteps(t *testing.T) {
+	in, f := cost.Terms{Seconds: 1, Rate: 1000, Violation: 1, PerReplica: 50}, cost.Interval{}
+	f.Set(in, wide{})
+	violations := make([]float64, 400)
+	for x := range violations {
+		violations[x] = 1000 * wide{}.Avoidable(x, 1000, 0)
+	}
+	for x := range violations {
+		want := float64(x) + hull(violations, x)
+		if got := f.Of(x); got < want-1e-9 || got > 1.002*want {
+			t.Errorf("%d replicas: got %v, want %v or little more", x, got, want)
+		}
+	}
+}
+
+// moody has shares that come and go.
+type moody struct{}
+
+func (moody) Avoidable(replicas int, _, _ float64) float64 {
+	return []float64{1, math.NaN(), 0.3, 2, -1, 0.4, 0.1, math.Inf(1)}[replicas%8]
+}
+
+func TestSharesThatMakeNoSenseSaveNothing(t *testing.T) {
+	var f cost.Interval
+	f.Set(cost.Terms{Seconds: 15, Rate: 100, Violation: 1, PerReplica: 1000}, moody{})
+	for x := range 40 {
+		slope := f.Of(x+1) - f.Of(x)
+		if v := f.Of(x); !(v >= 0 && v < 1e6) || !(slope <= 15+1e-9) || x > 0 && slope < f.Of(x)-f.Of(x-1)-1e-9 {
+			t.Errorf("%d replicas: cost %v, the next one %v", x, v, slope)
+		}
+	}
+}
+
 // odd is a service that makes no sense.
 type odd float64
 

@@ -171,13 +171,34 @@ func TestLazyForgetsWhatIsSettled(t *testing.T) {
 	for step := range 100_000 {
 		f.Set(terms(500+400*math.Sin(float64(step)/500)), sharp{})
 		lazy.Step(&f)
-		if lazy.Kept() > 100 {
+		if lazy.Kept() > 5 { // a sine never moves faster
 			t.Fatalf("step %d: %d accounts", step, lazy.Kept())
 		}
 	}
 	n := testing.AllocsPerRun(100, func() { lazy.Step(&f) })
 	if n != 0 {
 		t.Errorf("a step allocates %v times, want 0", n)
+	}
+}
+
+// More than the most replicas is never asked for, and not kept account of.
+func TestLazyStaysBelowTheMost(t *testing.T) {
+	lazy, f := cost.NewLazy(2, 10, 30), cost.Interval{}
+	f.Set(cost.Terms{Seconds: 15, Rate: 1e9, Violation: 1, PerReplica: 50}, sharp{})
+	if lower, upper := lazy.Step(&f); lower != 10 || upper != 10 || lazy.Kept() > 10 {
+		t.Errorf("got %d … %d with %d accounts, want 10 … 10", lower, upper, lazy.Kept())
+	}
+}
+
+// A start that has become cheaper is worth less patience, and a dearer one more.
+func TestTheCostOfAStartMayChange(t *testing.T) {
+	for beta, want := range map[float64]int{10: 2, 30: 9, 100: 9} {
+		lazy, idle := cost.NewLazy(9, 20, 30), cost.Convex(0, []float64{-90, -90}, 15)
+		lazy.Step(&idle)
+		lazy.SetBeta(beta)
+		if _, upper := lazy.Step(&idle); upper != want {
+			t.Errorf("after two intervals of 15 s, a start for %v s: up to %d, want %d", beta, upper, want)
+		}
 	}
 }
 

@@ -42,7 +42,7 @@ func TestThePriceIsThatOfTheWindow(t *testing.T) {
 	}
 	close := func(what string, got, want float64) {
 		t.Helper()
-		if math.Abs(got-want) > 1e-9*want {
+		if !(math.Abs(got-want) <= 1e-9*want) {
 			t.Errorf("%s: got %v, want %v", what, got, want)
 		}
 	}
@@ -52,5 +52,6 @@ func TestThePriceIsThatOfTheWindow(t *testing.T) {
 	close("hours later", see(100*time.Hour, 100), 10)
 	close("at night", see(100*time.Hour, 1), 20) // as for the 50 of one replica
 	close("no rate", see(time.Hour, math.NaN()), 20)
+	see(100*time.Hour, 1000)
 	close("a clock that was set back", see(-1000*time.Hour, 200), 5)
 }

@@ -239,7 +239,7 @@ func (e *Envelope) charge(obs *scale.Observation) {
 	m.Credit = m.Ledger.credit(e.cfg.Lambda)
 	m.Own, m.ExpertWas = x, m.Expert
 	way := m.Beta * float64(max(0, m.Expert-x))
-	if m.Credit < way-1e-6*(1+way) {
+	if m.Credit < way-1e-9*(1+way) {
 		e.anchor(obs)
 		return
 	}

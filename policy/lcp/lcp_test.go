@@ -154,6 +154,36 @@ func TestAfterAGapItBeginsAnew(t *testing.T) {
 	s.see(80, 2, "KeepingCosts")
 }
 
+func TestAClockThatWasSetBackBeginsAnew(t *testing.T) {
+	s := &story{t: t, policy: build(t, hinted()), replicas: 9}
+	s.see(80, 9, "NoChangePays")
+	s.see(80, 9, "NoChangePays")
+	s.at -= time.Hour
+	s.see(80, 9, "NoChangePays")
+	s.see(80, 9, "NoChangePays")
+	s.see(80, 2, "KeepingCosts")
+}
+
+// More than can be served asks for all there may be.
+func TestAnAbsurdRateAsksForTheMost(t *testing.T) {
+	s := &story{t: t, policy: build(t, hinted()), replicas: 9}
+	s.see(1e18, 50, "AbsenceCosts")
+}
+
+// The same observation again is no interval.
+func TestAskingAgainGivesTheSameAnswer(t *testing.T) {
+	p := build(t, hinted())
+	for k, want := range []int{9, 9, 2} {
+		at := time.Duration(k+1) * sync
+		for range 3 {
+			rec, err := p.Recommend(scaletest.Observation(at, 9, scaletest.Fresh(scale.RequestRate, scaletest.At(at), 80)))
+			if err != nil || rec.Replicas != want {
+				t.Errorf("%v: got %d, %v; want %d", at, rec.Replicas, err, want)
+			}
+		}
+	}
+}
+
 func TestWithoutAnObjectiveItSaysWhatIsMissing(t *testing.T) {
 	if _, err := lcp.New(lcp.Default(), policy.Env{Max: 10}); err == nil || !strings.Contains(err.Error(), "objective.latency") {
 		t.Errorf("got %v, want what is missing", err)
