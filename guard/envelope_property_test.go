@@ -8,7 +8,7 @@ import (
 )
 
 // tolerance is what sums of floating-point numbers may be off by, relative.
-const tolerance = 1e-6
+const tolerance = 1e-8
 
 // In every window of every play the cost is within the promise: random advice,
 // advice that looks at the ledger, an expert without sense, loads of any size,

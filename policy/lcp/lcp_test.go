@@ -110,6 +110,35 @@ func TestADearRestartKeepsReplicasLonger(t *testing.T) {
 	s.see(80, 2, "KeepingCosts")
 }
 
+// What a start costs is learned: while one is on its way for longer than was
+// known, what is there is kept as long.
+func TestALongStartKeepsReplicasLonger(t *testing.T) {
+	cfg := hinted()
+	cfg.Service.Startup = 0
+	for _, starting := range []int{0, 1} {
+		p, last := build(t, cfg), 0
+		for k := range 12 {
+			at, rate := time.Duration(k+1)*sync, 400.0
+			if k >= 8 {
+				rate = 80
+			}
+			obs := scaletest.Observation(at, 9, scaletest.Fresh(scale.RequestRate, scaletest.At(at), rate))
+			if k > 0 && starting > 0 { // asked for between the first two
+				obs.Replicas = scaletest.Replicas(8, 1)
+				obs.Replicas[8].ID, obs.Replicas[8].StartedAt = "r-new", scaletest.At(2*sync)
+			}
+			rec, err := p.Recommend(obs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last = rec.Replicas
+		}
+		if want := []int{2, 9}[starting]; last != want {
+			t.Errorf("%d starting for two minutes: got %d, want %d", starting, last, want)
+		}
+	}
+}
+
 func TestRiskMovesTheCount(t *testing.T) {
 	counts, inTurn := map[float64]int{}, env(nil)
 	inTurn.Topology = queueing.Random // with one line for all a few replicas make all the difference
