@@ -106,6 +106,8 @@ type ProtocolEvents struct {
 	Length   scale.Duration `json:"length" jsonschema:"required"`
 	Warmup   scale.Duration `json:"warmup" jsonschema:"required"`
 	Excerpts []Excerpt      `json:"excerpts" jsonschema:"required,minItems=1"`
+	// Without are policies that are not played so: single requests take time.
+	Without []string `json:"without,omitempty"`
 }
 
 // ProtocolSweep says which knobs are turned.
@@ -225,6 +227,11 @@ func (p Protocol) Validate() error {
 	for i, e := range p.Events.Excerpts {
 		if !slices.Contains(Excerpts(), e) {
 			errs = append(errs, fmt.Errorf("events.excerpts[%d]: must be one of peak, trough, rise, got %q", i, e))
+		}
+	}
+	for i, policy := range p.Events.Without {
+		if !slices.Contains(p.Policies, policy) {
+			errs = append(errs, fmt.Errorf("events.without[%d]: %q is none of policies", i, policy))
 		}
 	}
 	for i, name := range p.Topologies.Names {

@@ -56,6 +56,7 @@ func TestAProtocolIsReadStrictly(t *testing.T) {
 		"variant twice":     {"name: startup-120s", "name: startup-5s", `variants.scenarios[1].name: must be given once`},
 		"variant's field":   {"replicas: {startup: 5s}", "replicas: {start: 5s}", "start: unknown field"},
 		"impossible":        {"service: {cv: 3}, objective: {threshold: 5s}", "service: {cv: 3}", "variants.scenarios[4]: objective:"},
+		"without":           {"without: [\"hpa:cpuUtilization=50\"", "without: [\"hpa:cpuUtilization=55\"", `events.without[0]: "hpa:cpuUtilization=55" is none of policies`},
 		"excerpt":           {"[peak, trough, rise]", "[peak, valley]", "events.excerpts[1]: must be one of peak, trough, rise"},
 	} {
 		text := strings.Replace(string(sound), tc.old, tc.replaced, 1)

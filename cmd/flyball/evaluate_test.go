@@ -300,12 +300,12 @@ clocks: {sync: 15s, scrape: 15s, metricWindow: 30s, balancerInterval: 1s, balanc
 p99RPS: 150
 smooth: 400
 levels: [0.001, 0.01]
-policies: [static, hpa]
+policies: [static, hpa, threshold]
 candidate: kpa
 tune: [{name: past, file: tune.csv}]
 report: [{name: new, file: report.csv, window: "1h:3h", warmup: 10m}, {name: other, file: other.csv}]
 fluid: {seeds: 2}
-events: {seeds: 1, length: 2m, warmup: 1m, excerpts: [peak]}
+events: {seeds: 1, length: 2m, warmup: 1m, excerpts: [peak], without: [threshold]}
 sweep: {seeds: 1, policies: [kpa]}
 calibration: {seeds: 1, signals: [cpuUtilization, requestRate], targets: [30, 60], windows: [0s], tolerances: [0.1], behaviors: [""]}
 topologies: {seeds: 1, names: [leastconn, random], policies: [sqrt], traces: [new]}

@@ -191,6 +191,11 @@ func (f *evaluateFlags) playStages(ctx context.Context, s stages) (analysis, err
 func (f *evaluateFlags) playExcerpts(ctx context.Context, s stages) (evaluate.Results, error) {
 	j := s.policies
 	j.cases, j.seeds = s.excerpts, seedsFrom(1, s.protocol.Events.Seeds)
+	for _, text := range s.protocol.Events.Without {
+		if out, err := f.contestants.Parse(text); err == nil { // else it is not among them
+			j.contestants = slices.DeleteFunc(slices.Clone(j.contestants), func(c evaluate.Contestant) bool { return c.Name() == out.Name() })
+		}
+	}
 	played, err := f.judge(ctx, j, "2/5 excerpts", false)
 	if err != nil {
 		return played, err
