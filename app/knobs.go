@@ -38,6 +38,7 @@ func knobs() []knob {
 				}
 				return w.Set("cpuUtilization.down", float64(int(v*3/7)))
 			}},
+		{kind: "predictive", field: "risk", about: "misses that are expected, over those the objective allows", values: []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300}},
 		{kind: "baseline", field: "k", about: "deviations above the median that add replicas", values: []float64{0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10}},
 	}
 }

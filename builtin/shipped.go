@@ -8,6 +8,7 @@ import (
 	"github.com/flyball-io/flyball/policy/hpa"
 	"github.com/flyball-io/flyball/policy/kpa"
 	"github.com/flyball-io/flyball/policy/lcp"
+	"github.com/flyball-io/flyball/policy/predictive"
 	"github.com/flyball-io/flyball/policy/schedule"
 	"github.com/flyball-io/flyball/policy/threshold"
 )
@@ -21,6 +22,7 @@ func registerPolicies(p *Policies) {
 	Register(p, "hpa", hpa.Default, hpa.New)
 	Register(p, "kpa", kpa.Default, kpa.New)
 	Register(p, "lcp", lcp.Default, lcp.New)
+	Register(p, "predictive", predictive.Default, predictive.New)
 	Register(p, "schedule", schedule.Default, func(cfg schedule.Config, env policy.Env) (*schedule.Policy, error) {
 		return schedule.New(cfg, env, p.New)
 	})

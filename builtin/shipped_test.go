@@ -18,11 +18,12 @@ import (
 // shipped has a body for every policy that ships, and another one.
 func shipped() map[string][2]string {
 	return map[string][2]string{
-		"hpa":       {`{"cpuUtilization":50}`, `{}`},
-		"threshold": {`{}`, `{"profile":"aggressive"}`},
-		"baseline":  {`{"warmup":5}`, `{}`},
-		"kpa":       {`{}`, `{"metric":"rps"}`},
-		"lcp":       {`{}`, `{"risk":2}`},
+		"hpa":        {`{"cpuUtilization":50}`, `{}`},
+		"threshold":  {`{}`, `{"profile":"aggressive"}`},
+		"baseline":   {`{"warmup":5}`, `{}`},
+		"kpa":        {`{}`, `{"metric":"rps"}`},
+		"lcp":        {`{}`, `{"risk":2}`},
+		"predictive": {`{}`, `{"risk":2}`},
 		"schedule": {`{"windows":[{"cron":"0 8 * * *","duration":"30m","min":3,"max":12}],"of":{"combine":{"median":[{"hpa":{}},{"kpa":{}},{"baseline":{}}]}}}`,
 			`{"windows":[{"cron":"0 8 * * *","duration":"30m","min":3}]}`},
 		"combine": {`{"first":[{"baseline":{"warmup":5}},{"combine":{"max":[{"hpa":{}},{"kpa":{}},{"threshold":{}}]}},` +

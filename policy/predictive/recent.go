@@ -1,0 +1,86 @@
+package predictive
+
+import (
+	"math"
+	"slices"
+)
+
+// recent is how far loads rose lately until the horizon, relative to what was
+// expected and to how much they moved: of each step whose horizon has passed
+//
+//	r = ln(highest until the horizon / expected) / spread then
+//
+// The spread follows the moves from one step to the next within minutes, so that
+// r is much the same in quiet and in wild hours: locally weighted conformal
+// prediction (Lei et al., JASA 2018, section 5.2). Its quantiles times the
+// present spread are those of the rise to come. They go no further than what was
+// seen: a tail beyond it would have to be guessed, and a guess that is wide for
+// an hour after one jump costs replicas all that time.
+type recent struct {
+	Spread float64   `json:"spread"` // mean |ln| of a move
+	Said   []said    `json:"said"`   // of the newest steps, oldest first
+	Ratios []float64 `json:"ratios"` // r in order of time
+	Sorted []float64 `json:"-"`      // the same, growing
+}
+
+// said is what was expected when a step had ended, and what it was.
+type said struct {
+	Expected float64 `json:"expected"`
+	Spread   float64 `json:"spread"`
+	Value    float64 `json:"value"`
+}
+
+const (
+	manyRatios = 480 // two hours of decisions
+	fewRatios  = 40
+	// moveWeight is what the newest move counts in the spread: half of it is of
+	// the last ten steps.
+	moveWeight  = 0.067
+	firstSpread = 0.1
+	leastSpread = 0.003
+	least       = 1e-9 // of a load, to take the logarithm of
+)
+
+// take adds a step that has ended.
+func (r *recent) take(value, expected float64, horizon int) {
+	value, expected = max(value, least), max(expected, least)
+	if n := len(r.Said); n > 0 {
+		r.Spread += moveWeight * (min(1, math.Abs(math.Log(value/r.Said[n-1].Value))) - r.Spread)
+	} else {
+		r.Spread = firstSpread
+	}
+	r.Said = append(r.Said, said{expected, max(leastSpread, r.Spread), value})
+	for len(r.Said) > horizon {
+		first, peak := r.Said[0], 0.0
+		for _, s := range r.Said[1 : horizon+1] {
+			peak = max(peak, s.Value)
+		}
+		r.Said = r.Said[:copy(r.Said, r.Said[1:])]
+		r.add(math.Log(peak/first.Expected) / first.Spread)
+	}
+}
+
+// known reports that enough was seen to tell a quantile from.
+func (r *recent) known() bool { return len(r.Sorted) >= fewRatios }
+
+func (r *recent) add(ratio float64) {
+	if len(r.Ratios) == manyRatios {
+		at, _ := slices.BinarySearch(r.Sorted, r.Ratios[0])
+		r.Sorted = slices.Delete(r.Sorted, at, at+1)
+		r.Ratios = r.Ratios[:copy(r.Ratios, r.Ratios[1:])]
+	}
+	r.Ratios = append(r.Ratios, ratio)
+	at, _ := slices.BinarySearch(r.Sorted, ratio)
+	r.Sorted = slices.Insert(r.Sorted, at, ratio)
+}
+
+// quantile of the peak.
+func (r *recent) quantile(expected, level float64) float64 {
+	n := len(r.Sorted)
+	at := level*float64(n+1) - 1
+	low := min(n-1, max(0, int(math.Floor(at))))
+	high := min(n-1, low+1)
+	share := min(1, max(0, at-float64(low)))
+	v := r.Sorted[low] + share*(r.Sorted[high]-r.Sorted[low])
+	return expected * math.Exp(v*max(leastSpread, r.Spread))
+}

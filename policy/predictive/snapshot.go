@@ -1,0 +1,83 @@
+package predictive
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/flyball-io/flyball/scale"
+)
+
+// state is what a snapshot holds.
+type state struct {
+	Signal    string          `json:"signal"`
+	Learner   json.RawMessage `json:"learner"`
+	Load      *loadState      `json:"load,omitempty"`
+	Needs     needs           `json:"needs"`
+	Budget    budget          `json:"budget"`
+	IdleSince time.Time       `json:"idleSince,omitzero"`
+	Troubles  troubles        `json:"troubles"`
+}
+
+type loadState struct {
+	Step       time.Duration   `json:"step"`
+	Horizon    int             `json:"horizon"`
+	Built      int             `json:"built"`
+	Recent     recent          `json:"recent"`
+	Past       []float64       `json:"past"`
+	Last       time.Time       `json:"last,omitzero"`
+	Value      float64         `json:"value"`
+	Newest     float64         `json:"newest"`
+	Forecaster json.RawMessage `json:"forecaster"`
+}
+
+// Snapshot returns all that was learned.
+func (p *Policy) Snapshot() ([]byte, error) {
+	s := state{Signal: p.signal, Needs: p.needs, Budget: p.budget, IdleSince: p.idleSince, Troubles: p.troubles}
+	var err error
+	if s.Learner, err = p.learner.Snapshot(); err != nil {
+		return nil, fmt.Errorf("learner: %w", err)
+	}
+	if l := p.load; l != nil {
+		s.Load = &loadState{Step: l.step, Horizon: l.horizon, Built: l.built, Recent: l.recent, Past: l.past, Last: l.last, Value: l.value, Newest: l.newest}
+		if s.Load.Forecaster, err = l.forecaster.Snapshot(); err != nil {
+			return nil, fmt.Errorf("forecaster: %w", err)
+		}
+	}
+	return scale.Seal(kind, version, p.cfg, s)
+}
+
+// Restore takes it over.
+func (p *Policy) Restore(snapshot []byte) error {
+	var s state
+	if err := scale.Unseal(snapshot, kind, version, p.cfg, &s); err != nil {
+		return err
+	}
+	fresh := &Policy{cfg: p.cfg, env: p.env}
+	fresh.follow(s.Signal)
+	if err := fresh.learner.Restore(s.Learner); err != nil {
+		return err
+	}
+	if s.Load != nil {
+		if err := fresh.restoreLoad(*s.Load); err != nil {
+			return err
+		}
+	}
+	fresh.needs, fresh.budget, fresh.idleSince, fresh.troubles = s.Needs, s.Budget, s.IdleSince, s.Troubles
+	*p = *fresh
+	return nil
+}
+
+func (p *Policy) restoreLoad(s loadState) error {
+	if s.Step <= 0 || s.Horizon < 1 || s.Built < 1 {
+		return fmt.Errorf("snapshot of %s: step %v, horizons %d and %d: %w", kind, s.Step, s.Horizon, s.Built, scale.ErrSnapshot)
+	}
+	p.load = newLoad(s.Step)
+	p.load.horizon, p.load.built, p.load.recent = s.Horizon, s.Built, s.Recent
+	p.load.recent.Sorted = slices.Sorted(slices.Values(s.Recent.Ratios))
+	p.load.begin()
+	p.load.past = append(p.load.past, s.Past...)
+	p.load.last, p.load.value, p.load.newest = s.Last, s.Value, s.Newest
+	return p.load.forecaster.Restore(s.Forecaster)
+}

@@ -1,0 +1,56 @@
+package predictive
+
+import "math"
+
+// expected is the share of the requests that is expected to violate avoidably
+// with so many replicas, over all that may arrive until the horizon:
+//
+//	E[λ·v(x,λ)] / E[λ],   v(x,λ) = the queueing model's share at a rate λ
+//
+// It is the newsvendor's trade (Arrow, Harris, Marschak 1951) with the
+// objective's share as the price: no quantile has to be chosen, a wide forecast
+// asks for more by itself and one that is sure for no more than the queue needs.
+func (p *Policy) expected(replicas int) float64 {
+	late, all := 0.0, 0.0
+	for i, rate := range p.load.peak {
+		arrive := p.load.weights[i] * rate
+		late += arrive * p.learner.Avoidable(replicas, rate, 0)
+		all += arrive
+	}
+	if all == 0 {
+		return 0
+	}
+	return late / all
+}
+
+// staff is the fewest replicas with which no more than the share is expected to
+// violate; most + 1 when that many would not do.
+func (p *Policy) staff(share float64, most int) int {
+	low, high := 0, 1
+	for high <= most && p.expected(high) > share {
+		low, high = high, 2*high
+	}
+	high = min(high, most+1)
+	for low+1 < high {
+		if middle := (low + high) / 2; p.expected(middle) > share {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return high
+}
+
+// drain is the fewest replicas that answer a backlog in the time for it, once
+// they are ready. Until then it goes on growing by what the ready ones cannot
+// carry.
+func (p *Policy) drain(rate, serving float64) (replicas int, backlog float64) {
+	each := p.learner.PerReplica()
+	wait := p.learner.Startup().Seconds()
+	backlog = p.learner.Backlog()
+	backlog = max(0, backlog+(rate-each*serving)*wait)
+	if backlog < 1 || each <= 0 {
+		return 0, 0
+	}
+	return int(math.Ceil((rate + backlog/p.cfg.Drain.Std().Seconds()) / each)), backlog
+}
