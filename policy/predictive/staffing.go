@@ -7,14 +7,17 @@ import "math"
 //
 //	E[λ·v(x,λ)] / E[λ],   v(x,λ) = the queueing model's share at a rate λ
 //
-// It is the newsvendor's trade (Arrow, Harris, Marschak 1951) with the
+// More than the replicas carry has no steady state: what they leave waits, on average
+// half of what comes together until further replicas serve. It is the
+// newsvendor's trade (Arrow, Harris, Marschak 1951) with the
 // objective's share as the price: no quantile has to be chosen, a wide forecast
 // asks for more by itself and one that is sure for no more than the queue needs.
 func (p *Policy) expected(replicas int) float64 {
 	late, all := 0.0, 0.0
+	carried, wait := float64(replicas)*p.learner.PerReplica(), (p.learner.Startup()+p.env.Sync).Seconds()/2
 	for i, rate := range p.load.peak {
 		arrive := p.load.weights[i] * rate
-		late += arrive * p.learner.Avoidable(replicas, rate, 0)
+		late += arrive * p.learner.Avoidable(replicas, rate, max(0, rate-carried)*wait)
 		all += arrive
 	}
 	if all == 0 {
