@@ -46,7 +46,8 @@ func (p *Policy) staff(share float64, most int) int {
 
 // drain is the fewest replicas that answer a backlog in the time for it, once
 // they are ready. Until then it goes on growing by what the ready ones cannot
-// carry.
+// carry. It is at most twice what the load itself takes: a long line at one
+// replica is not shortened by others.
 func (p *Policy) drain(rate, serving float64) (replicas int, backlog float64) {
 	each := p.learner.PerReplica()
 	wait := p.learner.Startup().Seconds()
@@ -55,5 +56,6 @@ func (p *Policy) drain(rate, serving float64) (replicas int, backlog float64) {
 	if backlog < 1 || each <= 0 {
 		return 0, 0
 	}
-	return int(math.Ceil((rate + backlog/p.cfg.Drain.Std().Seconds()) / each)), backlog
+	wanted := (rate + backlog/p.cfg.Drain.Std().Seconds()) / each
+	return int(math.Ceil(min(wanted, 2*math.Ceil(rate/each)+1))), backlog
 }
