@@ -45,11 +45,7 @@ func (s *Spec) envelope(spec *EnvelopeSpec, p policy.Policy) (*guard.Envelope, e
 		Lambda: spec.Lambda, Min: s.Min, Max: s.Max, Objective: *s.Objective, Sync: s.Sync.Std(), Name: spec.Expert.Name,
 		Expert: decide.New(spec.Expert.Name, expert, s.behavior(spec.Expert), guard.NewCooldown(spec.Expert.Cooldown), guard.Bounds{Min: s.Min, Max: s.Max}),
 	}
-	signals := s.essential(expert)
-	if !slices.Contains(signals, scale.RequestRate) {
-		signals = append(signals, scale.RequestRate)
-	}
-	cfg.Safety = append(s.safety(signals), s.wake(p))
+	cfg.Safety = append(s.safety(expert), s.wake(p))
 	var hints capacity.Config
 	if own, is := spec.Expert.Config.(*lcp.Config); is { // one cost for both
 		hints, cfg.Risk, cfg.RestartCost = own.Service, own.Risk, own.RestartCost.Std()
@@ -73,13 +69,21 @@ func (s *Spec) behavior(spec PolicySpec) *guard.Behavior {
 }
 
 // safety are the rules that look at what is really there. Data, the last but
-// the objective's, holds for the signals.
-func (s *Spec) safety(signals []string) []guard.Guard {
+// the objective's, holds for the signals of the expert and for the rate, by which
+// costs are counted.
+func (s *Spec) safety(expert policy.Policy) []guard.Guard {
+	deciding := func() []string {
+		names := policy.Essential(expert)
+		if !slices.Contains(names, scale.RequestRate) {
+			names = append(slices.Clone(names), scale.RequestRate)
+		}
+		return names
+	}
 	health := guard.Health{Grace: max(guard.DefaultGrace, s.Process.StartTimeout)}
 	rules := []guard.Guard{
 		health,
 		&guard.Rollout{Config: s.Rollout, Objective: s.Objective},
-		&guard.Data{Signals: signals, Trust: s.Trust, Health: health},
+		s.data(health, deciding),
 	}
 	if s.Objective != nil {
 		rules = append(rules, &guard.ObjectiveFloor{Objective: *s.Objective, Topology: s.topology, Curves: s.curves})

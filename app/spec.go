@@ -294,7 +294,7 @@ func (s *Spec) decider(spec PolicySpec) (*decide.Decider, error) {
 	guards := []guard.Guard{
 		health,
 		&guard.Rollout{Config: s.Rollout, Objective: s.Objective},
-		&guard.Data{Signals: s.essential(p), Trust: s.Trust, Health: health},
+		s.data(health, func() []string { return policy.Essential(p) }),
 		behavior,
 		guard.NewCooldown(spec.Cooldown),
 	}

@@ -6,20 +6,20 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flyball-io/flyball/policy"
+	"github.com/flyball-io/flyball/guard"
 	"github.com/flyball-io/flyball/scale"
 )
 
-// essential names the signals that must be fresh for the count to fall: those
-// of the policy, and with an objective what says whether it is violated. The
-// balancer that every target has measures it, also while there are no
-// requests. Only in a simulation there may be none that tells.
-func (s *Spec) essential(p policy.Policy) []string {
-	names := slices.Clone(policy.Essential(p))
-	if s.Objective != nil && !s.unmeasured && !slices.Contains(names, scale.ViolationRatio) {
-		names = append(names, scale.ViolationRatio)
+// data keeps the count from falling while a signal is in doubt that must not be:
+// those that policies decide on, and with an objective what says whether it is
+// violated. The balancer that every target has measures it, also while there
+// are no requests. Only in a simulation there may be none that tells.
+func (s *Spec) data(health guard.Health, deciding func() []string) *guard.Data {
+	d := &guard.Data{Deciding: deciding, Trust: s.Trust, Health: health}
+	if s.Objective != nil && !s.unmeasured {
+		d.Signals = []string{scale.ViolationRatio}
 	}
-	return names
+	return d
 }
 
 // trusted reports rules for signals that nothing decides on: they would never

@@ -19,9 +19,11 @@ var _ Guard = (*Data)(nil)
 // With several signals in doubt the careful wins: the highest floor of any
 // and, unless a fallback asks for more, the ceiling of any.
 type Data struct {
-	// Signals are the ones the policy and other guards decide on.
-	Signals []string
-	Trust   TrustConfig
+	// Signals are the ones the policy and other guards decide on. Deciding, where
+	// there is one, names others: a policy may go over from one to another.
+	Signals  []string
+	Deciding func() []string `json:"-"`
+	Trust    TrustConfig
 	// Health is asked before a fallback adds replicas: the same as are
 	// there, which may be failing.
 	Health Health
@@ -56,9 +58,25 @@ func (d *Data) Limit(obs scale.Observation, want int) (int, scale.Reason) {
 	return want, scale.Reason{}
 }
 
+// names are all signals that something is decided on.
+func (d *Data) names(yield func(string) bool) {
+	if d.Deciding != nil {
+		for _, name := range d.Deciding() {
+			if !yield(name) {
+				return
+			}
+		}
+	}
+	for _, name := range d.Signals {
+		if !yield(name) {
+			return
+		}
+	}
+}
+
 func (d *Data) limits(obs *scale.Observation) doubt {
 	limits := doubt{ceiling: -1}
-	for _, name := range d.Signals {
+	for name := range d.names {
 		trust, rules := trustIn(obs, name), d.Trust.Of(name)
 		action := rules.action(trust)
 		if action == Ignore {
@@ -122,7 +140,7 @@ func inDoubt(trust scale.Trust, stale, implausible, absent string) scale.Reason 
 
 // firstDoubt returns the first signal in doubt that matters.
 func (d *Data) firstDoubt(obs *scale.Observation) (name string, trust scale.Trust, found bool) {
-	for _, name := range d.Signals {
+	for name := range d.names {
 		trust := trustIn(obs, name)
 		if d.Trust.Of(name).action(trust) != Ignore {
 			return name, trust, true

@@ -182,3 +182,22 @@ func TestTrustConfigReportsEveryFault(t *testing.T) {
 		t.Errorf("a sound configuration: %v", err)
 	}
 }
+
+// A policy that goes over to another signal is held by that one alone; what
+// others decide on holds as ever.
+func TestWhatAPolicyDecidesOnNow(t *testing.T) {
+	deciding := []string{scale.RequestRate}
+	g := &guard.Data{Signals: []string{scale.ViolationRatio}, Deciding: func() []string { return deciding }}
+	cpu := scaletest.Fresh(scale.CPUUtilization, scaletest.At(0), 0.5)
+	obs := scaletest.Observation(0, 5, cpu, scaletest.Fresh(scale.ViolationRatio, scaletest.At(0), 0))
+	if n, why := g.Limit(obs, 2); n != 5 || why.Subject != scale.RequestRate {
+		t.Errorf("it decides on a rate that is absent: got %d (%s), want 5", n, why)
+	}
+	deciding = []string{scale.CPUUtilization}
+	if n, why := g.Limit(obs, 2); n != 2 {
+		t.Errorf("it decides on CPU: got %d (%s), want 2", n, why)
+	}
+	if n, why := g.Limit(scaletest.Observation(0, 5, cpu), 2); n != 5 || why.Subject != scale.ViolationRatio {
+		t.Errorf("the objective cannot be seen: got %d (%s), want 5", n, why)
+	}
+}

@@ -50,7 +50,7 @@ func (b *budget) factor() float64 { return math.Exp(b.Log) }
 // settle lets the budget learn from what was measured.
 func (p *Policy) settle(obs *scale.Observation) {
 	missed, known := obs.Last(scale.ViolationRatio)
-	if !known || p.signal != scale.RequestRate {
+	if !known {
 		return
 	}
 	part := p.env.Sync.Seconds() / p.env.Objective.Window.Std().Seconds()

@@ -7,7 +7,6 @@ import (
 
 	"github.com/flyball-io/flyball/forecast"
 	"github.com/flyball-io/flyball/forecast/ensemble"
-	"github.com/flyball-io/flyball/scale"
 )
 
 // load is what arrives, step by step, and what is expected of it.
@@ -74,7 +73,9 @@ func (l *load) ahead(span time.Duration) {
 	l.begin()
 	at := l.last.Add(-time.Duration(len(l.past)-1) * l.step)
 	for _, value := range l.past {
-		if value != unmeasured {
+		if value == unmeasured {
+			l.recent.skip(l.horizon)
+		} else {
 			l.learn(at, value)
 		}
 		at = at.Add(l.step)
@@ -110,7 +111,6 @@ func (l *load) expect(value float64) float64 {
 // take adds the newest measurement. A step ends with the first one that is
 // nearer to its end than to the one before.
 func (l *load) take(at time.Time, value float64) {
-	l.newest = value
 	if at.Before(l.last.Add(-l.step)) { // the clock was set back
 		l.last, l.past = time.Time{}, l.past[:0]
 		l.forecaster = nil
@@ -126,6 +126,7 @@ func (l *load) take(at time.Time, value float64) {
 	}
 	for range min(steps-1, kept) {
 		l.keep(unmeasured)
+		l.recent.skip(l.horizon)
 	}
 	l.end(l.last.Add(time.Duration(steps)*l.step), value)
 }
@@ -162,14 +163,4 @@ func (l *load) look() {
 	}
 	// Beyond the highest quantile things go on as before it.
 	l.peak[n] = l.peak[n-1] + l.peak[n-1] - l.peak[n-2]
-}
-
-// fresh returns the newest measurement of a signal that is to be trusted.
-func fresh(obs *scale.Observation, name string) (at time.Time, value float64, window time.Duration, ok bool) {
-	s := obs.Signal(name)
-	if s == nil || s.Trust != scale.Fresh || len(s.Points) == 0 {
-		return time.Time{}, 0, 0, false
-	}
-	p := s.Points[len(s.Points)-1]
-	return p.At, p.Value, s.Window, p.Value >= 0 && !math.IsInf(p.Value, 0)
 }

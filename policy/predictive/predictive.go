@@ -7,8 +7,9 @@
 //	        (start-up + sync)        (service learned, topology known)       ─► − what is cheaper let go
 //
 // Start-up time, service time, its variation, requests at once and the error of
-// the model are learned (package capacity). Without requests to measure it
-// does the same with the CPU that is used, of a service it then has to assume.
+// the model are learned (package capacity). Where nobody measures requests it
+// does the same with the CPU that is used (cpu.go), of a service it then has to
+// assume.
 package predictive
 
 import (
@@ -40,7 +41,8 @@ type Policy struct {
 	budget    budget
 	idleSince time.Time // zero: requests arrive
 	troubles  troubles
-	proposals [5]scale.Proposal
+	signals   []string // the signal, as Signals lends it
+	proposals [proposals]scale.Proposal
 }
 
 // New returns the policy for a valid configuration. Without an objective it
@@ -56,7 +58,7 @@ func New(cfg Config, env policy.Env) (*Policy, error) {
 
 // follow begins to decide on a signal: what was learned by another says nothing.
 func (p *Policy) follow(signal string) {
-	p.signal, p.load, p.needs = signal, nil, needs{}
+	p.signal, p.signals, p.load, p.needs = signal, []string{signal}, nil, needs{}
 	service, objective := p.cfg.Service, scale.Objective{}
 	if p.env.Objective != nil {
 		objective = *p.env.Objective
@@ -67,19 +69,20 @@ func (p *Policy) follow(signal string) {
 	p.learner = capacity.NewLearner(service, objective, p.env.Topology, 2*p.env.Max, p.env.Curves)
 }
 
-// Signals names the one signal without which the count never falls.
-func (p *Policy) Signals() []string { return []string{p.signal} }
+// Signals names the one signal without which the count never falls: that on
+// which it decides at the moment.
+func (p *Policy) Signals() []string { return p.signals }
 
 // Recommend forecasts the load and returns the fewest replicas for it.
 func (p *Policy) Recommend(obs scale.Observation) (scale.Recommendation, error) {
 	p.choose(&obs)
 	p.learn(obs)
-	at, value, window, ok := p.measure(&obs)
+	now, ok := p.measure(&obs)
 	if !ok {
 		p.troubles.blind(obs.At, p.signal)
 		return scale.Recommendation{}, fmt.Errorf("predictive: signal %q: %w", p.signal, scale.ErrNoData)
 	}
-	p.see(at, value, window)
+	p.see(&obs, now)
 	if !p.learner.Known() {
 		return scale.Recommendation{}, fmt.Errorf("predictive: the service has not been measured yet: %w", scale.ErrNoData)
 	}
@@ -95,13 +98,18 @@ func (p *Policy) learn(obs scale.Observation) {
 	p.learner.Observe(&obs)
 }
 
-// see takes a measurement into the load.
-func (p *Policy) see(at time.Time, value float64, window time.Duration) {
+// see takes a measurement into the load. One that is older than a step tells
+// less of what is to come: then the forecast has so much further to go.
+func (p *Policy) see(obs *scale.Observation, now measured) {
 	if p.load == nil {
-		p.load = newLoad(max(p.env.Sync, window, time.Second))
+		p.load = newLoad(max(p.env.Sync, now.window, time.Second))
 	}
-	p.load.ahead(p.learner.Startup() + p.env.Sync)
-	p.load.take(at, value)
+	age := obs.At.Sub(now.at).Truncate(p.load.step)
+	p.load.ahead(p.learner.Startup() + p.env.Sync + max(0, age))
+	p.load.newest = now.value
+	if !p.saturated(obs) {
+		p.load.take(now.at, now.value)
+	}
 	p.load.look()
 }
 
@@ -109,19 +117,19 @@ func (p *Policy) see(at time.Time, value float64, window time.Duration) {
 // what it would be dearer to let go.
 func (p *Policy) recommend(obs *scale.Observation) scale.Recommendation {
 	p.settle(obs)
-	share := p.share()
-	most := 2 * p.env.Max
-	forecast := p.staff(share, most)
-	drain, backlog := p.drain(p.load.newest, p.serving(obs))
-	need := max(forecast, drain)
+	w := wishes{forecast: p.staff(p.share(), 2*p.env.Max), relieve: p.relieve(obs)}
+	w.drain, w.backlog = p.drain(p.load.newest, p.serving(obs))
+	w.need = max(w.forecast, w.drain, w.relieve)
 	if p.idle(obs) {
-		need = 0
+		w.need = 0
 	}
-	held := p.needs.take(obs.At, need, p.learner.Startup()+p.cfg.RestartCost.Std())
-	replicas := max(need, min(held, obs.CurrentReplicas))
-	p.troubles.judge(p, obs, need)
-	return p.words(obs, wishes{forecast: forecast, drain: drain, backlog: backlog, held: replicas})
+	w.held = max(w.need, min(p.needs.take(obs.At, w.need, p.breakEven()), obs.CurrentReplicas))
+	p.troubles.judge(p, obs, w.need)
+	return p.words(w)
 }
+
+// breakEven is the time after which keeping a replica has cost its next start.
+func (p *Policy) breakEven() time.Duration { return p.learner.Startup() + p.cfg.RestartCost.Std() }
 
 // idle reports that nothing has arrived for so long that the last replica may go.
 func (p *Policy) idle(obs *scale.Observation) bool {
@@ -154,16 +162,6 @@ func (p *Policy) target() float64 {
 	return p.env.Objective.Target
 }
 
-// measure returns the newest load: requests per second, or CPU used by all
-// ready replicas, in replicas.
-func (p *Policy) measure(obs *scale.Observation) (at time.Time, value float64, window time.Duration, ok bool) {
-	at, value, window, ok = fresh(obs, p.signal)
-	if p.signal == scale.CPUUtilization {
-		value *= float64(obs.ReadyReplicas())
-	}
-	return at, value, window, ok && !math.IsNaN(value)
-}
-
 // choose decides on requests where they are measured, else on CPU. It goes over
 // to CPU when the rate is absent, not when it is merely stale, and back as soon
 // as the rate is there.
@@ -180,18 +178,24 @@ func (p *Policy) choose(obs *scale.Observation) {
 	}
 }
 
-// withoutObjective is the share that is to be answered in time where nobody
-// says.
-const withoutObjective = 0.99
+// measured is a load at an instant, on average over a window before it.
+type measured struct {
+	at     time.Time
+	value  float64
+	window time.Duration
+}
 
-// assumed is the service of which only the CPU it uses is known, in units of a
-// replica: one request at a time with services without memory, to be answered
-// within five times what they take alone.
-func assumed(hints capacity.Config, objective scale.Objective) (capacity.Config, scale.Objective) {
-	hints.ServiceMean, hints.ServiceCV, hints.Concurrency = scale.Duration(time.Second), 1, 1
-	if objective.Target == 0 {
-		objective.Target = withoutObjective
+// measure returns the newest load that is to be trusted: requests per second, or
+// CPU used by all ready replicas, in replicas.
+func (p *Policy) measure(obs *scale.Observation) (measured, bool) {
+	s := obs.Signal(p.signal)
+	if s == nil || s.Trust != scale.Fresh || len(s.Points) == 0 {
+		return measured{}, false
 	}
-	objective.Threshold = scale.Duration(5 * time.Second)
-	return hints, objective
+	newest := s.Points[len(s.Points)-1]
+	m := measured{newest.At, newest.Value, s.Window}
+	if p.signal == scale.CPUUtilization {
+		m.value *= float64(obs.ReadyReplicas())
+	}
+	return m, m.value >= 0 && !math.IsInf(m.value, 0)
 }

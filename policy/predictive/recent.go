@@ -44,19 +44,31 @@ const (
 // take adds a step that has ended.
 func (r *recent) take(value, expected float64, horizon int) {
 	value, expected = max(value, least), max(expected, least)
-	if n := len(r.Said); n > 0 {
-		r.Spread += moveWeight * (min(1, math.Abs(math.Log(value/r.Said[n-1].Value))) - r.Spread)
-	} else {
+	switch n := len(r.Said); {
+	case r.Spread == 0:
 		r.Spread = firstSpread
+	case n > 0 && r.Said[n-1].Value != unmeasured:
+		r.Spread += moveWeight * (min(1, math.Abs(math.Log(value/r.Said[n-1].Value))) - r.Spread)
 	}
-	r.Said = append(r.Said, said{expected, max(leastSpread, r.Spread), value})
+	r.say(said{expected, max(leastSpread, r.Spread), value}, horizon)
+}
+
+// skip goes on by a step that was not measured.
+func (r *recent) skip(horizon int) { r.say(said{Value: unmeasured}, horizon) }
+
+// say adds a step. Of those whose horizon has passed with it the rise is known,
+// unless nothing was measured.
+func (r *recent) say(s said, horizon int) {
+	r.Said = append(r.Said, s)
 	for len(r.Said) > horizon {
 		first, peak := r.Said[0], 0.0
 		for _, s := range r.Said[1 : horizon+1] {
 			peak = max(peak, s.Value)
 		}
 		r.Said = r.Said[:copy(r.Said, r.Said[1:])]
-		r.add(math.Log(peak/first.Expected) / first.Spread)
+		if first.Value != unmeasured && peak > 0 {
+			r.add(math.Log(peak/first.Expected) / first.Spread)
+		}
 	}
 }
 

@@ -5,51 +5,58 @@ import "github.com/flyball-io/flyball/scale"
 // wishes are the counts that each rule asks for.
 type wishes struct {
 	forecast int
-	drain    int
+	drain    int // of a backlog
 	backlog  float64
-	held     int // what comes of all of them
+	relieve  int // from saturation
+	need     int // the highest of them; 0 when idle
+	held     int // the need, or what it would be dearer to let go
 }
 
 // The rules that can set the number, as proposals.
 const (
 	byForecast = iota
 	byBacklog
+	bySaturation
 	byRelease
 	proposals
 )
 
-// words says which rule set the number.
-func (p *Policy) words(obs *scale.Observation, w wishes) scale.Recommendation {
-	rec := scale.Recommendation{Replicas: w.held, Confidence: 1}
-	horizon := (p.learner.Startup() + p.env.Sync).Seconds()
-	high := p.load.peak[len(p.load.peak)-2]
-	p.proposals[byForecast] = scale.Proposal{Signal: "forecast", Replicas: w.forecast,
-		Reason: p.expects(horizon, high, w.forecast)}
-	p.proposals[byBacklog] = scale.Proposal{Signal: "backlog", Replicas: w.drain, Missing: w.backlog == 0,
-		Reason: scale.Because("Backlog", "{0} requests wait beyond the usual: {1} answer them and {2}/s within {3s}",
-			w.backlog, float64(w.drain), p.load.newest, p.cfg.Drain.Std().Seconds())}
-	p.proposals[byRelease] = scale.Proposal{Signal: "release", Replicas: w.held, Missing: w.held <= max(w.forecast, w.drain),
-		Reason: scale.Because("Lazy", "stay at {0}: {1} would do, but a replica is let go only when it was not needed for {2s}, what its next start would cost",
-			float64(w.held), float64(max(w.forecast, w.drain)), (p.learner.Startup() + p.cfg.RestartCost.Std()).Seconds())}
+// words says which rule set the number, and what every rule wanted.
+func (p *Policy) words(w wishes) scale.Recommendation {
+	p.proposals = [proposals]scale.Proposal{
+		byForecast: {Signal: "forecast", Replicas: w.forecast, Reason: p.expects(w.forecast)},
+		byBacklog: {Signal: "backlog", Replicas: w.drain, Missing: w.drain == 0, Reason: scale.Because("Backlog",
+			"{0} requests wait: {1} replicas answer them within {2s}", w.backlog, float64(w.drain), p.cfg.Drain.Std().Seconds())},
+		bySaturation: {Signal: "saturation", Replicas: w.relieve, Missing: w.relieve == 0, Reason: scale.Because("Saturated",
+			"all CPU of {0} replicas is used, so the load cannot be seen: twice as many", float64(w.relieve/2))},
+		byRelease: {Signal: "release", Replicas: w.held, Missing: w.held == w.need, Reason: scale.Because("Lazy",
+			"{0} needed; {1} stay until no more were for {2s}, what a start costs", float64(w.need), float64(w.held), p.breakEven().Seconds())},
+	}
 	set := byForecast
 	switch {
-	case w.held > max(w.forecast, w.drain):
+	case w.held > w.need:
 		set = byRelease
-	case w.drain > w.forecast:
+	case w.need == 0:
+		return p.say(w, scale.Because("Idle", "no request for {0s}", p.cfg.IdleToZero.Std().Seconds()))
+	case w.relieve == w.need && w.relieve > w.forecast:
+		set = bySaturation
+	case w.drain == w.need && w.drain > w.forecast:
 		set = byBacklog
 	}
-	rec.Reason = p.proposals[set].Reason
-	if w.held == 0 {
-		rec.Reason = scale.Because("Idle", "nothing has arrived for {0s}", p.cfg.IdleToZero.Std().Seconds())
-	}
-	rec.Proposals = p.proposals[:proposals]
-	return rec
+	return p.say(w, p.proposals[set].Reason)
 }
 
-func (p *Policy) expects(horizon, high float64, replicas int) scale.Reason {
+func (p *Policy) say(w wishes, because scale.Reason) scale.Recommendation {
+	return scale.Recommendation{Replicas: w.held, Confidence: 1, Reason: because, Proposals: p.proposals[:]}
+}
+
+// expects puts the forecast into words: what there is, its highest quantile, and
+// what that takes.
+func (p *Policy) expects(replicas int) scale.Reason {
+	horizon := (p.learner.Startup() + p.env.Sync).Seconds()
+	high := p.load.peak[len(p.load.levels)-1]
 	if p.signal == scale.CPUUtilization {
-		return scale.Because("Forecast", "CPU of {0} replicas used, at most {1} expected within {2s}: {3}", p.load.newest, high, horizon, float64(replicas))
+		return scale.Because("Forecast", "CPU of {0} replicas used now, up to {1} within {2s}: {3} replicas", p.load.newest, high, horizon, float64(replicas))
 	}
-	return scale.Because("Forecast", "{0}/s now, at most {1}/s expected within {2s}: {3} of {4}/s each keep misses at {5%}",
-		p.load.newest, high, horizon, float64(replicas), p.learner.PerReplica(), p.share())
+	return scale.Because("Forecast", "{0}/s now, up to {1}/s within {2s}: {3} replicas of {4}/s", p.load.newest, high, horizon, float64(replicas), p.learner.PerReplica())
 }

@@ -26,8 +26,7 @@ type Policy struct {
 	cfg       Config
 	windows   []window
 	of        policy.Policy // nil: the minimum of the service
-	essential []string
-	min       int // of the service
+	min       int           // of the service
 	proposals []scale.Proposal
 }
 
@@ -58,7 +57,7 @@ func New(cfg Config, env policy.Env, build policy.Builder) (*Policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("of: %w", err)
 	}
-	p.of, p.essential = of, policy.Essential(of)
+	p.of = of
 	return p, nil
 }
 
@@ -71,7 +70,12 @@ func (p *Policy) Signals() []string {
 }
 
 // Essential names those of the policy within.
-func (p *Policy) Essential() []string { return p.essential }
+func (p *Policy) Essential() []string {
+	if p.of == nil {
+		return nil
+	}
+	return policy.Essential(p.of)
+}
 
 // Closed reports that an open window, here or within, allows no replica and no
 // other one here wants any.
@@ -144,7 +148,7 @@ func (p *Policy) within(obs scale.Observation) (scale.Recommendation, error) {
 func (p *Policy) lower(obs scale.Observation, rec *scale.Recommendation, ceiling *window) {
 	limit := *ceiling.Max
 	reason := scale.Because("WindowCeiling", "window {n} allows at most {0}; wanted {1}", float64(limit), float64(rec.Replicas))
-	if limit < obs.CurrentReplicas && policy.InDoubt(obs, p.essential) != "" {
+	if limit < obs.CurrentReplicas && policy.InDoubt(obs, p.Essential()) != "" {
 		limit = min(rec.Replicas, obs.CurrentReplicas)
 		reason = scale.Because("WindowCeiling", "window {n} allows at most {0}, but nothing is taken away on bad data: stay at {1}",
 			float64(*ceiling.Max), float64(limit))
