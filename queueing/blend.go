@@ -32,35 +32,20 @@ func (b *Blend) Avoidable(replicas int, rate, backlog float64) float64 {
 		return b.met
 	}
 	capacity := float64(replicas) * b.capacity
-	late := max(0, backlog) / (capacity * b.threshold) * delays
-	if late >= delays {
+	late := max(0, backlog) / (capacity * b.threshold) * tableDelays
+	if late >= tableDelays {
 		return b.met
 	}
 	delay := int(late)
-	load, behind := loadNode(capacity, rate)
+	load, behind := tableLoad(capacity, rate)
 	log := 0.0
 	for k, s := range b.shapes {
 		if s != nil {
-			c := s.upTo(replicas)
-			log += b.shares[k] * float64(c.log(c.place[min(replicas, c.most)], load, delay, float32(behind), float32(late-float64(delay))))
+			n, at := s.library.reach(replicas)
+			log += b.shares[k] * s.upTo(n).log(at, load, delay, behind, late-float64(delay))
 		}
 	}
 	return min(b.met, math.Exp(log))
-}
-
-// Quantile is [Curve.Quantile].
-func (b *Blend) Quantile(p float64, replicas int, rate, backlog float64) float64 {
-	if replicas <= 0 {
-		return math.Inf(1)
-	}
-	sum := 0.0
-	for k, s := range b.shapes {
-		if s != nil {
-			c := s.upTo(replicas)
-			sum += b.spans[k] * c.Quantile(p, replicas, rate/b.capacity*c.capacity, 0)
-		}
-	}
-	return sum*b.mean + max(0, backlog)/(float64(replicas)*b.capacity)
 }
 
 // MeanResponse is [Curve.MeanResponse].
@@ -69,12 +54,12 @@ func (b *Blend) MeanResponse(replicas int, rate, backlog float64) float64 {
 		return math.Inf(1)
 	}
 	capacity := float64(replicas) * b.capacity
-	load, behind := loadNode(capacity, rate)
+	load, behind := tableLoad(capacity, rate)
 	sum := 0.0
 	for k, s := range b.shapes {
 		if s != nil {
-			c := s.upTo(replicas)
-			sum += b.spans[k] * readAt(c.means, 1, 0, c.place[min(replicas, c.most)], load, behind)
+			n, at := s.library.reach(replicas)
+			sum += b.spans[k] * s.upTo(n).mean(at, load, behind)
 		}
 	}
 	return sum*b.mean + max(0, backlog)/capacity

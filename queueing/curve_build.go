@@ -2,26 +2,33 @@ package queueing
 
 import "math"
 
-// lay chooses the nodes: all to 8, then every 15 %.
+// lay chooses the nodes.
 func (c *Curve) lay(most int) []int {
-	nodes := []int{1}
+	nodes, places := layReplicas(most)
+	c.nodes, c.place = len(nodes), places
+	return nodes
+}
+
+// layReplicas chooses the nodes, all to 8, then every 15 %, and says where each
+// number of replicas lies between them.
+func layReplicas(most int) (nodes []int, places []place) {
+	nodes = []int{1}
 	for last := 1; last < most; {
 		last = min(most, nextNode(last))
 		nodes = append(nodes, last)
 	}
-	c.place = make([]place, most+1)
+	places = make([]place, most+1)
 	node := 0
 	for x := 1; x <= most; x++ {
 		for node+1 < len(nodes) && nodes[node+1] <= x {
 			node++
 		}
-		c.place[x].node = int32(node)
+		places[x].node = int32(node)
 		if node+1 < len(nodes) {
-			c.place[x].share = float32(x-nodes[node]) / float32(nodes[node+1]-nodes[node])
+			places[x].share = float32(x-nodes[node]) / float32(nodes[node+1]-nodes[node])
 		}
 	}
-	c.nodes = len(nodes)
-	return nodes
+	return nodes, places
 }
 
 // nextNode is the node after one.

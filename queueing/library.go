@@ -3,13 +3,14 @@ package queueing
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
 
 // Library holds the curves that many services share. The law of waits is free
 // of scale: a service of 80 ms with a threshold of 500 ms waits as one of 8 s
-// with a threshold of 50 s at the same load. So there is one [Curve] for each
+// with a threshold of 50 s at the same load. So there is one curve for each
 // node of a grid over threshold/mean and variation, for one mean of a second,
 // and a [Blend] reads the answer for any service from the nodes around it.
 //
@@ -23,15 +24,17 @@ import (
 // careful side. Beyond the grid its edge answers. Between nodes the answer moves without a jump, so a learned mean that drifts
 // moves the demand as little.
 //
-// Curves grow with the replicas asked for, in doublings, and hold 25 kB for
-// each of their nodes: 0.2 MB to 9 replicas, 0.6 MB to 100, 1 MB to 1,000, and
+// Curves grow with the replicas asked for, in doublings, and hold 1.6 kB for
+// each of their nodes: 13 kB to 8 replicas, 42 kB to 128, 65 kB to 1,024, and
 // a blend needs up to four. Those not asked for lately are dropped where all
 // take more than the limit, and computed anew when they are asked for again
 // (some tens of milliseconds). Answers depend on the question alone, whoever
 // asked first. A library may be used from many goroutines.
 type Library struct {
-	limit int
-	held  atomic.Int64
+	limit  int
+	held   atomic.Int64
+	nodes  []int   // of replicas, of all curves
+	places []place // by the number of replicas
 
 	mu     sync.Mutex // guards what follows
 	shapes map[shapeKey]*shape
@@ -45,7 +48,8 @@ const DefaultLibrary = 256 << 20
 // NewLibrary returns a library that holds at most so many bytes of curves, but
 // for the one that was asked for last.
 func NewLibrary(bytes int) *Library {
-	return &Library{limit: bytes, shapes: map[shapeKey]*shape{}}
+	nodes, places := layReplicas(mostReplicas)
+	return &Library{limit: bytes, nodes: nodes, places: places, shapes: map[shapeKey]*shape{}}
 }
 
 // Bytes is how much the curves take.
@@ -143,7 +147,7 @@ type shape struct {
 	key     shapeKey
 	library *Library
 	used    atomic.Bool // since the hand passed
-	curve   atomic.Pointer[Curve]
+	curve   atomic.Pointer[table]
 	mu      sync.Mutex // held by who makes it grow
 }
 
@@ -159,70 +163,47 @@ func (l *Library) shape(key shapeKey) *shape {
 }
 
 // upTo is the curve with at least so many replicas, or the most a curve has.
-func (s *shape) upTo(replicas int) *Curve {
+func (s *shape) upTo(replicas int) *table {
 	if !s.used.Load() {
 		s.used.Store(true)
 	}
-	if c := s.curve.Load(); c != nil && c.most >= min(replicas, mostReplicas) {
+	if c := s.curve.Load(); c != nil && c.most >= replicas {
 		return c
 	}
-	return s.grow(min(replicas, mostReplicas))
+	return s.grow(replicas)
 }
 
-func (s *shape) grow(replicas int) *Curve {
+func (s *shape) grow(replicas int) *table {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.curve.Load()
 	if old != nil && old.most >= replicas {
 		return old // somebody was faster
 	}
-	c := s.compute(old, doubling(replicas))
+	service := Service{Law: Lognormal(1, cvNodes[s.key.cv]), Slots: s.key.slots, Sharing: s.key.sharing, Topology: s.key.topology}
+	c := service.further(old, ratioOf(s.key.ratio), s.library.nodes[:s.library.doubling(replicas)])
 	s.curve.Store(c)
 	s.library.account(c.bytes() - old.bytes())
 	return c
 }
 
-// compute continues a curve, if there is one, to more replicas. The nodes it
-// has stay as they are: what follows depends on them, not the other way round.
-func (s *shape) compute(old *Curve, most int) *Curve {
-	c := &Curve{
-		service:   Service{Law: Lognormal(1, cvNodes[s.key.cv]), Slots: s.key.slots, Sharing: s.key.sharing, Topology: s.key.topology},
-		threshold: ratioOf(s.key.ratio), capacity: float64(s.key.slots), most: most,
-	}
-	c.met = c.service.Law.CDF(c.threshold)
-	nodes := c.lay(most)
-	if old != nil {
-		c.logs = append(c.logs, old.logs...)
-		c.quantiles = append(c.quantiles, old.quantiles...)
-		c.means = append(c.means, old.means...)
-		nodes = nodes[old.nodes:]
-	}
-	c.fillAll(nodes)
-	return c
-}
-
-// bytes is what the tables take.
-func (c *Curve) bytes() int {
-	if c == nil {
-		return 0
-	}
-	return 4*(len(c.logs)+len(c.quantiles)+len(c.means)) + 8*len(c.place)
-}
-
 // mostReplicas is how far curves reach; their last number answers for more.
 const mostReplicas = 4096
 
-// doubling is where a curve ends: at the first node from 8, 16, 32, … on.
-func doubling(replicas int) int {
+// reach is the number of replicas to ask a curve about, and where it lies.
+func (l *Library) reach(replicas int) (int, place) {
+	n := min(replicas, mostReplicas)
+	return n, l.places[n]
+}
+
+// doubling is how many nodes a curve has: to the first from 8, 16, 32, … on.
+func (l *Library) doubling(replicas int) int {
 	most := 8
 	for most < replicas {
 		most *= 2
 	}
-	last := 1
-	for last < most {
-		last = nextNode(last)
-	}
-	return last
+	n, _ := slices.BinarySearch(l.nodes, most)
+	return min(n+1, len(l.nodes))
 }
 
 // rung is the node at or below a number.

@@ -96,7 +96,7 @@ func TestBlendsAnswerTheSameInAnyOrder(t *testing.T) {
 }
 
 func TestLibraryIsBounded(t *testing.T) {
-	const limit = 3 << 20
+	const limit = 200 << 10
 	library := queueing.NewLibrary(limit)
 	traits := queueing.Traits{CV: 0.5, Slots: 2, Topology: queueing.Random}
 	before := map[float64]float64{}
@@ -105,7 +105,7 @@ func TestLibraryIsBounded(t *testing.T) {
 		traits.Mean = mean
 		blends[mean] = blendOf(t, library, traits, 0.5)
 		before[mean] = blends[mean].Avoidable(8, 7.5*2/mean, 0)
-		if held := library.Bytes(); held <= 0 || held > limit+1<<20 {
+		if held := library.Bytes(); held <= 0 || held > limit+64<<10 {
 			t.Fatalf("mean %v: %d bytes are held, at most %d may", mean, held, limit)
 		}
 	}
@@ -117,7 +117,7 @@ func TestLibraryIsBounded(t *testing.T) {
 }
 
 func TestLibraryServesMany(t *testing.T) {
-	library := queueing.NewLibrary(1 << 20)
+	library := queueing.NewLibrary(64 << 10)
 	var group sync.WaitGroup
 	for k := range 8 {
 		group.Go(func() {
