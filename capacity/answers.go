@@ -111,8 +111,9 @@ func (l *Learner) excess(s *sample) float64 {
 	return held
 }
 
-// Savings is the best other topology for a load and the replicas it would need;
-// the present one when none needs less.
+// Savings is the better of least connections and one line for all, for a load, and
+// the replicas it would need; the present topology when neither needs less. No
+// other needs fewer than the better of the two.
 func (l *Learner) Savings(rate, share float64) (topology queueing.Topology, replicas int) {
 	topology, replicas = l.topology, l.Demand(rate, share)
 	if !l.model.ready {
@@ -120,7 +121,7 @@ func (l *Learner) Savings(rate, share float64) (topology queueing.Topology, repl
 	}
 	own := l.model
 	defer func() { l.model = own }()
-	for other := queueing.LeastConn; other <= queueing.PowerOfTwo; other++ {
+	for _, other := range [...]queueing.Topology{queueing.LeastConn, queueing.Central} {
 		l.model.traits.Topology = other
 		blend, err := l.curves.Blend(l.model.traits, l.threshold)
 		if err != nil || other == l.topology {
