@@ -29,6 +29,8 @@ type arrival struct {
 const (
 	// mostWaiting bounds how many replicas are followed at once.
 	mostWaiting = 32
+	// unwatched is a time between two looks that no loop leaves on purpose.
+	unwatched = 2 * time.Minute
 	// startupMemory is how much the starts before one weigh.
 	startupMemory = 0.95
 )
@@ -41,7 +43,7 @@ func (s *startups) observe(obs *scale.Observation, last time.Time) {
 		if r.Phase == scale.Succeeded || r.Phase == scale.Failed || !r.DeletedAt.IsZero() || r.Restarts > 0 {
 			continue
 		}
-		asked := s.asked(r, last)
+		asked := s.asked(r, last, obs.At)
 		switch {
 		case !r.TakesWork():
 			if len(next) < mostWaiting {
@@ -55,8 +57,9 @@ func (s *startups) observe(obs *scale.Observation, last time.Time) {
 }
 
 // asked is when a replica was asked for; zero when it cannot be known, or was
-// looked at when it became ready.
-func (s *startups) asked(r *scale.Replica, last time.Time) time.Time {
+// looked at when it became ready. After a time in which nobody looked it may have
+// been asked for at any time of it, and is taken as asked for when it was started.
+func (s *startups) asked(r *scale.Replica, last, now time.Time) time.Time {
 	for i := range s.Waiting {
 		if s.Waiting[i].ID == r.ID {
 			return s.Waiting[i].Asked
@@ -67,6 +70,8 @@ func (s *startups) asked(r *scale.Replica, last time.Time) time.Time {
 		return time.Time{}
 	case r.TakesWork() && (r.StartedAt.IsZero() || !r.Readiness.Since.After(last)):
 		return time.Time{}
+	case now.Sub(last) > unwatched:
+		return r.StartedAt
 	}
 	return last
 }
