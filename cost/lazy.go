@@ -156,12 +156,14 @@ func (l *Lazy) MarshalJSON() ([]byte, error) {
 	return json.Marshal(lazyState{l.beta, l.low, l.accounts})
 }
 
-// UnmarshalJSON takes over what one with as many replicas at most remembered.
+// UnmarshalJSON takes over what another one remembered. Of one with more
+// replicas at most, those that there can no longer be are forgotten.
 func (l *Lazy) UnmarshalJSON(data []byte) error {
 	var s lazyState
 	if err := json.Unmarshal(data, &s); err != nil {
 		return err
 	}
-	l.beta, l.low, l.accounts = s.Beta, s.Low, s.Accounts
+	l.Reset(s.Low, s.Beta)
+	l.accounts = append(l.accounts, s.Accounts[:min(len(s.Accounts), l.most-l.low)]...)
 	return nil
 }

@@ -190,6 +190,26 @@ func TestLazyStaysBelowTheMost(t *testing.T) {
 	}
 }
 
+// Whoever allows fewer replicas from now on goes on with those.
+func TestLazyRestoredWithFewerReplicasStaysBelowThem(t *testing.T) {
+	busy, idle := cost.Convex(0, []float64{-90, -90, -90, -90, -90, -90}, 15), cost.Convex(0, []float64{-90}, 3)
+	for _, initial := range []int{0, 9} { // some stand at 0, and others between 0 and β
+		many, few := cost.NewLazy(initial, 20, 30), cost.NewLazy(0, 4, 0)
+		many.Step(&busy)
+		many.Step(&idle)
+		data, err := json.Marshal(many)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(data, few); err != nil {
+			t.Fatal(err)
+		}
+		if lower, upper := few.Step(&idle); lower != 1 || upper != 4 || few.Kept() > 4 {
+			t.Errorf("from %d replicas: %d … %d with %d accounts, want 1 … 4", initial, lower, upper, few.Kept())
+		}
+	}
+}
+
 // A start that has become cheaper is worth less patience, and a dearer one more.
 func TestTheCostOfAStartMayChange(t *testing.T) {
 	for beta, want := range map[float64]int{10: 2, 30: 9, 100: 9} {
