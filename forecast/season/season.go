@@ -215,7 +215,7 @@ func (f *Finder) Restore(snapshot []byte) error {
 	}
 	for i := range s.Levels {
 		l := &s.Levels[i]
-		if l.Width != f.Levels[i].Width || len(l.Means) > kept || l.Next < 0 || l.Next > max(0, len(l.Means)) {
+		if l.Width != f.Levels[i].Width || len(l.Means) > kept || l.Next < 0 || l.Next > max(0, len(l.Means)-1) {
 			return fmt.Errorf("snapshot of %s: level %d is of another size: %w", kind, i, scale.ErrSnapshot)
 		}
 		l.Means = append(make([]float32, 0, kept), l.Means...)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"regexp"
 	"testing"
 	"time"
 
@@ -196,6 +197,10 @@ func TestRestoredInTheMiddleItGoesOnAsIfNeverStopped(t *testing.T) {
 	}
 	if len(left) > 64<<10 {
 		t.Errorf("a snapshot of %d bytes, want at most 64 KiB", len(left))
+	}
+	outside := regexp.MustCompile(`"Next":[1-9][0-9]*`).ReplaceAll(left, []byte(`"Next":512`))
+	if err := b.Restore(outside); !errors.Is(err, scale.ErrSnapshot) {
+		t.Errorf("the oldest mean is none of 512: got %v, want ErrSnapshot", err)
 	}
 	other := season.New(season.Config{Step: time.Minute})
 	if err := other.Restore(left); !errors.Is(err, scale.ErrSnapshot) {
