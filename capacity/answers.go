@@ -30,6 +30,14 @@ func (l *Learner) Avoidable(replicas int, rate, backlog float64) float64 {
 	return 0
 }
 
+// Intrinsic is the share of requests whose service alone misses the objective.
+func (l *Learner) Intrinsic() float64 {
+	if !l.model.ready {
+		return 0
+	}
+	return l.model.blend.Intrinsic()
+}
+
 // Demand is the fewest replicas with which at most a share of the requests is
 // expected to miss the objective avoidably, and no more than may be asked about.
 func (l *Learner) Demand(rate, share float64) int {
@@ -111,26 +119,19 @@ func (l *Learner) excess(s *sample) float64 {
 	return held
 }
 
-// Savings is the better of least connections and one line for all, for a load, and
-// the replicas it would need; the present topology when neither needs less. No
-// other needs fewer than the better of the two.
-func (l *Learner) Savings(rate, share float64) (topology queueing.Topology, replicas int) {
-	topology, replicas = l.topology, l.Demand(rate, share)
+// LeastConn is the replicas that the load would need if each request went to a
+// replica with the fewest in progress: no rule that knows no more needs fewer. A
+// first question makes curves for that, which takes long: for now and then.
+func (l *Learner) LeastConn(rate, share float64) int {
 	if !l.model.ready {
-		return topology, replicas
+		return l.Demand(rate, share)
 	}
 	own := l.model
 	defer func() { l.model = own }()
-	for _, other := range [...]queueing.Topology{queueing.LeastConn, queueing.Central} {
-		l.model.traits.Topology = other
-		blend, err := l.curves.Blend(l.model.traits, l.threshold)
-		if err != nil || other == l.topology {
-			continue
-		}
+	l.model.traits.Topology = queueing.LeastConn
+	blend, err := l.curves.Blend(l.model.traits, l.threshold)
+	if err == nil {
 		l.model.blend = blend
-		if n := l.fewest(rate, share); n < replicas {
-			topology, replicas = other, n
-		}
 	}
-	return topology, replicas
+	return l.Demand(rate, share)
 }

@@ -174,29 +174,13 @@ func TestStartups(t *testing.T) {
 	}
 }
 
-// Who was away for an hour does not know when a replica was asked for, but when
-// it was started, at best.
-func TestNoStartTakesAsLongAsNobodyLooked(t *testing.T) {
-	l, old := learner(capacity.Config{}), scaletest.Replicas(1, 0)[0]
-	ready := scale.Readiness{Known: true, Ready: true, Since: scaletest.At(59 * time.Minute)}
-	started := scale.Replica{ID: "s-1", Phase: scale.Running, StartedAt: scaletest.At(58 * time.Minute), Readiness: ready}
-	unknown := scale.Replica{ID: "s-2", Phase: scale.Running, Readiness: ready}
-	pending := scale.Replica{ID: "s-3", Phase: scale.Pending}
-	for after, replicas := range [][]scale.Replica{{old}, {old, started, unknown, pending}} {
-		obs := scaletest.Observation(time.Duration(after)*time.Hour, 0)
-		obs.Replicas = replicas
-		l.Observe(&obs)
-	}
-	if got := l.Startup(); got != time.Minute {
-		t.Errorf("started at 58 min, ready at 59 min: %v", got)
-	}
-}
-
-func TestSavings(t *testing.T) {
-	l := capacity.NewLearner(capacity.Config{ServiceMean: scale.Duration(80 * time.Millisecond), ServiceCV: 0.5, Concurrency: 4}, promise(), queueing.Random, 100, nil)
-	best, n := l.Savings(1000, 0.01)
-	if now := l.Demand(1000, 0.01); best == queueing.Random || n >= now {
-		t.Errorf("%v needs %d, at random %d: want another topology that needs less", best, n, now)
+// What a balancer that looks at the replicas would save is what one needs that does.
+func TestAnotherTopology(t *testing.T) {
+	cfg := capacity.Config{ServiceMean: scale.Duration(80 * time.Millisecond), ServiceCV: 0.5, Concurrency: 4}
+	random := capacity.NewLearner(cfg, promise(), queueing.Random, 100, nil)
+	before, other, after := random.Demand(1000, 0.01), random.LeastConn(1000, 0.01), random.Demand(1000, 0.01)
+	if want := learner(cfg).Demand(1000, 0.01); other != want || other >= before || before != after {
+		t.Errorf("at random %d and then %d, with least connections %d; want the same twice, and %d", before, after, other, want)
 	}
 }
 

@@ -37,6 +37,7 @@ type Policy struct {
 	signal    string // it decides on
 	learner   *capacity.Learner
 	load      *load
+	staffed   int // by the forecast, last
 	needs     needs
 	budget    budget
 	idleSince time.Time // zero: requests arrive
@@ -58,7 +59,7 @@ func New(cfg Config, env policy.Env) (*Policy, error) {
 
 // follow begins to decide on a signal: what was learned by another says nothing.
 func (p *Policy) follow(signal string) {
-	p.signal, p.signals, p.load, p.needs = signal, []string{signal}, nil, needs{}
+	p.signal, p.signals, p.load, p.staffed, p.needs = signal, []string{signal}, nil, 0, needs{}
 	service, objective := p.cfg.Service, scale.Objective{}
 	if p.env.Objective != nil {
 		objective = *p.env.Objective
@@ -98,11 +99,14 @@ func (p *Policy) learn(obs scale.Observation) {
 	p.learner.Observe(&obs)
 }
 
+// shortest is the least step of a forecast.
+const shortest = 100 * time.Millisecond
+
 // see takes a measurement into the load. One that is older than a step tells
 // less of what is to come: then the forecast has so much further to go.
 func (p *Policy) see(obs *scale.Observation, now measured) {
 	if p.load == nil {
-		p.load = newLoad(max(p.env.Sync, now.window, time.Second))
+		p.load = newLoad(max(p.env.Sync, now.window, shortest))
 	}
 	age := obs.At.Sub(now.at).Truncate(p.load.step)
 	p.load.ahead(p.learner.Startup() + p.env.Sync + max(0, age))

@@ -17,10 +17,12 @@ import (
 // seen: a tail beyond it would have to be guessed, and a guess that is wide for
 // an hour after one jump costs replicas all that time.
 type recent struct {
+	Begun  bool      `json:"begun"`
 	Spread float64   `json:"spread"` // mean |ln| of a move
 	Said   []said    `json:"said"`   // of the newest steps, oldest first
 	Ratios []float64 `json:"ratios"` // r in order of time
-	Sorted []float64 `json:"-"`      // the same, growing
+	Rises  []float64 `json:"rises"`  // the same without the spread
+	Sorted []float64 `json:"-"`      // r, growing
 }
 
 // said is what was expected when a step had ended, and what it was.
@@ -45,6 +47,9 @@ const (
 func (r *recent) take(value, expected float64, horizon int) {
 	value, expected = max(value, least), max(expected, least)
 	switch n := len(r.Said); {
+	case !r.Begun: // of a window that may have hardly begun
+		r.Begun = true
+		return
 	case r.Spread == 0:
 		r.Spread = firstSpread
 	case n > 0 && r.Said[n-1].Value != unmeasured:
@@ -66,8 +71,8 @@ func (r *recent) say(s said, horizon int) {
 			peak = max(peak, s.Value)
 		}
 		r.Said = r.Said[:copy(r.Said, r.Said[1:])]
-		if first.Value != unmeasured && peak > 0 {
-			r.add(math.Log(peak/first.Expected) / first.Spread)
+		if first.Value != unmeasured && first.Expected > least && peak > 0 {
+			r.add(math.Log(peak/first.Expected), first.Spread)
 		}
 	}
 }
@@ -75,13 +80,15 @@ func (r *recent) say(s said, horizon int) {
 // known reports that enough was seen to tell a quantile from.
 func (r *recent) known() bool { return len(r.Sorted) >= fewRatios }
 
-func (r *recent) add(ratio float64) {
+func (r *recent) add(rise, spread float64) {
+	ratio := rise / spread
 	if len(r.Ratios) == manyRatios {
 		at, _ := slices.BinarySearch(r.Sorted, r.Ratios[0])
 		r.Sorted = slices.Delete(r.Sorted, at, at+1)
 		r.Ratios = r.Ratios[:copy(r.Ratios, r.Ratios[1:])]
+		r.Rises = r.Rises[:copy(r.Rises, r.Rises[1:])]
 	}
-	r.Ratios = append(r.Ratios, ratio)
+	r.Ratios, r.Rises = append(r.Ratios, ratio), append(r.Rises, rise)
 	at, _ := slices.BinarySearch(r.Sorted, ratio)
 	r.Sorted = slices.Insert(r.Sorted, at, ratio)
 }
@@ -94,5 +101,7 @@ func (r *recent) quantile(expected, level float64) float64 {
 	high := min(n-1, low+1)
 	share := min(1, max(0, at-float64(low)))
 	v := r.Sorted[low] + share*(r.Sorted[high]-r.Sorted[low])
-	return expected * math.Exp(v*max(leastSpread, r.Spread))
+	// A jump out of quiet was many of its spreads: as many of the spread after it
+	// would be a jump that nobody has seen.
+	return expected * math.Exp(min(v*max(leastSpread, r.Spread), slices.Max(r.Rises)))
 }

@@ -14,6 +14,7 @@ type state struct {
 	Signal    string          `json:"signal"`
 	Learner   json.RawMessage `json:"learner"`
 	Load      *loadState      `json:"load,omitempty"`
+	Staffed   int             `json:"staffed"`
 	Needs     needs           `json:"needs"`
 	Budget    budget          `json:"budget"`
 	IdleSince time.Time       `json:"idleSince,omitzero"`
@@ -34,7 +35,7 @@ type loadState struct {
 
 // Snapshot returns all that was learned.
 func (p *Policy) Snapshot() ([]byte, error) {
-	s := state{Signal: p.signal, Needs: p.needs, Budget: p.budget, IdleSince: p.idleSince, Troubles: p.troubles}
+	s := state{Signal: p.signal, Staffed: p.staffed, Needs: p.needs, Budget: p.budget, IdleSince: p.idleSince, Troubles: p.troubles}
 	var err error
 	if s.Learner, err = p.learner.Snapshot(); err != nil {
 		return nil, fmt.Errorf("learner: %w", err)
@@ -64,13 +65,13 @@ func (p *Policy) Restore(snapshot []byte) error {
 			return err
 		}
 	}
-	fresh.needs, fresh.budget, fresh.idleSince, fresh.troubles = s.Needs, s.Budget, s.IdleSince, s.Troubles
+	fresh.staffed, fresh.needs, fresh.budget, fresh.idleSince, fresh.troubles = s.Staffed, s.Needs, s.Budget, s.IdleSince, s.Troubles
 	*p = *fresh
 	return nil
 }
 
 func (p *Policy) restoreLoad(s loadState) error {
-	if s.Step <= 0 || s.Horizon < 1 || s.Built < 1 {
+	if s.Step <= 0 || s.Horizon < 1 || s.Built < 1 || len(s.Recent.Rises) != len(s.Recent.Ratios) {
 		return fmt.Errorf("snapshot of %s: step %v, horizons %d and %d: %w", kind, s.Step, s.Horizon, s.Built, scale.ErrSnapshot)
 	}
 	p.load = newLoad(s.Step)

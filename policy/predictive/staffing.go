@@ -27,20 +27,26 @@ func (p *Policy) expected(replicas int) float64 {
 }
 
 // staff is the fewest replicas with which no more than the share is expected to
-// violate; most + 1 when that many would not do.
+// violate; most + 1 when that many would not do. It looks around the last answer:
+// doubles the distance until the answer is between two counts, and then halves it.
 func (p *Policy) staff(share float64, most int) int {
-	low, high := 0, 1
-	for high <= most && p.expected(high) > share {
-		low, high = high, 2*high
+	high := max(1, min(p.staffed, most+1))
+	low := high - 1
+	kept := func(replicas int) bool { return replicas > most || p.expected(replicas) <= share }
+	for step := 1; !kept(high); step *= 2 {
+		low, high = high, min(most+1, high+step)
 	}
-	high = min(high, most+1)
+	for step := 1; low > 0 && kept(low); step *= 2 {
+		low, high = max(0, low-step), low
+	}
 	for low+1 < high {
-		if middle := (low + high) / 2; p.expected(middle) > share {
-			low = middle
-		} else {
+		if middle := (low + high) / 2; kept(middle) {
 			high = middle
+		} else {
+			low = middle
 		}
 	}
+	p.staffed = high
 	return high
 }
 

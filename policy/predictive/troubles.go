@@ -19,10 +19,21 @@ const (
 
 // troubles is since when each condition holds.
 type troubles struct {
-	Since  [conditions]time.Time `json:"since"`
-	reason [conditions]scale.Reason
-	lent   []scale.GuardCondition
+	Since    [conditions]time.Time `json:"since"`
+	Compared comparison            `json:"compared"`
+	reason   [conditions]scale.Reason
+	lent     []scale.GuardCondition
 }
+
+// comparison is what a load would need with another topology. To ask takes long,
+// so it is asked once what is known of the service has settled, and then seldom.
+type comparison struct {
+	At    time.Time `json:"at,omitzero"` // of the newest, or since when it is waited for
+	Now   int       `json:"now"`
+	Other int       `json:"other"`
+}
+
+const compareEvery = 10 * time.Minute
 
 // say notes that a condition holds or does not.
 func (t *troubles) say(which int, at time.Time, holds bool, reason scale.Reason) {
@@ -65,11 +76,15 @@ func (t *troubles) judge(p *Policy, obs *scale.Observation, need int) {
 
 // judgeSpike: more arrives than the ready replicas can ever answer.
 func (t *troubles) judgeSpike(p *Policy, obs *scale.Observation) {
-	ready := obs.ReadyReplicas()
-	carried := float64(ready) * p.learner.PerReplica()
-	t.say(spike, obs.At, p.load.newest > carried && ready < p.env.Max, scale.Because("SpikeFasterThanStartup",
-		"{0}/s arrive, {1} ready replicas carry {2}/s and further ones take {3s} to start: requests wait until then, whatever is decided",
-		p.load.newest, float64(ready), carried, p.learner.Startup().Seconds()))
+	ready := float64(obs.ReadyReplicas())
+	carried, takes := ready*p.learner.PerReplica(), p.learner.Startup().Seconds()
+	holds := p.load.newest > carried || p.saturated(obs)
+	because := scale.Because("SpikeFasterThanStartup", "{0}/s arrive and {1} ready replicas carry {2}/s: requests wait until others have started, which takes {3s}",
+		p.load.newest, ready, carried, takes)
+	if p.signal == scale.CPUUtilization {
+		because = scale.Because("SpikeFasterThanStartup", "all CPU of {0} ready replicas is used: requests wait until others have started, which takes {1s}", ready, takes)
+	}
+	t.say(spike, obs.At, holds && ready < float64(p.env.Max), because)
 }
 
 // judgeCeiling: more is needed than is allowed, or than any number could do.
@@ -77,20 +92,19 @@ func (t *troubles) judgeCeiling(p *Policy, obs *scale.Observation, need int) {
 	share := 1 - p.target()
 	alone := p.intrinsic()
 	t.say(infeasible, obs.At, alone > share, scale.Because("ObjectiveInfeasible",
-		"{0%} of the requests take longer than the objective allows by their service alone, {1%} may: no number of replicas keeps it", alone, share))
+		"{0%} of the requests take longer than the objective by their service alone and {1%} may: no number of replicas keeps it", alone, share))
 	t.say(ceiling, obs.At, need > p.env.Max, scale.Because("CeilingReached",
-		"{0} replicas are needed and {1} allowed: {2%} of the requests are expected to miss the objective, {3%} may",
-		float64(need), float64(p.env.Max), p.expected(p.env.Max), share))
+		"{0} replicas are needed and {1} allowed: {2%} of the requests are expected to miss the objective",
+		float64(need), float64(p.env.Max), p.expected(p.env.Max)))
 }
 
 // intrinsic is the share of services that alone take longer than the objective
-// allows.
+// allows; of those that are only assumed nobody knows.
 func (p *Policy) intrinsic() float64 {
-	if p.env.Objective == nil || p.signal != scale.RequestRate {
+	if p.signal != scale.RequestRate {
 		return 0
 	}
-	facts := p.learner.Facts()
-	return 1 - queueing.Lognormal(facts.Mean, facts.CV).CDF(p.env.Objective.Threshold.Std().Seconds())
+	return p.learner.Intrinsic()
 }
 
 // worthwhile is the share of replicas that another topology must save to be
@@ -104,10 +118,18 @@ func (t *troubles) judgeTopology(p *Policy, obs *scale.Observation) {
 		t.say(topology, obs.At, false, scale.Reason{})
 		return
 	}
-	share := 1 - p.target()
-	now := p.learner.Demand(p.load.newest, share)
-	other, replicas := p.learner.Savings(p.load.newest, share)
-	holds := now > replicas && float64(now-replicas) >= worthwhile*float64(now)
-	t.say(topology, obs.At, holds, scale.Because("AnotherTopology",
-		"spreading requests by {n} would need {0} replicas instead of {1} for what arrives now", float64(replicas), float64(now)).About(other.String()))
+	t.Compared.renew(p, obs.At)
+	now, other := float64(t.Compared.Now), float64(t.Compared.Other)
+	t.say(topology, obs.At, now > other && now-other >= worthwhile*now, scale.Because("AnotherTopology",
+		"spread by {n}, requests would need {0} replicas instead of {1}", other, now).About(queueing.LeastConn.String()))
+}
+
+func (c *comparison) renew(p *Policy, at time.Time) {
+	switch {
+	case c.At.IsZero() || c.At.After(at):
+		c.At = at
+	case at.Sub(c.At) >= compareEvery:
+		share := 1 - p.target()
+		*c = comparison{at, p.learner.Demand(p.load.newest, share), p.learner.LeastConn(p.load.newest, share)}
+	}
 }

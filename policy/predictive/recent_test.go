@@ -1,0 +1,37 @@
+package predictive
+
+import "testing"
+
+// settled is what is known of a load of 100/s that has moved by 1 % a step.
+func settled(steps int) *recent {
+	r := &recent{}
+	for i := range steps {
+		r.take(100+float64(i%2), 101, 3)
+	}
+	return r
+}
+
+// Doubled within a step out of a quiet hour, a load is known to double and not to
+// grow twentyfold, however wild it is after that.
+func TestNoRiseIsExpectedThatNobodyHasSeen(t *testing.T) {
+	r := settled(200)
+	for i := range 20 {
+		r.take(200+10*float64(i%2), 200, 3)
+	}
+	if got := r.quantile(200, 0.999); got > 1.01*200*210/101 {
+		t.Errorf("at most %.0f expected at 200/s: only a rise from 101 to 210 was seen", got)
+	}
+}
+
+// The first value of a balancer that has just begun is of a window that was
+// hardly there.
+func TestTheFirstMeasurementIsNoQuietLoad(t *testing.T) {
+	r := &recent{}
+	r.take(2, 2, 3)
+	for i := range 60 {
+		r.take(100+float64(i%2), 101, 3)
+	}
+	if got := r.quantile(101, 0.999); got > 110 {
+		t.Errorf("at most %.0f expected of a load that has always been 100", got)
+	}
+}
