@@ -2,6 +2,7 @@ package demo
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/flyball-io/flyball/control"
@@ -53,8 +54,9 @@ func simulateSide(policy scale.Plugin, o Options) (Scorecard, error) {
 	world.Objective = *s.Objective
 	world.Replicas = sim.Replicas{Min: s.Min, Max: s.Max, Initial: s.Initial, Startup: compress(startupDelay, o.Speed), Drain: world.Replicas.Drain}
 	world.Sync = s.Sync.Std()
-	interval := min(time.Second, world.Sync/2) // as the live loop measures
-	world.Metrics = sim.Metrics{Scrape: interval, Window: s.Process.UsageWindow.Std(), BalancerInterval: interval, BalancerWindow: s.Balancer.MetricWindow.Std()}
+	window := s.Balancer.MetricWindow.Std()
+	interval := window / time.Duration(math.Ceil(window.Seconds()/min(1, world.Sync.Seconds()/2)))
+	world.Metrics = sim.Metrics{Scrape: interval, Window: s.Process.UsageWindow.Std(), BalancerInterval: interval, BalancerWindow: window}
 	if err := world.Validate(); err != nil {
 		return Scorecard{}, fmt.Errorf("simulate the demonstration: %w", err)
 	}
