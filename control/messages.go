@@ -33,8 +33,8 @@ type Fault struct {
 	Error string `json:"error"`
 }
 
-// Memory is a snapshot of the deciders of one target, after a decision or a
-// change. The newest replaces all others.
+// Memory is a snapshot of the deciders of one target, at most a minute after a
+// decision or a change. The newest replaces all others.
 type Memory struct {
 	Target string    `json:"target"`
 	At     time.Time `json:"at"`

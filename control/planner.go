@@ -35,6 +35,7 @@ type Planner struct {
 	at       time.Time // of the last decision
 	late     bool      // a decision is due and waits for a newer report
 	logged   decisionLine
+	memory   remembering
 }
 
 // decisionLine is what a log line says of a decision.
@@ -63,6 +64,7 @@ func (p *Planner) Run(ctx context.Context) error {
 	}
 	p.seen = newAssembler(p.Name, p.plan.MaxAge)
 	p.seen.adopt(&p.plan)
+	defer p.rememberLast(ctx)
 	return p.loop(ctx, reports, changes)
 }
 
@@ -96,7 +98,7 @@ func (p *Planner) loop(ctx context.Context, reports <-chan Report, changes <-cha
 		case c, open := <-changes:
 			if open && c.Error == "" {
 				p.applied(c)
-				p.remember(ctx, c.At)
+				p.remember(ctx)
 			}
 		}
 	}
@@ -166,19 +168,8 @@ func (p *Planner) decide(ctx context.Context) bool {
 	if err := p.Decisions.Publish(ctx, out); err != nil && ctx.Err() == nil {
 		p.Log.Error("decision lost", slog.String("target", p.Name), slog.Any("error", err))
 	}
-	p.remember(ctx, obs.At)
+	p.remember(ctx)
 	return true
-}
-
-// remember publishes the memory of the deciders, for whoever keeps it.
-func (p *Planner) remember(ctx context.Context, at time.Time) {
-	data, err := p.plan.Snapshot()
-	if err == nil {
-		err = p.Memories.Publish(ctx, Memory{Target: p.Name, At: at, Data: data})
-	}
-	if err != nil && ctx.Err() == nil {
-		p.Log.Error("memory lost", slog.String("target", p.Name), slog.Any("error", err))
-	}
 }
 
 // instant is the time of the next decision: exactly one Sync after the last

@@ -1,8 +1,13 @@
 package control
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
+	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/flyball-io/flyball/bus/memory"
@@ -45,3 +50,92 @@ func TestADecisionKnowsWhatWasToldBeforeIt(t *testing.T) {
 		t.Errorf("got %s and %d replicas, want Paused and the 5 of the newest plan", d.Mode, d.Decision.DesiredReplicas)
 	}
 }
+
+// Snapshots of a large memory are a minute apart, however often is decided, and
+// the last one knows everything.
+func TestMemoryIsPublishedAtMostOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		b, plans := memory.New(), make(chan Plan, 1)
+		listening, deaf := context.WithCancel(t.Context())
+		memories, err := Memories(b, All).Subscribe(listening)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var taken []Memory
+		var running sync.WaitGroup
+		running.Go(func() {
+			for m := range memories {
+				taken = append(taken, m)
+			}
+		})
+		learned := &forgetful{size: 40 << 10}
+		plans <- Plan{Mode: scale.Apply, Sync: 5 * time.Second, MaxAge: time.Minute, Decider: decide.New("forgetful", learned)}
+		p := Planner{Name: "web", Reports: Reports(b, "web"), Decisions: Decisions(b, "web"), Changes: Changes(b, "web"),
+			Memories: Memories(b, "web"), Clock: clock.System, Log: slog.New(slog.DiscardHandler), Plans: plans}
+		var planning sync.WaitGroup
+		planning.Go(func() {
+			if err := p.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		for range 600 {
+			report := Report{Target: "web", At: time.Now(), Status: &target.Status{SpecReplicas: 2}, Samples: []scale.Sample{{Signal: "load", At: time.Now()}}}
+			if err := Reports(b, "web").Publish(ctx, report); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		if n := len(taken); n < 9 || n > 12 || learned.asked < 119 {
+			t.Errorf("%d snapshots of %d decisions in ten minutes, want one a minute", n, learned.asked)
+		}
+		cancel()
+		planning.Wait()
+		synctest.Wait()
+		deaf()
+		running.Wait()
+		last := taken[len(taken)-1]
+		if want := fmt.Sprintf(`"asked":%d`, learned.asked); !strings.Contains(string(last.Data), want) {
+			t.Errorf("the last snapshot lacks %s", want)
+		}
+	})
+}
+
+// A small one costs nothing to speak of, and is published with each decision.
+func TestASmallMemoryIsPublishedWithEachDecision(t *testing.T) {
+	var r remembering
+	at := time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)
+	r.took(at, "web", 2000)
+	r.took(at, "web", 2000)
+	if r.due(at.Add(3*time.Second)) || !r.due(at.Add(4*time.Second)) || !r.due(at.Add(-time.Hour)) {
+		t.Errorf("2 kB are followed after %v, want 3.9 s, and at once when the clock was set back", r.pause)
+	}
+}
+
+// Targets that began together do not go on together.
+func TestSnapshotsAreSpread(t *testing.T) {
+	pauses := map[time.Duration]bool{}
+	for i := range 100 {
+		var r remembering
+		r.took(time.Time{}.Add(1), fmt.Sprintf("web-%d", i), 40<<10)
+		pauses[r.pause/(6*time.Second)] = true
+	}
+	if len(pauses) < 9 {
+		t.Errorf("100 targets fall into %d tenths of a minute, want all", len(pauses))
+	}
+}
+
+// forgetful is a policy with a large memory.
+type forgetful struct{ asked, size int }
+
+func (f *forgetful) Recommend(obs scale.Observation) (scale.Recommendation, error) {
+	f.asked++
+	return scale.Recommendation{Replicas: obs.CurrentReplicas, Confidence: 1}, nil
+}
+func (*forgetful) Signals() []string { return nil }
+func (f *forgetful) Snapshot() ([]byte, error) {
+	return fmt.Appendf(nil, `{"asked":%d,"rest":%q}`, f.asked, strings.Repeat("x", f.size)), nil
+}
+func (*forgetful) Restore([]byte) error { return nil }
