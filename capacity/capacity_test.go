@@ -174,6 +174,24 @@ func TestStartups(t *testing.T) {
 	}
 }
 
+// Who was away for an hour does not know when a replica was asked for, but when
+// it was started, at best.
+func TestNoStartTakesAsLongAsNobodyLooked(t *testing.T) {
+	l, old := learner(capacity.Config{}), scaletest.Replicas(1, 0)[0]
+	ready := scale.Readiness{Known: true, Ready: true, Since: scaletest.At(59 * time.Minute)}
+	started := scale.Replica{ID: "s-1", Phase: scale.Running, StartedAt: scaletest.At(58 * time.Minute), Readiness: ready}
+	unknown := scale.Replica{ID: "s-2", Phase: scale.Running, Readiness: ready}
+	pending := scale.Replica{ID: "s-3", Phase: scale.Pending}
+	for after, replicas := range [][]scale.Replica{{old}, {old, started, unknown, pending}} {
+		obs := scaletest.Observation(time.Duration(after)*time.Hour, 0)
+		obs.Replicas = replicas
+		l.Observe(&obs)
+	}
+	if got := l.Startup(); got != time.Minute {
+		t.Errorf("started at 58 min, ready at 59 min: %v", got)
+	}
+}
+
 // What a balancer that looks at the replicas would save is what one needs that does.
 func TestAnotherTopology(t *testing.T) {
 	cfg := capacity.Config{ServiceMean: scale.Duration(80 * time.Millisecond), ServiceCV: 0.5, Concurrency: 4}
