@@ -21,11 +21,12 @@ func (l *Learner) WorkOnly() bool {
 // Avoidable is the share of requests expected to miss the objective although
 // their service alone would meet it. A backlog is in requests.
 func (l *Learner) Avoidable(replicas int, rate, backlog float64) float64 {
+	rate, backlog = sane(rate), sane(backlog)
 	switch {
 	case l.model.ready:
 		return l.avoidable(replicas, rate, backlog, l.memory.Correction.factor())
 	case l.WorkOnly() && rate+backlog > 0:
-		return math.Erfc((float64(replicas)-rate-max(0, backlog))/math.Sqrt(2*(rate+max(0, backlog)))) / 2
+		return math.Erfc((float64(replicas)-rate-backlog)/math.Sqrt(2*(rate+backlog))) / 2
 	}
 	return 0
 }
@@ -36,6 +37,14 @@ func (l *Learner) Intrinsic() float64 {
 		return 0
 	}
 	return l.model.blend.Intrinsic()
+}
+
+// sane makes of any number one that can be reckoned with; NaN counts as none.
+func sane(requests float64) float64 {
+	if !(requests > 0) {
+		return 0
+	}
+	return min(requests, 1e15)
 }
 
 // Demand is the fewest replicas with which at most a share of the requests is

@@ -120,6 +120,28 @@ func TestWorkWithoutRequests(t *testing.T) {
 }
 
 // Ten requests more than the model expects wait.
+// Whatever is asked, the answer is a share.
+func TestOddQuestionsHaveAnswers(t *testing.T) {
+	known, work := learner(capacity.Config{ServiceMean: scale.Duration(80 * time.Millisecond), Concurrency: 4}), learner(capacity.Config{})
+	cpu := scaletest.Observation(0, 4, scaletest.Fresh(scale.CPUUtilization, scaletest.At(0), 0.5))
+	if work.Observe(&cpu); !work.WorkOnly() {
+		t.Fatal("the CPU alone is measured")
+	}
+	odd := []float64{math.NaN(), math.Inf(1), math.Inf(-1), -1, 0, 1e-300, 1e308, 100}
+	for _, l := range []*capacity.Learner{known, work} {
+		for _, rate := range odd {
+			for _, backlog := range odd {
+				if v := l.Avoidable(3, rate, backlog); !(v >= 0 && v <= 1) {
+					t.Errorf("at %v/s with %v waiting: %v", rate, backlog, v)
+				}
+			}
+			if n := l.Demand(rate, 0.01); n < 0 || n > 100 {
+				t.Errorf("%v/s need %d of 100", rate, n)
+			}
+		}
+	}
+}
+
 func TestBacklog(t *testing.T) {
 	l := learner(capacity.Config{})
 	watch(l, 0, time.Minute, 10, 200, 0.08)
