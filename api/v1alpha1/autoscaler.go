@@ -42,7 +42,7 @@ type Spec struct {
 	Replicas    Replicas             `json:"replicas" jsonschema:"required,description=limits that hold whatever anybody wants"`
 	Objective   *Objective           `json:"objective,omitempty" jsonschema:"description=what the service promises its users"`
 	Signals     []Signal             `json:"signals,omitempty" jsonschema:"description=signals beyond those that the target and the balancer supply"`
-	Policy      *Plugin              `json:"policy,omitempty" jsonschema:"description=what recommends the number of replicas: exactly one; default hpa" jsonschema_extras:"plugin=policy"`
+	Policy      *Plugin              `json:"policy,omitempty" jsonschema:"description=what recommends the number of replicas: exactly one; default predictive" jsonschema_extras:"plugin=policy"`
 	Envelope    *Envelope            `json:"envelope,omitempty" jsonschema:"description=keeps the policy within what another one would cost"`
 	Shadows     []Plugin             `json:"shadows,omitempty" jsonschema:"description=policies evaluated beside it and never applied" jsonschema_extras:"plugin=policy"`
 	Behavior    guard.BehaviorConfig `json:"behavior,omitzero" jsonschema:"description=how fast the count may change; the policy gives the defaults"`

@@ -23,7 +23,7 @@ func Default() Autoscaler {
 // Complete fills in the defaults that depend on what is stated.
 func (a *Autoscaler) Complete() {
 	if a.Spec.Policy == nil {
-		a.Spec.Policy = chosen("hpa")
+		a.Spec.Policy = chosen("predictive")
 	}
 	if a.Spec.Envelope != nil {
 		a.Spec.Envelope.Complete()

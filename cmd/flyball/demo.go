@@ -57,13 +57,14 @@ and shows every decision with its reason here and on the dashboard. Ends with a
 scorecard and leaves nothing behind.`,
 		Example: `  flyball demo
   flyball demo --duration 1m --no-browser
-  flyball demo --compare 'hpa:metrics=[{"signal":"requestRate","averageValue":35}]'
+  flyball demo --compare hpa
+  flyball demo --policy kpa --compare 'hpa:metrics=[{"signal":"requestRate","averageValue":35}]'
   flyball demo --trace nasa.csv --window 12d13h:12d15h --speed 40`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.policy, "policy", "hpa", "policy as NAME or NAME:key=value,…")
+	flags.StringVar(&f.policy, "policy", "predictive", "policy as NAME or NAME:key=value,…")
 	flags.StringVar(&f.compare, "compare", "", "a second service under the same load with this policy")
 	flags.StringVar(&f.shape, "shape", "diurnal-flash", "workload shape: "+strings.Join(workload.Names(), ", "))
 	flags.StringVar(&f.trace, "trace", "", "recorded trace to play instead (`FILE`)")

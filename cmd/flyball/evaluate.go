@@ -61,7 +61,7 @@ func bundledShapes() []string {
 
 // bundledPolicies are played without --policy.
 func bundledPolicies() []string {
-	return []string{"static", "sqrt:beta=2", "threshold", "baseline", "kpa", "hpa", "hpa:requestRate=70%"}
+	return []string{"predictive", "static", "sqrt:beta=2", "threshold", "baseline", "kpa", "hpa", "hpa:requestRate=70%"}
 }
 
 func newEvaluateCommand() *cobra.Command {

@@ -50,7 +50,7 @@ const defaultReplayOut = "flyball-replay"
 
 // replayedPolicies are played without --policy, besides that of the document.
 func replayedPolicies() []string {
-	return []string{"hpa", calibratedHPA, "threshold", "kpa", "static", "oracle"}
+	return []string{"predictive", "hpa", calibratedHPA, "threshold", "kpa", "static", "oracle"}
 }
 
 // calibratedHPA stands for the one position of the HPA's knob that costs least

@@ -82,8 +82,8 @@ func TestReplayOfARecordAgreesWithTheRun(t *testing.T) {
 	if c := r.Replay.Check; c == nil || math.Abs(c.ReplicaHours) > 0.05 || math.Abs(*c.ViolationRatio) > 0.01 {
 		t.Errorf("replay of the same policy: got %+v, want replica-hours within 5 %% and violations within a point", c)
 	}
-	if len(r.Runs) != 7 || r.Runs[0].Policy != "document:hpa (cpuUtilization 60 %)" {
-		t.Errorf("got %d runs, the first of %s; want the document's policy and six more", len(r.Runs), r.Runs[0].Policy)
+	if len(r.Runs) != 8 || r.Runs[0].Policy != "document:hpa (cpuUtilization 60 %)" {
+		t.Errorf("got %d runs, the first of %s; want the document's policy and seven more", len(r.Runs), r.Runs[0].Policy)
 	}
 	for _, v := range r.Replay.Service {
 		if want, there := map[string]float64{"service mean": 0.080, "service cv": 0.5, "slots": 4, "CPU when full": 1}[v.Name]; there && math.Abs(v.Value/want-1) > 0.05 {

@@ -178,15 +178,16 @@ spec:
         query: {{quote .Rate.Query}}
 {{- end}}
 
-  # What recommends a number. EDIT: how many requests one replica works on at a
-  # time when it is busy but not slow. The balancer counts them.
+  # What recommends a number: it forecasts the load until further replicas would
+  # serve and takes the fewest that keep the promise. What a replica carries and
+  # how long it takes to start it learns. Nothing is to be tuned; risk is the one
+  # knob: 0.5 is safer and dearer, 2 cheaper and riskier.
   policy:
-    hpa:
-      metrics:
-        - {signal: concurrency, averageValue: 3}
+    predictive:
+      risk: 1
 
   # Candidates that are watched beside it and never applied. EDIT: requests per
-  # second that one replica carries.
+  # second that one replica carries when it is busy but not slow.
   shadows:
     - hpa:
         metrics:
@@ -195,10 +196,4 @@ spec:
   # The time between two decisions. A load that doubles within it waits so long
   # for more replicas.
   sync: 5s
-
-  # How fast the count may change: up at once, down when nothing asked for more
-  # in the last two minutes.
-  behavior:
-    scaleDown:
-      stabilizationWindowSeconds: 120
 `
