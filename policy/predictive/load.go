@@ -21,24 +21,17 @@ type load struct {
 	step       time.Duration
 	horizon    int // steps until replicas asked for at the next decision serve
 	forecaster forecast.Forecaster
-	built      int       // horizon of the forecaster
+	built      int       // first horizon, that the forecaster was made for
 	said       []float64 // by the forecaster, of the highest value until then
 	levels     []float64
 	middle     int // the median among the levels
 	recent     recent
 	weights    []float64 // of the quantiles, as shares of what may happen
 	peak       []float64 // quantiles of the highest value until the horizon
-	past       []float64 // newest values, for a forecaster that begins anew
 	last       time.Time // end of the newest step
 	value      float64   // of the newest step
 	newest     float64   // newest measurement, of a step not ended yet
 }
-
-// unmeasured stands for a step without a value.
-const unmeasured = -1
-
-// kept is how many values of the past a new forecaster begins with.
-const kept = 512
 
 // weigh returns how much of what may happen each quantile stands for: all that is
 // nearer to it than to the next, and at the end what is beyond the highest.
@@ -62,42 +55,28 @@ func weigh(levels []float64) []float64 {
 
 func newLoad(step time.Duration) *load { return &load{step: step} }
 
-// ahead makes the forecaster look so far, or up to twice as far. One that was
-// made for another horizon begins anew with what is kept of the past.
+// ahead says how far to look. The forecaster is made for the first such horizon
+// and for four times as far, and then kept: what it knows of days and weeks must
+// not be lost because one replica starts slowly. Horizons in between are answered by the
+// next longer one, those beyond by the longest; by how much that is wrong is
+// seen from how far loads rise.
 func (l *load) ahead(span time.Duration) {
 	l.horizon = max(1, int(math.Ceil(span.Seconds()/l.step.Seconds()-1e-6)))
-	if l.forecaster != nil && l.horizon <= l.built && l.built <= 2*l.horizon {
-		return
-	}
-	l.built, l.recent = l.horizon, recent{}
-	l.begin()
-	at := l.last.Add(-time.Duration(len(l.past)-1) * l.step)
-	for _, value := range l.past {
-		if value == unmeasured {
-			l.recent.skip(l.horizon)
-		} else {
-			l.learn(at, value)
-		}
-		at = at.Add(l.step)
+	if l.forecaster == nil {
+		l.begin(l.horizon)
 	}
 }
 
 // begin makes a forecaster that knows nothing.
-func (l *load) begin() {
-	f, err := ensemble.Standard(ensemble.Default(l.step, l.built))
+func (l *load) begin(horizon int) {
+	f, err := ensemble.Standard(ensemble.Default(l.step, horizon, 4*horizon))
 	if err != nil {
 		panic(err) // step and horizon are above 0
 	}
-	l.forecaster, l.levels = f, f.Levels()
+	l.built, l.forecaster, l.levels = horizon, f, f.Levels()
 	l.middle = slices.Index(l.levels, 0.5)
 	l.weights = weigh(l.levels)
 	l.said, l.peak = make([]float64, len(l.levels)), make([]float64, len(l.levels)+1)
-}
-
-// learn takes in the value of a step that has ended.
-func (l *load) learn(at time.Time, value float64) {
-	l.forecaster.Update(at, value)
-	l.recent.take(value, l.expect(value), l.horizon)
 }
 
 // expect is what the forecaster says the highest value will be, as likely as
@@ -112,9 +91,8 @@ func (l *load) expect(value float64) float64 {
 // nearer to its end than to the one before.
 func (l *load) take(at time.Time, value float64) {
 	if at.Before(l.last.Add(-l.step)) { // the clock was set back
-		l.last, l.past = time.Time{}, l.past[:0]
-		l.forecaster = nil
-		l.ahead(time.Duration(l.horizon) * l.step)
+		l.last, l.recent = time.Time{}, recent{}
+		l.begin(l.horizon)
 	}
 	if l.last.IsZero() {
 		l.end(at, value)
@@ -124,8 +102,7 @@ func (l *load) take(at time.Time, value float64) {
 	if steps < 1 {
 		return
 	}
-	for range min(steps-1, kept) {
-		l.keep(unmeasured)
+	for range min(steps-1, l.horizon) {
 		l.recent.skip(l.horizon)
 	}
 	l.end(l.last.Add(time.Duration(steps)*l.step), value)
@@ -133,15 +110,8 @@ func (l *load) take(at time.Time, value float64) {
 
 func (l *load) end(at time.Time, value float64) {
 	l.last, l.value = at, value
-	l.keep(value)
-	l.learn(at, value)
-}
-
-func (l *load) keep(value float64) {
-	if len(l.past) == kept {
-		l.past = l.past[:copy(l.past, l.past[1:])]
-	}
-	l.past = append(l.past, value)
+	l.forecaster.Update(at, value)
+	l.recent.take(value, l.expect(value), l.horizon)
 }
 
 // look fills in the quantiles of the peak until the horizon: what is expected, by

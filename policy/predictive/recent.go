@@ -32,6 +32,9 @@ type said struct {
 	Value    float64 `json:"value"`
 }
 
+// unmeasured stands for a step without a value.
+const unmeasured = -1
+
 const (
 	manyRatios = 480 // two hours of decisions
 	fewRatios  = 40
@@ -102,6 +105,7 @@ func (r *recent) quantile(expected, level float64) float64 {
 	share := min(1, max(0, at-float64(low)))
 	v := r.Sorted[low] + share*(r.Sorted[high]-r.Sorted[low])
 	// A jump out of quiet was many of its spreads: as many of the spread after it
-	// would be a jump that nobody has seen.
-	return expected * math.Exp(min(v*max(leastSpread, r.Spread), slices.Max(r.Rises)))
+	// would be a jump that nobody has seen. Up to twice as far as any that was
+	// seen is believed, on the scale of logarithms.
+	return expected * math.Exp(min(v*max(leastSpread, r.Spread), 2*slices.Max(r.Rises)))
 }

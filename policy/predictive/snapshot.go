@@ -26,7 +26,6 @@ type loadState struct {
 	Horizon    int             `json:"horizon"`
 	Built      int             `json:"built"`
 	Recent     recent          `json:"recent"`
-	Past       []float64       `json:"past"`
 	Last       time.Time       `json:"last,omitzero"`
 	Value      float64         `json:"value"`
 	Newest     float64         `json:"newest"`
@@ -41,7 +40,7 @@ func (p *Policy) Snapshot() ([]byte, error) {
 		return nil, fmt.Errorf("learner: %w", err)
 	}
 	if l := p.load; l != nil {
-		s.Load = &loadState{Step: l.step, Horizon: l.horizon, Built: l.built, Recent: l.recent, Past: l.past, Last: l.last, Value: l.value, Newest: l.newest}
+		s.Load = &loadState{Step: l.step, Horizon: l.horizon, Built: l.built, Recent: l.recent, Last: l.last, Value: l.value, Newest: l.newest}
 		if s.Load.Forecaster, err = l.forecaster.Snapshot(); err != nil {
 			return nil, fmt.Errorf("forecaster: %w", err)
 		}
@@ -75,10 +74,9 @@ func (p *Policy) restoreLoad(s loadState) error {
 		return fmt.Errorf("snapshot of %s: step %v, horizons %d and %d: %w", kind, s.Step, s.Horizon, s.Built, scale.ErrSnapshot)
 	}
 	p.load = newLoad(s.Step)
-	p.load.horizon, p.load.built, p.load.recent = s.Horizon, s.Built, s.Recent
+	p.load.horizon, p.load.recent = s.Horizon, s.Recent
 	p.load.recent.Sorted = slices.Sorted(slices.Values(s.Recent.Ratios))
-	p.load.begin()
-	p.load.past = append(p.load.past, s.Past...)
+	p.load.begin(s.Built)
 	p.load.last, p.load.value, p.load.newest = s.Last, s.Value, s.Newest
 	return p.load.forecaster.Restore(s.Forecaster)
 }
