@@ -24,13 +24,15 @@ func (p *profile) shortest(x int, rho float64) []float64 {
 	blocked := erlangBs(c, a)
 	apart := fixedPoint(func(share float64) float64 { return between(blocked, float64(c)-a*share) })
 	found := math.Sqrt(apart * waiting(blocked[c], c, a))
-	return fall(found, math.Pow(growth(rho, p.cs2), float64(x)))
+	return p.fall(found, math.Pow(growth(rho, p.cs2), float64(x)))
 }
 
-// fall is found, found·factor, found·factor², … to nothing.
-func fall(found, factor float64) []float64 {
-	deeper := []float64{found}
-	for found > 1e-13 && len(deeper) < 1<<14 {
+// fall is found, found·factor, found·factor², … to nothing, or to lines so deep
+// that nobody looks there.
+func (p *profile) fall(found, factor float64) []float64 {
+	deeper := make([]float64, 1, 64)
+	deeper[0] = found
+	for found > 1e-13 && len(deeper) < 1<<14 && (len(deeper) < 3 || p.behind(len(deeper)-2) != nil) {
 		found *= factor
 		deeper = append(deeper, found)
 	}
