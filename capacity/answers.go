@@ -95,11 +95,14 @@ func (l *Learner) PerReplica() float64 {
 
 // Startup is a time from asking for a replica until it takes work that nine in
 // ten keep: the hint, what was seen, or [DefaultStartup].
-func (l *Learner) Startup() time.Duration {
+func (l *Learner) Startup() time.Duration { return l.StartupOr(DefaultStartup) }
+
+// StartupOr is the same with another time until a start was seen.
+func (l *Learner) StartupOr(assumed time.Duration) time.Duration {
 	if l.cfg.Startup > 0 {
 		return l.cfg.Startup.Std()
 	}
-	return l.memory.Startups.careful(l.memory.At)
+	return l.memory.Startups.careful(l.memory.At, assumed)
 }
 
 // Backlog is how many requests wait beyond the steady state.

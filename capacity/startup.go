@@ -83,8 +83,8 @@ func (s *startups) took(d time.Duration) {
 
 // careful is a time within which nine in ten starts are over: the mean and 1.28
 // standard deviations. A replica that has been on its way for longer raises it.
-func (s *startups) careful(now time.Time) time.Duration {
-	d := DefaultStartup
+func (s *startups) careful(now time.Time, assumed time.Duration) time.Duration {
+	d := assumed
 	if s.Mean.Weight > 0 {
 		mean := s.Mean.mean()
 		d = seconds(mean + 1.28*math.Sqrt(max(0, s.Square.mean()-mean*mean)))

@@ -109,7 +109,7 @@ func (p *Policy) see(obs *scale.Observation, now measured) {
 		p.load = newLoad(max(p.env.Sync, now.window, shortest))
 	}
 	age := obs.At.Sub(now.at).Truncate(p.load.step)
-	p.load.ahead(p.learner.Startup() + p.env.Sync + max(0, age))
+	p.load.ahead(p.startup() + p.env.Sync + max(0, age))
 	p.load.newest = now.value
 	if !p.saturated(obs) {
 		p.load.take(now.at, now.value)
@@ -132,8 +132,14 @@ func (p *Policy) recommend(obs *scale.Observation) scale.Recommendation {
 	return p.words(w)
 }
 
+// startup is how long replicas take to start. Until a start was seen two
+// decisions are assumed: who decides every few seconds expects replicas soon.
+func (p *Policy) startup() time.Duration {
+	return p.learner.StartupOr(min(capacity.DefaultStartup, 2*p.env.Sync))
+}
+
 // breakEven is the time after which keeping a replica has cost its next start.
-func (p *Policy) breakEven() time.Duration { return p.learner.Startup() + p.cfg.RestartCost.Std() }
+func (p *Policy) breakEven() time.Duration { return p.startup() + p.cfg.RestartCost.Std() }
 
 // idle reports that nothing has arrived for so long that the last replica may go.
 func (p *Policy) idle(obs *scale.Observation) bool {

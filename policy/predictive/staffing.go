@@ -14,7 +14,7 @@ import "math"
 // asks for more by itself and one that is sure for no more than the queue needs.
 func (p *Policy) expected(replicas int) float64 {
 	late, all := 0.0, 0.0
-	carried, wait := float64(replicas)*p.learner.PerReplica(), (p.learner.Startup()+p.env.Sync).Seconds()/2
+	carried, wait := float64(replicas)*p.learner.PerReplica(), (p.startup()+p.env.Sync).Seconds()/2
 	for i, rate := range p.load.peak {
 		arrive := p.load.weights[i] * rate
 		late += arrive * p.learner.Avoidable(replicas, rate, max(0, rate-carried)*wait)
@@ -56,7 +56,7 @@ func (p *Policy) staff(share float64, most int) int {
 // replica is not shortened by others.
 func (p *Policy) drain(rate, serving float64) (replicas int, backlog float64) {
 	each := p.learner.PerReplica()
-	wait := p.learner.Startup().Seconds()
+	wait := p.startup().Seconds()
 	backlog = p.learner.Backlog()
 	backlog = max(0, backlog+(rate-each*serving)*wait)
 	if backlog < 1 || each <= 0 {

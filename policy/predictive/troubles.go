@@ -77,7 +77,7 @@ func (t *troubles) judge(p *Policy, obs *scale.Observation, need int) {
 // judgeSpike: more arrives than the ready replicas can ever answer.
 func (t *troubles) judgeSpike(p *Policy, obs *scale.Observation) {
 	ready := float64(obs.ReadyReplicas())
-	carried, takes := ready*p.learner.PerReplica(), p.learner.Startup().Seconds()
+	carried, takes := ready*p.learner.PerReplica(), p.startup().Seconds()
 	holds := p.load.newest > carried || p.saturated(obs)
 	because := scale.Because("SpikeFasterThanStartup", "{0}/s arrive and {1} ready replicas carry {2}/s: requests wait until others have started, which takes {3s}",
 		p.load.newest, ready, carried, takes)

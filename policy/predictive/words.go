@@ -53,7 +53,7 @@ func (p *Policy) say(w wishes, because scale.Reason) scale.Recommendation {
 // expects puts the forecast into words: what there is, its highest quantile, and
 // what that takes.
 func (p *Policy) expects(replicas int) scale.Reason {
-	horizon := (p.learner.Startup() + p.env.Sync).Seconds()
+	horizon := (p.startup() + p.env.Sync).Seconds()
 	high := p.load.peak[len(p.load.levels)-1]
 	if p.signal == scale.CPUUtilization {
 		return scale.Because("Forecast", "CPU of {0} replicas used now, up to {1} within {2s}: {3} replicas", p.load.newest, high, horizon, float64(replicas))
