@@ -81,7 +81,7 @@ func (l *Learner) Observe(obs *scale.Observation) {
 		if m.At.Sub(obs.At) <= time.Minute {
 			return
 		}
-		*m = memory{}
+		*m, l.model = memory{}, model{}
 		l.refresh()
 	}
 	m.Startups.observe(obs, m.At)

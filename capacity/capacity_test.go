@@ -142,6 +142,30 @@ func TestOddQuestionsHaveAnswers(t *testing.T) {
 	}
 }
 
+// Whatever is measured, what is learned can be written down and asked.
+func TestOddMeasurementsLeaveNoOddNumbers(t *testing.T) {
+	curves, odd := queueing.NewLibrary(queueing.DefaultLibrary), []float64{math.NaN(), math.Inf(1), -1, 0, 1e-300, 1e14, 1e308}
+	for seed := range uint64(20) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		l := capacity.NewLearner(capacity.Config{Concurrency: 4}, promise(), queueing.LeastConn, 100, curves)
+		for i := range 30 {
+			obs := moment(time.Duration(i)*15*time.Second, 1+rng.IntN(5), 50, 0.08)
+			for k := range obs.Signals {
+				if rng.IntN(4) == 0 {
+					obs.Signals[k].Points[0].Value = odd[rng.IntN(len(odd))]
+				}
+			}
+			if rng.IntN(8) == 0 {
+				obs.Signals[2].Distribution.Add(odd[rng.IntN(len(odd))])
+			}
+			l.Observe(&obs)
+			if _, err := l.Snapshot(); err != nil || !series.Finite(l.PerReplica()) || !series.Finite(l.Facts().Work) || !series.Finite(l.Backlog()) {
+				t.Fatalf("seed %d: %v, %+v", seed, err, l.Facts())
+			}
+		}
+	}
+}
+
 func TestBacklog(t *testing.T) {
 	l := learner(capacity.Config{})
 	watch(l, 0, time.Minute, 10, 200, 0.08)

@@ -37,7 +37,7 @@ func (w *work) observe(obs *scale.Observation, s *sample, steady time.Time) {
 		return
 	}
 	p := cpu.Points[len(cpu.Points)-1]
-	if !(p.Value >= 0) || math.IsInf(p.Value, 1) || !p.At.After(w.Sampled) {
+	if !plausible(p.Value) || !p.At.After(w.Sampled) {
 		return
 	}
 	later := p.At.Sub(w.Sampled)
@@ -66,7 +66,7 @@ func meanWithin(s *scale.Signal, from, to time.Time) float64 {
 		if p.At.Add(-s.Window).Before(from) && n > 0 || p.At.Before(from) {
 			break
 		}
-		if !p.At.After(to) && p.Value >= 0 && !math.IsInf(p.Value, 1) {
+		if !p.At.After(to) && plausible(p.Value) {
 			sum, n = sum+p.Value, n+1
 		}
 	}

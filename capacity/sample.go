@@ -1,7 +1,6 @@
 package capacity
 
 import (
-	"math"
 	"time"
 
 	"github.com/flyball-io/flyball/scale"
@@ -35,7 +34,7 @@ func read(obs *scale.Observation) sample {
 			continue
 		}
 		newest := signal.Points[len(signal.Points)-1]
-		if !(newest.Value >= 0) || math.IsInf(newest.Value, 1) {
+		if !plausible(newest.Value) {
 			continue
 		}
 		switch signal.Name {
@@ -48,13 +47,17 @@ func read(obs *scale.Observation) sample {
 		case scale.QueueDepth:
 			s.queue = newest.Value
 		case scale.Latency:
-			if d := signal.Distribution; d != nil && d.Count() > 0 {
+			if d := signal.Distribution; d != nil && d.Count() > 0 && plausible(d.Mean()) {
 				s.latency, s.answered, s.mean, s.variance = d, float64(d.Count()), d.Mean(), d.Variance()
 			}
 		}
 	}
 	return s
 }
+
+// plausible reports whether a measurement can be reckoned with: its square times
+// any count is finite.
+func plausible(v float64) bool { return v >= 0 && v <= 1e15 }
 
 // throughput is the requests answered per second; those that arrive where
 // nobody counts answers.
