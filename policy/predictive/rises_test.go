@@ -1,0 +1,59 @@
+package predictive
+
+import (
+	"math"
+	"testing"
+)
+
+// rises are ratios 1 … n, in an order that is none.
+func rises(n int) *recent {
+	r := &recent{Spread: 0.01}
+	for i := range n {
+		r.add(float64(i*7%n+1)*0.01, 0.01)
+	}
+	return r
+}
+
+// Of ratios 1 … 99 at a spread of 1 %: the quantile q is 100·q of them.
+func TestQuantilesOfRises(t *testing.T) {
+	r := rises(99)
+	for level, want := range map[float64]float64{0.5: 50, 0.25: 25, 0.905: 90.5, 0.999: 99, 0.001: 1} {
+		if got := math.Log(r.quantile(1, level)) / 0.01; math.Abs(got-want) > 1e-6 {
+			t.Errorf("quantile %v: %v spreads, want %v", level, got, want)
+		}
+	}
+	r.Spread = 0.002 // an hour that is quieter
+	if got := math.Log(r.quantile(10, 0.5) / 10); math.Abs(got-50*leastSpread) > 1e-9 {
+		t.Errorf("in quiet a rise of %v is expected, want 50 times the least spread", got)
+	}
+}
+
+// Two hours are remembered: a rise before that is forgotten.
+func TestOldRisesAreForgotten(t *testing.T) {
+	r := &recent{Spread: 0.01}
+	r.add(5, 0.01)
+	for range manyRatios - 1 {
+		r.add(0.01, 0.01)
+	}
+	if got := r.Sorted[len(r.Sorted)-1]; got != 500 {
+		t.Errorf("the highest ratio is %v, want 500", got)
+	}
+	r.add(0.01, 0.01)
+	if got := r.Sorted[len(r.Sorted)-1]; got != 1 || len(r.Ratios) != manyRatios || len(r.Rises) != manyRatios {
+		t.Errorf("the highest ratio is %v of %d, want 1 of %d", got, len(r.Ratios), manyRatios)
+	}
+}
+
+// The rise until the horizon is that of the highest value on the way, over what
+// was expected.
+func TestARiseIsThatOfThePeak(t *testing.T) {
+	r := &recent{Begun: true}
+	for _, value := range []float64{100, 150, 120, 90} {
+		r.take(value, 110, 2)
+	}
+	for i, want := range []float64{150, 120} {
+		if got := 110 * math.Exp(r.Rises[i]); math.Abs(got-want) > 1e-9 {
+			t.Errorf("after step %d the peak was %v, want %v", i, got, want)
+		}
+	}
+}
