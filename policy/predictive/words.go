@@ -26,7 +26,7 @@ func (p *Policy) words(w wishes) scale.Recommendation {
 	p.proposals = [proposals]scale.Proposal{
 		byForecast: {Signal: "forecast", Replicas: w.forecast, Reason: p.expects(w.forecast)},
 		byBacklog: {Signal: "backlog", Replicas: w.drain, Missing: w.drain == 0, Reason: scale.Because("Backlog",
-			"{0} requests wait: {1} replicas answer them within {2s}", w.backlog, float64(w.drain), p.cfg.Drain.Std().Seconds())},
+			"{0} requests will be waiting: {1} replicas answer them within {2s}", w.backlog, float64(w.drain), p.cfg.Drain.Std().Seconds())},
 		bySaturation: {Signal: "saturation", Replicas: w.relieve, Missing: w.relieve == 0, Reason: scale.Because("Saturated",
 			"all CPU of {0} replicas is used, so the load cannot be seen: twice as many", float64(w.relieve/2))},
 		byRelease: {Signal: "release", Replicas: w.held, Missing: w.held == w.need, Reason: scale.Because("Lazy",
