@@ -41,11 +41,12 @@ func (s *Spec) envelope(spec *EnvelopeSpec, p policy.Policy) (*guard.Envelope, e
 	if err != nil {
 		return nil, err
 	}
+	its := s.rules(spec.Expert, p, func() []string { return withRate(policy.Essential(expert)) })
 	cfg := guard.EnvelopeConfig{
 		Lambda: spec.Lambda, Min: s.Min, Max: s.Max, Objective: *s.Objective, Sync: s.Sync.Std(), Name: spec.Expert.Name,
-		Expert: decide.New(spec.Expert.Name, expert, s.behavior(spec.Expert), guard.NewCooldown(spec.Expert.Cooldown), guard.Bounds{Min: s.Min, Max: s.Max}),
+		Expert: decide.New(spec.Expert.Name, expert, append(its.pace, guard.Bounds{Min: s.Min, Max: s.Max})...),
+		Safety: slices.Concat(its.trouble, its.need),
 	}
-	cfg.Safety = append(s.safety(expert), s.wake(p))
 	var hints capacity.Config
 	if own, is := spec.Expert.Config.(*lcp.Config); is { // one cost for both
 		hints, cfg.Risk, cfg.RestartCost = own.Service, own.Risk, own.RestartCost.Std()
@@ -54,45 +55,10 @@ func (s *Spec) envelope(spec *EnvelopeSpec, p policy.Policy) (*guard.Envelope, e
 	return guard.NewEnvelope(cfg), nil
 }
 
-// build makes a policy.
-func (s *Spec) build(spec PolicySpec) (policy.Policy, error) {
-	env := s.env()
-	env.ScaleUpTolerance, env.ScaleDownTolerance = spec.Rules.Up.Tolerance, spec.Rules.Down.Tolerance
-	return spec.build(env)
-}
-
-// behavior is how fast the count of a policy may move.
-func (s *Spec) behavior(spec PolicySpec) *guard.Behavior {
-	b := guard.NewBehavior(spec.Rules)
-	b.Sync = s.Sync.Std()
-	return b
-}
-
-// safety are the rules that look at what is really there. Data, the last but
-// the objective's, holds for the signals of the expert and for the rate, by which
-// costs are counted.
-func (s *Spec) safety(expert policy.Policy) []guard.Guard {
-	deciding := func() []string {
-		names := policy.Essential(expert)
-		if !slices.Contains(names, scale.RequestRate) {
-			names = append(slices.Clone(names), scale.RequestRate)
-		}
+// withRate adds the rate to the signals of the expert: costs are counted by it.
+func withRate(names []string) []string {
+	if slices.Contains(names, scale.RequestRate) {
 		return names
 	}
-	health := guard.Health{Grace: max(guard.DefaultGrace, s.Process.StartTimeout)}
-	rules := []guard.Guard{
-		health,
-		&guard.Rollout{Config: s.Rollout, Objective: s.Objective},
-		s.data(health, deciding),
-	}
-	if s.Objective != nil {
-		rules = append(rules, &guard.ObjectiveFloor{Objective: *s.Objective, Topology: s.topology, Curves: s.curves})
-	}
-	return rules
-}
-
-// wake keeps a replica for requests that wait, unless p says that the operator
-// wants none.
-func (s *Spec) wake(p policy.Policy) guard.Wake {
-	return guard.Wake{Closed: func(obs scale.Observation) bool { return policy.Closed(p, obs) }}
+	return append(slices.Clone(names), scale.RequestRate)
 }

@@ -1,6 +1,8 @@
 package app_test
 
 import (
+	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
 	"github.com/flyball-io/flyball/builtin"
+	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/scale/scaletest"
 )
 
@@ -36,6 +39,62 @@ func TestTheEnvelopeStandsBeforeBudgetAndBounds(t *testing.T) {
 	}
 	if slices.Contains(shadow, "envelope") {
 		t.Errorf("a shadow stands behind %s: want its own wish", order(shadow))
+	}
+}
+
+// kinds are those of the guards of a decider's snapshot.
+func kinds(t *testing.T, snapshot []byte) map[string]json.RawMessage {
+	t.Helper()
+	var decider struct{ Guards map[string]json.RawMessage }
+	if err := json.Unmarshal(snapshot, &decider); err != nil {
+		t.Fatal(err)
+	}
+	states := map[string]json.RawMessage{}
+	for _, raw := range decider.Guards {
+		kind, state := opened(t, raw)
+		states[kind] = state
+	}
+	return states
+}
+
+func opened(t *testing.T, raw []byte) (kind string, state json.RawMessage) {
+	t.Helper()
+	var s scale.Snapshot
+	if err := json.Unmarshal(raw, &s); err != nil {
+		t.Fatal(err)
+	}
+	return s.Kind, s.State
+}
+
+// Every rule that stands between a policy and the envelope holds for the expert
+// too, once: its answer satisfies what the policy's does.
+func TestTheExpertObeysTheRulesOfThePolicy(t *testing.T) {
+	spec := load(t, strings.Replace(shop, "cooldown:", "envelope: {}\n  cooldown:", 1))
+	plan, err := spec.Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := plan.Decider.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := kinds(t, data)
+	var inside struct {
+		Expert json.RawMessage
+		Safety []json.RawMessage
+	}
+	if err := json.Unmarshal(of["guard/envelope"], &inside); err != nil {
+		t.Fatal(err)
+	}
+	delete(of, "guard/envelope")
+	want, got := slices.Sorted(maps.Keys(of)), slices.Collect(maps.Keys(kinds(t, inside.Expert)))
+	for _, raw := range inside.Safety {
+		kind, _ := opened(t, raw)
+		got = append(got, kind)
+	}
+	slices.Sort(got)
+	if len(want) < 8 || !slices.Equal(got, want) {
+		t.Errorf("the expert stands behind %v, the policy behind %v", got, want)
 	}
 }
 

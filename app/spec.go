@@ -14,7 +14,6 @@ import (
 	proxy "github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/control"
-	"github.com/flyball-io/flyball/decide"
 	"github.com/flyball-io/flyball/guard"
 	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/queueing"
@@ -276,46 +275,4 @@ func (s *Spec) Plan() (control.Plan, error) {
 		plan.Shadows = append(plan.Shadows, shadow)
 	}
 	return plan, nil
-}
-
-// decider puts a policy behind the guards, in the order of the design:
-// health, rollout, data, behaviour, cooldown, objective floor, wake, envelope,
-// budget, bounds.
-func (s *Spec) decider(spec PolicySpec) (*decide.Decider, error) {
-	env := s.env()
-	env.ScaleUpTolerance, env.ScaleDownTolerance = spec.Rules.Up.Tolerance, spec.Rules.Down.Tolerance
-	p, err := spec.build(env)
-	if err != nil {
-		return nil, err
-	}
-	health := guard.Health{Grace: max(guard.DefaultGrace, s.Process.StartTimeout)}
-	behavior := guard.NewBehavior(spec.Rules)
-	behavior.Sync = s.Sync.Std()
-	guards := []guard.Guard{
-		health,
-		&guard.Rollout{Config: s.Rollout, Objective: s.Objective},
-		s.data(health, func() []string { return policy.Essential(p) }),
-		behavior,
-		guard.NewCooldown(spec.Cooldown),
-	}
-	if s.Objective != nil {
-		guards = append(guards, &guard.ObjectiveFloor{Objective: *s.Objective, Topology: s.topology, Curves: s.curves})
-	}
-	guards = append(guards, guard.Wake{Closed: func(obs scale.Observation) bool { return policy.Closed(p, obs) }})
-	if spec.Envelope != nil {
-		envelope, err := s.envelope(spec.Envelope, p)
-		if err != nil {
-			return nil, fmt.Errorf("envelope: expert %s: %w", spec.Envelope.Expert.Kind, err)
-		}
-		guards = append(guards, envelope)
-	}
-	if s.Cost != nil && s.Cost.BudgetPerDay > 0 {
-		budget, err := s.budget()
-		if err != nil {
-			return nil, err
-		}
-		guards = append(guards, budget)
-	}
-	guards = append(guards, guard.Bounds{Min: s.Min, Max: s.Max})
-	return decide.New(spec.Name, p, guards...), nil
 }
