@@ -8,7 +8,10 @@ import (
 	"github.com/flyball-io/flyball/scale"
 )
 
-var _ Guard = (*ObjectiveFloor)(nil)
+var (
+	_ Guard   = (*ObjectiveFloor)(nil)
+	_ Witness = (*ObjectiveFloor)(nil)
+)
 
 // ObjectiveFloor takes no replica away that the objective needs:
 //
@@ -35,6 +38,10 @@ const mostNeeded = 1 << 20
 
 // Name of the guard.
 func (*ObjectiveFloor) Name() string { return "objective floor" }
+
+// Witness learns from what is measured while the policy has no opinion: the
+// service does not pause.
+func (o *ObjectiveFloor) Witness(obs scale.Observation) { o.learn().Observe(&obs) }
 
 // Limit holds what is needed against scale-down. Without a fresh violation ratio
 // nobody can tell a miss: doubtful data is the matter of [Data], which knows the

@@ -63,6 +63,23 @@ func TestTheFloorIsWhatTheObjectiveNeeds(t *testing.T) {
 	}
 }
 
+// What is measured while the policy has no opinion is learned all the same: the
+// floor knows the service when the policy speaks again, and only a rate is left.
+func TestTheFloorLearnsWithoutAnOpinion(t *testing.T) {
+	later := shop(30*time.Second, 20, 400)
+	later.Signals = later.Signals[2:3] // the rate
+	g, unseen := &guard.ObjectiveFloor{Objective: objective()}, &guard.ObjectiveFloor{Objective: objective()}
+	for k := range 2 {
+		guard.Witness(g).Witness(shop(time.Duration(k)*15*time.Second, 20, 400))
+	}
+	if n, reason := g.Limit(later, 4); n <= 4 || reason.Code != "ObjectiveNeeds" {
+		t.Errorf("after two silent decisions: got %d (%s), want what the objective needs", n, reason)
+	}
+	if n, reason := unseen.Limit(later, 4); n != 4 {
+		t.Errorf("without them: got %d (%s), want 4", n, reason)
+	}
+}
+
 // Lines at random wait more, so more is needed.
 func TestTheFloorKnowsTheTopology(t *testing.T) {
 	needs := func(topology queueing.Topology) int {
