@@ -69,19 +69,17 @@ func (o *ObjectiveFloor) Limit(obs scale.Observation, want int) (int, scale.Reas
 }
 
 // load is the rate now and the share of it that may violate avoidably: what the
-// objective allows less what services alone take of it, as long as that leaves
-// something.
+// objective allows less what services alone take of it, but at least half: with
+// less left no number of replicas mends the objective, and with more for waits the
+// floor of a worse service would be lower.
 func (o *ObjectiveFloor) load(obs *scale.Observation) (rate, share float64, known bool) {
 	rate, measured := obs.Last(scale.RequestRate)
 	facts := o.learner.Facts()
 	if !measured || !(rate > 0) || facts.Uncertain {
 		return 0, 0, false
 	}
-	share = 1 - o.Objective.Target
-	if left := share - facts.Intrinsic; left > share/2 {
-		share = left
-	}
-	return rate, share, true
+	allowed := 1 - o.Objective.Target
+	return rate, max(allowed-facts.Intrinsic, allowed/2), true
 }
 
 // learn returns the guard's own learner.

@@ -17,8 +17,13 @@ import (
 // shop is what is measured of replicas with 4 slots and services of 80 ms, CV
 // 0.5, at a rate that they answer without a wait.
 func shop(after time.Duration, replicas int, rate float64, more ...scale.Signal) scale.Observation {
+	return varied(0.5, after, replicas, rate, more...)
+}
+
+// varied is the shop with services of another CV.
+func varied(cv float64, after time.Duration, replicas int, rate float64, more ...scale.Signal) scale.Observation {
 	rng, h := rand.New(rand.NewPCG(1, 1)), &series.Histogram{}
-	sigma := math.Sqrt(math.Log1p(0.25))
+	sigma := math.Sqrt(math.Log1p(cv * cv))
 	for range 4000 {
 		h.Add(0.08 * math.Exp(sigma*rng.NormFloat64()-sigma*sigma/2))
 	}
@@ -91,6 +96,22 @@ func TestTheFloorKnowsTheTopology(t *testing.T) {
 	}
 	if least, random := needs(queueing.LeastConn), needs(queueing.Random); random <= least {
 		t.Errorf("at random %d are needed, by least connections %d: want more at random", random, least)
+	}
+}
+
+// The more services vary, the more of them are too slow by themselves, and the
+// less of what the objective allows is left to waits. The floor of a service that
+// gets worse never falls, also not where nothing is left: from a CV of 0.7 on.
+func TestTheFloorOfAWorseServiceIsNoLower(t *testing.T) {
+	before := 0
+	for cv := 0.4; cv < 1.2; cv += 0.02 {
+		g := &guard.ObjectiveFloor{Objective: objective(), Topology: queueing.Random}
+		guard.Witness(g).Witness(varied(cv, 0, 200, 2000))
+		n, reason := g.Limit(varied(cv, 15*time.Second, 200, 2000), 1)
+		if n < before || reason.Code != "ObjectiveNeeds" {
+			t.Errorf("CV %.2f: got %d (%s), want no fewer than the %d of a service that varies less", cv, n, reason, before)
+		}
+		before = n
 	}
 }
 
