@@ -111,6 +111,9 @@ func (p *Policy) see(obs *scale.Observation, now measured) {
 	age := obs.At.Sub(now.at).Truncate(p.load.step)
 	p.load.ahead(p.startup() + p.env.Sync + max(0, age))
 	p.load.newest = now.value
+	if p.signal == scale.RequestRate {
+		p.load.recent.Window = now.window.Seconds()
+	}
 	if !p.saturated(obs) {
 		p.load.take(now.at, now.value)
 	}

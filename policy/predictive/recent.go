@@ -18,6 +18,7 @@ import (
 // an hour after one jump costs replicas all that time.
 type recent struct {
 	Begun  bool      `json:"begun"`
+	Window float64   `json:"window"` // seconds over which requests are counted; 0: none are
 	Spread float64   `json:"spread"` // mean |ln| of a move
 	Said   []said    `json:"said"`   // of the newest steps, oldest first
 	Ratios []float64 `json:"ratios"` // r in order of time
@@ -58,7 +59,19 @@ func (r *recent) take(value, expected float64, horizon int) {
 	case n > 0 && r.Said[n-1].Value != unmeasured:
 		r.Spread += moveWeight * (min(1, math.Abs(math.Log(value/r.Said[n-1].Value))) - r.Spread)
 	}
-	r.say(said{expected, max(leastSpread, r.Spread), value}, horizon)
+	r.say(said{expected, r.spread(value), value}, horizon)
+}
+
+// spread is that of the moves, and at least the one of counting: from one to the
+// next window with n requests the count moves by √(2n) by chance alone, 0.8 of
+// that in the mean. With few requests that is nearly all, and says nothing of
+// what rises when there are many.
+func (r *recent) spread(value float64) float64 {
+	chance := 0.0
+	if r.Window > 0 {
+		chance = 0.8 * math.Sqrt(2/max(1, value*r.Window))
+	}
+	return max(leastSpread, r.Spread, chance)
 }
 
 // skip goes on by a step that was not measured.
@@ -107,5 +120,5 @@ func (r *recent) quantile(expected, level float64) float64 {
 	// A jump out of quiet was many of its spreads: as many of the spread after it
 	// would be a jump that nobody has seen. Up to twice as far as any that was
 	// seen is believed, on the scale of logarithms.
-	return expected * math.Exp(min(v*max(leastSpread, r.Spread), 2*slices.Max(r.Rises)))
+	return expected * math.Exp(min(v*r.spread(expected), 2*slices.Max(r.Rises)))
 }

@@ -1,6 +1,9 @@
 package predictive
 
-import "testing"
+import (
+	"math"
+	"testing"
+)
 
 // settled is what is known of a load of 100/s that has moved by 1 % a step.
 func settled(steps int) *recent {
@@ -33,5 +36,21 @@ func TestTheFirstMeasurementIsNoQuietLoad(t *testing.T) {
 	}
 	if got := r.quantile(101, 0.999); got > 110 {
 		t.Errorf("at most %.0f expected of a load that has always been 100", got)
+	}
+}
+
+// Of 25 requests in a window a quarter comes and goes by chance: that it did says
+// nothing of a load of which ten thousand are counted.
+func TestWhatIsChanceIsNoSpread(t *testing.T) {
+	r := &recent{Spread: 0.02, Window: 0.5}
+	if got := r.spread(50); math.Abs(got-0.8*math.Sqrt(2.0/25)) > 1e-9 {
+		t.Errorf("25 requests: the spread is %.3f, want 0.226, that of counting", got)
+	}
+	if got := r.spread(20_000); got != 0.02 {
+		t.Errorf("10,000 requests: the spread is %.3f, want 0.02 that was seen", got)
+	}
+	r.Window = 0
+	if got := r.spread(50); got != 0.02 {
+		t.Errorf("nothing is counted: the spread is %.3f, want 0.02 that was seen", got)
 	}
 }
