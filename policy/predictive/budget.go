@@ -21,7 +21,7 @@ type budget struct {
 	Usual float64 `json:"usual"` // requests/s
 }
 
-// The risk taken is between a thirtieth of that asked for and thirty times it:
+// furthest is how far down u goes, to a tenth of the risk that was asked for:
 // beyond, something is wrong that no risk mends.
 const furthest = 2.3
 

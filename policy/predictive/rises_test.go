@@ -57,3 +57,18 @@ func TestARiseIsThatOfThePeak(t *testing.T) {
 		}
 	}
 }
+
+// Of a step that was not measured no rise is known, and of one whose horizon was
+// not either.
+func TestWhatWasNotMeasuredHasNoRise(t *testing.T) {
+	r := &recent{Begun: true}
+	r.take(100, 100, 2)
+	r.skip(2)
+	r.skip(2)
+	r.take(100, 100, 2)
+	r.take(150, 100, 2)
+	r.take(150, 100, 2)
+	if n := len(r.Rises); n != 1 || math.Abs(r.Rises[0]-math.Log(1.5)) > 1e-9 {
+		t.Errorf("rises %v, want that after the gap alone", r.Rises)
+	}
+}

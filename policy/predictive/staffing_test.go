@@ -75,6 +75,23 @@ func TestWhatIsNotSureAsksForMore(t *testing.T) {
 	}
 }
 
+// Most requests arrive when most arrive: of 100 and 1000/s, as likely as each
+// other, ten in eleven are those of the higher rate.
+func TestLateRequestsAreCountedNotHours(t *testing.T) {
+	p := knowing(t, 100)
+	p.expect(100, 1000)
+	low := 0.0
+	for i, rate := range p.load.peak {
+		if rate == 100 {
+			low += p.load.weights[i]
+		}
+	}
+	want := (1 - low) * 1000 / (low*100 + (1-low)*1000)
+	if late := p.expected(3); math.Abs(late-want) > 0.001 {
+		t.Errorf("3 replicas carry the lower rate: %.4f are expected to miss, want %.4f", late, want)
+	}
+}
+
 // What cannot be carried waits until further replicas serve: a rate a fifth
 // beyond that is expected for certain is missed by nearly all in the end.
 func TestWhatCannotBeCarriedWaits(t *testing.T) {
