@@ -75,6 +75,18 @@ func TestBlendsHaveNoJumps(t *testing.T) {
 	}
 }
 
+// Between the loads of the table the share follows the rate.
+func TestBlendsGrowWithTheRate(t *testing.T) {
+	b := blendOf(t, queueing.NewLibrary(queueing.DefaultLibrary), queueing.Traits{Mean: 0.08, CV: 0.6, Slots: 4}, 0.5)
+	for last, rho := b.Avoidable(5, 0.8*5*b.CapacityPerReplica(), 0), 0.81; rho < 0.99; rho += 0.01 {
+		share := b.Avoidable(5, rho*5*b.CapacityPerReplica(), 0)
+		if share <= last {
+			t.Errorf("load %.2f: %v violate after %v", rho, share, last)
+		}
+		last = share
+	}
+}
+
 // Whoever asks first, and for how many, changes no answer.
 func TestBlendsAnswerTheSameInAnyOrder(t *testing.T) {
 	traits := queueing.Traits{Mean: 0.1, CV: 0.4, Slots: 2}
