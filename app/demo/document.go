@@ -64,12 +64,16 @@ func shadow() scale.Plugin {
 	return scale.Plugin{Kind: "hpa", Body: json.RawMessage(fmt.Sprintf(`{"metrics":[{"signal":"requestRate","averageValue":%d}]}`, shadowRate))}
 }
 
-// plain is how a policy named without parameters is configured here: kept at
-// 70 % of the sample service's slots. CPU, the usual signal, would mislead: the
-// sample service sleeps instead of computing.
+// plain is how a policy named without parameters is configured here: told the
+// slots of the sample service, of which the HPA is to keep 70 % busy. CPU, the
+// usual signal, would mislead: the sample service sleeps instead of computing.
+// To learn the slots from response times takes longer than a demonstration.
 func plain(kind string) scale.Plugin {
-	if kind == "hpa" {
+	switch kind {
+	case "hpa":
 		return scale.Plugin{Kind: kind, Body: json.RawMessage(fmt.Sprintf(`{"metrics":[{"signal":"concurrency","averageValue":%v}]}`, 0.7*slots))}
+	case "predictive":
+		return scale.Plugin{Kind: kind, Body: json.RawMessage(fmt.Sprintf(`{"service":{"concurrency":%d}}`, slots))}
 	}
 	return scale.Plugin{Kind: kind}
 }

@@ -54,7 +54,9 @@ func newDemoCommand() *cobra.Command {
 		Long: `Starts sample processes behind the built-in balancer, sends them real HTTP load
 that follows a day with a flash crowd compressed to three minutes, scales them,
 and shows every decision with its reason here and on the dashboard. Ends with a
-scorecard and leaves nothing behind.`,
+scorecard and leaves nothing behind. Policies named without parameters are told
+that the sample works on 4 requests at once: hpa keeps 70 % of them busy,
+predictive takes it as a hint.`,
 		Example: `  flyball demo
   flyball demo --duration 1m --no-browser
   flyball demo --compare hpa

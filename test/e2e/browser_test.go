@@ -31,10 +31,10 @@ func TestDashboardOfTheDemo(t *testing.T) {
 	service := demo.says(0, `service +http://(\S+)`)
 	b.open(dashboard)
 	b.sees("h1", "shop") // the only service is opened at once
-	b.sees("body", "hpa (concurrency 2.8 per replica)", "99 % of requests under 500 ms", "× faster", service)
+	b.sees("body", "predictive (risk 1)", "99 % of requests under 500 ms", "× faster", service)
 	b.sees(".numbers", "Requests", "/s", "Latency p95", "ms", "Replicas ready")
 	b.sees(".backends tbody", "127.0.0.1:", "ready")
-	b.sees(".decisions", "→", "concurrency", "per replica")
+	b.sees(".decisions", "→", "/s now, up to")
 
 	t.Log("the page follows what happens")
 	before := b.text(".numbers")
@@ -51,7 +51,7 @@ func TestDashboardOfTheDemo(t *testing.T) {
 		return len(ready) > 1
 	}, sprint(func() []string { return []string{b.text(".backends tbody"), fmt.Sprint(c.ready("shop"))} }))
 	b.click(".decisions > li.change .line")
-	b.sees(".trail", "concurrency", "policy", "behavior", "bounds", "decided")
+	b.sees(".trail", "forecast", "policy", "behavior", "bounds", "decided")
 	b.shoot("demo-dashboard")
 	b.clean(strings.TrimPrefix(dashboard, "http://"))
 

@@ -97,8 +97,8 @@ func TestDemoEndsWithAScorecard(t *testing.T) {
 	p := newPlace(t)
 	r := p.scorecard("--duration", "8s")
 	sane(t, r.Scorecard, 500)
-	if r.Policy != "hpa" || r.Compare != nil || r.Interrupted || r.DurationSeconds < 8 || r.TimeCompression != 120 {
-		t.Errorf("got %+v, want 8 s of hpa at speed 120, not interrupted, nothing to compare with", r)
+	if r.Policy != "predictive" || r.Compare != nil || r.Interrupted || r.DurationSeconds < 8 || r.TimeCompression != 120 {
+		t.Errorf("got %+v, want 8 s of predictive at speed 120, not interrupted, nothing to compare with", r)
 	}
 }
 
