@@ -4,6 +4,8 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"github.com/flyball-io/flyball/scale/scaletest"
 )
 
 func begun(horizon time.Duration) *load {
@@ -120,6 +122,19 @@ func TestWeights(t *testing.T) {
 	for i, want := range []float64{0.375, 0.325, 0.2, 0.1} {
 		if math.Abs(got[i]-want) > 1e-12 {
 			t.Errorf("weight %d is %v, want %v", i, got[i], want)
+		}
+	}
+}
+
+// A measurement of 40 s ago is two steps of 15 s further from when replicas
+// serve; one of some seconds ago is not.
+func TestOldMeasurementsAreForecastFurther(t *testing.T) {
+	for age, want := range map[time.Duration]int{0: 3, 14 * time.Second: 3, 40 * time.Second: 5, -time.Hour: 3} {
+		p := knowing(t, 100)
+		obs := scaletest.Observation(time.Hour, 3)
+		p.see(&obs, measured{at: obs.At.Add(-age), value: 100, window: 10 * time.Second})
+		if p.load.horizon != want {
+			t.Errorf("measured %v ago: %d steps ahead, want %d", age, p.load.horizon, want)
 		}
 	}
 }
