@@ -80,10 +80,10 @@ type EnvelopeConfig struct {
 // all those between some two, the one nearest to what is wanted is chosen; it lies between that
 // and e.
 //
-// Charged is the count that was really there. Where that is neither the count
-// before nor the one decided, somebody else changed it: both accounts begin anew at that count. So
-// they do after a gap, and when orders that were not carried out have used up
-// what returning costs.
+// Charged is the count that was really there. Where that is not on the way from
+// the count before to the one decided, somebody else changed it: both accounts
+// begin anew at that count. So they do after a gap, and when orders that were not
+// carried out, or half, have used up what returning costs.
 type Envelope struct {
 	cfg     EnvelopeConfig
 	subject string // of its reasons
@@ -216,14 +216,16 @@ func (e *Envelope) see(newest scale.Observation) {
 	e.ask(obs)
 }
 
-// continues reports whether what is seen follows from what was decided.
+// continues reports whether what is seen follows from what was decided. A count
+// on the way to what the target was told is an order half carried out: a target
+// may add one replica after the other, or fail to add some.
 func (e *Envelope) continues(obs *scale.Observation) bool {
 	m, later := &e.memory, obs.At.Sub(e.memory.At)
 	if m.At.IsZero() || later < 0 || later > 2*e.cfg.Sync {
 		return false
 	}
 	n := obs.CurrentReplicas
-	return n == m.Own || n == m.Answer || n == m.Told
+	return n == m.Answer || n >= min(m.Own, m.Told) && n <= max(m.Own, m.Told)
 }
 
 // charge puts the interval that ends now into the ledger, with the count that

@@ -12,14 +12,14 @@ const tolerance = 1e-8
 
 // In every window of every play the cost is within the promise: random advice,
 // advice that looks at the ledger, an expert without sense, loads of any size,
-// rates that come late, never or as NaN, orders that are lost or cut, counts that somebody
-// else sets, gaps and clocks that are set back.
+// rates that come late, never or as NaN, orders that are lost, cut or half
+// carried out, counts that somebody else sets, gaps and clocks that are set back.
 func TestNoWindowEverCostsMoreThanPromised(t *testing.T) {
 	instances := 1_000_000
 	if testing.Short() {
 		instances = 50_000
 	}
-	worst, used, lives := math.Inf(-1), 0.0, 0
+	worst, used, lives, halves, charged := math.Inf(-1), 0.0, 0, 0, 0
 	for seed := range uint64(instances) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		p := random(rng)
@@ -28,7 +28,7 @@ func TestNoWindowEverCostsMoreThanPromised(t *testing.T) {
 		if worst = max(worst, breach); breach > tolerance || j.fault != "" {
 			t.Fatalf("seed %d: a window cost %v more than promised (relative); %s\n%s", seed, breach, j.fault, describe(p, j))
 		}
-		used = max(used, j.used)
+		used, halves, charged = max(used, j.used), halves+j.halves, charged+j.charged
 		for _, e := range j.entries {
 			if e.begins {
 				lives++
@@ -38,6 +38,10 @@ func TestNoWindowEverCostsMoreThanPromised(t *testing.T) {
 	t.Logf("%d instances, %d lives of the accounts: the worst window exceeds its promise by %.3g (relative), and uses up %.6f of what was saved before it", instances, lives, worst, used)
 	if used < 0.99 {
 		t.Errorf("none used up more than %v of what was saved: these instances prove nothing", used)
+	}
+	t.Logf("%d orders were half carried out, after %d of them the accounts went on", halves, charged)
+	if 2*charged < halves || halves < instances/100 {
+		t.Errorf("%d orders were half carried out, after %d of them the accounts went on: want most", halves, charged)
 	}
 }
 

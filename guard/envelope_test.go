@@ -325,6 +325,43 @@ func TestARuleBehindMayCutTheAnswer(t *testing.T) {
 	}
 }
 
+// A target that adds one replica after the other, or of which a part fails, has
+// carried out half of an order: that is charged, and the accounts go on.
+func TestAnOrderHalfCarriedOutIsCharged(t *testing.T) {
+	for name, tc := range map[string]struct {
+		cut   int // by a rule behind; 0: not
+		there int
+		anew  bool
+	}{
+		"the first of five":             {there: 11},
+		"the fourth of five":            {there: 14},
+		"one more than ordered":         {there: 16, anew: true},
+		"one is taken away instead":     {there: 9, anew: true},
+		"half of what a budget allowed": {cut: 13, there: 12},
+		"more than a budget allowed":    {cut: 12, there: 13, anew: true},
+	} {
+		s := &obeyed{t: t, envelope: envelope(nil), replicas: 10}
+		for range 40 {
+			s.want(460, 10)
+		}
+		began := s.envelope.Began()
+		s.expect(460, 15, 15, "")
+		if tc.cut > 0 {
+			s.envelope.Applied(scaletest.At(s.at), 10, tc.cut)
+		}
+		own, _ := s.envelope.Costs()
+		s.replicas = tc.there
+		s.want(460, 15)
+		if got := !s.envelope.Began().Equal(began); got != tc.anew {
+			t.Errorf("%s: anew is %v, want %v", name, got, tc.anew)
+		}
+		added, replicas := 30*float64(tc.there-10), 15*float64(tc.there)
+		if now, _ := s.envelope.Costs(); !tc.anew && !(now-own >= added+replicas && now-own < added+replicas+15) {
+			t.Errorf("%s: charged %v, want %v for the starts and %v for the replicas, and few violations", name, now-own, added, replicas)
+		}
+	}
+}
+
 // Nobody knows what happened in a gap longer than two decisions.
 func TestAGapBeginsTheAccountsAnew(t *testing.T) {
 	for later, anew := range map[time.Duration]bool{sync: false, 2 * sync: false, 2*sync + time.Second: true, -time.Second: true} {

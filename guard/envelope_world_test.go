@@ -57,6 +57,8 @@ const (
 	carriedOut fate = iota
 	lost            // the target was never told
 	cut             // told another count, by a rule behind
+	halfway         // of the change the first half is there at the next decision
+	cutHalfway      // told another count, and that
 	meddled         // somebody else sets a count
 )
 
@@ -123,6 +125,8 @@ type judge struct {
 	entries  []entry
 	fault    string
 	used     float64 // the most of what was saved that a window has used up
+	halves   int     // orders of which a part was there at the next decision
+	charged  int     // of them those after which the accounts went on
 }
 
 const sync = 15 * time.Second
@@ -151,6 +155,9 @@ func (j *judge) run(initial int) float64 {
 		j.observe(k, at, current, s)
 		price := j.prices(at)
 		step := j.decide(s)
+		if k > 0 {
+			j.tally(&j.p.steps[k-1], s, before, current, j.envelope.Began().Equal(began))
+		}
 		if !j.envelope.Began().Equal(began) {
 			began = j.envelope.Began()
 			if k > 0 && !j.mayBegin(s, current, before) {
@@ -282,6 +289,12 @@ func (j *judge) carryOut(s *turn, at time.Time, current int, step guard.Step) in
 	case cut:
 		j.envelope.Applied(at, current, s.outside)
 		return s.outside
+	case halfway:
+		j.envelope.Applied(at, current, step.Answer)
+		return (current + step.Answer) / 2
+	case cutHalfway:
+		j.envelope.Applied(at, current, s.outside)
+		return (current + s.outside) / 2
 	case meddled:
 		return s.outside
 	}
@@ -291,12 +304,32 @@ func (j *judge) carryOut(s *turn, at time.Time, current int, step guard.Step) in
 	return step.Answer
 }
 
-// mayBegin reports whether the accounts may begin anew at a step: after a gap,
-// with the clock set back, when somebody else changed the count, and when the decision was not
-// carried out.
-func (j *judge) mayBegin(s *turn, current int, before guard.Step) bool {
-	return s.later < 0 || s.later > 2*sync || current != before.Answer
+// tally counts the orders half carried out, where there was no gap.
+func (j *judge) tally(ordered, now *turn, before guard.Step, current int, on bool) {
+	half := ordered.fate == halfway || ordered.fate == cutHalfway
+	if !half || current == before.Own || current == before.Told || now.later < 0 || now.later > 2*sync {
+		return
+	}
+	j.halves++
+	if on {
+		j.charged++
+	}
 }
+
+// mayBegin reports whether the accounts may begin anew at a step: after a gap,
+// with the clock set back, when somebody else changed the count, and when the
+// decision was not carried out. One of which a part was may not be the reason
+// where the count lies between the expert's and the one admitted: those are all
+// paid for.
+func (j *judge) mayBegin(s *turn, current int, before guard.Step) bool {
+	if s.later < 0 || s.later > 2*sync {
+		return true
+	}
+	part := between(current, before.Own, before.Told) && between(current, before.Expert, before.Answer)
+	return current != before.Answer && !part
+}
+
+func between(n, a, b int) bool { return n >= min(a, b) && n <= max(a, b) }
 
 // book writes down what the interval after a step costs, by the rate that
 // really was.
@@ -429,7 +462,7 @@ func outage(rng *rand.Rand) (from, to int) {
 // misfortune lets something go wrong in a step.
 func misfortune(rng *rand.Rand, t *turn, most int) {
 	t.outside = rng.IntN(most + 1)
-	switch rng.IntN(13) {
+	switch rng.IntN(15) {
 	case 0:
 		t.seen = 1 + rng.IntN(4)
 	case 1:
@@ -456,5 +489,9 @@ func misfortune(rng *rand.Rand, t *turn, most int) {
 		t.expert = []int{-3, math.MaxInt32, 0, most}[rng.IntN(4)]
 	case 12:
 		t.seen, t.nan = -1, true
+	case 13:
+		t.fate = halfway
+	case 14:
+		t.fate = cutHalfway
 	}
 }
