@@ -55,11 +55,9 @@ func (d *Decider) Decide(obs scale.Observation) scale.Decision {
 		Recommendation: rec, Reason: rec.Reason, SetBy: SetByPolicy, NoData: err != nil,
 	}
 	d.steps, d.conditions = d.steps[:0], d.conditions[:0]
-	if c, ok := d.policy.(policy.Conditioned); ok {
-		for _, condition := range c.Conditions() {
-			condition.Guard = SetByPolicy
-			d.conditions = append(d.conditions, condition)
-		}
+	for _, condition := range policy.Conditions(d.policy) {
+		condition.Guard = SetByPolicy
+		d.conditions = append(d.conditions, condition)
 	}
 	opinion := rec.Confidence > 0 || rec.Replicas != obs.CurrentReplicas
 	for _, g := range d.guards {

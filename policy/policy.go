@@ -73,6 +73,14 @@ type Conditioned interface {
 	Conditions() []scale.GuardCondition
 }
 
+// Conditions are those of p that hold; none when it has nothing to say.
+func Conditions(p Policy) []scale.GuardCondition {
+	if c, ok := p.(Conditioned); ok {
+		return c.Conditions()
+	}
+	return nil
+}
+
 // Builder makes the policies that are nested in another one.
 type Builder func(scale.Plugin, Env) (Policy, error)
 

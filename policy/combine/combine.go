@@ -18,9 +18,10 @@ import (
 const kind, version = "combine", 1
 
 var (
-	_ policy.Policy   = (*Policy)(nil)
-	_ policy.Fallback = (*Policy)(nil)
-	_ policy.Closing  = (*Policy)(nil)
+	_ policy.Policy      = (*Policy)(nil)
+	_ policy.Fallback    = (*Policy)(nil)
+	_ policy.Closing     = (*Policy)(nil)
+	_ policy.Conditioned = (*Policy)(nil)
 )
 
 // Policy asks its members and combines what they say. Its memory is theirs.
@@ -31,6 +32,8 @@ type Policy struct {
 	essential []string
 	proposals []scale.Proposal
 	order     []int // of the members with an opinion; the one that counts is chosen from it
+	lasting   []scale.GuardCondition
+	several   bool // members may have conditions: they are told apart by name
 }
 
 // New returns the policy for a valid configuration; build makes the members.
@@ -42,9 +45,9 @@ func New(cfg Config, env policy.Env, build policy.Builder) (*Policy, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s[%d]: %w", w.name, i, err)
 		}
-		p.members = append(p.members, member{name: name, policy: built, texts: map[string]string{}})
+		p.members = append(p.members, newMember(name, w.name, built))
 	}
-	p.essential = p.essentials()
+	p.essential, p.several = p.essentials(), p.conditioned() > 1
 	p.proposals, p.order = make([]scale.Proposal, 0, len(p.members)), make([]int, 0, len(p.members))
 	return p, nil
 }
@@ -99,6 +102,33 @@ func (p *Policy) Closed(obs scale.Observation) bool {
 	return closed == all
 }
 
+// Conditions are those of all members, also of those whose wishes do not count.
+// Where more than one may have some, its name is before each.
+func (p *Policy) Conditions() []scale.GuardCondition {
+	p.lasting = p.lasting[:0]
+	for i := range p.members {
+		m := &p.members[i]
+		for _, c := range policy.Conditions(m.policy) {
+			if p.several {
+				c.Reason = m.conditions.before(c.Reason)
+			}
+			p.lasting = append(p.lasting, c)
+		}
+	}
+	return p.lasting
+}
+
+// conditioned is how many members may have conditions.
+func (p *Policy) conditioned() int {
+	n := 0
+	for _, m := range p.members {
+		if _, is := m.policy.(policy.Conditioned); is {
+			n++
+		}
+	}
+	return n
+}
+
 // Recommend asks every member, also those that will not count: they must not
 // miss what they remember.
 func (p *Policy) Recommend(obs scale.Observation) (scale.Recommendation, error) {
@@ -118,7 +148,7 @@ func (p *Policy) Recommend(obs scale.Observation) (scale.Recommendation, error) 
 	}
 	chosen := p.choose()
 	best := chosen.said
-	best.Reason, best.Proposals = chosen.reason(p.way), p.proposals
+	best.Reason, best.Proposals = chosen.reason(), p.proposals
 	if p.way != "first" && best.Replicas < obs.CurrentReplicas {
 		p.hold(obs, &best, missing)
 	}

@@ -35,6 +35,13 @@ func builder(p scale.Plugin, env policy.Env) (policy.Policy, error) {
 		cfg := baseline.Default()
 		cfg.Warmup = 5
 		return baseline.New(cfg, env)
+	case "worried":
+		var w worried
+		err := json.Unmarshal(p.Body, &w.replicas)
+		if w.replicas >= 5 {
+			w.lasting = []scale.GuardCondition{{Since: scaletest.At(0), Reason: scale.Because("High", "{0} are many", w.replicas)}}
+		}
+		return w, err
 	case "combine":
 		var cfg combine.Config
 		if err := json.Unmarshal(p.Body, &cfg); err != nil {
@@ -43,6 +50,57 @@ func builder(p scale.Plugin, env policy.Env) (policy.Policy, error) {
 		return combine.New(cfg, env, builder)
 	}
 	return nil, fmt.Errorf("unknown policy %q", p.Kind)
+}
+
+// worried wants a number, and says of every one from 5 on that it is high.
+type worried struct {
+	replicas float64
+	lasting  []scale.GuardCondition
+}
+
+func (w worried) Recommend(scale.Observation) (scale.Recommendation, error) {
+	return scale.Recommendation{Replicas: int(w.replicas), Confidence: 1}, nil
+}
+func (worried) Signals() []string                    { return nil }
+func (worried) Snapshot() ([]byte, error)            { return []byte("{}"), nil }
+func (worried) Restore([]byte) error                 { return nil }
+func (w worried) Conditions() []scale.GuardCondition { return w.lasting }
+
+// Conditions of members last whether or not their wishes count. Where several may
+// have some the name says whose it is, also two levels down.
+func TestConditionsOfMembersAreTold(t *testing.T) {
+	worries := func(n int) scale.Plugin { return scale.Plugin{Kind: "worried", Body: fmt.Appendf(nil, "%d", n)} }
+	nested := scale.Plugin{Kind: "combine", Body: []byte(`{"max":[{"worried":9},{"worried":5}]}`)}
+	for _, tc := range []struct {
+		rule string
+		cfg  combine.Config
+		want []string
+	}{
+		{"of one that may have some, as it says it", combine.Config{Max: []scale.Plugin{per("a"), worries(7)}}, []string{"7 are many"}},
+		{"of those that do not count", combine.Config{Min: []scale.Plugin{worries(2), worries(7)}}, []string{"worried #2: 7 are many"}},
+		{"of several, by name", combine.Config{First: []scale.Plugin{worries(6), worries(7)}}, []string{"worried: 6 are many", "worried #2: 7 are many"}},
+		{"nested", combine.Config{Max: []scale.Plugin{worries(8), nested}},
+			[]string{"worried: 8 are many", "combine: worried: 9 are many", "combine: worried #2: 5 are many"}},
+		{"none", combine.Config{Max: abc()}, nil},
+	} {
+		p := build(t, tc.cfg)
+		for range 2 { // the second time nothing is left of the first
+			_, _ = p.Recommend(scaletest.Observation(0, 3))
+			var got []string
+			for _, c := range policy.Conditions(p) {
+				got = append(got, c.Reason.String())
+				if c.Reason.Code != "High" || !c.Since.Equal(scaletest.At(0)) {
+					t.Errorf("%s: got %+v", tc.rule, c)
+				}
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", tc.rule, diff)
+			}
+		}
+		if n := testing.AllocsPerRun(100, func() { p.Conditions() }); n != 0 {
+			t.Errorf("%s: Conditions allocates %v times, want 0", tc.rule, n)
+		}
+	}
 }
 
 // per is an HPA that wants one replica for each unit of a signal.

@@ -11,7 +11,12 @@ type member struct {
 	policy policy.Policy
 	said   scale.Recommendation
 	err    error
-	texts  map[string]string // reasons' templates with the member's name, by template
+	// reasons and conditions put the member's name before what it says.
+	reasons, conditions prefix
+}
+
+func newMember(name, way string, p policy.Policy) member {
+	return member{name: name, policy: p, reasons: newPrefix(way + ", by " + name + ": "), conditions: newPrefix(name + ": ")}
 }
 
 // ask reports whether the member has an opinion.
@@ -29,21 +34,30 @@ func (m *member) proposal(obs scale.Observation) scale.Proposal {
 	return scale.Proposal{Signal: m.name, Replicas: m.said.Replicas, Reason: m.said.Reason}
 }
 
+// reason is what the member said, with its name before it: "max, by kpa #2: …".
+func (m *member) reason() scale.Reason { return m.reasons.before(m.said.Reason) }
+
+// prefix is put before templates. The joined ones are kept, so that deciding
+// allocates nothing.
+type prefix struct {
+	text   string
+	joined map[string]string // by template
+}
+
+func newPrefix(text string) prefix { return prefix{text, map[string]string{}} }
+
 // manyTexts bounds what is kept of templates: a policy has a few.
 const manyTexts = 100
 
-// reason is what the member said, with its name before it: "max, by kpa #2: …".
-// The joined templates are kept, so that deciding allocates nothing.
-func (m *member) reason(way string) scale.Reason {
-	said := m.said.Reason
-	text, known := m.texts[said.Template]
+func (p *prefix) before(r scale.Reason) scale.Reason {
+	text, known := p.joined[r.Template]
 	if !known {
-		if len(m.texts) >= manyTexts {
-			clear(m.texts)
+		if len(p.joined) >= manyTexts {
+			clear(p.joined)
 		}
-		text = way + ", by " + m.name + ": " + said.Template
-		m.texts[said.Template] = text
+		text = p.text + r.Template
+		p.joined[r.Template] = text
 	}
-	said.Template = text
-	return said
+	r.Template = text
+	return r
 }

@@ -15,9 +15,10 @@ import (
 const kind, version = "schedule", 1
 
 var (
-	_ policy.Policy   = (*Policy)(nil)
-	_ policy.Fallback = (*Policy)(nil)
-	_ policy.Closing  = (*Policy)(nil)
+	_ policy.Policy      = (*Policy)(nil)
+	_ policy.Fallback    = (*Policy)(nil)
+	_ policy.Closing     = (*Policy)(nil)
+	_ policy.Conditioned = (*Policy)(nil)
 )
 
 // Policy keeps another one within the limits of the open windows. Its memory
@@ -86,6 +87,9 @@ func (p *Policy) Closed(obs scale.Observation) bool {
 	}
 	return (ceiling != nil && *ceiling.Max == 0) || (p.of != nil && policy.Closed(p.of, obs))
 }
+
+// Conditions are those of the policy within; windows have none.
+func (p *Policy) Conditions() []scale.GuardCondition { return policy.Conditions(p.of) }
 
 // Recommend returns the wish of the policy within, raised to the highest
 // floor and lowered to the lowest ceiling of the open windows. The floor wins

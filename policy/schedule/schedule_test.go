@@ -369,3 +369,30 @@ func TestACeilingOfZeroClosesTheService(t *testing.T) {
 		})
 	}
 }
+
+// worried says that something lasts.
+type worried struct{ policy.Policy }
+
+func (worried) Conditions() []scale.GuardCondition {
+	return []scale.GuardCondition{{Since: scaletest.At(0), Reason: scale.Because("High", "many")}}
+}
+
+// What lasts about the policy within lasts, whatever the windows allow.
+func TestConditionsAreThoseOfThePolicyWithin(t *testing.T) {
+	cfg := hpaWithin(window("@daily", 24, "", 0, most(2)))
+	p, err := schedule.New(cfg, policy.Env{Min: 1, Max: 50}, func(p scale.Plugin, env policy.Env) (policy.Policy, error) {
+		within, err := builder(p, env)
+		return worried{within}, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := policy.Conditions(p); len(got) != 1 || got[0].Reason.Code != "High" {
+		t.Errorf("got %+v, want that of the policy within", got)
+	}
+	for name, cfg := range map[string]schedule.Config{"of hpa": cfg, "alone": {Windows: cfg.Windows}} {
+		if got := policy.Conditions(build(t, cfg)); len(got) != 0 {
+			t.Errorf("%s: got %+v, want none", name, got)
+		}
+	}
+}
