@@ -113,6 +113,19 @@ func TestWhichRuleSetTheNumber(t *testing.T) {
 	s.is(9, "Forecast")
 }
 
+// A replica that is gone is not kept: to bring it back would cost the start.
+func TestWhatIsGoneIsNotKept(t *testing.T) {
+	s := tell(t, hinted(), environment())
+	for range 300 {
+		s.arrive(400)
+	}
+	s.sees(scaletest.Fresh(scale.Concurrency, scaletest.At(0), 400*0.08+6000), scaletest.Fresh(scale.RequestRate, scaletest.At(0), 400))
+	s.is(11, "Backlog")
+	s.replicas = 9 // somebody took two away
+	s.arrive(400)
+	s.is(9, "Forecast")
+}
+
 // Nothing arrives: the last replica goes after five minutes, and one comes when
 // requests are back.
 func TestSleepingAndWaking(t *testing.T) {
