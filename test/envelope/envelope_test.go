@@ -93,7 +93,7 @@ func run(t *testing.T, s *sim.Scenario, d *decide.Decider, e *guard.Envelope) ou
 // advisors alone: docs/envelope.md shows the table.
 func TestTheTenWorstAdvisors(t *testing.T) {
 	if testing.Short() {
-		return // it plays weeks
+		t.Skip("it plays weeks")
 	}
 	curves := queueing.NewLibrary(queueing.DefaultLibrary)
 	var table strings.Builder
@@ -123,7 +123,7 @@ func TestTheTenWorstAdvisors(t *testing.T) {
 			if behind.began.After(s.Start.Add(time.Minute)) {
 				t.Errorf("%s: the accounts began anew at %v", a.name, behind.began)
 			}
-			// B is λ times the dearest hour of the expert, which a tenth of the
+			// B is λ times the dearest hour of the expert, which a fifth of the
 			// day's cost is more than.
 			if saved := lambda * 0.2 * behind.expert; behind.own > (1+lambda)*behind.expert+saved {
 				t.Errorf("%s: %.0f replica-seconds by the model, the expert %.0f", a.name, behind.own, behind.expert)
