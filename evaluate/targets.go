@@ -43,8 +43,8 @@ type Target struct {
 	// Clairvoyant is what Value would be of one who knows the future: above Limit
 	// nobody could meet the target. Null where it has no meaning.
 	Clairvoyant *float64 `json:"clairvoyant"`
-	// Without are the traces that are left out; Fails those on which only the
-	// candidate does not get there.
+	// Without are the traces that are left out; Fails those on which the candidate
+	// does not get there though another does.
 	Without []Without `json:"without,omitempty"`
 	Fails   []string  `json:"fails,omitempty"`
 }
@@ -171,7 +171,7 @@ type versus struct {
 	// 0 where nobody asks.
 	clairvoyant float64
 	// without says why the trace does not count, unless it is a matter of course;
-	// fails that the reference gets there and the candidate does not.
+	// fails that another gets there and the candidate does not.
 	without string
 	fails   bool
 }
@@ -187,7 +187,9 @@ func overOracleWithinReach(s Showing) versus {
 	return overOracle(s)
 }
 
-// overOne is against one setting of the HPA on a signal.
+// overOne is against one setting of the HPA on a signal, where the candidate holds
+// the level. Where it does not though it is within reach, it has failed: it may not
+// choose its traces so.
 func overOne(signal string) func(s Showing) versus {
 	return func(s Showing) versus {
 		i := slices.IndexFunc(s.OneSetting, func(o OneSetting) bool { return o.Signal == signal })
@@ -195,7 +197,7 @@ func overOne(signal string) func(s Showing) versus {
 		case i < 0:
 			return versus{}
 		case !s.Held: // that it costs less is no merit
-			return versus{without: "the candidate breaks the level"}
+			return versus{without: "the candidate breaks the level", fails: s.outOfReach() == ""}
 		}
 		v := versus{candidate: s.ReplicaHours, reference: s.OneSetting[i].ReplicaHours}
 		if s.Oracle != nil {

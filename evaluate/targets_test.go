@@ -138,6 +138,28 @@ func TestOneSettingIsBeatenOnlyWithTheLevelHeld(t *testing.T) {
 	a.want(t, "× one HPA setting for all on", 0.75, true) // at 1 % a fifth is asked for
 }
 
+// Nor does the candidate choose its traces by failing on the others: a trace on
+// which a causal rule holds the level is to be held. Where none does it is left out,
+// and told.
+func TestOneSettingIsNotBeatenByFailingElsewhere(t *testing.T) {
+	a := newArena("cheap", "dear", "hopeless")
+	a.play("cheap", "new", 0.0005, 60).play("dear", "new", 0.02, 90).play("hopeless", "new", 0.3, 90)
+	var report []TracePoint
+	for _, trace := range []string{"cheap", "dear", "hopeless"} {
+		report = append(report, TracePoint{Trace: trace, Point: Point{ReplicaHours: 100}})
+	}
+	a.contest.OneSetting = []Calibrated{{Level: 0.001, Report: report}}
+	a.want(t, "× one HPA setting", 0.60, true) // nobody holds the other two
+	a.play("dear", "sharp", 0.001, 250)
+	a.want(t, "× one HPA setting", 0.60, true) // for a fortune
+	a.play("dear", "static", 0.001, 150)
+	a.want(t, "× one HPA setting", 0.60, false)
+	row := a.target(t, "× one HPA setting")
+	if len(row.Fails) != 1 || row.Fails[0] != "dear" || len(row.Without) != 1 || row.Without[0].Trace != "hopeless" {
+		t.Errorf("got %s, want a failure on dear, without hopeless", told(row))
+	}
+}
+
 // The HPA with hindsight is taken at the candidate's violations, on each signal.
 func TestTheTunedHPAIsHeldToTheCandidatesViolations(t *testing.T) {
 	a := newArena("a").play("a", "new", 0.001, 103).play("a", "new:risk=9", 0.01, 70)
