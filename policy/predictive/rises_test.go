@@ -2,6 +2,7 @@ package predictive
 
 import (
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -70,5 +71,17 @@ func TestWhatWasNotMeasuredHasNoRise(t *testing.T) {
 	r.take(150, 100, 2)
 	if n := len(r.Rises); n != 1 || math.Abs(r.Rises[0]-math.Log(1.5)) > 1e-9 {
 		t.Errorf("rises %v, want that after the gap alone", r.Rises)
+	}
+}
+
+// The highest rise is the highest of those remembered, also when it is forgotten
+// and all others are falls.
+func TestTheHighestRise(t *testing.T) {
+	r := &recent{}
+	for i := range 3 * manyRatios {
+		r.add(-1-float64(i*7919%1000)/1000, 0.01)
+		if want := slices.Max(r.Rises); r.highest != want {
+			t.Fatalf("after %d: %v, want %v", i+1, r.highest, want)
+		}
 	}
 }

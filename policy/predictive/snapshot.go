@@ -76,6 +76,9 @@ func (p *Policy) restoreLoad(s loadState) error {
 	p.load = newLoad(s.Step)
 	p.load.horizon, p.load.recent = s.Horizon, s.Recent
 	p.load.recent.Sorted = slices.Sorted(slices.Values(s.Recent.Ratios))
+	if len(s.Recent.Rises) > 0 {
+		p.load.recent.highest = slices.Max(s.Recent.Rises)
+	}
 	p.load.begin(s.Built)
 	p.load.last, p.load.value, p.load.newest = s.Last, s.Value, s.Newest
 	return p.load.forecaster.Restore(s.Forecaster)
