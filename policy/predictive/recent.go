@@ -24,6 +24,8 @@ type recent struct {
 	Ratios []float64 `json:"ratios"` // r in order of time
 	Rises  []float64 `json:"rises"`  // the same without the spread
 	Sorted []float64 `json:"-"`      // r, growing
+	// highest is that of Rises.
+	highest float64
 }
 
 // said is what was expected when a step had ended, and what it was.
@@ -51,8 +53,8 @@ const (
 func (r *recent) take(value, expected float64, horizon int) {
 	value, expected = max(value, least), max(expected, least)
 	switch n := len(r.Said); {
-	case !r.Begun: // of a window that may have hardly begun
-		r.Begun = true
+	case !r.Begun: // nothing yet, or of a window that may have hardly begun
+		r.Begun = value > least
 		return
 	case r.Spread == 0:
 		r.Spread = firstSpread
@@ -97,14 +99,18 @@ func (r *recent) say(s said, horizon int) {
 func (r *recent) known() bool { return len(r.Sorted) >= fewRatios }
 
 func (r *recent) add(rise, spread float64) {
-	ratio := rise / spread
+	ratio, gone := rise/spread, math.Inf(-1)
 	if len(r.Ratios) == manyRatios {
+		gone = r.Rises[0]
 		at, _ := slices.BinarySearch(r.Sorted, r.Ratios[0])
 		r.Sorted = slices.Delete(r.Sorted, at, at+1)
 		r.Ratios = r.Ratios[:copy(r.Ratios, r.Ratios[1:])]
 		r.Rises = r.Rises[:copy(r.Rises, r.Rises[1:])]
 	}
 	r.Ratios, r.Rises = append(r.Ratios, ratio), append(r.Rises, rise)
+	if len(r.Rises) == 1 || rise > r.highest || gone == r.highest {
+		r.highest = slices.Max(r.Rises)
+	}
 	at, _ := slices.BinarySearch(r.Sorted, ratio)
 	r.Sorted = slices.Insert(r.Sorted, at, ratio)
 }
@@ -120,5 +126,5 @@ func (r *recent) quantile(expected, level float64) float64 {
 	// A jump out of quiet was many of its spreads: as many of the spread after it
 	// would be a jump that nobody has seen. Up to twice as far as any that was
 	// seen is believed, on the scale of logarithms.
-	return expected * math.Exp(min(v*r.spread(expected), 2*slices.Max(r.Rises)))
+	return expected * math.Exp(min(v*r.spread(expected), 2*r.highest))
 }
