@@ -125,6 +125,10 @@ func (r *recent) quantile(expected, level float64) float64 {
 	v := r.Sorted[low] + share*(r.Sorted[high]-r.Sorted[low])
 	// A jump out of quiet was many of its spreads: as many of the spread after it
 	// would be a jump that nobody has seen. Up to twice as far as any that was
-	// seen is believed, on the scale of logarithms.
-	return expected * math.Exp(min(v*r.spread(expected), 2*r.highest))
+	// seen is believed, on the scale of logarithms, and of far ones half as much
+	// again.
+	beyond := min(max(0, r.highest), halfAgain)
+	return expected * math.Exp(min(v*r.spread(expected), r.highest+beyond))
 }
+
+const halfAgain = 0.4 // e^0.4 = 1.5
