@@ -109,6 +109,11 @@ func (l *load) take(at time.Time, value float64) {
 }
 
 func (l *load) end(at time.Time, value float64) {
+	if l.recent.Begun && l.recent.Spread == 0 {
+		// The first requests were those of a window that had hardly begun: what
+		// there was before is no quiet load, and the step to this one no rise.
+		l.begin(l.built)
+	}
 	l.last, l.value = at, value
 	l.forecaster.Update(at, value)
 	l.recent.take(value, l.expect(value), l.horizon)

@@ -21,6 +21,13 @@ const (
 	proposals
 )
 
+// silent is what rules say that want nothing.
+var silent = [proposals]scale.Reason{
+	byBacklog:    scale.Because("NoBacklog", "no requests wait beyond the usual"),
+	bySaturation: scale.Because("Unsaturated", "the load can be seen"),
+	byRelease:    scale.Because("NothingToRelease", "none stays that is not needed"),
+}
+
 // words says which rule set the number, and what every rule wanted.
 func (p *Policy) words(w wishes) scale.Recommendation {
 	p.proposals = [proposals]scale.Proposal{
@@ -31,6 +38,11 @@ func (p *Policy) words(w wishes) scale.Recommendation {
 			"all CPU of {0} replicas is used, so the load cannot be seen: twice as many", float64(w.relieve/2))},
 		byRelease: {Signal: "release", Replicas: w.held, Missing: w.held == w.need, Reason: scale.Because("Lazy",
 			"{0} needed; {1} stay until no more were for {2s}, what a start costs", float64(w.need), float64(w.held), p.breakEven().Seconds())},
+	}
+	for i, quiet := range silent {
+		if p.proposals[i].Missing {
+			p.proposals[i].Reason = quiet
+		}
 	}
 	set := byForecast
 	switch {
