@@ -33,7 +33,7 @@ func (b *Blend) Avoidable(replicas int, rate, backlog float64) float64 {
 	}
 	capacity := float64(replicas) * b.capacity
 	late := max(0, backlog) / (capacity * b.threshold) * tableDelays
-	if late >= tableDelays {
+	if !(late < tableDelays) {
 		return b.met
 	}
 	delay := int(late)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/flyball-io/flyball/queueing"
 )
@@ -142,6 +143,59 @@ func TestLibraryServesMany(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+// A curve that is dropped while it grows is given back once.
+func TestLibraryCountsWhatItHolds(t *testing.T) {
+	for range 5 {
+		library := queueing.NewLibrary(queueing.DefaultLibrary)
+		b := blendOf(t, library, queueing.Traits{Mean: 0.1, CV: 0, Slots: 1, Topology: queueing.Central}, 0.1)
+		b.Avoidable(8, 5, 0)
+		var group sync.WaitGroup
+		group.Go(func() { b.Avoidable(100, 5, 0) })
+		library.DropWhileGrowing(b)
+		group.Wait()
+		if held, counted := library.Bytes(), library.Counted(); held != counted {
+			t.Errorf("%d bytes are said to be held, there are %d", held, counted)
+		}
+	}
+}
+
+// However many slots a replica has, its curve is there in a moment, and as
+// careful as that of 64.
+func TestBlendsOfManySlots(t *testing.T) {
+	for _, topology := range []queueing.Topology{queueing.LeastConn, queueing.PowerOfTwo, queueing.RoundRobin} {
+		library := queueing.NewLibrary(queueing.DefaultLibrary)
+		at := func(slots int) float64 {
+			b := blendOf(t, library, queueing.Traits{Mean: 0.1, CV: 1, Slots: slots, Topology: topology}, 0.4)
+			return b.Avoidable(8, 0.995*8*b.CapacityPerReplica(), 0)
+		}
+		want := at(64)
+		for _, slots := range []int{512, 100_000} {
+			answer := make(chan float64, 1)
+			go func() { answer <- at(slots) }()
+			select {
+			case got := <-answer:
+				if math.Abs(got/want-1) > 1e-9 {
+					t.Errorf("%v: of %d slots %v violate, of 64 %v", topology, slots, got, want)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatalf("%v: no answer for %d slots within 10 s", topology, slots)
+			}
+		}
+	}
+}
+
+func TestBlendsOfThresholdsFarFromTheMean(t *testing.T) {
+	library := queueing.NewLibrary(queueing.DefaultLibrary)
+	late := blendOf(t, library, queueing.Traits{Mean: 1e-200, CV: 1, Slots: 1, Topology: queueing.Random}, 1e200)
+	if a := late.Avoidable(1, 0.5*late.CapacityPerReplica(), 0); a > 1e-9 {
+		t.Errorf("half loaded, %v violate a threshold that is longer than all ever takes", a)
+	}
+	soon := blendOf(t, library, queueing.Traits{Mean: 1e200, CV: 1, Slots: 1, Topology: queueing.Random}, 1e-200)
+	if a := soon.Avoidable(1, 0.5*soon.CapacityPerReplica(), 0); !(a >= 0 && a <= 1) {
+		t.Errorf("%v violate a threshold that nobody meets", a)
+	}
 }
 
 func TestBlendsOfNothing(t *testing.T) {
