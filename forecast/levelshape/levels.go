@@ -9,6 +9,9 @@ type levels struct {
 	Next  float64 // what the running season is expected to be; 0 = unknown
 }
 
+// fits reports whether add could have made it.
+func (l *levels) fits() bool { return l.Count >= 0 && l.Count <= len(l.Logs) }
+
 // week is how many seasons ago a season may have been alike: days of a week.
 const week = 7
 

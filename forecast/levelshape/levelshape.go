@@ -250,8 +250,9 @@ func (m *Model) Restore(snapshot []byte) error {
 	if err := scale.Unseal(snapshot, kind, version, m.cfg, &s); err != nil {
 		return err
 	}
-	if !s.Shape.fits(m.cfg) {
-		return fmt.Errorf("snapshot of %s: %d bins for a season of %d steps: %w", kind, len(s.Shape.Parts), s.Shape.Period, scale.ErrSnapshot)
+	if !s.Shape.fits(m.cfg) || !s.Levels.fits() {
+		return fmt.Errorf("snapshot of %s: %d bins for a season of %d steps, %d levels: %w",
+			kind, len(s.Shape.Parts), s.Shape.Period, s.Levels.Count, scale.ErrSnapshot)
 	}
 	m.state = s
 	m.decay()

@@ -1,14 +1,17 @@
 package levelshape_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/flyball-io/flyball/forecast"
 	"github.com/flyball-io/flyball/forecast/forecasttest"
 	"github.com/flyball-io/flyball/forecast/levelshape"
+	"github.com/flyball-io/flyball/scale"
 )
 
 func TestConformance(t *testing.T) {
@@ -166,6 +169,20 @@ func TestAGapOfDaysKeepsTheShape(t *testing.T) {
 	for i, got := range predict(m, 20) {
 		if want := wave(int64(i), 288); math.Abs(got/want-1) > 0.05 {
 			t.Errorf("in %d steps: got %v, want %v", i+1, got, want)
+		}
+	}
+}
+
+func TestASnapshotOfMoreLevelsThanAreKeptIsRefused(t *testing.T) {
+	m := levelshape.New(daily(288))
+	data, err := m.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, count := range []string{"29", "-1"} {
+		damaged := strings.Replace(string(data), `"Count":0,"Next"`, `"Count":`+count+`,"Next"`, 1)
+		if err := m.Restore([]byte(damaged)); !errors.Is(err, scale.ErrSnapshot) {
+			t.Errorf("%s of 28 levels: got %v, want ErrSnapshot", count, err)
 		}
 	}
 }

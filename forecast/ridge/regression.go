@@ -26,11 +26,14 @@ func (r *regression) start(prior float64, horizon int) {
 		first = 2
 	}
 	r.Coefficients[first-1], r.Coefficients[first] = 0.5, 0.5
-	r.Every = int64(max(1, horizon/3))
+	r.Every = every(horizon)
 	r.Overlap = math.Sqrt(float64(horizon) / float64(r.Every))
 	r.Prior = prior
 	r.reset()
 }
+
+// every is how many steps there are from one equation of a horizon to the next.
+func every(horizon int) int64 { return int64(max(1, horizon/3)) }
 
 // reset forgets how sure the coefficients are, but not the coefficients.
 func (r *regression) reset() {

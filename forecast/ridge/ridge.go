@@ -202,6 +202,11 @@ func (m *Model) Restore(snapshot []byte) error {
 	if !s.Season.Fits(m.cfg.Bins) {
 		return fmt.Errorf("snapshot of %s: %d bins for a season of %d steps: %w", kind, len(s.Season.Means), s.Season.Bins.Period, scale.ErrSnapshot)
 	}
+	for i, h := range horizons {
+		if s.Regress[i].Every != every(h) {
+			return fmt.Errorf("snapshot of %s: an equation every %d steps, %d steps ahead: %w", kind, s.Regress[i].Every, h, scale.ErrSnapshot)
+		}
+	}
 	m.state = s
 	return nil
 }

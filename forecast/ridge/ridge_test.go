@@ -1,14 +1,17 @@
 package ridge_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/flyball-io/flyball/forecast"
 	"github.com/flyball-io/flyball/forecast/forecasttest"
 	"github.com/flyball-io/flyball/forecast/ridge"
+	"github.com/flyball-io/flyball/scale"
 )
 
 func TestConformance(t *testing.T) {
@@ -185,6 +188,20 @@ func TestALoadOfAnySizeIsLearntAlike(t *testing.T) {
 	for i := range a {
 		if math.Abs(b[i]/a[i]/4096-1) > 1e-6 {
 			t.Errorf("in %d steps: %v and %v, want 4096 times as much", i+1, a[i], b[i])
+		}
+	}
+}
+
+func TestASnapshotWithEquationsAtOtherStepsIsRefused(t *testing.T) {
+	m := ridge.New(ridge.Default())
+	data, err := m.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, every := range []string{"0", "-1", "2"} {
+		damaged := strings.Replace(string(data), `"Every":1,`, `"Every":`+every+`,`, 1)
+		if err := m.Restore([]byte(damaged)); !errors.Is(err, scale.ErrSnapshot) {
+			t.Errorf("an equation every %s steps: got %v, want ErrSnapshot", every, err)
 		}
 	}
 }
