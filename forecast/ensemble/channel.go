@@ -123,13 +123,15 @@ func (c *channel) raise(step int64, other *channel) {
 	}
 }
 
-// correct moves each level of the mixture by quantile tracking. Whatever the
-// series, the share of truths above a quantile then tends to what was asked
-// for: the correction is bounded, and what it has moved is the surplus of
-// misses times gamma (Gibbs, Candès 2021; Angelopoulos, Candès, Tibshirani 2023).
-// It knows no largest error: a tail that is missed again and again goes on
-// growing. Where something has raised what was said, it does not sink by more than
-// an error's size below that, to be there when it no longer does.
+// correct moves each level of the mixture by quantile tracking. As long as the
+// correction stays within [farthest] error sizes, the share of truths above a
+// quantile tends to at most what was asked for, whatever the series: what the
+// correction has moved is the surplus of misses times gamma (Gibbs, Candès 2021;
+// Angelopoulos, Candès, Tibshirani 2023). Tails grow as long as they are missed.
+// Where something has raised what was said, it does not sink by more than
+// an error's size below that, to be there when it no longer does: truths below
+// are then not counted against those above, so it is at most, not exactly, what
+// was asked for. What is obtained is measured (docs/forecasting.md).
 func (c *channel) correct(p *promise, truth float64) {
 	for l, said := range p.Quantiles {
 		if truth < said && p.Own[l] < said-p.Size {

@@ -17,6 +17,10 @@ const lossMemory = 200
 // share: Herbster, Warmuth 1998), so that the best of late leads soon.
 //
 //	w_k ∝ w_k · exp(−rate · slope_k / loss),  slope_k = Σ_l (1{y < q_l} − level_l) · q_kl / levels
+//
+// q_kl is the expert's quantile by its number and the size of its errors then,
+// and the shape of their distribution now: shapes move over a thousand steps,
+// and keeping each that was said would take half again the memory of a channel.
 func (c *channel) weigh(cfg *Config, p *promise, truth float64) {
 	loss, mean := c.loss(cfg, p, truth), 0.0
 	c.Loss += (loss - c.Loss) / math.Min(c.Score.Settled+1, lossMemory)
@@ -41,7 +45,7 @@ func (c *channel) loss(cfg *Config, p *promise, truth float64) float64 {
 	return loss
 }
 
-// along is the slope in the direction of what the expert said.
+// along is the slope in the direction of what the expert said, with its shape of now.
 func (e *expert) along(slopes []float64, point, size float64) float64 {
 	sum := 0.0
 	for l, slope := range slopes[:len(e.Shape)] {
