@@ -101,7 +101,7 @@ func TestTheFloorKnowsTheTopology(t *testing.T) {
 
 // The more services vary, the more of them are too slow by themselves, and the
 // less of what the objective allows is left to waits. The floor of a service that
-// gets worse never falls, also not where nothing is left: from a CV of 0.7 on.
+// gets worse never falls, also not from a CV of 0.7 on, where less than half is left.
 func TestTheFloorOfAWorseServiceIsNoLower(t *testing.T) {
 	before := 0
 	for cv := 0.4; cv < 1.2; cv += 0.02 {
