@@ -1,6 +1,10 @@
 package ensemble
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/flyball-io/flyball/forecast"
+)
 
 // channel is one thing that is forecast: the value at a horizon, or the
 // largest until then.
@@ -10,8 +14,8 @@ type channel struct {
 	pace    pace
 
 	Experts  []expert
-	Loss     float64   // running mean of the mixture's pinball loss: the unit of weights
-	Theta    []float64 // conformal correction of each level, in error sizes
+	Loss     float64                   // running mean of the mixture's pinball loss: the unit of weights
+	Theta    forecast.Numbers[float64] // conformal correction of each level, in error sizes
 	Score    score
 	Promises []promise // what was said, until it is known; by step modulo the horizon
 }
@@ -19,11 +23,11 @@ type channel struct {
 // promise is what was said of a step.
 type promise struct {
 	Step      int64
-	Points    []float64 // the number of each expert
-	Sizes     []float64 // and the size of its errors
-	Size      float64   // their weighted mean
-	Own       []float64 // quantiles of all experts together, corrected
-	Quantiles []float64 // what was said: the same, raised where something else shows more
+	Points    forecast.Numbers[float64] // the number of each expert
+	Sizes     forecast.Numbers[float64] // and the size of its errors
+	Size      float64                   // their weighted mean
+	Own       forecast.Numbers[float64] // quantiles of all experts together, corrected
+	Quantiles forecast.Numbers[float64] // what was said: the same, raised where something else shows more
 }
 
 func newChannel(cfg *Config, experts, horizon int, peak bool) channel {

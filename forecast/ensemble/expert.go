@@ -1,14 +1,18 @@
 package ensemble
 
-import "math"
+import (
+	"math"
+
+	"github.com/flyball-io/flyball/forecast"
+)
 
 // expert is what a channel knows of one model: how large its errors are, how
 // they are distributed, and how much it counts.
 type expert struct {
 	Weight float64
-	Errors float64   // sum of the sizes of its errors, forgotten over the half-life
-	Seen   float64   // how many they are, forgotten likewise
-	Shape  []float64 // quantiles of error / size, one per level
+	Errors float64                   // sum of the sizes of its errors, forgotten over the half-life
+	Seen   float64                   // how many they are, forgotten likewise
+	Shape  forecast.Numbers[float64] // quantiles of error / size, one per level
 
 	slope float64 // of the mixture's loss along it, while weights are moved
 }

@@ -9,8 +9,8 @@ import (
 // score is how well a channel's word was kept.
 type score struct {
 	Settled float64
-	Kept    []float64 // truths at or below the quantile of each level
-	Loss    float64   // sum of pinball losses, each the mean over the levels
+	Kept    forecast.Numbers[float64] // truths at or below the quantile of each level
+	Loss    float64                   // sum of pinball losses, each the mean over the levels
 }
 
 func newScore(levels int) score { return score{Kept: make([]float64, levels)} }

@@ -20,7 +20,7 @@ const lossMemory = 200
 //
 // q_kl is the expert's quantile by its number and the size of its errors then,
 // and the shape of their distribution now: shapes move over a thousand steps,
-// and keeping each that was said would take half again the memory of a channel.
+// and keeping those of each promise would make it three times as large.
 func (c *channel) weigh(cfg *Config, p *promise, truth float64) {
 	loss, mean := c.loss(cfg, p, truth), 0.0
 	c.Loss += (loss - c.Loss) / math.Min(c.Score.Settled+1, lossMemory)

@@ -1,12 +1,15 @@
 package holtwinters
 
-import seasons "github.com/flyball-io/flyball/forecast/season"
+import (
+	"github.com/flyball-io/flyball/forecast"
+	seasons "github.com/flyball-io/flyball/forecast/season"
+)
 
 // season is one factor, or with Additive one term, for each bin of a season.
 type season struct {
 	Period  int64
 	Neutral float64 // what changes nothing: 1, or 0 with Additive
-	Factors []float64
+	Factors forecast.Numbers[float64]
 	Learned bool  // one season has passed: until then Factors are means, −1 = not measured
 	First   int64 // step of this season length
 	Slot    int64 // the bin that is being filled

@@ -1,17 +1,20 @@
 package levelshape
 
-import seasons "github.com/flyball-io/flyball/forecast/season"
+import (
+	"github.com/flyball-io/flyball/forecast"
+	seasons "github.com/flyball-io/flyball/forecast/season"
+)
 
 // shape is how a season goes: the part of each bin, 1 on average. Smooth is
 // the same without what only one bin has.
 type shape struct {
 	Period int64
-	Parts  []float64
-	Smooth []float64
-	Seen   float64   // seasons behind Parts
-	Season int64     // the one that is running, counted from the epoch
-	Row    []float64 // means of the running season, bin by bin; −1 = not measured
-	Bin    int64     // the one of the newest step
+	Parts  forecast.Numbers[float64]
+	Smooth forecast.Numbers[float64]
+	Seen   float64                   // seasons behind Parts
+	Season int64                     // the one that is running, counted from the epoch
+	Row    forecast.Numbers[float64] // means of the running season, bin by bin; −1 = not measured
+	Bin    int64                     // the one of the newest step
 	Sum    float64
 	Count  float64
 }

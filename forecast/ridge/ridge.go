@@ -74,6 +74,22 @@ const (
 
 type row [width]float64
 
+// MarshalText implements [encoding.TextMarshaler].
+func (r row) MarshalText() ([]byte, error) { return forecast.Numbers[float64](r[:]).MarshalText() }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (r *row) UnmarshalText(text []byte) error {
+	var n forecast.Numbers[float64]
+	if err := n.UnmarshalText(text); err != nil {
+		return err
+	}
+	if len(n) != width {
+		return fmt.Errorf("%d regressors, want %d", len(n), width)
+	}
+	*r = row(n)
+	return nil
+}
+
 var _ forecast.Model = (*Model)(nil)
 
 // Model is the regressions with their memory.

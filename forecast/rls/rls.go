@@ -84,9 +84,9 @@ type state struct {
 	Seen         float64 // updates so far
 	Mean         float64 // μ
 	Noise        float64 // mean absolute error of one step, relative to the mean
-	Lags         []float64
-	Coefficients []float64
-	Covariance   []float64 // P, row by row
+	Lags         forecast.Numbers[float64]
+	Coefficients forecast.Numbers[float64]
+	Covariance   forecast.Numbers[float64] // P, row by row
 	Season       season.Profile
 }
 

@@ -46,7 +46,7 @@ func predict(m forecast.Model, n int) []float64 {
 func coefficients(t *testing.T, m *rls.Model) []float64 {
 	t.Helper()
 	var sealed scale.Snapshot
-	var state struct{ Coefficients []float64 }
+	var state struct{ Coefficients forecast.Numbers[float64] }
 	data, err := m.Snapshot()
 	if err == nil {
 		err = json.Unmarshal(data, &sealed)

@@ -1,6 +1,10 @@
 package season
 
-import "math"
+import (
+	"math"
+
+	"github.com/flyball-io/flyball/forecast"
+)
 
 // A level of the pyramid holds so many means, each of so many of the level below.
 const (
@@ -11,9 +15,9 @@ const (
 // level is a ring of means of Width steps.
 type level struct {
 	Width int64
-	Means []float32 // their square roots, so that one flash crowd is not the season; −1 = not measured
-	Next  int       // the oldest, once the ring is full
-	Slot  int64     // step / Width of the mean that is being made
+	Means forecast.Numbers[float32] // their square roots, so that one flash crowd is not the season; −1 = not measured
+	Next  int                       // the oldest, once the ring is full
+	Slot  int64                     // step / Width of the mean that is being made
 	Sum   float64
 	Count float64
 }

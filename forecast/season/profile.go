@@ -1,11 +1,13 @@
 package season
 
+import "github.com/flyball-io/flyball/forecast"
+
 // Profile is the mean of earlier seasons, bin by bin; the newest counts two fifths.
 type Profile struct {
 	Bins    Bins
-	Means   []float64 // −1 = never measured
-	Missing int       // bins that were never measured
-	Slot    int64     // the bin that is being filled
+	Means   forecast.Numbers[float64] // −1 = never measured
+	Missing int                       // bins that were never measured
+	Slot    int64                     // the bin that is being filled
 	Sum     float64
 	Count   float64
 }

@@ -67,9 +67,9 @@ type Model struct {
 
 type state struct {
 	Period int64
-	Season []float64 // the mean of each bin, of the newest season that measured it; −1 = never
-	Open   bin       // the bin of the newest step
-	Steps  int64     // since the first step of this season length
+	Season forecast.Numbers[float64] // the mean of each bin, of the newest season that measured it; −1 = never
+	Open   bin                       // the bin of the newest step
+	Steps  int64                     // since the first step of this season length
 	Known  bool
 	Newest int64
 	Value  float64 // of the newest step
