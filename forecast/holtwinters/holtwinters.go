@@ -19,6 +19,7 @@ import (
 	"math"
 
 	"github.com/flyball-io/flyball/forecast"
+	seasons "github.com/flyball-io/flyball/forecast/season"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -81,7 +82,7 @@ var _ forecast.Model = (*Model)(nil)
 // Model is the smoothing with its memory.
 type Model struct {
 	cfg Config
-	run float64 // φ + φ² + … up to the horizon at which the variants are compared
+	run float64 // φ + φ² + … up to [seasons.Ahead]
 	state
 }
 
@@ -89,29 +90,18 @@ type state struct {
 	Known      bool
 	Newest     int64
 	Candidates [variants][len(grid)]candidate
-	Promises   [ahead]promise
-	Misses     [variants]float64 // mean absolute error of promises that came due
+	Trial      seasons.Trial // of the variants
 	Season     season
 }
 
 // candidate is level and trend by one pair of the grid.
 type candidate struct{ Level, Trend, Error float64 }
 
-// promise is what the variants said at a step of the level so many steps ahead.
-type promise struct {
-	Step   int64
-	Levels [variants]float64
-}
-
-// ahead is the horizon at which the variants are compared, in steps: no
-// multiple of a short season, after which all is as it was.
-const ahead = 11
-
 // New returns the model for a valid configuration.
 func New(cfg Config) *Model {
 	m := &Model{cfg: cfg}
-	m.Season = newSeason(cfg, cfg.Period)
-	for i := range ahead {
+	m.Season, m.Trial = newSeason(cfg, cfg.Period), seasons.NewTrial(variants)
+	for i := range seasons.Ahead {
 		m.run += math.Pow(cfg.Damping, float64(i+1))
 	}
 	return m
@@ -140,7 +130,7 @@ func (m *Model) reseason(change func()) {
 			c.Trend *= before / after
 		}
 	}
-	m.Promises = [ahead]promise{} // they are of the season before
+	m.Trial.Forget()
 }
 
 // Update implements [forecast.Model].
@@ -216,16 +206,13 @@ func (m *Model) smooth(c *candidate, i int, x float64) {
 // judge compares what the variants promised for this step, and lets them
 // promise again.
 func (m *Model) judge(step int64, value float64, s [variants]float64) {
-	p := &m.Promises[(step%ahead+ahead)%ahead]
-	if m.Season.Learned && p.Step == step-ahead && p.Step != 0 {
-		for v, level := range p.Levels {
-			m.Misses[v] += (math.Abs(value-m.together(level, s[v])) - m.Misses[v]) / m.cfg.ErrorMemory
-		}
+	if m.Season.Learned {
+		m.Trial.Judge(step, value, m.cfg.ErrorMemory, func(v int, level float64) float64 { return m.together(level, s[v]) })
 	}
-	p.Step = step
-	for v := range p.Levels {
+	said := m.Trial.Promise(step)
+	for v := range said {
 		c := m.best(v)
-		p.Levels[v] = c.Level + m.run*c.Trend
+		said[v] = c.Level + m.run*c.Trend
 	}
 }
 
@@ -241,10 +228,7 @@ func (m *Model) best(variant int) *candidate {
 
 // Predict implements [forecast.Model].
 func (m *Model) Predict(out []float64) {
-	variant := without
-	if m.Misses[with] < m.Misses[without] {
-		variant = with
-	}
+	variant := m.Trial.Best()
 	c, s := *m.best(variant), m.Season.Neutral
 	for i := range out {
 		m.advance(&c)
@@ -264,7 +248,7 @@ func (m *Model) Restore(snapshot []byte) error {
 	if err := scale.Unseal(snapshot, kind, version, m.cfg, &s); err != nil {
 		return err
 	}
-	if s.Season.Period < 0 || len(s.Season.Factors) != len(newSeason(m.cfg, s.Season.Period).Factors) {
+	if !s.Trial.Fits(variants) || s.Season.Period < 0 || len(s.Season.Factors) != len(newSeason(m.cfg, s.Season.Period).Factors) {
 		return fmt.Errorf("snapshot of %s: %d factors for a season of %d steps: %w",
 			kind, len(s.Season.Factors), s.Season.Period, scale.ErrSnapshot)
 	}

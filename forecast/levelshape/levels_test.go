@@ -43,7 +43,7 @@ func TestWhatIsAboveTheLevelGoesBackToItInAnEighthOfTheSeason(t *testing.T) {
 	for step := range int64(20) {
 		m.Update(240+step, 200)
 	}
-	m.Misses = [variants]float64{flat: 1, smooth: 1, smoothed: 0, sharp: 1}
+	m.Trial.Misses = []float64{flat: 1, smooth: 1, smoothed: 0, sharp: 1}
 	said, apart := m.levels(smoothed)
 	if math.Abs(said-100) > 1 || apart < 50 {
 		t.Fatalf("got the level %v and %v above it, want 100 and nearly 100", said, apart)

@@ -18,6 +18,7 @@ import (
 	"math"
 
 	"github.com/flyball-io/flyball/forecast"
+	seasons "github.com/flyball-io/flyball/forecast/season"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -83,13 +84,12 @@ type Model struct {
 }
 
 type state struct {
-	Known    bool
-	Newest   int64
-	Runs     [variants][len(memories)]run
-	Promises [ahead]promise
-	Misses   [variants]float64 // mean absolute error of promises that came due
-	Shape    shape
-	Levels   levels
+	Known  bool
+	Newest int64
+	Runs   [variants][len(memories)]run
+	Trial  seasons.Trial // of the variants
+	Shape  shape
+	Levels levels
 }
 
 // run is the quotient of two discounted sums: what the season runs at.
@@ -97,20 +97,10 @@ type run struct{ Value, Shape, Error float64 }
 
 func (r *run) level() float64 { return r.Value / r.Shape }
 
-// promise is what the variants said at a step of the level so many steps ahead.
-type promise struct {
-	Step   int64
-	Levels [variants]float64
-}
-
-// ahead is the horizon at which the variants are compared, in steps: no
-// multiple of a short season, after which all is as it was.
-const ahead = 11
-
 // New returns the model for a valid configuration.
 func New(cfg Config) *Model {
 	m := &Model{cfg: cfg}
-	m.Shape = newShape(cfg, cfg.Period)
+	m.Shape, m.Trial = newShape(cfg, cfg.Period), seasons.NewTrial(variants)
 	m.decay()
 	return m
 }
@@ -120,7 +110,7 @@ func (m *Model) decay() {
 	m.keep, m.keepFar = 1, 1
 	if m.Shape.Period > 0 {
 		rate := 1 / (m.cfg.Return * float64(m.Shape.Period))
-		m.keep, m.keepFar = math.Exp(-rate), math.Exp(-rate*ahead)
+		m.keep, m.keepFar = math.Exp(-rate), math.Exp(-rate*seasons.Ahead)
 	}
 }
 
@@ -131,7 +121,7 @@ func (m *Model) SetPeriod(steps int64) {
 		return
 	}
 	m.reshape(func() { m.Shape, m.Levels = newShape(m.cfg, steps), levels{} })
-	m.Promises = [ahead]promise{} // they are of the shape before
+	m.Trial.Forget()
 	m.decay()
 }
 
@@ -199,16 +189,13 @@ func (m *Model) follow(variant int, value, part float64) {
 // judge compares what the variants promised for this step, and lets them
 // promise again.
 func (m *Model) judge(step int64, value float64, parts *[variants]float64) {
-	p := &m.Promises[(step%ahead+ahead)%ahead]
-	if m.Shape.Seen > 0 && p.Step == step-ahead && p.Step != 0 {
-		for v, level := range p.Levels {
-			m.Misses[v] += (math.Abs(value-level*parts[v]) - m.Misses[v]) / m.cfg.ErrorMemory
-		}
+	if m.Shape.Seen > 0 {
+		m.Trial.Judge(step, value, m.cfg.ErrorMemory, func(v int, level float64) float64 { return level * parts[v] })
 	}
-	p.Step = step
-	for v := range p.Levels {
+	promised := m.Trial.Promise(step)
+	for v := range promised {
 		said, apart := m.levels(v)
-		p.Levels[v] = said + apart*m.keepFar
+		promised[v] = said + apart*m.keepFar
 	}
 }
 
@@ -228,12 +215,7 @@ func (m *Model) levels(variant int) (said, apart float64) {
 
 // Predict implements [forecast.Model].
 func (m *Model) Predict(out []float64) {
-	best := flat
-	for v, miss := range m.Misses {
-		if miss < m.Misses[best] {
-			best = v
-		}
-	}
+	best := m.Trial.Best()
 	said, apart := m.levels(best)
 	for i := range out {
 		apart *= m.keep
@@ -250,7 +232,7 @@ func (m *Model) Restore(snapshot []byte) error {
 	if err := scale.Unseal(snapshot, kind, version, m.cfg, &s); err != nil {
 		return err
 	}
-	if !s.Shape.fits(m.cfg) || !s.Levels.fits() {
+	if !s.Trial.Fits(variants) || !s.Shape.fits(m.cfg) || !s.Levels.fits() {
 		return fmt.Errorf("snapshot of %s: %d bins for a season of %d steps, %d levels: %w",
 			kind, len(s.Shape.Parts), s.Shape.Period, s.Levels.Count, scale.ErrSnapshot)
 	}
