@@ -119,18 +119,14 @@ func (l *load) end(at time.Time, value float64) {
 	l.recent.take(value, l.expect(value), l.horizon)
 }
 
-// look fills in the quantiles of the peak until the horizon: what is expected, by
-// how much more it was lately. Until enough was seen of that they are the
-// forecaster's. What has arrived since the newest step ended has happened,
-// whatever was expected of it.
+// look fills in the quantiles of the peak until the horizon: what is expected, and
+// by how much more it was lately. What has arrived since the newest step ended has
+// happened, whatever was expected of it.
 func (l *load) look() {
 	n := len(l.levels)
 	expected := l.expect(l.value)
-	copy(l.peak, l.said)
-	if l.recent.known() {
-		for i, level := range l.levels {
-			l.peak[i] = l.recent.quantile(expected, level)
-		}
+	for i, level := range l.levels {
+		l.peak[i] = l.recent.quantile(expected, level)
 	}
 	more := max(0, l.newest-l.value)
 	for i := range l.peak[:n] {

@@ -73,6 +73,9 @@ func (r *recent) spread(value float64) float64 {
 	if r.Window > 0 {
 		chance = 0.8 * math.Sqrt(2/max(1, value*r.Window))
 	}
+	if r.Spread == 0 {
+		return max(firstSpread, chance)
+	}
 	return max(leastSpread, r.Spread, chance)
 }
 
@@ -95,8 +98,19 @@ func (r *recent) say(s said, horizon int) {
 	}
 }
 
-// known reports that enough was seen to tell a quantile from.
-func (r *recent) known() bool { return len(r.Sorted) >= fewRatios }
+// prior returns what ratios are taken to be beside those seen, until enough were: a
+// load that nobody knows yet moves by a tenth in a step, and rises by three of
+// those until the horizon.
+func prior() [8]float64 { return [...]float64{-2, -1, 0, 0.5, 1, 1.5, 2, 3} }
+
+// sort puts the ratios in order, with those that stand for what was not seen yet.
+func (r *recent) sort() {
+	r.Sorted = append(r.Sorted[:0], r.Ratios...)
+	if p := prior(); len(r.Ratios) < fewRatios {
+		r.Sorted = append(r.Sorted, p[:]...)
+	}
+	slices.Sort(r.Sorted)
+}
 
 func (r *recent) add(rise, spread float64) {
 	ratio, gone := rise/spread, math.Inf(-1)
@@ -111,12 +125,19 @@ func (r *recent) add(rise, spread float64) {
 	if len(r.Rises) == 1 || rise > r.highest || gone == r.highest {
 		r.highest = slices.Max(r.Rises)
 	}
+	if len(r.Ratios) <= fewRatios {
+		r.sort()
+		return
+	}
 	at, _ := slices.BinarySearch(r.Sorted, ratio)
 	r.Sorted = slices.Insert(r.Sorted, at, ratio)
 }
 
 // quantile of the peak.
 func (r *recent) quantile(expected, level float64) float64 {
+	if len(r.Sorted) == 0 {
+		r.sort()
+	}
 	n := len(r.Sorted)
 	at := level*float64(n+1) - 1
 	low := min(n-1, max(0, int(math.Floor(at))))
@@ -127,8 +148,11 @@ func (r *recent) quantile(expected, level float64) float64 {
 	// would be a jump that nobody has seen. Up to twice as far as any that was
 	// seen is believed, on the scale of logarithms, and of far ones half as much
 	// again.
-	beyond := min(max(0, r.highest), halfAgain)
-	return expected * math.Exp(min(v*r.spread(expected), r.highest+beyond))
+	highest := max(0, r.highest)
+	if len(r.Ratios) < fewRatios {
+		highest = max(highest, 3*firstSpread)
+	}
+	return expected * math.Exp(min(v*r.spread(expected), highest+min(highest, halfAgain)))
 }
 
 const halfAgain = 0.4 // e^0.4 = 1.5

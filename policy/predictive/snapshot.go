@@ -75,7 +75,7 @@ func (p *Policy) restoreLoad(s loadState) error {
 	}
 	p.load = newLoad(s.Step)
 	p.load.horizon, p.load.recent = s.Horizon, s.Recent
-	p.load.recent.Sorted = slices.Sorted(slices.Values(s.Recent.Ratios))
+	p.load.recent.sort()
 	if len(s.Recent.Rises) > 0 {
 		p.load.recent.highest = slices.Max(s.Recent.Rises)
 	}
