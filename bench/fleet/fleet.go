@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	gosync "sync"
-	"syscall"
 	"time"
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
@@ -124,15 +123,6 @@ func (f *fleet) pass() figures {
 		g.unknown += n
 	}
 	return g
-}
-
-// processorTime is what the process has used.
-func processorTime() time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		return 0
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 func (f *fleet) row(what string, g figures) {
