@@ -29,7 +29,7 @@ spec:
 func simulatedRun(t *testing.T) (state, document string, card simulate.Scorecard) {
 	t.Helper()
 	state, document = t.TempDir(), writeFile(t, "shop.yaml", shopDocument)
-	out, errOut, status := execute(t.Context(), "run", "-f", document, "--simulate", "--speed", "600", "--for", "1h", "--load", "shape:diurnal", "--peak-rps", "300",
+	out, errOut, status := execute(t.Context(), "run", "-f", document, "--simulate", "--speed", "200", "--for", "1h", "--load", "shape:diurnal", "--peak-rps", "300",
 		"--state-dir", state, "--listen", "127.0.0.1:0", "--json")
 	if status != 0 {
 		t.Fatalf("run --simulate: status %d: %s", status, errOut)
