@@ -25,11 +25,11 @@ setup: ## install what the tests need besides Go (Debian packages; names what it
 
 test: setup build check-generate ## everything: unit, integration, end to end, with the race detector
 	$(GO) vet ./...
-	$(GO) test -race -timeout 25m $$($(GO) list ./... | grep -v -e /test/e2e -e /record/sqlite -e /sim$$ -e /queueing$$ -e /guard$$)
+	$(GO) test -race -timeout 25m $$($(GO) list ./... | grep -v -e /test/e2e -e /record/sqlite -e /sim$$ -e /queueing$$ -e /guard$$ -e /capacity$$ -e /policy/predictive$$)
 	# One goroutine of long arithmetic each: the race detector would take twenty times as long to find nothing.
 	$(GO) test -race -run WhateverRunsBeside ./sim
-	$(GO) test -race -short ./guard
-	$(GO) test -timeout 25m ./sim ./queueing ./guard
+	$(GO) test -race -short ./guard ./capacity ./policy/predictive
+	$(GO) test -timeout 25m ./sim ./queueing ./guard ./capacity ./policy/predictive
 	$(GO) test -race -short -timeout 25m ./record/sqlite
 	$(GO) test -timeout 25m ./record/sqlite
 	cd test/hpadiff && $(GO) test -timeout 25m ./...

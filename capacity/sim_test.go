@@ -55,6 +55,9 @@ func name(s queueing.Service) string {
 //	CPU, latency               ± 5 %    ± 15 %  ± 1       − 22 … + 5 %
 //	latency                    ± 5 %    ± 15 %            − 22 … + 15 %
 func TestServicesAreLearned(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some seconds, twenty times as long with the race detector")
+	}
 	curves := queueing.NewLibrary(queueing.DefaultLibrary)
 	for _, s := range services() {
 		scenario := sim.Default()
@@ -91,6 +94,9 @@ func TestServicesAreLearned(t *testing.T) {
 // Whoever is told the wrong topology or has the wrong law asks for a hundredth of
 // avoidable violations, and gets about that by what is late.
 func TestWrongModelsAreCorrected(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some seconds, twenty times as long with the race detector")
+	}
 	curves := queueing.NewLibrary(queueing.DefaultLibrary)
 	for _, tc := range []struct {
 		service queueing.Service
@@ -135,6 +141,9 @@ func TestWrongModelsAreCorrected(t *testing.T) {
 // with twice what is needed, a learner that knows nothing else finds how few
 // suffice, in the same waves as one that is told.
 func TestResponseTimesAloneSuffice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some seconds, twenty times as long with the race detector")
+	}
 	curves := queueing.NewLibrary(queueing.DefaultLibrary)
 	scenario := sim.Default()
 	scenario.Replicas.Startup, scenario.Replicas.Initial, scenario.Warmup = time.Second, 16, 40*time.Minute
