@@ -14,7 +14,7 @@ field() { sed -n "s/^ *\"$1\": *\([^,]*\),*\$/\1/p" "$2" | head -n 1; }
 
 printf '| shape | | requests | p50 ms | p95 ms | p99 ms | violations %% | replica-hours | actions |\n|---|---|---|---|---|---|---|---|---|\n'
 for shape in ${SHAPES:-diurnal-flash step on-off flash-crowd}; do
-	args=(demo --no-browser --listen 127.0.0.1:0 --json --shape "$shape" --duration "$duration" --peak-rps "$peak")
+	args=(demo --policy hpa --no-browser --listen 127.0.0.1:0 --json --shape "$shape" --duration "$duration" --peak-rps "$peak")
 	"$out/flyball" "${args[@]}" >"$out/live" 2>"$out/log" || { cat "$out/log" >&2; exit 1; }
 	"$out/flyball" "${args[@]}" --simulate >"$out/simulated"
 	for how in live simulated; do

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/capacity"
+	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/sim"
@@ -55,9 +56,7 @@ func name(s queueing.Service) string {
 //	CPU, latency               ± 5 %    ± 15 %  ± 1       − 22 … + 5 %
 //	latency                    ± 5 %    ± 15 %            − 22 … + 15 %
 func TestServicesAreLearned(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes some seconds, twenty times as long with the race detector")
-	}
+	testenv.Long(t)
 	curves := queueing.NewLibrary(queueing.DefaultLibrary)
 	for _, s := range services() {
 		scenario := sim.Default()
@@ -94,9 +93,7 @@ func TestServicesAreLearned(t *testing.T) {
 // Whoever is told the wrong topology or has the wrong law asks for a hundredth of
 // avoidable violations, and gets about that by what is late.
 func TestWrongModelsAreCorrected(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes some seconds, twenty times as long with the race detector")
-	}
+	testenv.Long(t)
 	curves := queueing.NewLibrary(queueing.DefaultLibrary)
 	for _, tc := range []struct {
 		service queueing.Service
@@ -141,9 +138,7 @@ func TestWrongModelsAreCorrected(t *testing.T) {
 // with twice what is needed, a learner that knows nothing else finds how few
 // suffice, in the same waves as one that is told.
 func TestResponseTimesAloneSuffice(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes some seconds, twenty times as long with the race detector")
-	}
+	testenv.Long(t)
 	curves := queueing.NewLibrary(queueing.DefaultLibrary)
 	scenario := sim.Default()
 	scenario.Replicas.Startup, scenario.Replicas.Initial, scenario.Warmup = time.Second, 16, 40*time.Minute

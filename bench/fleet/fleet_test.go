@@ -1,13 +1,15 @@
 package main
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/flyball-io/flyball/internal/testenv"
+)
 
 // Once curves are there and memories are full, deciding allocates nothing: what
 // is left are the two goroutines of a pass.
 func TestDecidingAllocatesNothing(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds curves for some seconds")
-	}
+	testenv.Long(t)
 	f, err := newFleet(options{targets: 6, workers: 2, more: "  policy: {predictive: {}}\n"})
 	if err != nil {
 		t.Fatal(err)

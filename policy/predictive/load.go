@@ -38,14 +38,12 @@ type load struct {
 func weigh(levels []float64) []float64 {
 	weights := make([]float64, len(levels)+1)
 	for i, level := range levels {
-		low, high := 0.0, 1.0
+		low, high := 0.0, level
 		if i > 0 {
 			low = (levels[i-1] + level) / 2
 		}
 		if i < len(levels)-1 {
 			high = (level + levels[i+1]) / 2
-		} else {
-			high = level
 		}
 		weights[i] = high - low
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/flyball-io/flyball/decide"
 	"github.com/flyball-io/flyball/guard"
+	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/policy/hpa"
 	"github.com/flyball-io/flyball/policy/predictive"
@@ -49,9 +50,7 @@ func predict(t *testing.T, s sim.Scenario, curves *queueing.Library) *predictive
 // A rate over a minute that comes every half minute, ten seconds late, and one in
 // five of them never: less is known, so more is held, and the objective is kept.
 func TestASlowSource(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes some seconds, twenty times as long with the race detector")
-	}
+	testenv.Long(t)
 	curves := queueing.NewLibrary(queueing.DefaultLibrary)
 	fast, slow := waves(), waves()
 	slow.Metrics.BalancerInterval, slow.Metrics.BalancerWindow = 30*time.Second, time.Minute
@@ -82,9 +81,7 @@ func TestStartsAreLearned(t *testing.T) {
 // On CPU alone, on a load that moves slowly and on one that jumps, no setting of
 // HPA for both has as few requests late with as few replicas.
 func TestOnCPUAlone(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes some seconds, twenty times as long with the race detector")
-	}
+	testenv.Long(t)
 	curves := queueing.NewLibrary(queueing.DefaultLibrary)
 	smooth, jumps := waves(), waves()
 	states := []workload.State{{RPS: 240, Stay: 4 * time.Minute}, {RPS: 300, Stay: 4 * time.Minute}, {RPS: 360, Stay: 4 * time.Minute}}

@@ -71,9 +71,9 @@ func TestDashboardOfASimulation(t *testing.T) {
 	b.sees("h1", "shop-web")
 	b.sees("header .simulated", "simulation", "60 × real time")
 	b.sees(".numbers", "Requests", "/s", "Latency p95", "ms")
-	b.sees(".backends tbody", "r-000000", "ready")
+	b.sees(".backends tbody", "r-0000", "ready")
 	b.sees(".foot", "simulated service: lognormal 0.08 s, CV 0.5, 4 at a time, ready after 30s")
-	b.sees(".decisions", "→", "concurrency", "per replica")
+	b.sees(".decisions", "→", "/s now", "replicas of")
 	if stale := b.text("#stale"); stale != "" {
 		t.Errorf("the page takes a simulation for one that has stopped: %s", stale)
 	}

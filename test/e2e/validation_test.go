@@ -23,7 +23,7 @@ func TestSimulationSaysWhatReallyHappens(t *testing.T) {
 	for _, shape := range []string{"step", "diurnal-flash"} {
 		t.Run(shape, func(t *testing.T) {
 			p := newPlace(t)
-			args := []string{"--shape", shape, "--duration", "60s", "--speed", "15", "--peak-rps", "150", "--max", "8"}
+			args := []string{"--shape", shape, "--duration", "60s", "--speed", "15", "--peak-rps", "150", "--max", "8", "--policy", "hpa"}
 			want := p.simulated(args...)
 			got := p.scorecard(args...)
 			t.Logf("p95 %.0f ms, simulated %.0f; replica-hours %.4f, simulated %.4f; violations %.2f %%, simulated %.2f %%",

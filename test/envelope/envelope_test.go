@@ -9,6 +9,7 @@ import (
 	"github.com/flyball-io/flyball/capacity"
 	"github.com/flyball-io/flyball/decide"
 	"github.com/flyball-io/flyball/guard"
+	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/policy/lcp"
 	"github.com/flyball-io/flyball/queueing"
@@ -92,9 +93,7 @@ func run(t *testing.T, s *sim.Scenario, d *decide.Decider, e *guard.Envelope) ou
 // day and what an hour may save. What they really cost is told, beside the expert alone and the
 // advisors alone: docs/envelope.md shows the table.
 func TestTheTenWorstAdvisors(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it plays weeks")
-	}
+	testenv.Long(t)
 	curves := queueing.NewLibrary(queueing.DefaultLibrary)
 	var table strings.Builder
 	row := func(name string, model string, behind, alone outcome) {
