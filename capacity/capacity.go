@@ -43,16 +43,11 @@ type memory struct {
 	Rate    float64   `json:"rate"`            // of the sample before
 	Backlog float64   `json:"backlog"`
 
-	Mean  estimate `json:"mean"` // of services, in seconds
-	CV2   average  `json:"cv2"`  // squared variation
-	Slots estimate `json:"slots"`
-	CPU   work     `json:"cpu"`
-	// Reach is the requests per second that a replica carries by what was seen
-	// of response times; 0: nothing yet.
-	Reach float64 `json:"reach"`
-	// Limit is what a replica carried where waits showed; it grows slowly.
-	Limit      float64    `json:"limit"`
-	LimitAt    float64    `json:"limitAt"` // what it carried then
+	Mean       estimate   `json:"mean"` // of services, in seconds
+	CV2        average    `json:"cv2"`  // squared variation
+	Slots      estimate   `json:"slots"`
+	CPU        work       `json:"cpu"`
+	Reach      reach      `json:"reach"`
 	Correction correction `json:"correction"`
 	Startups   startups   `json:"startups"`
 }

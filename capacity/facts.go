@@ -51,7 +51,7 @@ func (l *Learner) Facts() Facts {
 	return f
 }
 
-const kind, version = "capacity", 1
+const kind, version = "capacity", 2
 
 // snapshotOf is what a snapshot must have in common with who restores it.
 func (l *Learner) snapshotOf() any { return []any{l.cfg, l.threshold, l.target, l.topology} }

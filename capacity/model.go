@@ -76,7 +76,7 @@ const assumedCV = 1
 // whole number where it follows from the work of one.
 func (l *Learner) slots(mean float64) (float64, source) {
 	m := &l.memory
-	reach := m.Reach * mean
+	reach := m.Reach.perReplica(mean) * mean
 	switch {
 	case l.cfg.Concurrency > 0:
 		return float64(l.cfg.Concurrency), fromHint

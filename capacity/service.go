@@ -25,9 +25,9 @@ func (l *Learner) learnService(s *sample, weight float64, later time.Duration) {
 		err = math.Inf(1) // rather a wait than a service that takes longer at once
 	}
 	weight *= idle * alone * idle * alone
-	if grown := m.Mean.add(mean, weight, err, later); grown != 1 {
+	if grown := m.Mean.add(mean, weight, err, later); grown > 1 {
 		// Slots that are busy for longer carry less; where they end is not known then.
-		m.Reach, m.Limit = m.Reach/max(1, grown), 0
+		m.Reach.slow(grown)
 	}
 	if alone > 0.7 && !l.saturated(s) {
 		wait := s.mean - mean
