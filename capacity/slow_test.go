@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/capacity"
+	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/series"
@@ -104,9 +105,7 @@ func lead(cfg capacity.Config, s *sim.Scenario, room float64, trouble trouble, c
 // replicas have room for 30 % more, waits are further away: 14 of them believe 31
 // to 35/s then, of 34 before, and take most of an hour to 44.
 func TestAPassingSlownessIsForgotten(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes some seconds, twenty times as long with the race detector")
-	}
+	testenv.Long(t)
 	curves := queueing.NewLibrary(queueing.DefaultLibrary)
 	rng := rand.New(rand.NewPCG(1, 1))
 	for _, tc := range []struct {
@@ -144,9 +143,7 @@ func TestAPassingSlownessIsForgotten(t *testing.T) {
 // limit is true, and to doubt it costs no more than the objective allows. Without
 // any room for more load 1.5 % are late, and were before limits were doubted.
 func TestATrueLimitIsNotOverrun(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes some seconds, twenty times as long with the race detector")
-	}
+	testenv.Long(t)
 	curves := queueing.NewLibrary(queueing.DefaultLibrary)
 	for _, room := range []float64{1.1, 1.3} {
 		t.Run(fmt.Sprint(room), func(t *testing.T) {
