@@ -26,7 +26,7 @@ type budget struct {
 const furthest = 2.3
 
 // pace is γ for a decision, of the part of the objective's window it covers: with
-// nothing missed the risk is e times as high after a quarter of the window.
+// nothing missed the risk is e times as high after two thirds of the window.
 const pace = 1.5
 
 // learn takes in the share that missed since the last decision. Those that
@@ -50,8 +50,8 @@ func (b *budget) factor() float64 { return math.Exp(b.Log) }
 // settle lets the budget learn from what was measured.
 func (p *Policy) settle(obs *scale.Observation) {
 	missed, known := obs.Last(scale.ViolationRatio)
-	if !known {
-		return
+	if !known || p.env.Objective == nil {
+		return // nothing was missed that anybody asked for
 	}
 	part := p.env.Sync.Seconds() / p.env.Objective.Window.Std().Seconds()
 	p.budget.learn(missed, p.intrinsic(), p.cfg.Risk*(1-p.target()), p.load.newest, part)

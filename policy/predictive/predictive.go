@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/capacity"
+	"github.com/flyball-io/flyball/forecast"
 	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/scale"
 )
@@ -210,5 +211,9 @@ func (p *Policy) measure(obs *scale.Observation) (measured, bool) {
 	if p.signal == scale.CPUUtilization {
 		m.value *= float64(obs.ReadyReplicas())
 	}
-	return m, m.value >= 0 && !math.IsInf(m.value, 0)
+	if !(m.value >= 0) || math.IsInf(m.value, 0) {
+		return measured{}, false
+	}
+	m.value = forecast.Clean(m.value)
+	return m, true
 }

@@ -13,9 +13,9 @@ import (
 // The spread follows the moves from one step to the next within minutes, so that
 // r is much the same in quiet and in wild hours: locally weighted conformal
 // prediction (Lei et al., JASA 2018, section 5.2). Its quantiles times the
-// present spread are those of the rise to come. They go no further than what was
-// seen: a tail beyond it would have to be guessed, and a guess that is wide for
-// an hour after one jump costs replicas all that time.
+// present spread are those of the rise to come. They go little further than
+// what was seen: a tail far beyond it would have to be guessed, and a guess that is wide
+// for an hour after one jump costs replicas all that time.
 type recent struct {
 	Begun  bool      `json:"begun"`
 	Window float64   `json:"window"` // seconds over which requests are counted; 0: none are
