@@ -24,3 +24,46 @@ func TestMissesWithoutAnObjective(t *testing.T) {
 		}
 	}
 }
+
+// While more requests miss the objective than it allows, less risk is taken: the
+// same load gets more replicas.
+func TestMissesMakeCareful(t *testing.T) {
+	lucky, unlucky := build(t, predictive.Default(), environment()), build(t, predictive.Default(), environment())
+	more := 0
+	for i := range 200 {
+		rate := 1000 + float64(i*7919%100)
+		obs := serves(time.Duration(i+1)*sync, rate, 25)
+		a, err := lucky.Recommend(obs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		obs.Signal(scale.ViolationRatio).Points[0].Value = 0.05
+		b, err := unlucky.Recommend(obs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Replicas < a.Replicas {
+			t.Fatalf("decision %d: %d replicas where 5 %% miss, %d where none does", i+1, b.Replicas, a.Replicas)
+		}
+		more += b.Replicas - a.Replicas
+	}
+	if more == 0 {
+		t.Error("5 % of the requests missed the objective all the time, and nothing changed")
+	}
+}
+
+// What uses CPU are the replicas that are ready: those that start answer nobody.
+func TestCPUIsOfReadyReplicas(t *testing.T) {
+	env := environment()
+	env.Objective = nil
+	p := build(t, predictive.Default(), env)
+	obs := serves(sync, 200, 5)
+	obs.CurrentReplicas = 10
+	rec, err := p.Recommend(obs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := rec.Proposals[0].Reason.Args[0]; said != 4 {
+		t.Errorf("5 ready replicas use 80 %% of their CPU: %v replicas' worth, want 4 (%s)", said, rec.Reason)
+	}
+}
