@@ -151,8 +151,10 @@ func (p *Planner) settle() {
 	}
 }
 
-// decide makes and publishes one decision; false when nothing is known yet.
+// decide makes and publishes one decision; false when nothing is known yet. In
+// a simulation it takes no time, however long this machine thinks.
 func (p *Planner) decide(ctx context.Context) bool {
+	defer clock.Hold(p.Clock)()
 	p.settle()
 	p.late = p.early(p.seen.statusAt)
 	if p.late || !p.seen.ready(p.Clock.Now()) {

@@ -127,6 +127,39 @@ func TestSnapshotsAreSpread(t *testing.T) {
 	}
 }
 
+// However long this machine thinks about a decision, a simulation misses none.
+func TestADecisionTakesNoSimulatedTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clk := clock.NewFast(time.Now(), 60)
+		p := Planner{Name: "web", Decisions: Decisions(memory.New(), "web"), Memories: Memories(memory.New(), "web"), Clock: clk, Log: slog.New(slog.DiscardHandler),
+			plan: Plan{Mode: scale.Apply, Sync: time.Minute, MaxAge: time.Minute, Decider: decide.New("thoughtful", thoughtful{})}}
+		p.seen = newAssembler("web", time.Minute)
+		p.seen.take(Report{Target: "web", At: clk.Now(), Status: &target.Status{SpecReplicas: 2}})
+		before := clk.Now()
+		if !p.decide(t.Context()) {
+			t.Fatal("no decision")
+		}
+		if took := clk.Now().Sub(before); took != 0 {
+			t.Errorf("it took %v, want nothing", took)
+		}
+		<-clk.After(time.Minute)
+		if took := clk.Now().Sub(before); took != time.Minute {
+			t.Errorf("a minute later it is %v later", took)
+		}
+	})
+}
+
+// thoughtful is a policy that takes its time.
+type thoughtful struct{}
+
+func (thoughtful) Recommend(obs scale.Observation) (scale.Recommendation, error) {
+	time.Sleep(10 * time.Second)
+	return scale.Recommendation{Replicas: obs.CurrentReplicas, Confidence: 1}, nil
+}
+func (thoughtful) Signals() []string         { return nil }
+func (thoughtful) Snapshot() ([]byte, error) { return []byte("{}"), nil }
+func (thoughtful) Restore([]byte) error      { return nil }
+
 // forgetful is a policy with a large memory.
 type forgetful struct{ asked, size int }
 

@@ -108,6 +108,15 @@ func (f *Fast) Hold() (release func()) {
 	}
 }
 
+// Hold stops a clock that can stand still, that of a simulation, until release
+// is called: what is done meanwhile takes no time there. Any other goes on.
+func Hold(c Clock) (release func()) {
+	if f, fast := c.(*Fast); fast {
+		return f.Hold()
+	}
+	return func() {}
+}
+
 // After implements [Clock]. It waits longer where the clock was held meanwhile.
 func (f *Fast) After(d time.Duration) <-chan time.Time {
 	done, due := make(chan time.Time, 1), f.Now().Add(d)
