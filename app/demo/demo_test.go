@@ -87,7 +87,7 @@ func TestScorecardIsATableOfTwoColumns(t *testing.T) {
 		Compare: &Scorecard{Policy: "other", Requests: 1000}, Workload: "shape x", DurationSeconds: 60, TimeCompression: 20, ThresholdSeconds: 0.5, ObjectiveTarget: 0.99}
 	var out bytes.Buffer
 	r.Print(&out)
-	for _, want := range []string{"hpa           other", "1.23 %", "123 ms", "failed or over 500 ms", "0.5000"} {
+	for _, want := range []string{"hpa           other", "1.230 %", "123 ms", "failed or over 500 ms", "0.5000"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("missing %q in\n%s", want, out.String())
 		}

@@ -79,8 +79,8 @@ func (r Result) Print(w io.Writer) {
 	row("policy", func(c Scorecard) string { return c.Policy })
 	row("requests", func(c Scorecard) string { return fmt.Sprint(c.Requests) })
 	row("failed", func(c Scorecard) string { return fmt.Sprint(c.FailedRequests) })
-	row("failed or over "+threshold, func(c Scorecard) string { return fmt.Sprintf("%.2f %%", 100*c.ViolationRatio) })
-	row("  allowed by the objective", func(Scorecard) string { return fmt.Sprintf("%.2f %%", 100*(1-r.ObjectiveTarget)) })
+	row("failed or over "+threshold, func(c Scorecard) string { return fmt.Sprintf("%.3f %%", 100*c.ViolationRatio) })
+	row("  allowed by the objective", func(Scorecard) string { return fmt.Sprintf("%.3f %%", 100*(1-r.ObjectiveTarget)) })
 	latency := func(label string, of func(load.Latency) float64) {
 		row(label, func(c Scorecard) string { return fmt.Sprintf("%.0f ms", 1000*of(c.Latency)) })
 	}

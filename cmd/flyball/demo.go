@@ -52,7 +52,7 @@ func newDemoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Watch real processes being scaled under real load; nothing needs to be installed",
 		Long: `Starts sample processes behind the built-in balancer, sends them real HTTP load
-that follows a day with a flash crowd compressed to three minutes, scales them,
+that follows a week, Monday to Sunday, compressed to three minutes, scales them,
 and shows every decision with its reason here and on the dashboard. Ends with a
 scorecard and leaves nothing behind. Policies named without parameters are told
 that the sample works on 4 requests at once: hpa keeps 70 % of them busy,
@@ -68,7 +68,7 @@ predictive takes it as a hint.`,
 	flags.SortFlags = false
 	flags.StringVar(&f.policy, "policy", "predictive", "policy as NAME or NAME:key=value,…")
 	flags.StringVar(&f.compare, "compare", "", "a second service under the same load with this policy")
-	flags.StringVar(&f.shape, "shape", "diurnal-flash", "workload shape: "+strings.Join(workload.Names(), ", "))
+	flags.StringVar(&f.shape, "shape", "weekly", "workload shape: "+strings.Join(workload.Names(), ", "))
 	flags.StringVar(&f.trace, "trace", "", "recorded trace to play instead (`FILE`)")
 	flags.StringVar(&f.window, "window", "", "part of the trace to play, such as 0h:24h")
 	flags.Float64Var(&f.speed, "speed", 0, "how many times faster than life time runs (default: all of a shape within --duration; 20 for a trace)")
