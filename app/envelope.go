@@ -37,11 +37,11 @@ func newEnvelopeSpec(in *v1alpha1.Envelope, plugins *builtin.Registry) (*Envelop
 // behind the rules that look at its own past, on counts of its own. The rules
 // that look at what is really there hold for its answer as they do for p.
 func (s *Spec) envelope(spec *EnvelopeSpec, p policy.Policy) (*guard.Envelope, error) {
-	expert, err := s.build(spec.Expert)
+	expert, err := s.build(spec.Expert, nil)
 	if err != nil {
 		return nil, err
 	}
-	its := s.rules(spec.Expert, p, func() []string { return withRate(policy.Essential(expert)) })
+	its := s.rules(spec.Expert, p, nil, func() []string { return withRate(policy.Essential(expert)) })
 	cfg := guard.EnvelopeConfig{
 		Lambda: spec.Lambda, Min: s.Min, Max: s.Max, Objective: *s.Objective, Sync: s.Sync.Std(), Name: spec.Expert.Name,
 		Expert: decide.New(spec.Expert.Name, expert, append(its.pace, guard.Bounds{Min: s.Min, Max: s.Max})...),

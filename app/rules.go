@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/flyball-io/flyball/capacity"
 	"github.com/flyball-io/flyball/decide"
 	"github.com/flyball-io/flyball/guard"
 	"github.com/flyball-io/flyball/policy"
@@ -13,11 +14,12 @@ import (
 // decider puts a policy behind the guards, in the order of the design: its
 // rules, envelope, budget, bounds.
 func (s *Spec) decider(spec PolicySpec) (*decide.Decider, error) {
-	p, err := s.build(spec)
+	service := s.learner()
+	p, err := s.build(spec, service)
 	if err != nil {
 		return nil, err
 	}
-	guards := s.rules(spec, p, func() []string { return policy.Essential(p) }).all()
+	guards := s.rules(spec, p, service, func() []string { return policy.Essential(p) }).all()
 	if spec.Envelope != nil {
 		envelope, err := s.envelope(spec.Envelope, p)
 		if err != nil {
@@ -36,9 +38,20 @@ func (s *Spec) decider(spec PolicySpec) (*decide.Decider, error) {
 	return decide.New(spec.Name, p, guards...), nil
 }
 
-// build makes a policy.
-func (s *Spec) build(spec PolicySpec) (policy.Policy, error) {
+// learner is what a policy and its rules learn of the service together; nil
+// without an objective, which nothing is then learned for.
+func (s *Spec) learner() *capacity.Learner {
+	if s.Objective == nil {
+		return nil
+	}
+	return capacity.NewLearner(capacity.Config{}, *s.Objective, s.topology, 2*s.Max, s.curves)
+}
+
+// build makes a policy. Its rules learn of the service what it may share; nil:
+// nothing.
+func (s *Spec) build(spec PolicySpec, service *capacity.Learner) (policy.Policy, error) {
 	env := s.env()
+	env.Service = service
 	env.ScaleUpTolerance, env.ScaleDownTolerance = spec.Rules.Up.Tolerance, spec.Rules.Down.Tolerance
 	return spec.build(env)
 }
@@ -52,9 +65,10 @@ type rules struct {
 	need    []guard.Guard // objective floor, wake
 }
 
-// rules makes them anew, with memories of their own. deciding names the signals
-// without which nothing is taken away; operated says when the operator wants none.
-func (s *Spec) rules(spec PolicySpec, operated policy.Policy, deciding func() []string) rules {
+// rules makes them anew, with memories of their own, but for what they learn of
+// the service where that is shared. deciding names the signals without which
+// nothing is taken away; operated says when the operator wants none.
+func (s *Spec) rules(spec PolicySpec, operated policy.Policy, service *capacity.Learner, deciding func() []string) rules {
 	health := guard.Health{Grace: max(guard.DefaultGrace, s.Process.StartTimeout)}
 	behavior := guard.NewBehavior(spec.Rules)
 	behavior.Sync = s.Sync.Std()
@@ -63,7 +77,7 @@ func (s *Spec) rules(spec PolicySpec, operated policy.Policy, deciding func() []
 		pace:    []guard.Guard{behavior, guard.NewCooldown(spec.Cooldown)},
 	}
 	if s.Objective != nil {
-		r.need = append(r.need, &guard.ObjectiveFloor{Objective: *s.Objective, Topology: s.topology, Curves: s.curves})
+		r.need = append(r.need, &guard.ObjectiveFloor{Objective: *s.Objective, Topology: s.topology, Curves: s.curves, Service: service})
 	}
 	r.need = append(r.need, guard.Wake{Closed: func(obs scale.Observation) bool { return policy.Closed(operated, obs) }})
 	return r

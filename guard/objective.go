@@ -29,6 +29,9 @@ type ObjectiveFloor struct {
 	Topology queueing.Topology
 	// Curves are shared by all models of a program; nil: made here.
 	Curves *queueing.Library
+	// Service is what is learned of the service, where the policy learns the same;
+	// nil: learned here.
+	Service *capacity.Learner
 
 	learner *capacity.Learner
 }
@@ -82,16 +85,16 @@ func (o *ObjectiveFloor) load(obs *scale.Observation) (rate, share float64, know
 	return rate, max(allowed-facts.Intrinsic, allowed/2), true
 }
 
-// learn returns the guard's own learner.
+// learn returns the shared learner, or the guard's own.
 func (o *ObjectiveFloor) learn() *capacity.Learner {
-	if o.learner == nil {
-		o.learner = o.unlearned()
+	switch {
+	case o.learner != nil:
+	case o.Service != nil:
+		o.learner = o.Service
+	default:
+		o.learner = capacity.NewLearner(capacity.Config{}, o.Objective, o.Topology, mostNeeded, o.Curves)
 	}
 	return o.learner
-}
-
-func (o *ObjectiveFloor) unlearned() *capacity.Learner {
-	return capacity.NewLearner(capacity.Config{}, o.Objective, o.Topology, mostNeeded, o.Curves)
 }
 
 // Applied changes nothing: what is taken away shows in the next observation.
@@ -101,11 +104,4 @@ func (*ObjectiveFloor) Applied(time.Time, int, int) {}
 func (o *ObjectiveFloor) Snapshot() ([]byte, error) { return o.learn().Snapshot() }
 
 // Restore checks that the snapshot fits.
-func (o *ObjectiveFloor) Restore(s []byte) error {
-	learner := o.unlearned()
-	if err := learner.Restore(s); err != nil {
-		return err
-	}
-	o.learner = learner
-	return nil
-}
+func (o *ObjectiveFloor) Restore(s []byte) error { return o.learn().Restore(s) }

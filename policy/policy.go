@@ -5,6 +5,7 @@ package policy
 import (
 	"time"
 
+	"github.com/flyball-io/flyball/capacity"
 	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/scale"
 )
@@ -98,4 +99,9 @@ type Env struct {
 	Topology queueing.Topology
 	// Curves are what the queueing models of a program share; nil: nothing.
 	Curves *queueing.Library
+	// Service is what the rules behind the policy learn of the service, without
+	// hints, of the requests that are measured: a policy that would learn the same
+	// may share it. It is then observed twice, and the second time changes nothing.
+	// Nil: nobody does.
+	Service *capacity.Learner
 }

@@ -55,10 +55,19 @@ func New(cfg Config, env policy.Env) (*Policy, error) {
 	if env.Objective == nil {
 		p.follow(scale.CPUUtilization)
 	}
+	if p.mayShare() {
+		p.learner = env.Service
+	}
 	return p, nil
 }
 
-// follow begins to decide on a signal: what was learned by another says nothing.
+// mayShare reports that the rules learn just what the policy would.
+func (p *Policy) mayShare() bool {
+	return p.env.Service != nil && p.signal == scale.RequestRate && p.cfg.Service == (capacity.Config{})
+}
+
+// follow begins to decide on a signal: what was learned by another says nothing,
+// and what the rules have learned meanwhile is not what it has seen.
 func (p *Policy) follow(signal string) {
 	p.signal, p.signals, p.load, p.staffed, p.needs = signal, []string{signal}, nil, 0, needs{}
 	service, objective := p.cfg.Service, scale.Objective{}

@@ -13,6 +13,7 @@ import (
 type state struct {
 	Signal    string          `json:"signal"`
 	Learner   json.RawMessage `json:"learner"`
+	Own       bool            `json:"own,omitempty"` // the learner is not that of the rules
 	Load      *loadState      `json:"load,omitempty"`
 	Staffed   int             `json:"staffed"`
 	Needs     needs           `json:"needs"`
@@ -34,7 +35,7 @@ type loadState struct {
 
 // Snapshot returns all that was learned.
 func (p *Policy) Snapshot() ([]byte, error) {
-	s := state{Signal: p.signal, Staffed: p.staffed, Needs: p.needs, Budget: p.budget, IdleSince: p.idleSince, Troubles: p.troubles}
+	s := state{Signal: p.signal, Own: p.learner != p.env.Service, Staffed: p.staffed, Needs: p.needs, Budget: p.budget, IdleSince: p.idleSince, Troubles: p.troubles}
 	var err error
 	if s.Learner, err = p.learner.Snapshot(); err != nil {
 		return nil, fmt.Errorf("learner: %w", err)
@@ -56,13 +57,17 @@ func (p *Policy) Restore(snapshot []byte) error {
 	}
 	fresh := &Policy{cfg: p.cfg, env: p.env}
 	fresh.follow(s.Signal)
-	if err := fresh.learner.Restore(s.Learner); err != nil {
-		return err
-	}
 	if s.Load != nil {
 		if err := fresh.restoreLoad(*s.Load); err != nil {
 			return err
 		}
+	}
+	if !s.Own && fresh.mayShare() {
+		fresh.learner = p.env.Service
+	}
+	// The last that may be refused: others may know the learner.
+	if err := fresh.learner.Restore(s.Learner); err != nil {
+		return err
 	}
 	fresh.staffed, fresh.needs, fresh.budget, fresh.idleSince, fresh.troubles = s.Staffed, s.Needs, s.Budget, s.IdleSince, s.Troubles
 	*p = *fresh
