@@ -24,7 +24,7 @@ func (l *Learner) Avoidable(replicas int, rate, backlog float64) float64 {
 	rate, backlog = sane(rate), sane(backlog)
 	switch {
 	case l.model.ready:
-		return l.avoidable(replicas, rate, backlog, l.memory.Correction.factor())
+		return l.avoidable(replicas, rate, backlog, l.model.factor)
 	case l.WorkOnly() && rate+backlog > 0:
 		return math.Erfc((float64(replicas)-rate-backlog)/math.Sqrt(2*(rate+backlog))) / 2
 	}
@@ -124,7 +124,7 @@ func (l *Learner) excess(s *sample) float64 {
 	}
 	b := &l.model.blend
 	rate := min(s.rate, settled*float64(s.ready)*l.model.perReplica)
-	expected := rate * b.MeanResponse(s.ready, l.load(s.ready, rate, l.memory.Correction.factor()), 0)
+	expected := rate * b.MeanResponse(s.ready, l.load(s.ready, rate, l.model.factor), 0)
 	if beyond := s.concurrency - expected; beyond > 2*math.Sqrt(expected+1) {
 		return max(held, beyond)
 	}

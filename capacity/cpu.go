@@ -60,14 +60,16 @@ func meanWithin(s *scale.Signal, from, to time.Time) float64 {
 	if s == nil || s.Trust != scale.Fresh {
 		return 0
 	}
-	sum, n := 0.0, 0.0
-	for i := len(s.Points) - 1; i >= 0; i-- {
-		p := &s.Points[i]
-		if p.At.Add(-s.Window).Before(from) && n > 0 || p.At.Before(from) {
-			break
-		}
-		if !p.At.After(to) && plausible(p.Value) {
+	i := len(s.Points) - 1
+	for i >= 0 && s.Points[i].At.After(to) {
+		i--
+	}
+	// One point will do that reaches back too far, further ones begin within.
+	sum, n, whole := 0.0, 0.0, from.Add(max(0, s.Window))
+	for first := from; i >= 0 && !s.Points[i].At.Before(first); i-- {
+		if p := &s.Points[i]; plausible(p.Value) {
 			sum, n = sum+p.Value, n+1
+			first = whole
 		}
 	}
 	return sum / max(1, n)

@@ -13,6 +13,7 @@ type model struct {
 	blend      queueing.Blend
 	perReplica float64 // requests per second
 	source     source
+	factor     float64 // of the correction
 }
 
 // source is where the requests per second of a replica are from, the surest
@@ -42,6 +43,7 @@ func (s source) doubt() float64 {
 // refresh makes the model of what is known.
 func (l *Learner) refresh() {
 	m := &l.memory
+	l.model.factor = m.Correction.factor()
 	t := queueing.Traits{Mean: l.cfg.ServiceMean.Std().Seconds(), CV: l.cfg.ServiceCV, Sharing: l.cfg.Sharing, Topology: l.topology}
 	if t.Mean == 0 {
 		t.Mean = m.Mean.value()

@@ -30,29 +30,41 @@ func read(obs *scale.Observation) sample {
 	s := sample{ready: obs.ReadyReplicas(), rate: -1, concurrency: -1, utilization: -1, queue: -1, answered: -1}
 	for i := range obs.Signals {
 		signal := &obs.Signals[i]
-		if signal.Trust != scale.Fresh || len(signal.Points) == 0 {
-			continue
-		}
-		newest := signal.Points[len(signal.Points)-1]
-		if !plausible(newest.Value) {
-			continue
-		}
 		switch signal.Name {
 		case scale.RequestRate:
-			s.rate, s.at, s.window = newest.Value, newest.At, signal.Window
+			if p := newest(signal); p != nil {
+				s.rate, s.at, s.window = p.Value, p.At, signal.Window
+			}
 		case scale.Concurrency:
-			s.concurrency = newest.Value
+			take(&s.concurrency, signal)
 		case scale.Utilization:
-			s.utilization = newest.Value
+			take(&s.utilization, signal)
 		case scale.QueueDepth:
-			s.queue = newest.Value
+			take(&s.queue, signal)
 		case scale.Latency:
-			if d := signal.Distribution; d != nil && d.Count() > 0 && plausible(d.Mean()) {
+			if d := signal.Distribution; newest(signal) != nil && d != nil && d.Count() > 0 && plausible(d.Mean()) {
 				s.latency, s.answered, s.mean, s.variance = d, float64(d.Count()), d.Mean(), d.Variance()
 			}
 		}
 	}
 	return s
+}
+
+// newest is the newest point of a signal; nil when it is not to be reckoned with.
+func newest(signal *scale.Signal) *series.Point {
+	if signal.Trust != scale.Fresh || len(signal.Points) == 0 {
+		return nil
+	}
+	if p := &signal.Points[len(signal.Points)-1]; plausible(p.Value) {
+		return p
+	}
+	return nil
+}
+
+func take(value *float64, signal *scale.Signal) {
+	if p := newest(signal); p != nil {
+		*value = p.Value
+	}
 }
 
 // plausible reports whether a measurement can be reckoned with: its square times

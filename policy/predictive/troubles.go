@@ -93,9 +93,12 @@ func (t *troubles) judgeCeiling(p *Policy, obs *scale.Observation, need int) {
 	alone := p.intrinsic()
 	t.say(infeasible, obs.At, alone > share, scale.Because("ObjectiveInfeasible",
 		"{0%} of the requests take longer than the objective by their service alone and {1%} may: no number of replicas keeps it", alone, share))
-	t.say(ceiling, obs.At, need > p.env.Max, scale.Because("CeilingReached",
-		"{0} replicas are needed and {1} allowed: {2%} of the requests are expected to miss the objective",
-		float64(need), float64(p.env.Max), p.expected(p.env.Max)))
+	var because scale.Reason
+	if need > p.env.Max {
+		because = scale.Because("CeilingReached", "{0} replicas are needed and {1} allowed: {2%} of the requests are expected to miss the objective",
+			float64(need), float64(p.env.Max), p.expected(p.env.Max))
+	}
+	t.say(ceiling, obs.At, need > p.env.Max, because)
 }
 
 // intrinsic is the share of services that alone take longer than the objective
