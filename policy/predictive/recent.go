@@ -21,11 +21,18 @@ type recent struct {
 	Window float64   `json:"window"` // seconds over which requests are counted; 0: none are
 	Spread float64   `json:"spread"` // mean |ln| of a move
 	Said   []said    `json:"said"`   // of the newest steps, oldest first
-	Ratios []float64 `json:"ratios"` // r in order of time
+	Ratios []float64 `json:"ratios"` // r in order of time, from Oldest on and round
 	Rises  []float64 `json:"rises"`  // the same without the spread
-	Sorted []float64 `json:"-"`      // r, growing
+	Oldest int       `json:"oldest,omitempty"`
+	Sorted []float64 `json:"-"` // r, growing
 	// highest is that of Rises.
 	highest float64
+}
+
+// fits reports whether steps could have made it: what a snapshot says must be asked.
+func (r *recent) fits() bool {
+	n := len(r.Ratios)
+	return len(r.Rises) == n && n <= manyRatios && r.Oldest >= 0 && (r.Oldest == 0 || r.Oldest < n && n == manyRatios)
 }
 
 // said is what was expected when a step had ended, and what it was.
@@ -113,17 +120,14 @@ func (r *recent) sort() {
 }
 
 func (r *recent) add(rise, spread float64) {
-	ratio, gone := rise/spread, math.Inf(-1)
+	ratio := rise / spread
 	if len(r.Ratios) == manyRatios {
-		gone = r.Rises[0]
-		at, _ := slices.BinarySearch(r.Sorted, r.Ratios[0])
-		r.Sorted = slices.Delete(r.Sorted, at, at+1)
-		r.Ratios = r.Ratios[:copy(r.Ratios, r.Ratios[1:])]
-		r.Rises = r.Rises[:copy(r.Rises, r.Rises[1:])]
+		r.replace(rise, ratio)
+		return
 	}
 	r.Ratios, r.Rises = append(r.Ratios, ratio), append(r.Rises, rise)
-	if len(r.Rises) == 1 || rise > r.highest || gone == r.highest {
-		r.highest = slices.Max(r.Rises)
+	if len(r.Rises) == 1 || rise > r.highest {
+		r.highest = rise
 	}
 	if len(r.Ratios) <= fewRatios {
 		r.sort()
@@ -133,8 +137,36 @@ func (r *recent) add(rise, spread float64) {
 	r.Sorted = slices.Insert(r.Sorted, at, ratio)
 }
 
+// replace puts a step in the place of the oldest. In the order of size only those
+// between the two move.
+func (r *recent) replace(rise, ratio float64) {
+	from, _ := slices.BinarySearch(r.Sorted, r.Ratios[r.Oldest])
+	to, _ := slices.BinarySearch(r.Sorted, ratio)
+	if from < to {
+		to--
+		copy(r.Sorted[from:to], r.Sorted[from+1:])
+	} else {
+		copy(r.Sorted[to+1:from+1], r.Sorted[to:])
+	}
+	r.Sorted[to] = ratio
+	gone := r.Rises[r.Oldest]
+	r.Ratios[r.Oldest], r.Rises[r.Oldest] = ratio, rise
+	r.Oldest = (r.Oldest + 1) % manyRatios
+	switch {
+	case rise > r.highest:
+		r.highest = rise
+	case gone == r.highest:
+		r.highest = slices.Max(r.Rises)
+	}
+}
+
 // quantile of the peak.
 func (r *recent) quantile(expected, level float64) float64 {
+	return expected * math.Exp(min(r.ratio(level)*r.spread(expected), r.furthest()))
+}
+
+// ratio is the quantile of r.
+func (r *recent) ratio(level float64) float64 {
 	if len(r.Sorted) == 0 {
 		r.sort()
 	}
@@ -143,7 +175,11 @@ func (r *recent) quantile(expected, level float64) float64 {
 	low := min(n-1, max(0, int(math.Floor(at))))
 	high := min(n-1, low+1)
 	share := min(1, max(0, at-float64(low)))
-	v := r.Sorted[low] + share*(r.Sorted[high]-r.Sorted[low])
+	return r.Sorted[low] + share*(r.Sorted[high]-r.Sorted[low])
+}
+
+// furthest is how far a rise is believed, as a logarithm.
+func (r *recent) furthest() float64 {
 	// A jump out of quiet was many of its spreads: as many of the spread after it
 	// would be a jump that nobody has seen. Up to twice as far as any that was
 	// seen is believed, on the scale of logarithms, and of far ones half as much
@@ -152,7 +188,7 @@ func (r *recent) quantile(expected, level float64) float64 {
 	if len(r.Ratios) < fewRatios {
 		highest = max(highest, 3*firstSpread)
 	}
-	return expected * math.Exp(min(v*r.spread(expected), highest+min(highest, halfAgain)))
+	return highest + min(highest, halfAgain)
 }
 
 const halfAgain = 0.4 // e^0.4 = 1.5

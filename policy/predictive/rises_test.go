@@ -74,6 +74,18 @@ func TestWhatWasNotMeasuredHasNoRise(t *testing.T) {
 	}
 }
 
+// In order of size they are the same as in order of time, however many have been
+// forgotten.
+func TestRatiosStayInOrder(t *testing.T) {
+	r := &recent{}
+	for i := range 3 * manyRatios {
+		r.add(float64(i*7919%1000-500)/1000, 0.01)
+		if want := slices.Sorted(slices.Values(r.Ratios)); len(want) > fewRatios && !slices.Equal(r.Sorted, want) {
+			t.Fatalf("after %d: %v, want %v", i+1, r.Sorted, want)
+		}
+	}
+}
+
 // The highest rise is the highest of those remembered, also when it is forgotten
 // and all others are falls.
 func TestTheHighestRise(t *testing.T) {

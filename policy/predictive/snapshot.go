@@ -75,7 +75,7 @@ func (p *Policy) Restore(snapshot []byte) error {
 }
 
 func (p *Policy) restoreLoad(s loadState) error {
-	if s.Step <= 0 || s.Horizon < 1 || s.Built < 1 || len(s.Recent.Rises) != len(s.Recent.Ratios) {
+	if s.Step <= 0 || s.Horizon < 1 || s.Built < 1 || !s.Recent.fits() {
 		return fmt.Errorf("snapshot of %s: step %v, horizons %d and %d: %w", kind, s.Step, s.Horizon, s.Built, scale.ErrSnapshot)
 	}
 	p.load = newLoad(s.Step)
