@@ -6,10 +6,7 @@
 //	                                        └─► conformal correction ─► quantiles of the value and of the peak
 package forecast
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // Largest is the largest value a model has to cope with; what is above it
 // counts as it. Squares and sums of it are still finite.
@@ -21,7 +18,7 @@ func Clean(value float64) float64 {
 	if !(value > 0) {
 		return 0
 	}
-	return math.Min(value, Largest)
+	return min(value, Largest)
 }
 
 // Model says one number for each step to come: what it expects of a series of

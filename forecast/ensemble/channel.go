@@ -11,7 +11,7 @@ import (
 type channel struct {
 	horizon int
 	peak    bool
-	pace    pace
+	pace    *pace // that of the horizon
 
 	Experts  []expert
 	Loss     float64                   // running mean of the mixture's pinball loss: the unit of weights
@@ -30,10 +30,10 @@ type promise struct {
 	Quantiles forecast.Numbers[float64] // what was said: the same, raised where something else shows more
 }
 
-func newChannel(cfg *Config, experts, horizon int, peak bool) channel {
-	levels := len(cfg.Levels)
+func newChannel(cfg *Config, experts int, pace *pace, peak bool) channel {
+	levels, horizon := len(cfg.Levels), pace.horizon
 	c := channel{
-		horizon: horizon, peak: peak, pace: newPace(cfg, horizon),
+		horizon: horizon, peak: peak, pace: pace,
 		Theta: make([]float64, levels), Score: newScore(levels),
 	}
 	for range experts {
@@ -45,7 +45,32 @@ func newChannel(cfg *Config, experts, horizon int, peak bool) channel {
 			Own: make([]float64, levels), Quantiles: make([]float64, levels),
 		})
 	}
+	c.gather()
 	return c
+}
+
+// gather lays all numbers of a channel side by side. They are read together, and
+// those of one target among thousands come from beyond the caches.
+func (c *channel) gather() {
+	var all []*forecast.Numbers[float64]
+	all = append(all, &c.Theta, &c.Score.Kept)
+	for k := range c.Experts {
+		all = append(all, &c.Experts[k].Shape)
+	}
+	for i := range c.Promises {
+		p := &c.Promises[i]
+		all = append(all, &p.Points, &p.Sizes, &p.Own, &p.Quantiles)
+	}
+	size := 0
+	for _, numbers := range all {
+		size += len(*numbers)
+	}
+	room := make([]float64, 0, size)
+	for _, numbers := range all {
+		from := len(room)
+		room = append(room, *numbers...)
+		*numbers = room[from:len(room):len(room)]
+	}
 }
 
 // at is where the promise of a step is kept.
@@ -60,13 +85,13 @@ func (c *channel) settle(cfg *Config, step int64, truth float64) {
 	if p.Step != step {
 		return // nothing was said of it
 	}
-	c.weigh(cfg, p, truth)
+	loss := c.weigh(cfg, p, truth)
 	c.pace.after(c.Score.Settled)
 	for k := range c.Experts {
 		c.Experts[k].learn(c.pace.keep, c.pace.shape, p.Points[k], p.Sizes[k], truth)
 	}
 	c.correct(p, truth)
-	c.Score.count(cfg.Levels, p.Quantiles, truth)
+	c.Score.count(p.Quantiles, truth, loss)
 }
 
 // promise says what is expected of the step a horizon after the newest: the

@@ -71,12 +71,16 @@ func (e *Ensemble) forget() {
 		e.models = append(e.models, m.New())
 		e.paths = append(e.paths, make([]float64, longest))
 	}
+	paces := make([]*pace, len(e.cfg.Horizons))
+	for i, h := range e.cfg.Horizons {
+		paces[i] = newPace(&e.cfg, h)
+	}
 	for _, peak := range []bool{false, true} {
-		for _, h := range e.cfg.Horizons {
-			if peak && h == 1 {
+		for _, pace := range paces {
+			if peak && pace.horizon == 1 {
 				continue // the largest of one value is the value
 			}
-			e.channels = append(e.channels, newChannel(&e.cfg, len(e.named), h, peak))
+			e.channels = append(e.channels, newChannel(&e.cfg, len(e.named), pace, peak))
 		}
 	}
 	e.seasons, e.period = season.New(season.Config{Step: e.cfg.Step}), 0
@@ -151,7 +155,7 @@ func (e *Ensemble) truth(c *channel, step int64) (float64, bool) {
 		if d.Step != s {
 			return 0, false
 		}
-		value = math.Max(value, d.Value)
+		value = max(value, d.Value)
 	}
 	return value, true
 }

@@ -39,7 +39,7 @@ func laplace(level float64) float64 {
 // first it is a share of the level.
 func (e *expert) size(cfg *Config, point, value float64) float64 {
 	if e.Seen == 0 {
-		return cfg.Prior * math.Max(point, value)
+		return cfg.Prior * max(point, value)
 	}
 	return e.Errors / e.Seen
 }
@@ -56,11 +56,12 @@ func (e *expert) learn(keep float64, steps []step, point, size, truth float64) {
 		return // a shape of nothing
 	}
 	z, most := (truth-point)/size, math.Inf(-1)
-	for l, s := range steps[:len(e.Shape)] {
-		q := e.Shape[l]
+	shape := e.Shape[:len(steps)]
+	for l, s := range steps {
+		q := shape[l]
 		if q = s.track(q, z, q); q > most {
 			most = q
 		}
-		e.Shape[l] = most
+		shape[l] = most
 	}
 }

@@ -15,13 +15,14 @@ type score struct {
 
 func newScore(levels int) score { return score{Kept: make([]float64, levels)} }
 
-func (s *score) count(levels, quantiles []float64, truth float64) {
+func (s *score) count(quantiles []float64, truth, loss float64) {
 	s.Settled++
+	s.Loss += loss
+	kept := s.Kept[:len(quantiles)]
 	for l, q := range quantiles {
 		if truth <= q {
-			s.Kept[l]++
+			kept[l]++
 		}
-		s.Loss += forecast.Pinball(levels[l], q, truth) / float64(len(levels))
 	}
 }
 

@@ -84,6 +84,7 @@ func (e *Ensemble) Restore(snapshot []byte) error {
 	for i := range s.Channels {
 		c, own := &s.Channels[i], &e.channels[i]
 		c.horizon, c.peak, c.pace = own.horizon, own.peak, own.pace
+		c.gather()
 	}
 	e.seasons, e.period = seasons, seasons.Period()
 	e.models, e.channels, e.recent = models, s.Channels, s.Recent

@@ -21,9 +21,11 @@ const lossMemory = 200
 // q_kl is the expert's quantile by its number and the size of its errors then,
 // and the shape of their distribution now: shapes move over a thousand steps,
 // and keeping those of each promise would make it three times as large.
-func (c *channel) weigh(cfg *Config, p *promise, truth float64) {
+//
+// It returns the loss.
+func (c *channel) weigh(cfg *Config, p *promise, truth float64) float64 {
 	loss, mean := c.loss(cfg, p, truth), 0.0
-	c.Loss += (loss - c.Loss) / math.Min(c.Score.Settled+1, lossMemory)
+	c.Loss += (loss - c.Loss) / min(c.Score.Settled+1, lossMemory)
 	for k := range c.Experts {
 		e := &c.Experts[k]
 		e.slope = e.along(c.pace.slopes, p.Points[k], p.Sizes[k])
@@ -32,15 +34,17 @@ func (c *channel) weigh(cfg *Config, p *promise, truth float64) {
 	if c.Loss > 0 {
 		c.move(cfg, mean)
 	}
+	return loss
 }
 
 // loss is that of the mixture, the mean over the levels; slopes become its
 // derivatives with respect to each quantile.
 func (c *channel) loss(cfg *Config, p *promise, truth float64) float64 {
 	loss, n := 0.0, float64(len(cfg.Levels))
-	for l, level := range cfg.Levels {
+	slopes := c.pace.slopes[:len(p.Quantiles)]
+	for l, level := range cfg.Levels[:len(p.Quantiles)] {
 		loss += forecast.Pinball(level, p.Quantiles[l], truth) / n
-		c.pace.slopes[l] = slope(level, p.Quantiles[l], truth) / n
+		slopes[l] = slope(level, p.Quantiles[l], truth) / n
 	}
 	return loss
 }
@@ -48,9 +52,9 @@ func (c *channel) loss(cfg *Config, p *promise, truth float64) float64 {
 // along is the slope in the direction of what the expert said, with its shape of now.
 func (e *expert) along(slopes []float64, point, size float64) float64 {
 	sum := 0.0
-	for l, slope := range slopes[:len(e.Shape)] {
-		if q := point + size*e.Shape[l]; q > 0 {
-			sum += slope * q
+	for l, z := range e.Shape[:len(slopes)] {
+		if q := point + size*z; q > 0 {
+			sum += slopes[l] * q
 		}
 	}
 	return sum
