@@ -21,14 +21,8 @@ func (l *Learner) WorkOnly() bool {
 // Avoidable is the share of requests expected to miss the objective although
 // their service alone would meet it. A backlog is in requests.
 func (l *Learner) Avoidable(replicas int, rate, backlog float64) float64 {
-	rate, backlog = sane(rate), sane(backlog)
-	switch {
-	case l.model.ready:
-		return l.avoidable(replicas, rate, backlog, l.model.factor)
-	case l.WorkOnly() && rate+backlog > 0:
-		return math.Erfc((float64(replicas)-rate-backlog)/math.Sqrt(2*(rate+backlog))) / 2
-	}
-	return 0
+	s := l.With(replicas)
+	return s.Avoidable(rate, backlog)
 }
 
 // Intrinsic is the share of requests whose service alone misses the objective.
@@ -122,9 +116,9 @@ func (l *Learner) excess(s *sample) float64 {
 	case s.ready == 0:
 		return max(held, s.concurrency)
 	}
-	b := &l.model.blend
-	rate := min(s.rate, settled*float64(s.ready)*l.model.perReplica)
-	expected := rate * b.MeanResponse(s.ready, l.load(s.ready, rate, l.model.factor), 0)
+	staffed := l.With(s.ready)
+	rate := min(s.rate, settled*staffed.replicas*l.model.perReplica)
+	expected := rate * staffed.curves.MeanResponse(staffed.load(rate, l.model.factor), 0)
 	if beyond := s.concurrency - expected; beyond > 2*math.Sqrt(expected+1) {
 		return max(held, beyond)
 	}

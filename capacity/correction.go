@@ -86,7 +86,7 @@ func (c *correction) tell(expected float64) {
 // the threshold less a share of it: as with a backlog that takes that long, and
 // those whose service alone breaks the threshold.
 func (l *Learner) late(s *sample, early, factor float64) float64 {
-	b := &l.model.blend
-	backlog := early * l.threshold * float64(s.ready) * l.model.perReplica
-	return l.avoidable(s.ready, s.rate, backlog, factor) + b.Intrinsic() + 1e-9
+	staffed := l.With(s.ready)
+	backlog := early * l.threshold * staffed.replicas * l.model.perReplica
+	return staffed.avoidable(s.rate, backlog, factor) + l.model.blend.Intrinsic() + 1e-9
 }

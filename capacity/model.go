@@ -63,7 +63,7 @@ func (l *Learner) refresh() {
 	if t == l.model.traits {
 		return
 	}
-	blend, err := l.curves.Blend(t, l.threshold)
+	blend, err := l.curves.Move(&l.model.blend, t, l.threshold)
 	if err != nil {
 		l.model.ready = false
 		return
@@ -89,45 +89,4 @@ func (l *Learner) slots(mean float64) (float64, source) {
 	default:
 		return reach, fromLatency
 	}
-}
-
-// load is a rate as the curves are to be asked: in proportion to what a replica
-// carries, where that is no whole number of slots, in doubt higher, and with
-// corrected odds.
-func (l *Learner) load(replicas int, rate, factor float64) float64 {
-	rho := rate / (float64(replicas) * l.model.perReplica)
-	square := rho * rho
-	rho *= 1 + l.model.source.doubt()*min(1, square*square*square*square)
-	if rho < 1 {
-		rho /= rho + (1-rho)/factor
-	}
-	return rho * float64(replicas) * l.model.blend.CapacityPerReplica()
-}
-
-// avoidable is the avoidable share of the model with a correction.
-func (l *Learner) avoidable(replicas int, rate, backlog, factor float64) float64 {
-	b := &l.model.blend
-	if replicas <= 0 {
-		return 1 - b.Intrinsic()
-	}
-	return b.Avoidable(replicas, l.load(replicas, max(0, rate), factor), backlog*b.CapacityPerReplica()/l.model.perReplica)
-}
-
-// stretch is the mean response over the mean service at a load of rho.
-func (l *Learner) stretch(replicas int, rho float64) float64 {
-	b := &l.model.blend
-	return b.MeanResponse(replicas, rho*float64(replicas)*b.CapacityPerReplica(), 0) / l.model.traits.Mean
-}
-
-// loadOf is the load at which responses are stretched so, by halving.
-func (l *Learner) loadOf(replicas int, stretch float64) float64 {
-	low, high := 0.0, 1.0
-	for range 11 {
-		if middle := (low + high) / 2; l.stretch(replicas, middle) < stretch {
-			low = middle
-		} else {
-			high = middle
-		}
-	}
-	return (low + high) / 2
 }

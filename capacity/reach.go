@@ -84,13 +84,13 @@ func (l *Learner) learnReach(s *sample, steady bool, later time.Duration) {
 	}
 	mean := l.model.traits.Mean
 	shown := 1 + shows + 3*l.model.traits.CV/math.Sqrt(s.answered)
-	stretch := s.mean / mean
+	stretch, staffed := s.mean/mean, l.With(s.ready)
 	switch {
 	case stretch <= shown:
-		r.Proven = max(r.Proven, each/max(0.1, l.loadOf(s.ready, shown)))
-		r.probe(each, max(0.1, l.loadOf(s.ready, 1+shows)), mean, min(later, unwatched).Seconds())
+		r.Proven = max(r.Proven, each/max(0.1, staffed.loadOf(shown)))
+		r.probe(each, max(0.1, staffed.loadOf(1+shows)), mean, min(later, unwatched).Seconds())
 	case steady && s.answered >= 20:
-		r.meet(each, each/l.loadOf(s.ready, stretch), mean)
+		r.meet(each, each/staffed.loadOf(stretch), mean)
 	}
 	r.Proven = max(r.Proven, each)
 	if r.Limit > 0 {

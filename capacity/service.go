@@ -55,16 +55,16 @@ const leastCV = 0.01
 // what a replica carries, the load and so the stretch are. Where nothing but
 // response times is known there is no wait until they grow.
 func (l *Learner) unloaded(s *sample) float64 {
-	busy := l.busy(s)
+	busy, staffed := l.busy(s), l.With(s.ready)
 	switch l.model.source {
 	case fromLatency:
 		return s.mean
 	case fromCPU:
-		return s.mean / l.stretch(s.ready, min(settled, busy*l.model.traits.Mean))
+		return s.mean / staffed.stretch(min(settled, busy*l.model.traits.Mean))
 	}
 	low, high := 0.0, min(s.mean, 1/max(1e-9, busy))
 	for range 11 {
-		if middle := (low + high) / 2; middle*l.stretch(s.ready, busy*middle) < s.mean {
+		if middle := (low + high) / 2; middle*staffed.stretch(busy*middle) < s.mean {
 			low = middle
 		} else {
 			high = middle

@@ -1,9 +1,6 @@
 package queueing
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // Blend answers as a [Curve] for a service between the nodes of a [Library]. It
 // is a value: two of the same question are equal. Rates beyond what the
@@ -28,41 +25,14 @@ func (b *Blend) Intrinsic() float64 { return 1 - b.met }
 
 // Avoidable is [Curve.Avoidable].
 func (b *Blend) Avoidable(replicas int, rate, backlog float64) float64 {
-	if replicas <= 0 {
-		return b.met
-	}
-	capacity := float64(replicas) * b.capacity
-	late := max(0, backlog) / (capacity * b.threshold) * tableDelays
-	if !(late < tableDelays) {
-		return b.met
-	}
-	delay := int(late)
-	load, behind := tableLoad(capacity, rate)
-	log := 0.0
-	for k, s := range b.shapes {
-		if s != nil {
-			n, at := s.library.reach(replicas)
-			log += b.shares[k] * s.upTo(n).log(at, load, delay, behind, late-float64(delay))
-		}
-	}
-	return min(b.met, math.Exp(log))
+	s := b.With(replicas)
+	return s.Avoidable(rate, backlog)
 }
 
 // MeanResponse is [Curve.MeanResponse].
 func (b *Blend) MeanResponse(replicas int, rate, backlog float64) float64 {
-	if replicas <= 0 {
-		return math.Inf(1)
-	}
-	capacity := float64(replicas) * b.capacity
-	load, behind := tableLoad(capacity, rate)
-	sum := 0.0
-	for k, s := range b.shapes {
-		if s != nil {
-			n, at := s.library.reach(replicas)
-			sum += b.spans[k] * s.upTo(n).mean(at, load, behind)
-		}
-	}
-	return sum*b.mean + max(0, backlog)/capacity
+	s := b.With(replicas)
+	return s.MeanResponse(rate, backlog)
 }
 
 // Demand is [Curve.Demand], with at most so many replicas.

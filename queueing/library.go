@@ -65,20 +65,25 @@ type Traits struct {
 
 // Blend is the curve of a service for a threshold in seconds.
 func (l *Library) Blend(t Traits, threshold float64) (Blend, error) {
+	return l.Move(&Blend{}, t, threshold)
+}
+
+// Move is [Library.Blend] for a service that was another a moment ago: between the
+// same nodes the curves are those of the blend of before, and need not be found.
+func (l *Library) Move(before *Blend, t Traits, threshold float64) (Blend, error) {
 	if !(t.Mean > 0) || math.IsInf(t.Mean, 1) || !(t.CV >= 0) || t.Slots < 1 || !(threshold > 0) || math.IsInf(threshold, 1) {
 		return Blend{}, fmt.Errorf("blend: mean and threshold must be above 0 s, CV at least 0 and one slot allowed, got %v, %v, %v, %d", t.Mean, threshold, t.CV, t.Slots)
 	}
 	b := Blend{mean: t.Mean, threshold: threshold, capacity: float64(t.Slots) / t.Mean, met: lognormalCDF(t.Mean, t.CV, threshold)}
 	ratio, nextRatio := ratioNode(threshold / t.Mean)
 	cv, falls, grows := cvNode(t.CV)
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	slots := rung(min(t.Slots, mostSlots))
 	for k := range b.shapes {
 		high, wide := k&1, k>>1
 		far := pick(high, nextRatio)
 		b.shares[k], b.spans[k] = far*pick(wide, falls), far*pick(wide, grows)
 		if b.shares[k] > 0 {
-			b.shapes[k] = l.shape(shapeKey{ratio: ratio + high, cv: cv + wide, slots: rung(min(t.Slots, mostSlots)), sharing: t.Sharing, topology: t.Topology})
+			b.shapes[k] = l.shape(before.shapes[k], shapeKey{ratio: ratio + high, cv: cv + wide, slots: slots, sharing: t.Sharing, topology: t.Topology})
 		}
 	}
 	return b, nil
@@ -152,8 +157,13 @@ type shape struct {
 	mu      sync.Mutex // held by who makes it grow
 }
 
-// shape returns the curve of a key; the caller holds the lock.
-func (l *Library) shape(key shapeKey) *shape {
+// shape returns the curve of a key, which may be that of before.
+func (l *Library) shape(before *shape, key shapeKey) *shape {
+	if before != nil && before.library == l && before.key == key {
+		return before
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	s := l.shapes[key]
 	if s == nil {
 		s = &shape{key: key, library: l}

@@ -9,7 +9,7 @@
 //	shortest, shorter               least connections, the better of two
 //	sharing, response             shared slots; from waits to answers
 //	curve_build, curve            all of it as a table, for millions of questions
-//	library, blend                tables that many services share
+//	library, blend, staffed       tables that many services share
 //	draw                          services at random
 package queueing
 

@@ -14,10 +14,11 @@ import "math"
 // asks for more by itself and one that is sure for no more than the queue needs.
 func (p *Policy) expected(replicas int) float64 {
 	late, all := 0.0, 0.0
+	staffed := p.learner.With(replicas)
 	carried, wait := float64(replicas)*p.learner.PerReplica(), (p.startup()+p.env.Sync).Seconds()/2
 	for i, rate := range p.load.peak {
 		arrive := p.load.weights[i] * rate
-		late += arrive * p.learner.Avoidable(replicas, rate, max(0, rate-carried)*wait)
+		late += arrive * staffed.Avoidable(rate, max(0, rate-carried)*wait)
 		all += arrive
 	}
 	if all == 0 {
