@@ -24,6 +24,9 @@ type recent struct {
 	Ratios []float64 `json:"ratios"` // r in order of time, from Oldest on and round
 	Rises  []float64 `json:"rises"`  // the same without the spread
 	Oldest int       `json:"oldest,omitempty"`
+	// Summit is the highest value lately: half of what it was eight hours ago, where
+	// it was not reached since.
+	Summit float64   `json:"summit"`
 	Sorted []float64 `json:"-"` // r, growing
 	// highest is that of Rises.
 	highest float64
@@ -32,7 +35,7 @@ type recent struct {
 // fits reports whether steps could have made it: what a snapshot says must be asked.
 func (r *recent) fits() bool {
 	n := len(r.Ratios)
-	return len(r.Rises) == n && n <= manyRatios && r.Oldest >= 0 && (r.Oldest == 0 || r.Oldest < n && n == manyRatios)
+	return len(r.Rises) == n && n <= manyRatios && r.Summit >= 0 && r.Oldest >= 0 && (r.Oldest == 0 || r.Oldest < n && n == manyRatios)
 }
 
 // said is what was expected when a step had ended, and what it was.
@@ -59,6 +62,7 @@ const (
 // take adds a step that has ended.
 func (r *recent) take(value, expected float64, horizon int) {
 	value, expected = max(value, least), max(expected, least)
+	r.Summit = max(value, r.Summit*fading)
 	switch n := len(r.Said); {
 	case !r.Begun: // nothing yet, or of a window that may have hardly begun
 		r.Begun = value > least
@@ -160,9 +164,12 @@ func (r *recent) replace(rise, ratio float64) {
 	}
 }
 
-// quantile of the peak.
+// quantile of the peak. A load that jumped from 20 to 400 may do so again, and
+// did not thereby say that it may jump from 400 to 8,000: beyond the highest that
+// was seen lately, half again is believed.
 func (r *recent) quantile(expected, level float64) float64 {
-	return expected * math.Exp(min(r.ratio(level)*r.spread(expected), r.furthest()))
+	risen := expected * math.Exp(min(r.ratio(level)*r.spread(expected), r.furthest()))
+	return min(risen, max(expected, beyond*r.Summit))
 }
 
 // ratio is the quantile of r.
@@ -191,4 +198,9 @@ func (r *recent) furthest() float64 {
 	return highest + min(highest, halfAgain)
 }
 
-const halfAgain = 0.4 // e^0.4 = 1.5
+const (
+	halfAgain = 0.4 // e^0.4 = 1.5
+	beyond    = 1.5
+	// fading halves the summit in 1,920 steps, eight hours.
+	fading = 0.99963905 // 0.5^(1/1920)
+)

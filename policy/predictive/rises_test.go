@@ -8,7 +8,7 @@ import (
 
 // rises are ratios 1 … n, in an order that is none.
 func rises(n int) *recent {
-	r := &recent{Spread: 0.01}
+	r := &recent{Spread: 0.01, Summit: 1000}
 	for i := range n {
 		r.add(float64(i*7%n+1)*0.01, 0.01)
 	}
@@ -26,6 +26,31 @@ func TestQuantilesOfRises(t *testing.T) {
 	r.Spread = 0.002 // an hour that is quieter
 	if got := math.Log(r.quantile(10, 0.5) / 10); math.Abs(got-50*leastSpread) > 1e-9 {
 		t.Errorf("in quiet a rise of %v is expected, want 50 times the least spread", got)
+	}
+}
+
+// A load that jumps between 20 and 400 may do so at any time, and that is no
+// reason to expect 8,000 while it is at 400.
+func TestAJumpIsNotExpectedOnTopOfItself(t *testing.T) {
+	r := &recent{}
+	for i := range 100 {
+		value := 20.0
+		if i/4%2 == 1 {
+			value = 400
+		}
+		r.take(value, value, 2)
+	}
+	if got := r.quantile(20, 0.999); got < 400 || got > 600 {
+		t.Errorf("at 20 it may get as high as %.0f, want 400 to 600", got)
+	}
+	if got := r.quantile(400, 0.999); got < 500 || got > 600 {
+		t.Errorf("at 400 it may get as high as %.0f, want 500 to 600", got)
+	}
+	for range manyRatios * 8 {
+		r.take(20, 20, 2)
+	}
+	if got := r.quantile(20, 0.999); got > 60 {
+		t.Errorf("half a day after the last jump it may get as high as %.0f, want no more than 60", got)
 	}
 }
 
