@@ -19,7 +19,7 @@ func (s *Spec) info(balancer string, compression float64) web.TargetInfo {
 		Sync: s.Sync.Std(), Balancer: balancer, Compression: compression,
 	}
 	for _, p := range s.Shadows {
-		info.Shadows = append(info.Shadows, p.Description())
+		info.Shadows = append(info.Shadows, p.Name) // as their decisions are named
 	}
 	return info
 }

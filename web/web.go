@@ -63,7 +63,7 @@ type TargetInfo struct {
 	Mode      scale.Mode // as the document says
 	Override  *Override  // what was set by hand over it; nil: nothing
 	Policy    string     // description, for example "hpa (requestRate, 35 per replica)"
-	Shadows   []string   // descriptions of the shadow policies
+	Shadows   []string   // names of the shadow policies, as in decisions
 	Objective *scale.Objective
 	Min, Max  int
 	Sync      time.Duration // time between two decisions
