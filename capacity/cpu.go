@@ -2,9 +2,11 @@ package capacity
 
 import (
 	"math"
+	"sort"
 	"time"
 
 	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/series"
 )
 
 // work learns what a request costs in CPU, in seconds of one replica's CPU as
@@ -60,19 +62,29 @@ func meanWithin(s *scale.Signal, from, to time.Time) float64 {
 	if s == nil || s.Trust != scale.Fresh {
 		return 0
 	}
-	i := len(s.Points) - 1
-	for i >= 0 && s.Points[i].At.After(to) {
-		i--
+	points := s.Points
+	for len(points) > 0 && points[len(points)-1].At.After(to) {
+		points = points[:len(points)-1]
 	}
-	// One point will do that reaches back too far, further ones begin within.
-	sum, n, whole := 0.0, 0.0, from.Add(max(0, s.Window))
-	for first := from; i >= 0 && !s.Points[i].At.Before(first); i-- {
-		if p := &s.Points[i]; plausible(p.Value) {
-			sum, n = sum+p.Value, n+1
-			first = whole
+	whole := since(points, from.Add(max(0, s.Window)))
+	sum, n := 0.0, 0.0
+	for i := len(points) - 1; i >= whole; i-- {
+		if v := points[i].Value; plausible(v) {
+			sum, n = sum+v, n+1
+		}
+	}
+	// Without one that begins within, the newest will do that ends within.
+	for i := whole - 1; i >= 0 && n == 0 && !points[i].At.Before(from); i-- {
+		if v := points[i].Value; plausible(v) {
+			sum, n = v, 1
 		}
 	}
 	return sum / max(1, n)
+}
+
+// since is where the points begin that are not before an instant.
+func since(points []series.Point, at time.Time) int {
+	return sort.Search(len(points), func(i int) bool { return !points[i].At.Before(at) })
 }
 
 func (w *work) known() bool { return w.Each.known() }

@@ -40,6 +40,9 @@ func (s *startups) observe(obs *scale.Observation, last time.Time) {
 	next := s.spare[:0]
 	for i := range obs.Replicas {
 		r := &obs.Replicas[i]
+		if len(s.Waiting) == 0 && r.TakesWork() && !r.Readiness.Since.After(last) {
+			continue // most: nobody waited for it
+		}
 		if r.Phase == scale.Succeeded || r.Phase == scale.Failed || !r.DeletedAt.IsZero() || r.Restarts > 0 {
 			continue
 		}

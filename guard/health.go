@@ -99,7 +99,7 @@ func (h Health) examine(obs *scale.Observation) (sickness, bool) {
 	if loop := condition(obs, scale.CrashLoop); loop != nil {
 		return h.loop(obs, loop.Since)
 	}
-	s, works := sickness{code: "ReplicasFailing"}, newestProven(obs)
+	s := sickness{code: "ReplicasFailing"}
 	for i := range obs.Replicas {
 		switch r := &obs.Replicas[i]; {
 		case r.TakesWork():
@@ -107,7 +107,7 @@ func (h Health) examine(obs *scale.Observation) (sickness, bool) {
 		case !r.DeletedAt.IsZero():
 		case !h.fails(r, obs.At):
 			s.starting++
-		case r.StartedAt.IsZero() || works.Before(r.StartedAt):
+		case r.StartedAt.IsZero() || newestProven(obs).Before(r.StartedAt):
 			s.add(r.StartedAt)
 		}
 	}

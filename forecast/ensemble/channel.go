@@ -100,7 +100,8 @@ func (c *channel) promise(cfg *Config, step int64, value float64, paths [][]floa
 	p := c.at(step)
 	surprise := p.Step == step && value > p.Own[len(p.Own)-1]
 	p.Step, p.Size = step+int64(c.horizon), 0
-	clear(p.Own)
+	own := p.Own
+	clear(own)
 	for k := range c.Experts {
 		e := &c.Experts[k]
 		point := paths[k][c.horizon-1]
@@ -109,19 +110,22 @@ func (c *channel) promise(cfg *Config, step int64, value float64, paths [][]floa
 		}
 		size := e.size(cfg, point, value)
 		p.Points[k], p.Sizes[k] = point, size
-		p.Size += e.Weight * size
-		for l, z := range e.Shape[:len(p.Own)] {
+		weight := e.Weight
+		p.Size += weight * size
+		for l, z := range e.Shape[:len(own)] {
 			if q := point + size*z; q > 0 {
-				p.Own[l] += e.Weight * q
+				own[l] += weight * q
 			}
 		}
 	}
-	floor := 0.0
-	for l := range p.Own {
-		floor = max(floor, p.Own[l]+c.Theta[l]*p.Size)
-		p.Own[l] = floor
+	floor, unit := 0.0, p.Size
+	for l, theta := range c.Theta[:len(own)] {
+		if q := own[l] + theta*unit; q > floor {
+			floor = q
+		}
+		own[l] = floor
 	}
-	copy(p.Quantiles, p.Own)
+	copy(p.Quantiles, own)
 	if surprise {
 		p.stay(cfg, value)
 	}

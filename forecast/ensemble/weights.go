@@ -42,9 +42,10 @@ func (c *channel) weigh(cfg *Config, p *promise, truth float64) float64 {
 func (c *channel) loss(cfg *Config, p *promise, truth float64) float64 {
 	loss, n := 0.0, float64(len(cfg.Levels))
 	slopes := c.pace.slopes[:len(p.Quantiles)]
-	for l, level := range cfg.Levels[:len(p.Quantiles)] {
-		loss += forecast.Pinball(level, p.Quantiles[l], truth) / n
-		slopes[l] = slope(level, p.Quantiles[l], truth) / n
+	for l, q := range p.Quantiles {
+		level := cfg.Levels[l]
+		loss += forecast.Pinball(level, q, truth) / n
+		slopes[l] = slope(level, q, truth) / n
 	}
 	return loss
 }

@@ -179,6 +179,9 @@ func (m *Model) row(means *[len(times)]float64, step, later int64) row {
 func (m *Model) Predict(out []float64) {
 	before, near, far := 0, 0.0, 0.0
 	for i, h := range horizons {
+		if before >= len(out) {
+			return // nobody asks further
+		}
 		if far = m.say(i, m.Newest+int64(h)); i == 0 {
 			near = far
 		}

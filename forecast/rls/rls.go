@@ -219,24 +219,25 @@ func (m *Model) size() float64 {
 
 func (m *Model) update(miss float64) {
 	n, denominator := len(m.row), m.cfg.Forgetting
-	for i := range n {
+	row, gains := m.row, m.gain[:n]
+	for i := range gains {
 		sum := 0.0
-		for j, p := range m.Covariance[i*n : i*n+n] {
-			sum += p * m.row[j]
+		for j, p := range m.Covariance[i*n:][:len(row)] {
+			sum += p * row[j]
 		}
-		m.gain[i] = sum
-		denominator += sum * m.row[i]
+		gains[i] = sum
+		denominator += sum * row[i]
 	}
 	if !(denominator >= m.cfg.Forgetting/2) { // rounding has broken P
 		m.reset()
 		return
 	}
 	step, forget := 1/denominator, 1/m.cfg.Forgetting
-	for i, gain := range m.gain {
+	for i, gain := range gains {
 		share := gain * step
 		m.Coefficients[i] += share * miss
-		for j := range i + 1 {
-			p := (m.Covariance[i*n+j] - share*m.gain[j]) * forget
+		for j, p := range m.Covariance[i*n:][:i+1] {
+			p = (p - share*gains[j]) * forget
 			m.Covariance[i*n+j], m.Covariance[j*n+i] = p, p
 		}
 	}
