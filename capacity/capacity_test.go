@@ -283,10 +283,45 @@ func TestRestoredItAnswersAsIfNeverStopped(t *testing.T) {
 			}
 		}
 	})
-	l := learner(capacity.Config{})
-	foreign, _ := learner(capacity.Config{Concurrency: 1}).Snapshot()
-	if err := l.Restore(foreign); !errors.Is(err, scale.ErrSnapshot) {
-		t.Errorf("a snapshot of another configuration: %v", err)
+	foreign, _ := scale.Seal("forecast", 1, nil, struct{}{})
+	if err := learner(capacity.Config{}).Restore(foreign); !errors.Is(err, scale.ErrSnapshot) {
+		t.Errorf("a snapshot of another kind: %v", err)
+	}
+}
+
+// Start-up and service times are facts of the service: other hints and another
+// objective change none. The error of a model is that of one model.
+func TestFactsSurviveAnotherConfiguration(t *testing.T) {
+	was := learner(capacity.Config{})
+	watch(was, 0, 10*time.Minute, 10, 400, 0.08)
+	started := scaletest.Observation(11*time.Minute, 10)
+	started.Replicas = append(started.Replicas, scale.Replica{ID: "new", StartedAt: scaletest.At(11 * time.Minute)})
+	was.Observe(&started)
+	started = scaletest.Observation(11*time.Minute+40*time.Second, 11)
+	started.Replicas[10] = scale.Replica{ID: "new", Phase: scale.Running, StartedAt: scaletest.At(11 * time.Minute),
+		Readiness: scale.Readiness{Known: true, Ready: true, Since: scaletest.At(11*time.Minute + 40*time.Second)}}
+	was.Observe(&started)
+	before := was.Facts()
+	if before.Started != 1 || before.Correction == 1 {
+		t.Fatalf("%+v: want a start and an error of the model", before)
+	}
+	memory, err := was.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	faster := promise()
+	faster.Threshold /= 2
+	for name, is := range map[string]*capacity.Learner{
+		"other hints":       capacity.NewLearner(capacity.Config{ServiceCV: 0.7}, promise(), queueing.LeastConn, 100, nil),
+		"another objective": capacity.NewLearner(capacity.Config{}, faster, queueing.LeastConn, 100, nil),
+	} {
+		if err := is.Restore(memory); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		after := is.Facts()
+		if after.Started != 1 || after.Startup != before.Startup || after.Mean != before.Mean || after.Slots != before.Slots || after.Correction != 1 {
+			t.Errorf("%s: got %+v, want what was known without the correction: %+v", name, after, before)
+		}
 	}
 }
 

@@ -51,23 +51,37 @@ func (l *Learner) Facts() Facts {
 	return f
 }
 
-const kind, version = "capacity", 2
+const kind, version = "capacity", 3
 
-// snapshotOf is what a snapshot must have in common with who restores it.
-func (l *Learner) snapshotOf() any { return []any{l.cfg, l.threshold, l.target, l.topology} }
+// state is what a snapshot holds.
+type state struct {
+	memory
+	Model string `json:"model"` // whose error the correction is
+}
+
+// corrected identifies the model that the correction is of.
+func (l *Learner) corrected() string {
+	return scale.ConfigHash([]any{l.cfg, l.threshold, l.topology})
+}
 
 // Snapshot returns the whole memory.
 func (l *Learner) Snapshot() ([]byte, error) {
-	return scale.Seal(kind, version, l.snapshotOf(), l.memory)
+	return scale.Seal(kind, version, nil, state{l.memory, l.corrected()})
 }
 
-// Restore refuses a snapshot of another configuration, and then changes nothing.
+// Restore takes over what was learned, also under other hints and for another
+// objective: how long replicas start and services take are facts of the service,
+// and what is hinted now goes before them. Only the error of the model is that of
+// one model.
 func (l *Learner) Restore(s []byte) error {
-	var m memory
-	if err := scale.Unseal(s, kind, version, l.snapshotOf(), &m); err != nil {
+	var was state
+	if err := scale.Unseal(s, kind, version, nil, &was); err != nil {
 		return err
 	}
-	l.memory, l.model = m, model{}
+	if was.Model != l.corrected() {
+		was.Correction = correction{}
+	}
+	l.memory, l.model = was.memory, model{}
 	l.refresh()
 	return nil
 }

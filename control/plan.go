@@ -3,6 +3,7 @@ package control
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/flyball-io/flyball/decide"
@@ -43,39 +44,76 @@ func (p *Plan) ModeAt(at time.Time) scale.Mode {
 
 // planMemory is the form of a plan's snapshot.
 type planMemory struct {
-	Done    time.Time                  `json:"done,omitzero"` // of the newest change it knows of
-	Decider json.RawMessage            `json:"decider"`
-	Shadows map[string]json.RawMessage `json:"shadows,omitempty"` // by name
+	Done    time.Time       `json:"done,omitzero"` // of the newest change it knows of
+	Decider json.RawMessage `json:"decider"`
+	Shadows []shadowMemory  `json:"shadows,omitempty"`
+}
+
+type shadowMemory struct {
+	Name    string          `json:"name"`
+	Decider json.RawMessage `json:"decider"`
 }
 
 // Snapshot returns the memory of all deciders.
 func (p *Plan) Snapshot() ([]byte, error) {
-	m := planMemory{Done: p.Done, Shadows: map[string]json.RawMessage{}}
+	m := planMemory{Done: p.Done}
 	var err error
 	if m.Decider, err = p.Decider.Snapshot(); err != nil {
 		return nil, err
 	}
 	for _, shadow := range p.Shadows {
-		if m.Shadows[shadow.Name()], err = shadow.Snapshot(); err != nil {
+		its, err := shadow.Snapshot()
+		if err != nil {
 			return nil, fmt.Errorf("shadow: %w", err)
 		}
+		m.Shadows = append(m.Shadows, shadowMemory{shadow.Name(), its})
 	}
 	return json.Marshal(m)
 }
 
-// Recall takes over what a snapshot holds for parts of unchanged
-// configuration, and returns the names of the others, which start afresh.
+// Recall takes over what a snapshot holds for parts whose memory fits, and returns
+// the names of the others, which start afresh.
 func (p *Plan) Recall(data []byte) []string {
 	var m planMemory
 	_ = json.Unmarshal(data, &m) // without it every part starts afresh
 	p.Done = m.Done
 	afresh := p.Decider.Recall(m.Decider)
-	for _, shadow := range p.Shadows {
-		for _, part := range shadow.Recall(m.Shadows[shadow.Name()]) {
-			afresh = append(afresh, shadow.Name()+": "+part)
+	for i, its := range p.memoriesOf(m) {
+		if its == nil {
+			continue // a new one: nothing is lost
+		}
+		for _, part := range p.Shadows[i].Recall(its) {
+			afresh = append(afresh, p.Shadows[i].Name()+": "+part)
 		}
 	}
 	return afresh
+}
+
+// memoriesOf are those of the shadows, nil where there is none: that of the same
+// name, else the first of the same kind that is of no other. A name may say what
+// is aimed at, and that may have changed.
+func (p *Plan) memoriesOf(m planMemory) []json.RawMessage {
+	found := make([]json.RawMessage, len(p.Shadows))
+	for i, shadow := range p.Shadows {
+		found[i] = m.take(func(was shadowMemory) bool { return was.Name == shadow.Name() })
+	}
+	for i, shadow := range p.Shadows {
+		if found[i] == nil {
+			found[i] = m.take(func(was shadowMemory) bool { return shadow.SameKind(was.Decider) })
+		}
+	}
+	return found
+}
+
+// take returns the first memory that fits, once; nil: none does.
+func (m *planMemory) take(fits func(shadowMemory) bool) json.RawMessage {
+	i := slices.IndexFunc(m.Shadows, fits)
+	if i < 0 {
+		return nil
+	}
+	its := m.Shadows[i].Decider
+	m.Shadows = slices.Delete(m.Shadows, i, i+1)
+	return its
 }
 
 // Applied tells the deciders of a change.

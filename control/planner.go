@@ -113,8 +113,8 @@ func (p *Planner) rest(sync time.Duration) time.Duration {
 	return min(max(0, p.at.Add(sync).Sub(p.Clock.Now())), sync)
 }
 
-// adopt takes over a new plan. What is of unchanged configuration keeps its
-// memory; what is as it was before the plan that is replaced has that back, as
+// adopt takes over a new plan. Parts whose memory does not depend on what was
+// changed keep it; what is as it was before the plan that is replaced has that back, as
 // when a reload is taken back.
 func (p *Planner) adopt(next Plan) {
 	memory, err := p.plan.Snapshot()

@@ -81,5 +81,5 @@ func (t *Tariff) Terms(seconds, rate, perReplica float64) Terms {
 // MarshalJSON writes what the tariff remembers.
 func (t *Tariff) MarshalJSON() ([]byte, error) { return json.Marshal(t.memory) }
 
-// UnmarshalJSON takes over what one of the same objective remembered.
+// UnmarshalJSON takes over the rates that another one remembered.
 func (t *Tariff) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &t.memory) }

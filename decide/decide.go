@@ -109,9 +109,10 @@ func (d *Decider) Applied(at time.Time, from, to int) {
 	}
 }
 
-// Recall takes over what a snapshot holds for policy and guards of the same
-// configuration, and returns the names of those whose memory is lost. It is for a
-// decider that replaces another, of which only parts may have stayed the same.
+// Recall takes over what a snapshot holds for policy and guards, and returns the
+// names of those whose memory is lost. Each part says itself whether its memory
+// fits: what it learned may not depend on what was changed. It is for a decider
+// that replaces another.
 func (d *Decider) Recall(data []byte) []string {
 	var s snapshot
 	_ = json.Unmarshal(data, &s) // without it every part starts afresh
@@ -125,6 +126,16 @@ func (d *Decider) Recall(data []byte) []string {
 		}
 	}
 	return afresh
+}
+
+// SameKind reports whether a snapshot is of a decider whose policy is of the same
+// kind.
+func (d *Decider) SameKind(data []byte) bool {
+	var its, own scale.Snapshot
+	var s snapshot
+	raw, err := d.policy.Snapshot()
+	return err == nil && json.Unmarshal(data, &s) == nil && json.Unmarshal(s.Policy, &its) == nil &&
+		json.Unmarshal(raw, &own) == nil && its.Kind == own.Kind
 }
 
 // empty reports whether a snapshot holds no memory: nothing is lost with it.

@@ -111,7 +111,7 @@ func TestRequestsThatWaitWakeWhateverElseHolds(t *testing.T) {
 		}
 		d := decide.New("hpa", p, tc.guard, guard.Wake{}, guard.Bounds{Min: 0, Max: 3})
 		obs := scaletest.Observation(0, 0, scaletest.Fresh(scale.QueueDepth, scaletest.At(0), 30))
-		if got := d.Decide(obs); got.DesiredReplicas != 1 || got.SetBy != "wake" || got.Reason.String() != "1 instead of 0: 30 requests wait for a replica" {
+		if got := d.Decide(obs); got.DesiredReplicas != 1 || got.SetBy != "wake" || got.Reason.String() != "1 instead of 0: 30 requests waiting for a replica" {
 			t.Errorf("%s: got %d set by %s (%s), want 1 set by wake", tc.rule, got.DesiredReplicas, got.SetBy, got.Reason)
 		}
 	}
@@ -283,8 +283,9 @@ func wishes(t *testing.T, d *decide.Decider) map[string]any {
 	return map[string]any{"policy": memory["policy"], "guards": guards}
 }
 
-// What is of unchanged configuration keeps its memory when a plan is replaced.
-func TestRecallKeepsWhatIsUnchanged(t *testing.T) {
+// What does not depend on the configuration is kept when a plan is replaced: a
+// change is as long ago under another cooldown. Of another kind nothing is.
+func TestRecallKeepsWhatFits(t *testing.T) {
 	old := newDecider(t)
 	old.Decide(loaded(0, 8, 60))
 	old.Applied(scaletest.At(0), 8, 10)
@@ -292,21 +293,23 @@ func TestRecallKeepsWhatIsUnchanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Policy and bounds differ too, but have no memory to lose.
-	next := decide.New("hpa", p, guard.NewBehavior(guard.NoRules()), guard.NewCooldown(guard.CooldownConfig{ScaleDown: scale.Duration(time.Minute)}), guard.Bounds{Min: 1, Max: 99})
+	// Policy and bounds differ too, but have no memory to lose. A day's cost is that
+	// of a day that began elsewhere.
+	elsewhere := guard.NewBudget(guard.BudgetConfig{PerReplicaHour: 1, PerDay: 240, Zone: time.FixedZone("Kolkata", 19800)})
+	next := decide.New("hpa", p, guard.NewBehavior(guard.NoRules()), guard.NewCooldown(guard.CooldownConfig{ScaleDown: scale.Duration(2 * time.Minute)}), elsewhere, guard.Bounds{Min: 1, Max: 99})
 	memory, err := old.Snapshot()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"behavior"}, next.Recall(memory)); diff != "" {
+	if diff := cmp.Diff([]string{"budget"}, next.Recall(memory)); diff != "" {
 		t.Errorf("started afresh (-want +got):\n%s", diff)
 	}
-	obs := scaletest.Observation(30*time.Second, 10, scaletest.Fresh(scale.CPUUtilization, scaletest.At(30*time.Second), 0.1))
+	obs := scaletest.Observation(90*time.Second, 10, scaletest.Fresh(scale.CPUUtilization, scaletest.At(90*time.Second), 0.1))
 	if got := next.Decide(obs); got.SetBy != "cooldown" {
-		t.Errorf("set by %s, want the cooldown that was recalled", got.SetBy)
+		t.Errorf("set by %s, want the longer cooldown since the change that was recalled", got.SetBy)
 	}
-	if afresh := next.Recall([]byte("{")); len(afresh) != 4 {
-		t.Errorf("garbage: %v started afresh, want all four parts", afresh)
+	if afresh := next.Recall([]byte("{")); len(afresh) != 5 {
+		t.Errorf("garbage: %v started afresh, want all five parts", afresh)
 	}
 }
 

@@ -68,10 +68,10 @@ func (c *Cooldown) Applied(at time.Time, from, to int) {
 
 // Snapshot returns the time of the last change.
 func (c *Cooldown) Snapshot() ([]byte, error) {
-	return scale.Seal("guard/cooldown", 1, c.cfg, c.last)
+	return scale.Seal("guard/cooldown", 2, nil, c.last)
 }
 
-// Restore takes over the time of the last change.
+// Restore takes over the time of the last change, whatever the wait was then.
 func (c *Cooldown) Restore(s []byte) error {
-	return scale.Unseal(s, "guard/cooldown", 1, c.cfg, &c.last)
+	return scale.Unseal(s, "guard/cooldown", 2, nil, &c.last)
 }

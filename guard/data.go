@@ -166,9 +166,9 @@ func (d *Data) Condition(obs scale.Observation) (time.Time, scale.Reason, bool) 
 func (*Data) Applied(time.Time, int, int) {}
 
 // Snapshot returns since when a signal is in doubt.
-func (d *Data) Snapshot() ([]byte, error) { return scale.Seal("guard/data", 2, d, d.doubtSince) }
+func (d *Data) Snapshot() ([]byte, error) { return scale.Seal("guard/data", 3, nil, d.doubtSince) }
 
 // Restore takes over since when a signal is in doubt.
 func (d *Data) Restore(s []byte) error {
-	return scale.Unseal(s, "guard/data", 2, d, &d.doubtSince)
+	return scale.Unseal(s, "guard/data", 3, nil, &d.doubtSince)
 }

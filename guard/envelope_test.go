@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -47,6 +48,26 @@ func TestEnvelopeKeepsTheContract(t *testing.T) {
 	guardtest.Run(t, guardtest.Promise{LastsForHours: true},
 		func() guard.Guard { return envelope(nil) },
 		func() guard.Guard { return envelope(func(c *guard.EnvelopeConfig) { c.Lambda = 0.5 }) })
+}
+
+// Another λ is another promise: its accounts begin anew. The expert has seen what
+// it has seen.
+func TestAnotherPromiseKeepsTheExpert(t *testing.T) {
+	expert := &tracker{}
+	was, is := envelope(nil), envelope(func(c *guard.EnvelopeConfig) { c.Lambda, c.Expert = 0.5, expert })
+	for k := range 10 {
+		was.Limit(scaletest.Observation(time.Duration(k)*sync, 10, scaletest.Fresh(scale.RequestRate, scaletest.At(time.Duration(k)*sync), 460)), 10)
+	}
+	memory, err := was.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := is.Restore(memory); !errors.Is(err, scale.ErrSnapshot) || was.Credit() == 0 || is.Credit() != 0 {
+		t.Errorf("got %v and a credit of %v after %v, want ErrSnapshot and none", err, is.Credit(), was.Credit())
+	}
+	if expert.asked == 0 {
+		t.Error("the expert remembers nothing")
+	}
 }
 
 // obeyed plays an envelope at a rate, and does what it says.

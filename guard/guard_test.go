@@ -36,22 +36,22 @@ func TestConformance(t *testing.T) {
 			func() guard.Guard { return &guard.Rollout{Config: guard.DefaultRollout()} }},
 		{"data", between,
 			func() guard.Guard { return &guard.Data{Signals: []string{scale.Concurrency}} },
-			func() guard.Guard { return &guard.Data{Signals: []string{scale.RequestRate}} }},
+			func() guard.Guard { return guard.Bounds{} }},
 		{"data with actions", guardtest.Promise{},
 			func() guard.Guard { return &guard.Data{Signals: doubtful(), Trust: actions()} },
-			func() guard.Guard { return &guard.Data{Signals: doubtful()} }},
+			func() guard.Guard { return guard.Bounds{} }},
 		{"behavior hpa", guardtest.Promise{},
 			func() guard.Guard { return guard.NewBehavior(guard.HPADefaults()) },
-			func() guard.Guard { return guard.NewBehavior(guard.NoRules()) }},
+			func() guard.Guard { return guard.Bounds{} }},
 		{"behavior tight", guardtest.Promise{},
 			func() guard.Guard { return guard.NewBehavior(tight()) },
-			func() guard.Guard { return guard.NewBehavior(guard.NoRules()) }},
+			func() guard.Guard { return guard.Bounds{} }},
 		{"cooldown", between,
 			func() guard.Guard { return cooldown(time.Minute) },
-			func() guard.Guard { return cooldown(time.Hour) }},
+			func() guard.Guard { return guard.Bounds{} }},
 		{"objective floor", guardtest.Promise{BetweenCurrentAndWanted: true, LastsForHours: true},
 			func() guard.Guard { return &guard.ObjectiveFloor{Objective: objective()} },
-			func() guard.Guard { return &guard.ObjectiveFloor{} }},
+			func() guard.Guard { return guard.Bounds{} }},
 		{"wake", guardtest.Promise{},
 			func() guard.Guard { return guard.Wake{} },
 			func() guard.Guard { return guard.Bounds{} }},
@@ -66,6 +66,23 @@ func TestConformance(t *testing.T) {
 			func() guard.Guard { return guard.Bounds{Min: 1, Max: 10} }},
 	} {
 		t.Run(tc.name, func(t *testing.T) { guardtest.Run(t, tc.promise, tc.new, tc.alt) })
+	}
+}
+
+// Under another wait the last change is as long ago.
+func TestACooldownThatIsChangedGoesOn(t *testing.T) {
+	was := guard.NewCooldown(guard.CooldownConfig{ScaleUp: scale.Duration(time.Minute)})
+	is := guard.NewCooldown(guard.CooldownConfig{ScaleUp: scale.Duration(time.Hour)})
+	was.Applied(scaletest.At(0), 2, 3)
+	memory, err := was.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := is.Restore(memory); err != nil {
+		t.Fatal(err)
+	}
+	if n, reason := is.Limit(scaletest.Observation(30*time.Minute, 3), 9); n != 3 {
+		t.Errorf("30 minutes after a change, under an hour: %d (%s), want 3", n, reason)
 	}
 }
 

@@ -28,7 +28,8 @@ type Promise struct {
 const off = 15 * time.Minute
 
 // Run checks the guard that newGuard returns; each call returns a new one of
-// the same configuration. other returns one with another configuration.
+// the same configuration. other returns one whose memory does not fit: of another
+// configuration that it depends on, or where it depends on none, of another kind.
 func Run(t *testing.T, promise Promise, newGuard, other func() guard.Guard) {
 	t.Run("a change has a reason, no change has none", func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
@@ -106,7 +107,7 @@ func Run(t *testing.T, promise Promise, newGuard, other func() guard.Guard) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, data := range map[string][]byte{"empty": nil, "garbage": []byte("]"), "other configuration": foreign} {
+		for name, data := range map[string][]byte{"empty": nil, "garbage": []byte("]"), "what another one remembers": foreign} {
 			if err := newGuard().Restore(data); !errors.Is(err, scale.ErrSnapshot) {
 				t.Errorf("%s: got %v, want ErrSnapshot", name, err)
 			}

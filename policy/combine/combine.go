@@ -15,7 +15,7 @@ import (
 	"github.com/flyball-io/flyball/scale"
 )
 
-const kind, version = "combine", 1
+const kind, version = "combine", 2
 
 var (
 	_ policy.Policy      = (*Policy)(nil)
@@ -202,7 +202,7 @@ func (p *Policy) Snapshot() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return scale.Seal(kind, version, p.cfg, state{memories})
+	return scale.Seal(kind, version, p.cfg.way().names(), state{memories})
 }
 
 func (p *Policy) memories() ([]json.RawMessage, error) {
@@ -217,10 +217,11 @@ func (p *Policy) memories() ([]json.RawMessage, error) {
 	return memories, nil
 }
 
-// Restore gives the members their memories back, all or none.
+// Restore gives the members their memories back, all or none. Each says itself
+// whether its own fits; how they are combined changes none.
 func (p *Policy) Restore(snapshot []byte) error {
 	var s state
-	if err := scale.Unseal(snapshot, kind, version, p.cfg, &s); err != nil {
+	if err := scale.Unseal(snapshot, kind, version, p.cfg.way().names(), &s); err != nil {
 		return err
 	}
 	if len(s.Members) != len(p.members) {

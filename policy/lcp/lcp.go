@@ -22,7 +22,7 @@ import (
 	"github.com/flyball-io/flyball/scale"
 )
 
-const kind, version = "lcp", 1
+const kind, version = "lcp", 2
 
 var _ policy.Policy = (*Policy)(nil)
 

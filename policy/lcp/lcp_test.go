@@ -7,6 +7,7 @@ import (
 
 	"github.com/flyball-io/flyball/capacity"
 	"github.com/flyball-io/flyball/policy"
+	"github.com/flyball-io/flyball/policy/hpa"
 	"github.com/flyball-io/flyball/policy/lcp"
 	"github.com/flyball-io/flyball/policy/policytest"
 	"github.com/flyball-io/flyball/queueing"
@@ -49,9 +50,11 @@ func with(t *testing.T, cfg lcp.Config, env policy.Env) policy.Policy {
 func TestConformance(t *testing.T) {
 	shared := env(queueing.NewLibrary(queueing.DefaultLibrary))
 	other := func(t *testing.T) policy.Policy {
-		cfg := hinted()
-		cfg.Risk = 2
-		return with(t, cfg, shared)
+		p, err := hpa.New(hpa.Default(), shared)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
 	}
 	policytest.Run(t, func(t *testing.T) policy.Policy { return with(t, hinted(), shared) }, other)
 	t.Run("learning", func(t *testing.T) {

@@ -22,13 +22,14 @@ func (p *Policy) Snapshot() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lcp: %w", err)
 	}
-	return scale.Seal(kind, version, p.cfg, state{learner, p.tariff, p.lazy, p.memory})
+	return scale.Seal(kind, version, nil, state{learner, p.tariff, p.lazy, p.memory})
 }
 
-// Restore takes it over.
+// Restore takes it over, whatever the configuration was: what was weighed at other
+// prices is worth no more than one start of each replica, and soon outweighed.
 func (p *Policy) Restore(snapshot []byte) error {
 	s := state{Tariff: p.newTariff(), Lazy: cost.NewLazy(0, p.env.Max, 0)}
-	if err := scale.Unseal(snapshot, kind, version, p.cfg, &s); err != nil {
+	if err := scale.Unseal(snapshot, kind, version, nil, &s); err != nil {
 		return err
 	}
 	if err := p.learner.Restore(s.Learner); err != nil {

@@ -16,8 +16,8 @@ import (
 )
 
 // Run checks the policy that newPolicy returns; each call returns a new one
-// of the same configuration. other returns one of the same kind with another
-// configuration.
+// of the same configuration. other returns one whose memory does not fit: of another
+// configuration that it depends on, or where it depends on none, of another kind.
 func Run(t *testing.T, newPolicy, other func(t *testing.T) policy.Policy) {
 	t.Run("same observations, same answers", func(t *testing.T) {
 		a, b := newPolicy(t), newPolicy(t)
@@ -60,7 +60,7 @@ func Run(t *testing.T, newPolicy, other func(t *testing.T) policy.Policy) {
 		p := newPolicy(t)
 		for name, data := range map[string][]byte{
 			"empty": nil, "garbage": []byte("{]"), "other kind": []byte(`{"kind":"x","version":1,"state":{}}`),
-			"other configuration": snapshot(t, other(t)),
+			"what another one remembers": snapshot(t, other(t)),
 		} {
 			if err := p.Restore(data); !errors.Is(err, scale.ErrSnapshot) {
 				t.Errorf("%s: got %v, want ErrSnapshot", name, err)

@@ -23,7 +23,7 @@ import (
 	"github.com/flyball-io/flyball/scale"
 )
 
-const kind, version = "predictive", 1
+const kind, version = "predictive", 2
 
 var (
 	_ policy.Policy      = (*Policy)(nil)

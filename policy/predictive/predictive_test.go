@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/policy"
+	"github.com/flyball-io/flyball/policy/hpa"
 	"github.com/flyball-io/flyball/policy/policytest"
 	"github.com/flyball-io/flyball/policy/predictive"
 	"github.com/flyball-io/flyball/queueing"
@@ -41,9 +42,11 @@ func TestConformance(t *testing.T) {
 	policytest.Run(t,
 		func(t *testing.T) policy.Policy { return build(t, predictive.Default(), env) },
 		func(t *testing.T) policy.Policy {
-			cfg := predictive.Default()
-			cfg.Risk = 2
-			return build(t, cfg, env)
+			p, err := hpa.New(hpa.Default(), env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
 		})
 }
 

@@ -11,6 +11,7 @@ import (
 
 // state is what a snapshot holds.
 type state struct {
+	Threshold scale.Duration  `json:"threshold,omitzero"` // of the objective; 0: none
 	Signal    string          `json:"signal"`
 	Learner   json.RawMessage `json:"learner"`
 	Own       bool            `json:"own,omitempty"` // the learner is not that of the rules
@@ -35,7 +36,7 @@ type loadState struct {
 
 // Snapshot returns all that was learned.
 func (p *Policy) Snapshot() ([]byte, error) {
-	s := state{Signal: p.signal, Own: p.learner != p.env.Service, Staffed: p.staffed, Needs: p.needs, Budget: p.budget, IdleSince: p.idleSince, Troubles: p.troubles}
+	s := state{Threshold: p.threshold(), Signal: p.signal, Own: p.learner != p.env.Service, Staffed: p.staffed, Needs: p.needs, Budget: p.budget, IdleSince: p.idleSince, Troubles: p.troubles}
 	var err error
 	if s.Learner, err = p.learner.Snapshot(); err != nil {
 		return nil, fmt.Errorf("learner: %w", err)
@@ -46,14 +47,21 @@ func (p *Policy) Snapshot() ([]byte, error) {
 			return nil, fmt.Errorf("forecaster: %w", err)
 		}
 	}
-	return scale.Seal(kind, version, p.cfg, s)
+	return scale.Seal(kind, version, nil, s)
 }
 
-// Restore takes it over.
+// Restore takes it over, whatever the configuration was: load and service are the
+// same. What misses another threshold says nothing of this one.
 func (p *Policy) Restore(snapshot []byte) error {
 	var s state
-	if err := scale.Unseal(snapshot, kind, version, p.cfg, &s); err != nil {
+	if err := scale.Unseal(snapshot, kind, version, nil, &s); err != nil {
 		return err
+	}
+	if rate := s.Signal == scale.RequestRate && p.env.Objective != nil; !rate && s.Signal != scale.CPUUtilization {
+		return fmt.Errorf("snapshot of %s: it decided on %q: %w", kind, s.Signal, scale.ErrSnapshot)
+	}
+	if s.Threshold != p.threshold() {
+		s.Budget, s.Troubles = budget{}, troubles{}
 	}
 	fresh := &Policy{cfg: p.cfg, env: p.env}
 	fresh.follow(s.Signal)
@@ -72,6 +80,14 @@ func (p *Policy) Restore(snapshot []byte) error {
 	fresh.staffed, fresh.needs, fresh.budget, fresh.idleSince, fresh.troubles = s.Staffed, s.Needs, s.Budget, s.IdleSince, s.Troubles
 	*p = *fresh
 	return nil
+}
+
+// threshold is the objective's.
+func (p *Policy) threshold() scale.Duration {
+	if p.env.Objective == nil {
+		return 0
+	}
+	return p.env.Objective.Threshold
 }
 
 func (p *Policy) restoreLoad(s loadState) error {

@@ -12,7 +12,7 @@ import (
 	"github.com/flyball-io/flyball/scale"
 )
 
-const kind, version = "schedule", 1
+const kind, version = "schedule", 2
 
 var (
 	_ policy.Policy      = (*Policy)(nil)
@@ -193,13 +193,21 @@ func (p *Policy) Snapshot() ([]byte, error) {
 			return nil, fmt.Errorf("of: %w", err)
 		}
 	}
-	return scale.Seal(kind, version, p.cfg, s)
+	return scale.Seal(kind, version, p.kindWithin(), s)
 }
 
-// Restore gives the policy within its memory back.
+// kindWithin is the kind of the policy within; empty: there is none.
+func (p *Policy) kindWithin() string {
+	if p.cfg.Of == nil {
+		return ""
+	}
+	return p.cfg.Of.Kind
+}
+
+// Restore gives the policy within its memory back, whatever the windows were.
 func (p *Policy) Restore(snapshot []byte) error {
 	var s state
-	if err := scale.Unseal(snapshot, kind, version, p.cfg, &s); err != nil {
+	if err := scale.Unseal(snapshot, kind, version, p.kindWithin(), &s); err != nil {
 		return err
 	}
 	if p.of == nil {
