@@ -169,7 +169,7 @@ func rolling(s *target.Status) bool {
 
 // changed tells what the executor did.
 func (c *Chronicler) changed(ctx context.Context, a record.Applied) {
-	words := fmt.Sprintf("%d → %d replicas", a.From, a.To)
+	words := fmt.Sprintf("%d → %s", a.From, scale.Count(a.To, "replica"))
 	switch {
 	case a.Error != "":
 		c.tell(ctx, a.Target, a.At, ScaleFailed, words+": "+a.Error)

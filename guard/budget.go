@@ -198,7 +198,7 @@ func (b *Budget) Condition(obs scale.Observation) (time.Time, scale.Reason, bool
 		return time.Time{}, scale.Reason{}, false
 	}
 	at := obs.At.Add(time.Duration(b.lasts(&obs) * float64(time.Hour))).Round(time.Second).In(b.cfg.Zone)
-	return b.memory.AtRisk, scale.Because("BudgetAtRisk", "{0} of {1} spent; at {2} replicas the budget is reached at {3t}",
+	return b.memory.AtRisk, scale.Because("BudgetAtRisk", "{0} of {1} spent; at {2 replica} the budget is reached at {3t}",
 		cents(b.spent()), b.cfg.PerDay, float64(obs.CurrentReplicas), float64(at.Hour()*3600+at.Minute()*60)), true
 }
 

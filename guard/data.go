@@ -156,7 +156,7 @@ func (d *Data) Condition(obs scale.Observation) (time.Time, scale.Reason, bool) 
 		return time.Time{}, scale.Reason{}, false
 	}
 	if rules := d.Trust.Of(name); rules.action(trust) == FallBack {
-		return d.doubtSince, scale.Because("Fallback", "at least {0} replicas until {n} can be trusted again",
+		return d.doubtSince, scale.Because("Fallback", "at least {0 replica} until {n} can be trusted again",
 			float64(rules.FallbackReplicas)).About(name), true
 	}
 	return d.doubtSince, inDoubt(trust, "{n} is stale", "{n} is implausible", "{n} is absent").About(name), true

@@ -297,17 +297,17 @@ func (e *Envelope) Began() time.Time { return e.memory.Began }
 func (e *Envelope) words(obs *scale.Observation, want int) scale.Reason {
 	m := &e.memory
 	n, current := m.Answer, obs.CurrentReplicas
-	code, template := "Envelope", "{0} instead of {1}: {n} has {2}, and {3} replica-hours saved pay for no more"
+	code, template := "Envelope", "{0} instead of {1}: {n} has {2}, and {3 replica-hour} saved will pay for no more"
 	past := n < min(want, current) || n > max(want, current)
 	switch {
 	case m.Blind:
 		code, template = "EnvelopeBlind", "{0} instead of {1}: as {n} has, since nobody knows what another count may cost"
 	case past && n > want:
-		code, template = "EnvelopeReturn", "{0} instead of {1}, past rules that slow changes: {n} has {2}, and {3} replica-hours saved do not cover what fewer may cost"
+		code, template = "EnvelopeReturn", "{0} instead of {1}, past rules that slow changes: {n} has {2}, and {3 replica-hour} saved will not cover what fewer may cost"
 	case past:
-		code, template = "EnvelopeReturn", "{0} instead of {1}, past rules that slow changes: {n} has {2}, and {3} replica-hours saved pay for no more"
+		code, template = "EnvelopeReturn", "{0} instead of {1}, past rules that slow changes: {n} has {2}, and {3 replica-hour} saved will pay for no more"
 	case n > want:
-		template = "{0} instead of {1}: {n} has {2}, and {3} replica-hours saved do not cover what fewer may cost"
+		template = "{0} instead of {1}: {n} has {2}, and {3 replica-hour} saved will not cover what fewer may cost"
 	}
 	return scale.Because(code, template, float64(n), float64(want), float64(m.Expert), m.Credit/3600).About(e.subject)
 }
@@ -321,7 +321,7 @@ func (e *Envelope) Condition(obs scale.Observation) (time.Time, scale.Reason, bo
 	if m.Since.IsZero() || obs.At.Sub(m.Since) < long {
 		return time.Time{}, scale.Reason{}, false
 	}
-	return m.Since, scale.Because("PolicyHeldBack", "for {0s} the policy has wanted what {n} says costs too much; {1} replica-hours saved",
+	return m.Since, scale.Because("PolicyHeldBack", "for {0s} the policy has wanted what {n} says costs too much; {1 replica-hour} saved",
 		obs.At.Sub(m.Since).Seconds(), m.Credit/3600).About(e.subject), true
 }
 

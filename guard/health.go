@@ -76,7 +76,7 @@ func (h Health) Limit(obs scale.Observation, want int) (int, scale.Reason) {
 			"no scale-up to {0}: {1} failing beside {2} ready, and none started since is ready", float64(want), float64(s.failing), float64(s.ready))
 	case want < obs.CurrentReplicas && s.ready == 0:
 		return obs.CurrentReplicas, scale.Because(s.code,
-			"no scale-down to {0}: none of {1} replicas is ready, so there is no load to measure", float64(want), float64(obs.CurrentReplicas))
+			"no scale-down to {0}: none of {1 replica} is ready, so there is no load to measure", float64(want), float64(obs.CurrentReplicas))
 	case want < min(s.ready, obs.CurrentReplicas):
 		return min(s.ready, obs.CurrentReplicas), scale.Because(s.code,
 			"no scale-down to {0}: {1} failing beside {2} ready, which stay", float64(want), float64(s.failing), float64(s.ready))

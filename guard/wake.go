@@ -37,7 +37,7 @@ func (w Wake) Limit(obs scale.Observation, want int) (int, scale.Reason) {
 		return want, scale.Reason{}
 	}
 	waiting, _ := obs.Last(scale.QueueDepth)
-	return 1, scale.Because("RequestsWaiting", "1 instead of {0}: {1} requests wait for a replica", float64(want), waiting)
+	return 1, scale.Because("RequestsWaiting", "1 instead of {0}: {1 request} waiting for a replica", float64(want), waiting)
 }
 
 // Applied changes nothing: the rule has no memory.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/flyball-io/flyball/scale"
 )
 
 // Result is what a run found. Latencies count from the instant a request was
@@ -169,12 +170,12 @@ func (result *Result) doubts(maxInFlight int) []string {
 	}
 	if result.DroppedRequests > 0 {
 		doubts = append(doubts, fmt.Sprintf(
-			"%d requests were never sent because %d were already in flight; they are counted as failed",
-			result.DroppedRequests, maxInFlight))
+			"%s never sent, with %d already in flight: counted as failed",
+			scale.Count(result.DroppedRequests, "request"), maxInFlight))
 	}
 	if n := result.Errors[errLocal]; n > 0 {
 		doubts = append(doubts, fmt.Sprintf(
-			"%d requests failed because this machine ran out of ports or open files, not because of the service", n))
+			"%s failed because this machine ran out of ports or open files, not because of the service", scale.Count(n, "request")))
 	}
 	return doubts
 }

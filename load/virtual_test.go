@@ -111,7 +111,7 @@ func TestTooManyInFlightAreDropped(t *testing.T) {
 		if got.Latency.Max > 1.01 {
 			t.Errorf("a dropped request was sent late: latency %v s", got.Latency.Max)
 		}
-		if len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], "50 requests were never sent because 5 ") {
+		if len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], "50 requests never sent, with 5 ") {
 			t.Errorf("warnings: got %q, want one about the 50 dropped", got.Warnings)
 		}
 		if got.IntendedRate != 10 || got.AchievedRate != 5 {

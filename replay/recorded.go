@@ -95,7 +95,7 @@ func FromRecord(ctx context.Context, log Log, target string, w Window) (*History
 		return nil, err
 	}
 	if len(r.Moments) < 2 {
-		return nil, fmt.Errorf("%s: %d decisions in this part of the record, at least 2 are needed: %w", target, len(r.Moments), errNothing)
+		return nil, fmt.Errorf("%s: %s in this part of the record, at least 2 are needed: %w", target, scale.Count(len(r.Moments), "decision"), errNothing)
 	}
 	r.settle(r.measured, r.windows)
 	return r.History, nil

@@ -15,7 +15,8 @@ import (
 //
 // In the template {n} is the subject, {0} … {5} are the numbers: {0} plain,
 // {0%} as a percentage of a share, {0s} as a duration in seconds, {0t} as the
-// time of day so many seconds after midnight.
+// time of day so many seconds after midnight, {0 ready replica} as a count of
+// what is named (1 ready replica, 2 ready replicas).
 type Reason struct {
 	Code     string // from a small fixed vocabulary, CamelCase as Kubernetes conditions
 	Template string
@@ -61,6 +62,9 @@ func (r Reason) argument(verb string) string {
 		return "{" + verb + "}"
 	}
 	v := r.Args[verb[0]-'0']
+	if what, ok := strings.CutPrefix(verb[1:], " "); ok {
+		return Count(v, what)
+	}
 	switch verb[1:] {
 	case "%":
 		return Number(v*100) + " %"
@@ -71,6 +75,15 @@ func (r Reason) argument(verb string) string {
 	default:
 		return Number(v)
 	}
+}
+
+// Count writes how many there are of what: "1 replica", "7 replicas".
+func Count[N int | int64 | float64](n N, what string) string {
+	number := Number(float64(n))
+	if number == "1" {
+		return number + " " + what
+	}
+	return number + " " + what + "s"
 }
 
 // Number writes v with three significant digits, whole numbers in full.

@@ -23,6 +23,7 @@ func TestReasonInWords(t *testing.T) {
 		{scale.Because("A", "{0t}, {1t}", 0, 16*3600+40*60+59), "00:00, 16:40"},
 		{scale.Because("A", "{0s}, {1s}, {2s}", 150, 310, 3600), "2m30s, 5m10s, 1h"},
 		{scale.Because("A", "{0} of {1}", 123456, 12345.6), "123456 of 12346"},
+		{scale.Because("A", "{0 replica}, {1 ready replica} of {2 replica}, {3 request}, {4 replica-hour}", 0, 1, 7, 1.5, 0.9999), "0 replicas, 1 ready replica of 7 replicas, 1.5 requests, 1 replica-hour"},
 		{scale.Because("A", "{9} {x} {", 1), "{9} {x} {"},
 		{scale.Reason{}, ""},
 	} {

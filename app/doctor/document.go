@@ -89,14 +89,6 @@ func (p *patient) certificate(target, certFile, keyFile string) {
 	}
 }
 
-// count writes "1 replica" or "3 replicas".
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 // reason is the innermost text of a wrapped error.
 func reason(err error) string {
 	for errors.Unwrap(err) != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/flyball-io/flyball/app/leftover"
 	"github.com/flyball-io/flyball/balancer/builtin/remote"
 	"github.com/flyball-io/flyball/record/sqlite"
+	"github.com/flyball-io/flyball/scale"
 )
 
 // Space that a state folder should have: logs of replicas and the record.
@@ -69,7 +70,7 @@ func (p *patient) leftover(ctx context.Context) {
 	strangers := 0
 	for _, s := range services {
 		documented := slices.ContainsFunc(p.specs, func(spec app.Spec) bool { return spec.Name == s.Name })
-		switch what := fmt.Sprintf("%s and balancer process %d", count(s.Replicas, "replica"), s.ProxyPID); {
+		switch what := fmt.Sprintf("%s and balancer process %d", scale.Count(s.Replicas, "replica"), s.ProxyPID); {
 		case s.Damaged != "":
 			p.fail(s.Name, s.Damaged, "move the file away; replicas that run are found all the same")
 		case s.Controller != "":

@@ -13,6 +13,7 @@ import (
 	"github.com/flyball-io/flyball/balancer/builtin/remote"
 	"github.com/flyball-io/flyball/internal/client"
 	"github.com/flyball-io/flyball/internal/discover"
+	"github.com/flyball-io/flyball/scale"
 )
 
 // port sees whether the balancer of each service could listen.
@@ -99,10 +100,10 @@ func (p *patient) replicaPorts(ctx context.Context) {
 			}
 		}
 		if free < wanted {
-			p.fail(s.Name, fmt.Sprintf("%d ports of %s are free, %d replicas may need one", free, s.Process.PortRange, wanted), "widen portRange, or lower replicas.max")
+			p.fail(s.Name, fmt.Sprintf("%s of %s free, %s may need one", scale.Count(free, "port"), s.Process.PortRange, scale.Count(wanted, "replica")), "widen portRange, or lower replicas.max")
 			continue
 		}
-		p.ok(s.Name, fmt.Sprintf("%s has free ports for %d replicas", s.Process.PortRange, wanted))
+		p.ok(s.Name, fmt.Sprintf("%s has free ports for %s", s.Process.PortRange, scale.Count(wanted, "replica")))
 	}
 }
 
@@ -114,7 +115,7 @@ func (p *patient) api(ctx context.Context) {
 	overview, err := p.API.Targets(ctx)
 	switch {
 	case err == nil:
-		p.ok("", fmt.Sprintf("%s answers: flyball %s with %s", p.API.Server(), overview.Version, count(len(overview.Targets), "target")))
+		p.ok("", fmt.Sprintf("%s answers: flyball %s with %s", p.API.Server(), overview.Version, scale.Count(len(overview.Targets), "target")))
 		return
 	case errors.Is(err, client.ErrUnauthorized):
 		p.fail("", err.Error(), "name the token with --token-file")

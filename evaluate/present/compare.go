@@ -10,6 +10,7 @@ import (
 
 	"github.com/flyball-io/flyball/evaluate"
 	"github.com/flyball-io/flyball/evaluate/report"
+	"github.com/flyball-io/flyball/scale"
 )
 
 // comparisons set every policy against the reference: with one setting for all
@@ -154,14 +155,10 @@ const intervals = "What the candidate has more or less is between the two values
 // traceCount says how many traces the comparison is about, and of how many.
 func (in Input) traceCount(n int) string {
 	names, _ := evaluate.ByTrace(in.Results.Runs)
-	switch {
-	case n < len(names):
-		return fmt.Sprintf("the %d of %d traces on which both hold them", n, len(names))
-	case n == 1:
-		return "1 trace"
-	default:
-		return fmt.Sprintf("%d traces", n)
+	if n < len(names) {
+		return fmt.Sprintf("the %d of %s on which both hold them", n, scale.Count(len(names), "trace"))
 	}
+	return scale.Count(n, "trace")
 }
 
 func (in Input) holds(s side, trace string) bool {

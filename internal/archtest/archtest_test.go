@@ -7,8 +7,10 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -199,28 +201,30 @@ func isTest(dir string) bool {
 	return strings.HasSuffix(path.Base(dir), "test") || top(dir) == "test"
 }
 
-// packages reads every package of the repository, tests left out.
-func packages(t *testing.T) []sourcePackage {
+// sourceFiles visits every Go file of the repository.
+func sourceFiles(t *testing.T, visit func(file string)) {
 	t.Helper()
-	found := map[string]*sourcePackage{}
 	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if entry.IsDir() {
-			if skipped(file, entry.Name()) {
-				return filepath.SkipDir
-			}
-			return nil
-		}
-		if strings.HasSuffix(file, ".go") {
-			read(t, found, file)
+		case entry.IsDir() && skipped(file, entry.Name()):
+			return filepath.SkipDir
+		case !entry.IsDir() && strings.HasSuffix(file, ".go"):
+			visit(file)
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// packages reads every package of the repository, tests left out.
+func packages(t *testing.T) []sourcePackage {
+	t.Helper()
+	found := map[string]*sourcePackage{}
+	sourceFiles(t, func(file string) { read(t, found, file) })
 	if len(found) < 10 {
 		t.Fatalf("only %d packages found below %s", len(found), root)
 	}
@@ -262,4 +266,24 @@ func read(t *testing.T, found map[string]*sourcePackage, file string) {
 
 func documented(file *ast.File) bool {
 	return file.Doc != nil && (strings.HasPrefix(file.Doc.Text(), "Package ") || strings.HasPrefix(file.Doc.Text(), "Command "))
+}
+
+// Reasons name what they count in the braces, {0 replica}, so that one is one
+// replica and not "1 replicas".
+func TestReasonsCountInTheirGrammar(t *testing.T) {
+	plural := regexp.MustCompile("\\{[0-5]\\} ([a-z]+ )?(replicas|requests|windows|slots|replica-hours)([^/\\w]|$)")
+	sourceFiles(t, func(file string) {
+		if strings.HasSuffix(file, "_test.go") {
+			return
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			if found := plural.FindString(line); found != "" {
+				t.Errorf("%s:%d: %q: write the noun in the braces", file, i+1, found)
+			}
+		}
+	})
 }

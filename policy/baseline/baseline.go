@@ -53,8 +53,8 @@ func (p *Policy) Recommend(obs scale.Observation) (scale.Recommendation, error) 
 	}
 	p.take(signal, obs)
 	if p.last.Verdict == learning {
-		return scale.Recommendation{}, fmt.Errorf("baseline: %d windows of %q seen, it judges the one after %d: %w",
-			len(p.windows.Points()), p.cfg.Signal, p.cfg.Warmup, scale.ErrNoData)
+		return scale.Recommendation{}, fmt.Errorf("baseline: %s of %q seen, it judges the one after %d: %w",
+			scale.Count(len(p.windows.Points()), "window"), p.cfg.Signal, p.cfg.Warmup, scale.ErrNoData)
 	}
 	n, reason := p.last.wish(obs.CurrentReplicas, p.text, p.cfg)
 	reason = reason.About(p.cfg.Signal)

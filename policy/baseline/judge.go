@@ -124,7 +124,7 @@ func textsOf(signal string) texts {
 	in := func(text string) string { return strings.ReplaceAll(text, "#", unit) }
 	return texts{
 		high:   in("{n} {0#} is above {1#} (usually {2#}, sigma {3#}): from {4} to {5}"),
-		idle:   in("{n} {0#} is below {1#} (usually {2#}) for {3} windows: from {4} to {5}"),
+		idle:   in("{n} {0#} is below {1#} (usually {2#}) for {3 window}: from {4} to {5}"),
 		low:    in("{n} {0#} is below {1#} (usually {2#}), window {3} of {4}: stay at {5}"),
 		normal: in("{n} {0#} is within {1#} and {2#} (usually {3#}): stay at {4}"),
 	}

@@ -136,7 +136,7 @@ func (r *rule) assume(t tally, ratio float64) tally {
 // in its unit.
 func (r *rule) move(want int, used float64, t tally) scale.Proposal {
 	return r.answer(want, used, float64(t.ready), float64(want), "Target",
-		"{n} {0%} against a target of {1%} over {2} replicas: {3}", "{n} {0} per replica against a target of {1} over {2} replicas: {3}")
+		"{n} {0%} against a target of {1%} over {2 replica}: {3}", "{n} {0} per replica against a target of {1} over {2 replica}: {3}")
 }
 
 func (r *rule) stay(obs *scale.Observation, used float64) scale.Proposal {
@@ -146,8 +146,8 @@ func (r *rule) stay(obs *scale.Observation, used float64) scale.Proposal {
 
 func (r *rule) uncertain(obs *scale.Observation, used float64, t tally) scale.Proposal {
 	return r.answer(obs.CurrentReplicas, used, float64(t.missing+t.unready), float64(obs.CurrentReplicas), "NotAllReady",
-		"{n} {0%} against {1%}, but {2} replicas that are not ready or not measured may change that: stay at {3}",
-		"{n} {0} per replica against {1}, but {2} replicas that are not ready or not measured may change that: stay at {3}")
+		"{n} {0%} against {1%}, but {2 replica} not ready or not measured may change that: stay at {3}",
+		"{n} {0} per replica against {1}, but {2 replica} not ready or not measured may change that: stay at {3}")
 }
 
 func (r *rule) answer(count int, used, a, b float64, code, percent, plain string) scale.Proposal {

@@ -16,10 +16,10 @@ func (r *rule) ofTarget(obs *scale.Observation) scale.Proposal {
 		return r.total(obs, value)
 	case r.utilization != 0:
 		return r.ratio(obs, value, value*100/float64(r.utilization), float64(r.utilization)/100,
-			"{n} {0%} against a target of {1%} over {2} ready replicas: {3}", false)
+			"{n} {0%} against a target of {1%} over {2 ready replica}: {3}", false)
 	default:
 		v, exact := thousandths(value)
-		return r.ratio(obs, value, v/r.target, *r.Value, "{n} {0} against a target of {1} over {2} ready replicas: {3}", exact)
+		return r.ratio(obs, value, v/r.target, *r.Value, "{n} {0} against a target of {1} over {2 ready replica}: {3}", exact)
 	}
 }
 
@@ -110,6 +110,6 @@ func (r *rule) hold(count int, value, target float64) scale.Proposal {
 
 func (r *rule) notAllReady(obs *scale.Observation, value, target float64) scale.Proposal {
 	return scale.Proposal{Signal: r.Signal, Replicas: obs.CurrentReplicas,
-		Reason: scale.Because("NotAllReady", "{n} {0} against {1}, but only {2} of {3} replicas are ready: stay at {3}",
+		Reason: scale.Because("NotAllReady", "{n} {0} against {1}, but with only {2} of {3 replica} ready: stay at {3}",
 			value, target, float64(obs.ReadyReplicas()), float64(obs.CurrentReplicas)).About(r.Signal)}
 }

@@ -79,10 +79,10 @@ func (t *troubles) judgeSpike(p *Policy, obs *scale.Observation) {
 	ready := float64(obs.ReadyReplicas())
 	carried, takes := ready*p.learner.PerReplica(), p.startup().Seconds()
 	holds := p.load.newest > carried || p.saturated(obs)
-	because := scale.Because("SpikeFasterThanStartup", "{0}/s arrive and {1} ready replicas carry {2}/s: requests wait until others have started, which takes {3s}",
+	because := scale.Because("SpikeFasterThanStartup", "{0}/s arrive, more than the {2}/s of {1 ready replica}: requests wait until others have started, which takes {3s}",
 		p.load.newest, ready, carried, takes)
 	if p.signal == scale.CPUUtilization {
-		because = scale.Because("SpikeFasterThanStartup", "all CPU of {0} ready replicas is used: requests wait until others have started, which takes {1s}", ready, takes)
+		because = scale.Because("SpikeFasterThanStartup", "all CPU of {0 ready replica} is used: requests wait until others have started, which takes {1s}", ready, takes)
 	}
 	t.say(spike, obs.At, holds && ready < float64(p.env.Max), because)
 }
@@ -95,7 +95,7 @@ func (t *troubles) judgeCeiling(p *Policy, obs *scale.Observation, need int) {
 		"{0%} of the requests take longer than the objective by their service alone and {1%} may: no number of replicas keeps it", alone, share))
 	var because scale.Reason
 	if need > p.env.Max {
-		because = scale.Because("CeilingReached", "{0} replicas are needed and {1} allowed: {2%} of the requests are expected to miss the objective",
+		because = scale.Because("CeilingReached", "{0 replica} needed and {1} allowed: {2%} of the requests are expected to miss the objective",
 			float64(need), float64(p.env.Max), p.expected(p.env.Max))
 	}
 	t.say(ceiling, obs.At, need > p.env.Max, because)
@@ -124,7 +124,7 @@ func (t *troubles) judgeTopology(p *Policy, obs *scale.Observation) {
 	t.Compared.renew(p, obs.At)
 	now, other := float64(t.Compared.Now), float64(t.Compared.Other)
 	t.say(topology, obs.At, now > other && now-other >= worthwhile*now, scale.Because("AnotherTopology",
-		"spread by {n}, requests would need {0} replicas instead of {1}", other, now).About(queueing.LeastConn.String()))
+		"spread by {n}, requests would need {0 replica} instead of {1}", other, now).About(queueing.LeastConn.String()))
 }
 
 func (c *comparison) renew(p *Policy, at time.Time) {

@@ -33,9 +33,9 @@ func (p *Policy) words(w wishes) scale.Recommendation {
 	p.proposals = [proposals]scale.Proposal{
 		byForecast: {Signal: "forecast", Replicas: w.forecast, Reason: p.expects(w.forecast)},
 		byBacklog: {Signal: "backlog", Replicas: w.drain, Missing: w.drain == 0, Reason: scale.Because("Backlog",
-			"{0} requests will be waiting: {1} replicas answer them within {2s}", w.backlog, float64(w.drain), p.cfg.Drain.Std().Seconds())},
+			"{0 request} will be waiting: {1 replica} to answer within {2s}", w.backlog, float64(w.drain), p.cfg.Drain.Std().Seconds())},
 		bySaturation: {Signal: "saturation", Replicas: w.relieve, Missing: w.relieve == 0, Reason: scale.Because("Saturated",
-			"all CPU of {0} replicas is used, so the load cannot be seen: twice as many", float64(w.relieve/2))},
+			"all CPU of {0 replica} is used, so the load cannot be seen: twice as many", float64(w.relieve/2))},
 		byRelease: {Signal: "release", Replicas: w.held, Missing: w.held == w.need, Reason: scale.Because("Lazy",
 			"{0} needed; {1} stay until no more were for {2s}, what a start costs", float64(w.need), float64(w.held), p.breakEven().Seconds())},
 	}
@@ -68,7 +68,7 @@ func (p *Policy) expects(replicas int) scale.Reason {
 	horizon := (p.startup() + p.env.Sync).Seconds()
 	high := p.load.peak[len(p.load.levels)-1]
 	if p.signal == scale.CPUUtilization {
-		return scale.Because("Forecast", "CPU of {0} replicas used now, up to {1} within {2s}: {3} replicas", p.load.newest, high, horizon, float64(replicas))
+		return scale.Because("Forecast", "CPU of {0 replica} used now, up to {1} within {2s}: {3 replica}", p.load.newest, high, horizon, float64(replicas))
 	}
-	return scale.Because("Forecast", "{0}/s now, up to {1}/s within {2s}: {3} replicas of {4}/s", p.load.newest, high, horizon, float64(replicas), p.learner.PerReplica())
+	return scale.Because("Forecast", "{0}/s now, up to {1}/s within {2s}: {3 replica} of {4}/s", p.load.newest, high, horizon, float64(replicas), p.learner.PerReplica())
 }

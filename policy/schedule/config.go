@@ -77,7 +77,7 @@ func (w Window) faults() []error {
 
 // String says what the policy does: "hpa within 2 windows".
 func (c Config) String() string {
-	windows := fmt.Sprintf("%d windows", len(c.Windows))
+	windows := scale.Count(len(c.Windows), "window")
 	if len(c.Windows) == 1 {
 		windows = c.Windows[0].name()
 	}

@@ -64,7 +64,7 @@ func (l levels) texts() texts {
 	in := func(text string) string { return strings.ReplaceAll(text, "#", l.unit) }
 	return texts{
 		above:    in("{n} {0#} is above {1#}: from {2} to {3}"),
-		onTheWay: in("{n} {0#} is above {1#}, but only {2} of {3} replicas are ready: stay at {3}"),
+		onTheWay: in("{n} {0#} is above {1#}, but with only {2} of {3 replica} ready: stay at {3}"),
 		between:  in("{n} {0#} is between {1#} and {2#}: stay at {3}"),
 		notAbove: in("{n} {0#} is not above {1#}"),
 		below:    in("{n} {0#} is below {1#}: from {2} to {3}"),

@@ -42,7 +42,7 @@ func Sample(target string, i int) record.Entry {
 // Decision returns a decision with a trail.
 func Decision(target, policy string, at time.Time, current, want int, r *rand.Rand) scale.Decision {
 	use := r.Float64()
-	reason := scale.Because("Target", "{n} {0%} against {1%}: {2} ready replicas need {3}", use, 0.7, float64(current), float64(want))
+	reason := scale.Because("Target", "{n} {0%} against {1%}: {2 ready replica} need {3}", use, 0.7, float64(current), float64(want))
 	within := scale.Because("WithinBounds", "{0} is within {1} to {2}", float64(want), 1, 20)
 	return scale.Decision{
 		Target: target, Policy: policy, At: at, CurrentReplicas: current, DesiredReplicas: want,
