@@ -60,7 +60,7 @@ func (f *explainFlags) run(cmd *cobra.Command, args []string) error {
 	if f.json {
 		return writeJSON(cmd.OutOrStdout(), e.asJSON())
 	}
-	e.print(cmd.OutOrStdout())
+	e.print(cmd.OutOrStdout(), cli.KnownWidth(cmd.OutOrStdout()))
 	return nil
 }
 

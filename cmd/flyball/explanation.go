@@ -3,10 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/internal/client"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/web"
@@ -71,7 +73,7 @@ func words(r scale.Reason) string {
 	return "nothing asks for another count"
 }
 
-func replicas(n int) string { return count(n, "replica") }
+func replicas(n int) string { return scale.Count(n, "replica") }
 
 func direction(d *client.Decision) string {
 	if d.To > d.From {
@@ -167,24 +169,31 @@ func (e *explanation) missing(then string) string {
 	return then + " as soon as " + strings.Join(bad, ", ") + " can be measured: see flyball doctor"
 }
 
-func (e *explanation) print(w io.Writer) {
-	fmt.Fprintln(w, oneLine(e.sentence())+".")
-	if change := e.change(); change != "" {
-		fmt.Fprintln(w, "What would change it: "+change+".")
+// print writes it for a screen of a width; 0 has room for everything.
+func (e *explanation) print(w io.Writer, width int) {
+	say := func(format string, args ...any) {
+		printLines(w, cli.Wrap(fmt.Sprintf(format, args...), width, 2)...)
 	}
-	e.printSeen(w)
-	e.printTrail(w)
-	e.printShadows(w)
-	e.printAround(w)
+	say("%s.", oneLine(e.sentence()))
+	if change := e.change(); change != "" {
+		say("What would change it: %s.", change)
+	}
+	e.printSeen(w, width)
+	e.printTrail(w, width)
+	e.printShadows(w, width)
+	say("")
+	e.sayAround(say)
 }
 
-func (e *explanation) printSeen(w io.Writer) {
+func (e *explanation) printSeen(w io.Writer, width int) {
 	seen := e.decision.Seen
 	if seen == nil {
 		return
 	}
-	fmt.Fprintf(w, "\nSeen at %s: %d ready, %d starting, %d terminating\n", stamp(e.decision.Until.Time), seen.Ready, seen.Starting, seen.Terminating)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	head := fmt.Sprintf("Seen at %s: %d ready, %d starting, %d terminating", stamp(e.decision.Until.Time), seen.Ready, seen.Starting, seen.Terminating)
+	printLines(w, append([]string{""}, cli.Wrap(head, width, 2)...)...)
+	var rows strings.Builder
+	table := tabwriter.NewWriter(&rows, 0, 0, 2, ' ', 0)
 	for _, s := range seen.Signals {
 		old := "-"
 		if !s.At.IsZero() {
@@ -192,9 +201,12 @@ func (e *explanation) printSeen(w io.Writer) {
 		}
 		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", s.Name, signalValue(s), s.Trust, old)
 	}
-	_ = table.Flush() // whoever does not read is not told
+	_ = table.Flush() // a builder takes everything
+	for row := range strings.Lines(rows.String()) {
+		printLines(w, cli.Wrap(strings.TrimRight(row, "\n"), width, 4)...)
+	}
 	for _, c := range seen.Conditions {
-		fmt.Fprintf(w, "  %s since %s: %s\n", c.Type, stamp(c.Since.Time), oneLine(c.Message))
+		printLines(w, cli.Wrap(fmt.Sprintf("  %s since %s: %s", c.Type, stamp(c.Since.Time), oneLine(c.Message)), width, 4)...)
 	}
 }
 
@@ -227,51 +239,53 @@ func latency(seconds *float64) string {
 	return scale.Number(*seconds) + " s"
 }
 
-func (e *explanation) printTrail(w io.Writer) {
+func (e *explanation) printTrail(w io.Writer, width int) {
 	d := &e.decision
 	fmt.Fprintf(w, "\nTrail, from %d:\n", d.From)
-	printTrail(w, scale.Decision{Policy: d.Policy, Recommendation: d.Recommendation, Steps: d.Steps})
-	fmt.Fprintf(w, "    %-16s %4d  set by %s\n", "final", d.To, d.SetBy)
+	all := rungs(scale.Decision{Policy: d.Policy, Recommendation: d.Recommendation, Steps: d.Steps})
+	all = append(all, rung{"final", strconv.Itoa(d.To), "set by " + d.SetBy})
 	if d.Applied != nil && d.Applied.Error == "" && d.Changes() {
-		fmt.Fprintf(w, "    %-16s       %s\n", "carried out", stamp(d.Applied.At.Time))
+		all = append(all, rung{"carried out", "", stamp(d.Applied.At.Time)})
 	}
+	printRungs(w, all, width)
 }
 
-func (e *explanation) printShadows(w io.Writer) {
+func (e *explanation) printShadows(w io.Writer, width int) {
 	if len(e.decision.Shadows) == 0 {
 		return
 	}
 	fmt.Fprintln(w, "\nShadows would have:")
+	var all []rung
 	for _, s := range e.decision.Shadows {
-		fmt.Fprintf(w, "    %-16s %4d  %s\n", s.Policy, s.Replicas, oneLine(s.Reason.String()))
+		all = append(all, rung{s.Policy, strconv.Itoa(s.Replicas), s.Reason.String()})
 	}
+	printRungs(w, all, width)
 }
 
-// printAround shows what holds now, whatever decision is explained.
-func (e *explanation) printAround(w io.Writer) {
-	fmt.Fprintln(w)
+// sayAround tells what holds now, whatever decision is explained.
+func (e *explanation) sayAround(say func(format string, args ...any)) {
 	if e.simulation != nil {
-		fmt.Fprintf(w, "Simulated: %s, time runs %v times faster\n", oneLine(e.simulation.Load), e.simulation.Speed)
+		say("Simulated: %s, time runs %v times faster", oneLine(e.simulation.Load), e.simulation.Speed)
 	}
-	fmt.Fprintf(w, "Mode now: %s\n", modeNow(&e.target, e.now))
+	say("Mode now: %s", modeNow(&e.target, e.now))
 	ready := 0
 	for _, r := range e.target.Replicas {
 		if r.Phase == "ready" {
 			ready++
 		}
 	}
-	fmt.Fprintf(w, "Replicas now: %d, %d of them ready\n", len(e.target.Replicas), ready)
+	say("Replicas now: %d, %d of them ready", len(e.target.Replicas), ready)
 	for _, c := range e.target.Conditions {
-		fmt.Fprintf(w, "%s since %s: %s\n", c.Type, stamp(c.Since.Time), oneLine(c.Message))
+		say("%s since %s: %s", c.Type, stamp(c.Since.Time), oneLine(c.Message))
 	}
 	if c := e.target.LastChange; c != nil && e.latest && c.Newest != e.decision.ID {
-		fmt.Fprintf(w, "Last change: %d → %d at %s: %s\n", c.From, c.To, stamp(c.Until.Time), oneLine(words(c.Reason)))
+		say("Last change: %d → %d at %s: %s", c.From, c.To, stamp(c.Until.Time), oneLine(words(c.Reason)))
 	}
 	if o := e.target.Objective; o != nil {
-		fmt.Fprintf(w, "Objective now: %s\n", objectiveNow(o))
+		say("Objective now: %s", objectiveNow(o))
 	}
 	for _, f := range e.target.Faults {
-		fmt.Fprintf(w, "Fault: %s: %s\n", f.From, oneLine(f.Error))
+		say("Fault: %s: %s", f.From, oneLine(f.Error))
 	}
 }
 

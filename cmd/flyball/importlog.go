@@ -14,6 +14,7 @@ import (
 
 	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/workload/accesslog"
 )
 
@@ -46,7 +47,7 @@ func (f *importFlags) fromLogs(ctx context.Context, stdin io.Reader) (made, erro
 	}
 	meter := newMeter(ctx)
 	defer meter.done()
-	meter.detail = func() string { return fmt.Sprintf("%d lines", counter.Stats().Lines) }
+	meter.detail = func() string { return scale.Count(counter.Stats().Lines, "line") }
 	for _, name := range f.logs {
 		if err := f.readLog(counter, meter, name, stdin); err != nil {
 			return made{}, err

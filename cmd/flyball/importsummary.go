@@ -101,7 +101,7 @@ func (s importSummary) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
 	if l := s.Log; l != nil {
-		line("lines", "%d in %s, %d left out by filters", l.Lines, count(l.Files, "file"), l.LeftOut)
+		line("lines", "%d in %s, %d left out by filters", l.Lines, scale.Count(l.Files, "file"), l.LeftOut)
 		line("malformed", "%d", l.Malformed)
 		for _, e := range l.Examples {
 			line("", "%s line %d, %s: %s", cli.OneLine(e.File), e.Line, e.Reason, cli.OneLine(fmt.Sprintf("%q", e.Text)))

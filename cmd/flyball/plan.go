@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/internal/clock"
-	"github.com/flyball-io/flyball/scale"
 )
 
 type planFlags struct {
@@ -44,6 +44,14 @@ func (f *planFlags) run(cmd *cobra.Command) error {
 	if f.stateDir == "" {
 		f.stateDir = defaultStateDir(os.Getenv("XDG_STATE_HOME"))
 	}
+	memory, err := remembered(cmd.Context(), f.stateDir)
+	if memory != nil {
+		defer func() { _ = memory.Close() }() // it was only read
+	}
+	blank := "none: " + f.stateDir + " has none of this target"
+	if err != nil {
+		blank = "none: " + err.Error()
+	}
 	decisions := make([]app.Once, 0, len(specs))
 	for _, spec := range specs {
 		var plane app.Measured
@@ -63,34 +71,20 @@ func (f *planFlags) run(cmd *cobra.Command) error {
 		return encoder.Encode(decisions)
 	}
 	for _, d := range decisions {
-		printDecided(cmd.OutOrStdout(), d)
+		printDecided(cmd.OutOrStdout(), d, cli.KnownWidth(cmd.OutOrStdout()))
 	}
 	return nil
 }
 
 // printDecided shows a decision with its whole trail.
-func printDecided(w io.Writer, d app.Once) {
+func printDecided(w io.Writer, d app.Once, width int) {
 	fmt.Fprintf(w, "%s  %d → %d  (%s, nothing is applied by plan)\n", d.Decision.Target, d.Decision.CurrentReplicas, d.Decision.DesiredReplicas, d.Mode)
 	fmt.Fprintf(w, "  because %s\n", d.Decision.Reason)
-	printTrail(w, d.Decision)
+	printTrail(w, d.Decision, width)
 	for _, f := range d.Faults {
 		fmt.Fprintf(w, "  cannot read %s: %s\n", f.From, f.Error)
 	}
 	for _, s := range d.Shadows {
 		fmt.Fprintf(w, "  shadow %s: %d (%s)\n", s.Policy, s.DesiredReplicas, s.Reason)
-	}
-}
-
-func printTrail(w io.Writer, d scale.Decision) {
-	for _, p := range d.Recommendation.Proposals {
-		fmt.Fprintf(w, "    %-16s %4d  %s\n", p.Signal, p.Replicas, p.Reason)
-	}
-	fmt.Fprintf(w, "    %-16s %4d  %s\n", "policy "+d.Policy, d.Recommendation.Replicas, d.Recommendation.Reason)
-	for _, s := range d.Steps {
-		verdict := s.Reason.String()
-		if verdict == "" {
-			verdict = "ok"
-		}
-		fmt.Fprintf(w, "    %-16s %4d  %s\n", s.Guard, s.To, verdict)
 	}
 }

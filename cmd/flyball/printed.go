@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/flyball-io/flyball/internal/cli"
 )
 
 func printJSON(w io.Writer, v any) error {
@@ -17,7 +19,7 @@ func printJSON(w io.Writer, v any) error {
 // of it could be written.
 func printed(out io.Writer, print func(w io.Writer, width int)) error {
 	var text bytes.Buffer
-	print(&text, screenWidth(out))
+	print(&text, cli.ScreenWidth(out))
 	_, err := out.Write(text.Bytes())
 	return unprinted(err)
 }

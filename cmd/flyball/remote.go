@@ -151,16 +151,8 @@ func atMost(n int) cobra.PositionalArgs {
 		if len(args) <= n {
 			return nil
 		}
-		return cli.UsageError{Err: fmt.Errorf("%s takes at most %s, got %q; see flyball %s --help", cmd.Name(), count(n, "argument"), strings.Join(args, " "), cmd.Name())}
+		return cli.UsageError{Err: fmt.Errorf("%s takes at most %s, got %q; see flyball %s --help", cmd.Name(), scale.Count(n, "argument"), strings.Join(args, " "), cmd.Name())}
 	}
-}
-
-// count writes "1 line" or "3 lines".
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // timeOf is the time that holds for an instance: its own where it simulates,

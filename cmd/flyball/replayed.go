@@ -96,7 +96,7 @@ func (f *replayFlags) rules(r *replayed, s *sim.Scenario) {
 	default:
 		assume("slo", "a request is good within %v", s.Objective.Threshold)
 		assume("slo-target", "%v %% of the requests must be good", round(s.Objective.Target*100))
-		assume("max", "up to %d replicas may be asked for", s.Replicas.Max)
+		assume("max", "up to %s may be asked for", scale.Count(s.Replicas.Max, "replica"))
 	}
 	if f.flags.Changed("slo") {
 		s.Objective.Threshold = scale.Duration(f.slo)

@@ -8,7 +8,9 @@ import (
 	"github.com/dustin/go-humanize"
 
 	page "github.com/flyball-io/flyball/evaluate/report"
+	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/replay"
+	"github.com/flyball-io/flyball/scale"
 )
 
 // mostReasons is how many reasons a terminal shows.
@@ -19,7 +21,7 @@ const aWish = "A wish is no trajectory: the shadow saw the replicas that there w
 
 // print writes what people read.
 func (r *reported) print(w io.Writer) {
-	width := screenWidth(w)
+	width := cli.ScreenWidth(w)
 	fmt.Fprintf(w, "%s: %s to %s\n", r.Target, minute(r.From), minute(r.To))
 	for _, row := range r.figures() {
 		fmt.Fprintf(w, "  %-12s%s\n", row[0], row[1])
@@ -99,7 +101,7 @@ func (r *reported) wishTable() page.Table {
 }
 
 func (r *reported) ruleTable() page.Table {
-	t := page.Table{Title: "Who decided", Text: fmt.Sprintf("%d decisions; a rule decided where it set the number, changes are those that came of it.", r.Decisions), Columns: []string{"decided by", "decisions", "share %", "changes"}}
+	t := page.Table{Title: "Who decided", Text: fmt.Sprintf("%s; a rule decided where it set the number, changes are those that came of it.", scale.Count(r.Decisions, "decision")), Columns: []string{"decided by", "decisions", "share %", "changes"}}
 	for _, c := range r.Rules {
 		t.Rows = append(t.Rows, []string{c.Name, fmt.Sprint(c.Count), fmt.Sprintf("%.1f", c.Share*100), fmt.Sprint(c.Changes)})
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/internal/client"
 	"github.com/flyball-io/flyball/internal/clock"
 )
@@ -82,7 +83,7 @@ func (f *topFlags) table(ctx context.Context, out io.Writer, c *client.Client, o
 	if f.json {
 		return writeJSON(out, overview)
 	}
-	printLines(out, targetTable(overview.Targets, overview.Now.Time, 0)...)
+	printLines(out, targetTable(overview.Targets, overview.Now.Time, cli.KnownWidth(out))...)
 	return nil
 }
 

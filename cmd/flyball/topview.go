@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/internal/client"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/web"
@@ -197,7 +198,7 @@ func helpLines() []string {
 // detailLines is one target with the trail of its newest decision.
 func detailLines(e explanation) []string {
 	var b strings.Builder
-	e.print(&b)
+	e.print(&b, 0)
 	lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
 	if len(e.target.Replicas) == 0 {
 		return lines
@@ -323,19 +324,7 @@ func fit(line string, width int) string {
 
 // wrap breaks text at spaces into at most so many lines.
 func wrap(text string, width, most int) []string {
-	var out []string
-	line := ""
-	for word := range strings.FieldsSeq(text) {
-		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
-			out = append(out, line)
-			line = ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	out = append(out, line)
+	out := cli.Wrap(text, max(1, width), 0)
 	if len(out) > most {
 		out[most-1] = fit(out[most-1]+" "+out[most], width-1) + "…"
 		out = out[:most]

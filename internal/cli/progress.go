@@ -14,7 +14,7 @@ import (
 const plainEvery = 10 * time.Second
 
 // Progress shows how long work is doing: on a terminal in a line or a few that
-// are written over and never scroll, elsewhere in a line every ten seconds. It
+// are written over and never scroll, elsewhere as it is, every ten seconds. It
 // has one owner.
 type Progress struct {
 	out      io.Writer
@@ -45,7 +45,9 @@ func (p *Progress) Show(elapsed time.Duration, text string) {
 	if !p.terminal {
 		if elapsed-p.last >= plainEvery-plainEvery/20 {
 			p.last = elapsed
-			fmt.Fprintln(p.out, strings.Join(lines, "  "))
+			for _, line := range lines {
+				fmt.Fprintln(p.out, strings.Join(Wrap(line, ScreenWidth(p.out), 4), "\n"))
+			}
 		}
 		return
 	}

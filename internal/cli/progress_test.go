@@ -26,7 +26,7 @@ func TestProgressOnATerminalNeverScrolls(t *testing.T) {
 	}
 }
 
-func TestProgressElsewhereIsALineEveryTenSeconds(t *testing.T) {
+func TestProgressElsewhereIsWrittenEveryTenSeconds(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	f, err := os.Create(path)
 	if err != nil {
@@ -35,14 +35,14 @@ func TestProgressElsewhereIsALineEveryTenSeconds(t *testing.T) {
 	defer f.Close()
 	p := NewProgress(f)
 	for s := range 25 {
-		p.Show(time.Duration(s+1)*time.Second, strings.Repeat("x", s+1))
+		p.Show(time.Duration(s+1)*time.Second, strings.Repeat("x", s+1)+"\nand a second service")
 	}
 	p.Done()
 	got, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := strings.Repeat("x", 10) + "\n" + strings.Repeat("x", 20) + "\n"; string(got) != want {
+	if want := strings.Repeat("x", 10) + "\nand a second service\n" + strings.Repeat("x", 20) + "\nand a second service\n"; string(got) != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
