@@ -40,38 +40,67 @@ func (s *Service) recall(ctx context.Context, plan *control.Plan) error {
 	if s.deps.Store == nil {
 		return nil
 	}
-	data, err := s.deps.Store.Value(ctx, s.name, record.DeciderKey)
-	switch {
-	case errors.Is(err, record.ErrNotFound):
-	case errors.Is(err, record.ErrFull): // it is not open yet
+	was, err := recall(ctx, s.deps.Store, s.name, plan)
+	if errors.Is(err, record.ErrFull) { // it is not open yet
 		s.deps.Log.Error("what the record remembers is unknown: policies and guards start without memory, in the mode of the document even where another was set by hand",
 			slog.String("target", s.name), slog.String("mode", string(s.spec.Mode)), slog.Any("error", err))
 		return nil
-	case err != nil:
-		return fmt.Errorf("recall the memory of %s: %w", s.name, err)
-	default:
-		if afresh := plan.Recall(data); len(afresh) > 0 {
-			s.deps.Log.Info("changed parts start without memory", slog.String("target", s.name), slog.String("parts", strings.Join(afresh, ", ")))
-		}
-		if err := s.catchUp(ctx, plan); err != nil {
-			return err
-		}
 	}
-	s.override, err = recallOverride(ctx, s.deps.Store, s.name)
+	if err != nil {
+		return err
+	}
+	if len(was.Afresh) > 0 {
+		s.deps.Log.Info("changed parts start without memory", slog.String("target", s.name), slog.String("parts", strings.Join(was.Afresh, ", ")))
+	}
+	if was.override != nil {
+		s.override = was.override
+		replace(s.hands, s.override)
+	}
+	return nil
+}
+
+// Remembered is the part of a store that tells what deciders remember.
+type Remembered interface {
+	Read(ctx context.Context, q record.Query) ([]record.Entry, error)
+	Value(ctx context.Context, target, key string) ([]byte, error)
+}
+
+// Recalled is what a plan has taken over.
+type Recalled struct {
+	// Found says that there was anything, Afresh which parts it did not fit.
+	Found    bool     `json:"found"`
+	Afresh   []string `json:"afresh,omitempty"`
+	override *record.Override
+}
+
+// recall gives a plan what is remembered of a service, and returns what was set
+// by hand.
+func recall(ctx context.Context, from Remembered, name string, plan *control.Plan) (Recalled, error) {
+	var was Recalled
+	data, err := from.Value(ctx, name, record.DeciderKey)
+	if err == nil {
+		was.Found, was.Afresh = true, plan.Recall(data)
+		err = catchUp(ctx, from, name, plan)
+	} else if !errors.Is(err, record.ErrNotFound) {
+		err = fmt.Errorf("recall the memory of %s: %w", name, err)
+	}
+	if err != nil && !errors.Is(err, record.ErrNotFound) {
+		return was, err
+	}
+	was.override, err = recallOverride(ctx, from, name)
 	if errors.Is(err, record.ErrNotFound) {
-		return nil
+		err = nil
 	}
-	replace(s.hands, s.override)
-	return err
+	return was, err
 }
 
 // catchUp tells the deciders of changes that were made after their memory was
 // written, as when the last controller ended in between.
-func (s *Service) catchUp(ctx context.Context, plan *control.Plan) error {
+func catchUp(ctx context.Context, from Remembered, name string, plan *control.Plan) error {
 	done := plan.Done
-	changes, err := s.deps.Store.Read(ctx, record.Query{Target: s.name, Kind: record.AppliedKind, From: done, OldestFirst: true})
+	changes, err := from.Read(ctx, record.Query{Target: name, Kind: record.AppliedKind, From: done, OldestFirst: true})
 	if err != nil {
-		return fmt.Errorf("recall the changes of %s: %w", s.name, err)
+		return fmt.Errorf("recall the changes of %s: %w", name, err)
 	}
 	for _, c := range changes {
 		if c.At.After(done) && c.Applied.Error == "" {
@@ -83,7 +112,7 @@ func (s *Service) catchUp(ctx context.Context, plan *control.Plan) error {
 
 // recallOverride returns what an operator has set by hand, or
 // [record.ErrNotFound].
-func recallOverride(ctx context.Context, store record.Store, target string) (*record.Override, error) {
+func recallOverride(ctx context.Context, store Remembered, target string) (*record.Override, error) {
 	data, err := store.Value(ctx, target, record.OverrideKey)
 	var o record.Override
 	if err == nil {

@@ -19,16 +19,24 @@ import (
 // Once is one decision and what could not be read for it.
 type Once struct {
 	record.Decided
+	Memory Recalled        `json:"memory"`
 	Faults []control.Fault `json:"faults,omitempty"`
 }
 
 // DecideOnce says what a document would decide now, from what runs now. It
-// starts, changes and remembers nothing. plane is the balancer that runs
-// already, nil when none does: then it measures nothing.
-func DecideOnce(ctx context.Context, spec Spec, plane Measured, deps Deps) (Once, error) {
+// starts, changes and keeps nothing. plane is the balancer that runs already, nil
+// when none does: then it measures nothing. What memory remembers is taken over as
+// by a controller that starts; nil: nothing is.
+func DecideOnce(ctx context.Context, spec Spec, plane Measured, memory Remembered, deps Deps) (Once, error) {
 	plan, err := spec.Plan()
 	if err != nil {
 		return Once{}, err
+	}
+	var was Recalled
+	if memory != nil {
+		if was, err = recall(ctx, memory, spec.Name, &plan); err != nil {
+			return Once{}, err
+		}
 	}
 	t, err := process.New(spec.Name, spec.Process, process.Options{Clock: deps.Clock, Log: slog.New(slog.DiscardHandler), StateDir: deps.StateDir})
 	if err != nil {
@@ -58,7 +66,8 @@ func DecideOnce(ctx context.Context, spec Spec, plane Measured, deps Deps) (Once
 	if err != nil {
 		return Once{}, err
 	}
-	out := Once{Decided: record.Decided{Decision: plan.Decider.Decide(obs), Mode: plan.ModeAt(obs.At), Seen: record.See(&obs)}, Faults: report.Faults}
+	decided := record.Decided{Decision: plan.Decider.Decide(obs), Mode: plan.ModeUnder(was.override, obs.At), Seen: record.See(&obs)}
+	out := Once{Decided: decided, Memory: was, Faults: report.Faults}
 	for _, shadow := range plan.Shadows {
 		out.Shadows = append(out.Shadows, shadow.Decide(obs))
 	}

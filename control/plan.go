@@ -124,9 +124,9 @@ func (p *Plan) Applied(a record.Applied) {
 	}
 }
 
-// modeUnder is the mode that holds at an instant under what an operator set by
+// ModeUnder is the mode that holds at an instant under what an operator set by
 // hand, if anything. A pause that has ended gives way to the document.
-func (p *Plan) modeUnder(o *record.Override, at time.Time) scale.Mode {
+func (p *Plan) ModeUnder(o *record.Override, at time.Time) scale.Mode {
 	if o == nil || (o.Until != nil && !at.Before(*o.Until)) {
 		return p.ModeAt(at)
 	}

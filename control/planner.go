@@ -162,7 +162,7 @@ func (p *Planner) decide(ctx context.Context) bool {
 	}
 	p.at = p.instant()
 	obs := p.seen.observe(p.at)
-	out := record.Decided{Decision: p.plan.Decider.Decide(obs).Clone(), Mode: p.plan.modeUnder(p.hand, obs.At), Seen: record.See(&obs)}
+	out := record.Decided{Decision: p.plan.Decider.Decide(obs).Clone(), Mode: p.plan.ModeUnder(p.hand, obs.At), Seen: record.See(&obs)}
 	for _, shadow := range p.plan.Shadows {
 		out.Shadows = append(out.Shadows, shadow.Decide(obs).Clone())
 	}

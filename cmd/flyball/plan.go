@@ -1,16 +1,22 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/record/sqlite"
 )
 
 type planFlags struct {
@@ -26,7 +32,10 @@ func newPlanCommand() *cobra.Command {
 		Short: "Decide once, now, and show the whole trail; nothing is started or applied",
 		Long: `Looks at the replicas and the balancer that run now and shows what each
 document would decide. Where nothing runs there are no measurements, and the
-trail says so.`,
+trail says so.
+
+What flyball run has learned in the state folder is read, as it would be after a
+restart, also beside a controller that runs; nothing is written.`,
 		Example: "  flyball plan -f shop.yaml",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
@@ -44,21 +53,13 @@ func (f *planFlags) run(cmd *cobra.Command) error {
 	if f.stateDir == "" {
 		f.stateDir = defaultStateDir(os.Getenv("XDG_STATE_HOME"))
 	}
-	memory, err := remembered(cmd.Context(), f.stateDir)
+	memory, blank := remembered(cmd.Context(), f.stateDir)
 	if memory != nil {
 		defer func() { _ = memory.Close() }() // it was only read
 	}
-	blank := "none: " + f.stateDir + " has none of this target"
-	if err != nil {
-		blank = "none: " + err.Error()
-	}
 	decisions := make([]app.Once, 0, len(specs))
 	for _, spec := range specs {
-		var plane app.Measured
-		if found, runs := app.FindRemotePlane(cmd.Context(), f.stateDir, spec.Name); runs {
-			plane = found
-		}
-		d, err := app.DecideOnce(cmd.Context(), spec, plane, app.Deps{Clock: clock.System, StateDir: f.stateDir})
+		d, err := f.decide(cmd.Context(), spec, memory)
 		if err != nil {
 			return err
 		}
@@ -71,15 +72,42 @@ func (f *planFlags) run(cmd *cobra.Command) error {
 		return encoder.Encode(decisions)
 	}
 	for _, d := range decisions {
-		printDecided(cmd.OutOrStdout(), d, cli.KnownWidth(cmd.OutOrStdout()))
+		printDecided(cmd.OutOrStdout(), d, blank, cli.KnownWidth(cmd.OutOrStdout()))
 	}
 	return nil
 }
 
-// printDecided shows a decision with its whole trail.
-func printDecided(w io.Writer, d app.Once, width int) {
+func (f *planFlags) decide(ctx context.Context, spec app.Spec, memory *sqlite.Reader) (app.Once, error) {
+	var plane app.Measured
+	if found, runs := app.FindRemotePlane(ctx, f.stateDir, spec.Name); runs {
+		plane = found
+	}
+	deps := app.Deps{Clock: clock.System, StateDir: f.stateDir}
+	if memory == nil {
+		return app.DecideOnce(ctx, spec, plane, nil, deps)
+	}
+	return app.DecideOnce(ctx, spec, plane, memory, deps)
+}
+
+// remembered opens the record of a state folder to read it; where there is none
+// it says why. It is no fault: nothing need have run there yet.
+func remembered(ctx context.Context, stateDir string) (memory *sqlite.Reader, blank string) {
+	memory, err := sqlite.OpenToRead(ctx, filepath.Join(stateDir, recordFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, "flyball run has recorded nothing in " + stateDir
+	case err != nil:
+		return nil, err.Error()
+	}
+	return memory, "flyball run has recorded nothing of it in " + stateDir
+}
+
+// printDecided shows a decision with its whole trail; blank is why there may be no
+// memory to decide with.
+func printDecided(w io.Writer, d app.Once, blank string, width int) {
 	fmt.Fprintf(w, "%s  %d → %d  (%s, nothing is applied by plan)\n", d.Decision.Target, d.Decision.CurrentReplicas, d.Decision.DesiredReplicas, d.Mode)
 	fmt.Fprintf(w, "  because %s\n", d.Decision.Reason)
+	fmt.Fprintf(w, "  memory: %s\n", memoryWords(d.Memory, blank))
 	printTrail(w, d.Decision, width)
 	for _, f := range d.Faults {
 		fmt.Fprintf(w, "  cannot read %s: %s\n", f.From, f.Error)
@@ -87,4 +115,15 @@ func printDecided(w io.Writer, d app.Once, width int) {
 	for _, s := range d.Shadows {
 		fmt.Fprintf(w, "  shadow %s: %d (%s)\n", s.Policy, s.DesiredReplicas, s.Reason)
 	}
+}
+
+// memoryWords say whether a decision was made with what flyball run has learned.
+func memoryWords(was app.Recalled, blank string) string {
+	switch {
+	case !was.Found:
+		return "none, begins anew: " + blank
+	case len(was.Afresh) > 0:
+		return "that of flyball run; changed parts begin anew: " + strings.Join(was.Afresh, ", ")
+	}
+	return "that of flyball run"
 }

@@ -154,27 +154,33 @@ func kinds(q record.Query) (condition string, rare bool) {
 // Value returns what was last written under a key of a target.
 func (s *Store) Value(ctx context.Context, target, key string) ([]byte, error) {
 	var data []byte
-	err := s.use(ctx, fmt.Sprintf("read %s of %q", key, target), func(ctx context.Context, f *files) error {
-		var id, check int64
-		var removed bool
-		err := f.read.QueryRowContext(ctx, "SELECT id, data, data IS NULL, sum FROM memory WHERE target = ? AND key = ?", target, key).Scan(&id, &data, &removed, &check)
-		if !removed && data == nil {
-			data = []byte{} // empty, as it was written
-		}
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			return record.ErrNotFound
-		case err != nil:
-			return err
-		case check != int64(valueSum(id, target, key, data)):
-			return fmt.Errorf("%w: its checksum is wrong; it is replaced when it is written next", record.ErrDamaged)
-		case removed:
-			return record.ErrNotFound
-		}
-		return nil
+	err := s.use(ctx, fmt.Sprintf("read %s of %q", key, target), func(ctx context.Context, f *files) (err error) {
+		data, err = f.value(ctx, target, key)
+		return err
 	})
 	if err != nil {
 		return nil, err
+	}
+	return data, nil
+}
+
+func (f *files) value(ctx context.Context, target, key string) ([]byte, error) {
+	var id, check int64
+	var removed bool
+	var data []byte
+	err := f.read.QueryRowContext(ctx, "SELECT id, data, data IS NULL, sum FROM memory WHERE target = ? AND key = ?", target, key).Scan(&id, &data, &removed, &check)
+	if !removed && data == nil {
+		data = []byte{} // empty, as it was written
+	}
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, record.ErrNotFound
+	case err != nil:
+		return nil, err
+	case check != int64(valueSum(id, target, key, data)):
+		return nil, fmt.Errorf("%w: its checksum is wrong; it is replaced when it is written next", record.ErrDamaged)
+	case removed:
+		return nil, record.ErrNotFound
 	}
 	return data, nil
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +27,10 @@ func TestReadBesideAController(t *testing.T) {
 	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	write := func(target string, desired int) {
 		d := &record.Decided{Decision: scale.Decision{Target: target, At: at, DesiredReplicas: desired}, Seen: record.Seen{Ready: desired, ReadySince: at.Add(-time.Minute)}}
-		if err := store.Write(t.Context(), record.Batch{Entries: []record.Entry{{Target: target, At: at, Decided: d}}}); err != nil {
+		if err := store.Write(t.Context(), record.Batch{
+			Entries: []record.Entry{{Target: target, At: at, Decided: d}},
+			Values:  []record.Value{{Target: target, Key: record.DeciderKey, Data: []byte(strconv.Itoa(desired))}},
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -45,6 +49,12 @@ func TestReadBesideAController(t *testing.T) {
 		found, err := r.Read(t.Context(), record.Query{Target: "web", OldestFirst: true})
 		if err != nil || len(found) != want || found[0].Decided.Decision.DesiredReplicas != 3 || !found[0].Decided.Seen.ReadySince.Equal(at.Add(-time.Minute)) {
 			t.Errorf("%s: got %+v, %v; want %d decisions, the first of 3 replicas", when, found, err, want)
+		}
+		if memory, err := r.Value(t.Context(), "web", record.DeciderKey); err != nil || string(memory) != strconv.Itoa(2+want) {
+			t.Errorf("%s: memory %q, %v; want that of %d replicas", when, memory, err, 2+want)
+		}
+		if _, err := r.Value(t.Context(), "web", record.OverrideKey); !errors.Is(err, record.ErrNotFound) {
+			t.Errorf("%s: what was never set: %v, want ErrNotFound", when, err)
 		}
 		if r.Garbled() != 0 {
 			t.Errorf("%s: %d entries are damaged", when, r.Garbled())
