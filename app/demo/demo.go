@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/flyball-io/flyball/bus"
 	"github.com/flyball-io/flyball/bus/memory"
 	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/load"
 	"github.com/flyball-io/flyball/record"
@@ -50,6 +52,7 @@ type Options struct {
 	Log         *slog.Logger
 	// Screen gets what a person follows; Progress one line a second.
 	Screen   io.Writer
+	Width    int // columns of Screen; 0: as wide as need be
 	Progress func(Progress)
 	// Hurry, once done, turns a graceful end into an immediate one.
 	Hurry context.Context
@@ -172,8 +175,9 @@ func newSide(ctx context.Context, name string, policy scale.Plugin, o Options, d
 
 // introduce says what is about to be seen and by how much time is compressed.
 func introduce(o Options, s *side, changes []builtin.Change) {
-	fmt.Fprintf(o.Screen, "Flyball scales a sample service (%d slots of %v: 50 requests/s per replica) under %s for %v.\n",
+	what := fmt.Sprintf("Flyball scales a sample service (%d slots of %v: 50 requests/s per replica) under %s for %v.",
 		slots, serviceMean, o.Workload, short(o.Duration))
+	fmt.Fprintln(o.Screen, strings.Join(cli.Wrap(what, o.Width, 0), "\n"))
 	fmt.Fprintf(o.Screen, "Time runs %s times faster than life. Divided by it:\n", scale.Number(o.Speed))
 	fmt.Fprintf(o.Screen, "    start-up %s → %s\n", short(startupDelay), short(compress(startupDelay, o.Speed)))
 	for _, c := range changes {
@@ -296,14 +300,27 @@ func result(ctx context.Context, o Options, sides []*side) Result {
 		Scorecard: sides[0].scorecard(), Workload: o.Workload, DurationSeconds: sides[0].result.DurationSeconds, TimeCompression: o.Speed,
 		ThresholdSeconds: threshold.Seconds(), ObjectiveTarget: share, Seed: o.Seed, Interrupted: ctx.Err() != nil, Warnings: []string{},
 	}
-	for _, s := range sides {
-		r.Warnings = append(r.Warnings, s.result.Warnings...)
-	}
 	if len(sides) > 1 {
 		compare := sides[1].scorecard()
 		r.Compare = &compare
 	}
+	for i, name := range r.names() {
+		r.Warnings = append(r.Warnings, notes(sides, i, name)...)
+	}
 	return r
+}
+
+// notes are what the load generator doubts of one service; with two it says of
+// which.
+func notes(sides []*side, i int, name string) []string {
+	var all []string
+	for _, warning := range sides[i].result.Warnings {
+		if len(sides) > 1 {
+			warning = name + ": " + warning
+		}
+		all = append(all, warning)
+	}
+	return all
 }
 
 func (s *side) scorecard() Scorecard {

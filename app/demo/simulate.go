@@ -90,6 +90,9 @@ func answers(r *sim.Result) load.Result {
 // simulated fills in what the tally of a live service would have counted.
 func simulated(card Scorecard, r *sim.Result) Scorecard {
 	card.ReplicaHours = r.ReplicaHours()
+	if hours := r.Scored.Hours(); hours > 0 {
+		card.MeanReplicas = card.ReplicaHours / hours
+	}
 	for i, c := range r.Changes {
 		card.MaxReplicas = max(card.MaxReplicas, c.Desired)
 		if i > 0 && c.Desired != r.Changes[i-1].Desired {

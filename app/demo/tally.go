@@ -18,6 +18,7 @@ type tally struct {
 	last    *control.Report
 	latest  record.Decided
 
+	seconds        float64
 	replicaSeconds float64
 	maxReplicas    int
 	actions        int
@@ -41,7 +42,7 @@ func (t *tally) report(r control.Report) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.last != nil {
-		t.replicaSeconds += r.At.Sub(t.last.At).Seconds() * float64(len(t.last.Status.Replicas))
+		t.charge(r.At)
 	}
 	t.maxReplicas = max(t.maxReplicas, staying(r.Status.Replicas))
 	t.last = &r
@@ -50,6 +51,13 @@ func (t *tally) report(r control.Report) {
 			t.rate = s.Value
 		}
 	}
+}
+
+// charge accounts for the time since the last report; the caller holds mu.
+func (t *tally) charge(until time.Time) {
+	seconds := until.Sub(t.last.At).Seconds()
+	t.seconds += seconds
+	t.replicaSeconds += seconds * float64(len(t.last.Status.Replicas))
 }
 
 // staying counts the replicas that are not on their way out: these are bounded.
@@ -113,7 +121,7 @@ func (t *tally) counts() (ready, specified int, last scale.Decision) {
 func (t *tally) open(at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.replicaSeconds, t.maxReplicas, t.actions = 0, 0, 0
+	t.seconds, t.replicaSeconds, t.maxReplicas, t.actions = 0, 0, 0, 0
 	clear(t.shadows)
 	if t.last != nil {
 		last := *t.last
@@ -129,8 +137,18 @@ func (t *tally) settle(at time.Time) {
 	if t.last == nil || at.Before(t.last.At) {
 		return
 	}
-	t.replicaSeconds += at.Sub(t.last.At).Seconds() * float64(len(t.last.Status.Replicas))
+	t.charge(at)
 	t.last = nil
+}
+
+// mean is how many replicas there were, over the time that is accounted for.
+func (t *tally) mean() float64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.seconds <= 0 {
+		return 0
+	}
+	return t.replicaSeconds / t.seconds
 }
 
 // wishes lists what the shadows wanted, sorted by policy.

@@ -109,7 +109,7 @@ func (f *demoFlags) run(cmd *cobra.Command) error {
 	}
 	defer os.RemoveAll(options.StateDir)
 
-	options.Screen = cmd.ErrOrStderr()
+	options.Screen, options.Width = cmd.ErrOrStderr(), cli.ScreenWidth(cmd.ErrOrStderr())
 	line := cli.NewProgress(os.Stderr)
 	options.Progress = func(p demo.Progress) { line.Show(p.Elapsed, p.String()) }
 	if !f.noBrowser {
@@ -125,8 +125,7 @@ func (f *demoFlags) run(cmd *cobra.Command) error {
 
 func (f *demoFlags) print(w io.Writer, result demo.Result) error {
 	if !f.json {
-		result.Print(w)
-		return nil
+		return printed(w, result.Print)
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
