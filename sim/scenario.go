@@ -139,6 +139,14 @@ func (s *Scenario) scoredWithin(from, to time.Duration) time.Duration {
 // Validate reports every fault. A scenario whose service alone breaks its
 // objective is refused with [queueing.ErrInfeasible].
 func (s *Scenario) Validate() error {
+	if err := s.Playable(); err != nil {
+		return err
+	}
+	return s.Feasible()
+}
+
+// Playable reports every fault with which a scenario cannot be played.
+func (s *Scenario) Playable() error {
 	var errs []error
 	fault := func(wrong bool, format string, args ...any) {
 		if wrong {
@@ -171,9 +179,12 @@ func (s *Scenario) Validate() error {
 	if err := s.Objective.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("objective: %w", err))
 	}
-	if len(errs) > 0 {
-		return errors.Join(errs...)
-	}
+	return errors.Join(errs...)
+}
+
+// Feasible returns [queueing.ErrInfeasible] when the service alone breaks the
+// objective of a scenario that can be played: then no policy can keep it.
+func (s *Scenario) Feasible() error {
 	threshold := s.Objective.Threshold.Std().Seconds()
 	if alone, may := 1-s.Service.Law.CDF(threshold), 1-s.Objective.Target; alone > may {
 		return fmt.Errorf("objective: %.3g %% of the services alone take longer than %v s, %.3g %% of the requests may: %w", alone*100, threshold, may*100, queueing.ErrInfeasible)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"sync"
 
@@ -27,6 +28,8 @@ type Options struct {
 	// Load makes the load of a service with at most so many replicas.
 	Load  func(max int) (workload.Shape, error)
 	Clock *clock.Fast
+	// Log is told of objectives that no number of replicas keeps; nil: nobody is.
+	Log *slog.Logger
 }
 
 // Services are the simulated services, one for each document.
@@ -68,6 +71,10 @@ func (s *Services) Open(_ context.Context, spec app.Spec) (app.Parts, error) {
 	world, err := live.New(scenario, s.options.Clock)
 	if err != nil {
 		return app.Parts{}, err
+	}
+	if err := scenario.Feasible(); err != nil && spec.Objective != nil && s.options.Log != nil {
+		s.options.Log.Warn("the simulated service cannot keep the objective, however many replicas there are: raise spec.objective.latency.threshold, or make the service faster with --service-mean and --service-cv",
+			slog.String("target", spec.Name), slog.Any("error", err))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,9 +1,11 @@
 package simulate_test
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -231,5 +233,33 @@ func TestWhatARunningSimulationTakesOver(t *testing.T) {
 		if (err == nil) != tc.taken {
 			t.Errorf("%s instead of %s: got %v, want it taken over: %v", tc.is, tc.was, err, tc.taken)
 		}
+	}
+}
+
+// A promise that the service alone breaks is played all the same, and said:
+// others run beside it.
+func TestAPromiseThatNobodyCanKeepIsPlayed(t *testing.T) {
+	text := strings.Replace(shop, "threshold: 500ms", "threshold: 10ms", 1)
+	text = strings.Replace(text, "policy: {hpa: {metrics: [{signal: concurrency, averageValue: 2}]}}", "policy: {predictive: {}}", 1)
+	spec := specs(t, text)[0]
+	if _, err := simulate.Prepare([]app.Spec{spec}); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	o := options(clock.NewFast(time.Now(), 60))
+	o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	if _, err := simulate.New(o).Open(t.Context(), spec); err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range []string{"cannot keep the objective", "target=shop-web", "--service-mean", "take longer than 0.01 s"} {
+		if !strings.Contains(log.String(), word) {
+			t.Errorf("logged %q, want %q", log.String(), word)
+		}
+	}
+	var decisions []scale.Decision
+	synctest.Test(t, func(t *testing.T) { _, decisions = live(t, spec, clock.NewFast(time.Now(), 60), 5*time.Minute) })
+	last := decisions[len(decisions)-1]
+	if !slices.ContainsFunc(last.Conditions, func(c scale.GuardCondition) bool { return c.Reason.Code == "ObjectiveInfeasible" }) {
+		t.Errorf("the last decision has the conditions %v, want ObjectiveInfeasible", last.Conditions)
 	}
 }

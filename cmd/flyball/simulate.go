@@ -136,7 +136,7 @@ func (f *runFlags) simulation(specs []app.Spec) (*simulation, error) {
 	}
 	clk := clock.NewFast(clock.System.Now(), f.simulate.speed)
 	s := &simulation{clock: clk, begin: clk.Hold(), log: f.log(clk), load: load.Title}
-	s.services = simulate.New(simulate.Options{Scenario: scenario, Clock: clk, Load: func(most int) (workload.Shape, error) {
+	s.services = simulate.New(simulate.Options{Scenario: scenario, Clock: clk, Log: s.log, Load: func(most int) (workload.Shape, error) {
 		return f.simulate.shape(simulate.LargestRate(most, scenario.Service))
 	}})
 	return s, prepare(specs, s.log)

@@ -36,9 +36,9 @@ type World struct {
 type counts struct{ specified, existing, ready int }
 
 // New returns the service of a scenario at its beginning, which should be the
-// clock's present.
+// clock's present. Its objective may be one that no policy can keep.
 func New(s sim.Scenario, clk *clock.Fast) (*World, error) {
-	if err := s.Validate(); err != nil {
+	if err := s.Playable(); err != nil {
 		return nil, fmt.Errorf("simulated service: %w", err)
 	}
 	w := &World{scenario: &s, clock: clk, changes: make(chan struct{}, 1), world: sim.NewEvents(&s)}

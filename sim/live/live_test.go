@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -175,10 +176,22 @@ func TestAskingForWhatThereIsIsNoAction(t *testing.T) {
 
 func TestAScenarioThatCannotBeIsRefused(t *testing.T) {
 	s := shop(clock.System.Now())
+	s.Replicas.Max = 0
+	if _, err := live.New(s, clock.NewFast(s.Start, 1)); err == nil || !strings.Contains(err.Error(), "replicas.max") {
+		t.Errorf("no replica: got %v, want the field", err)
+	}
+}
+
+// What no policy can keep is seen to be broken, as in the world: a second for each
+// request where half a second is promised.
+func TestAServiceThatBreaksItsPromiseIsPlayed(t *testing.T) {
+	s := shop(clock.System.Now())
 	s.Service.Law = queueing.Deterministic(1)
-	_, err := live.New(s, clock.NewFast(s.Start, 1))
-	if !errors.Is(err, queueing.ErrInfeasible) {
-		t.Errorf("a second for each request, half a second promised: got %v, want %v", err, queueing.ErrInfeasible)
+	if err := s.Feasible(); !errors.Is(err, queueing.ErrInfeasible) {
+		t.Errorf("got %v, want %v", err, queueing.ErrInfeasible)
+	}
+	if _, err := live.New(s, clock.NewFast(s.Start, 1)); err != nil {
+		t.Error(err)
 	}
 }
 
