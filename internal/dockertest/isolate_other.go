@@ -1,0 +1,12 @@
+//go:build !linux
+
+package dockertest
+
+// missing says what an engine of one's own lacks here.
+func missing() string { return "Linux, to start a Docker engine for the test," }
+
+func isolate() int { return 1 }
+
+func runInit() int { return 1 }
+
+func cgroupParent(string) string { return "" }
