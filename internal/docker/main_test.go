@@ -91,9 +91,9 @@ func get(t *testing.T, address string) {
 
 func TestContainerFromBeginToEnd(t *testing.T) {
 	c, daemon := open(t)
-	labels := mine(t, c)
 	newNetwork(t, daemon, "front")
 	newNetwork(t, daemon, "back")
+	labels := mine(t, c)
 	one := run(t, c, "begin-to-end", docker.Spec{
 		Image: "web:1", Labels: labels, Networks: []string{"front", "back"}, Alias: "web", Port: 8080,
 		Publish: &docker.Publish{IP: "127.0.0.1"}, CPUs: 0.5, Memory: 64 << 20, Env: map[string]string{"A": "b"},

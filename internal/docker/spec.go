@@ -14,8 +14,8 @@ import (
 // Spec is what a container is to be made of. What it does not say is the
 // image's, or that of the template it is to be like.
 type Spec struct {
-	Image   string    // or
-	Like    *Template // what another container is made of
+	Image string    // or
+	Like  *Template // what another container is made of
 
 	Command []string
 	Env     map[string]string

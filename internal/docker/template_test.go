@@ -67,9 +67,9 @@ func remove(t *testing.T, d *dockertest.Daemon, id string) {
 
 func TestCopyIsLikeItsTemplate(t *testing.T) {
 	c, daemon := open(t)
-	labels := mine(t, c)
 	newNetwork(t, daemon, "front")
 	newNetwork(t, daemon, "back")
+	labels := mine(t, c)
 	original(t, daemon)
 	template, err := c.Template(t.Context(), "original")
 	if err != nil {
