@@ -1,0 +1,47 @@
+package haproxy_test
+
+import (
+	"testing"
+
+	"github.com/flyball-io/flyball/balancer"
+	"github.com/flyball-io/flyball/balancer/balancertest"
+	"github.com/flyball-io/flyball/balancer/haproxy"
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/source"
+	"github.com/flyball-io/flyball/source/sourcetest"
+)
+
+func TestConformance(t *testing.T) {
+	balancertest.Run(t, func(t *testing.T) balancertest.Subject {
+		p := start(t, 8, nil)
+		return balancertest.Subject{Balancer: p.plane(), URL: p.url}
+	})
+}
+
+func TestSourceConformance(t *testing.T) {
+	var p *program
+	sourcetest.Run(t, sourcetest.Harness{
+		Now: clock.System.Now,
+		New: func(t *testing.T) source.Source {
+			p = start(t, 4, nil)
+			plane := p.plane()
+			web := replica(t, "web", nil)
+			p.must(plane.SetBackends(t.Context(), []balancer.Backend{web}))
+			p.get("/")
+			p.eventually("the request is counted", func() bool {
+				samples, err := plane.Collect(t.Context())
+				p.must(err)
+				for _, s := range samples {
+					if s.Signal == scale.Latency {
+						return true
+					}
+				}
+				return false
+			})
+			return plane
+		},
+		Signals: haproxy.Signals(),
+		Break:   func(*testing.T, source.Source) { p.kill() },
+	})
+}
