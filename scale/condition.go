@@ -9,6 +9,9 @@ type Condition struct {
 	Message string    `json:"message"`
 }
 
+// NotReady: replicas run and none is ready, for longer than a start usually takes.
+const NotReady = "NotReady"
+
 // Conditions that guards act on.
 const (
 	// CrashLoop: replicas keep failing soon after they start.

@@ -72,6 +72,7 @@ func checks() []check {
 		{"command", "the program of each target is there and can be executed", (*patient).command},
 		{"port", "the port of each service is free, or held by what is to make room", (*patient).port},
 		{"replica-ports", "there are free ports for the replicas", (*patient).replicaPorts},
+		{"ready", "of the replicas that run some are ready", (*patient).ready},
 		{"signal", "each source below signals measures now", (*patient).signal},
 		{"tls", "certificates can be read, fit their keys and have not expired", (*patient).tls},
 		{"clock", "the clocks of this machine and of the servers asked agree", (*patient).clocks},

@@ -17,7 +17,6 @@ import (
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/source"
-	"github.com/flyball-io/flyball/target/process"
 )
 
 // patience is how long a source that works between calls may take to measure
@@ -101,11 +100,7 @@ func (p *patient) inWords(samples []scale.Sample) string {
 
 // replicas are those that run now.
 func (p *patient) replicas(ctx context.Context, spec *app.Spec) ([]scale.Replica, error) {
-	t, err := process.New(spec.Name, spec.Process, process.Options{Clock: p.Clock, Log: slog.New(slog.DiscardHandler), StateDir: p.StateDir})
-	if err != nil {
-		return nil, err
-	}
-	status, err := t.Status(ctx)
+	status, err := p.status(ctx, spec)
 	return status.Replicas, err
 }
 

@@ -163,6 +163,9 @@ func (e *explanation) missing(then string) string {
 			}
 		}
 	}
+	if e.decision.Seen != nil && e.decision.Seen.Ready == 0 && e.decision.From > 0 {
+		return then + " as soon as a replica is ready: see flyball doctor"
+	}
 	if len(bad) == 0 {
 		return then + " as soon as its signals are measured: see flyball doctor"
 	}

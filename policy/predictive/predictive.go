@@ -90,7 +90,7 @@ func (p *Policy) Recommend(obs scale.Observation) (scale.Recommendation, error) 
 	p.learn(obs)
 	now, ok := p.measure(&obs)
 	if !ok {
-		p.troubles.blind(obs.At, p.signal)
+		p.troubles.blind(&obs, p.signal)
 		return scale.Recommendation{}, fmt.Errorf("predictive: signal %q: %w", p.signal, scale.ErrNoData)
 	}
 	p.see(&obs, now)

@@ -2,6 +2,7 @@ package predictive_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -293,6 +294,20 @@ func TestConditions(t *testing.T) {
 		s := tell(t, hinted(), environment())
 		arrive(s, 100, 50)()
 		s.lasts("MetricsMissing", func() { s.sees() }, arrive(s, 100, 1))
+	})
+	t.Run("nobody is ready to be measured", func(t *testing.T) {
+		s := tell(t, predictive.Default(), environment())
+		for at, replicas := range []int{0, 3} {
+			obs := scaletest.Observation(time.Duration(at)*sync, replicas)
+			for i := range obs.Replicas {
+				obs.Replicas[i].Readiness.Ready = false
+			}
+			_, _ = s.policy.Recommend(obs)
+			said := s.policy.Conditions()[0].Reason.String()
+			if blamed := strings.Contains(said, "while no replica is ready"); blamed != (replicas > 0) {
+				t.Errorf("%d replicas, none ready: %q", replicas, said)
+			}
+		}
 	})
 	t.Run("another topology would save more", func(t *testing.T) {
 		env := environment()

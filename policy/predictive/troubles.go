@@ -58,9 +58,13 @@ func (p *Policy) Conditions() []scale.GuardCondition {
 	return t.lent
 }
 
-// blind is without data.
-func (t *troubles) blind(at time.Time, signal string) {
-	t.say(missing, at, true, scale.Because("MetricsMissing", "{n} is not measured: the count is held").About(signal))
+// blind is without data. Of replicas that are not ready nothing is measured.
+func (t *troubles) blind(obs *scale.Observation, signal string) {
+	at, because := obs.At, scale.Because("MetricsMissing", "{n} is not measured: the count is held")
+	if obs.CurrentReplicas > 0 && obs.ReadyReplicas() == 0 {
+		because = scale.Because("MetricsMissing", "{n} is not measured while no replica is ready: the count is held")
+	}
+	t.say(missing, at, true, because.About(signal))
 	for _, which := range []int{spike, ceiling, infeasible, topology} {
 		t.say(which, at, false, scale.Reason{})
 	}

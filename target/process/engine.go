@@ -266,7 +266,7 @@ func (e *engine) apply(a action) {
 		e.end(e.replicas[a.id], drainFirst, a.cause)
 	case replace:
 		r := e.replicas[a.id]
-		e.fail(r, a.cause)
+		e.fail(r, r.because(a.cause))
 		e.end(r, terminateFirst, a.cause)
 	}
 }
@@ -310,10 +310,11 @@ func (e *engine) ended(r *replica) {
 }
 
 // probed takes note of what a prober found.
-func (e *engine) probed(r *replica, ready bool) {
-	if !r.stays() || !r.note(ready, e.clock.Now()) {
+func (e *engine) probed(r *replica, found finding) {
+	r.unready = found.why
+	if !r.stays() || !r.note(found.ready, e.clock.Now()) {
 		return
 	}
 	e.changed = true
-	e.log.Info("readiness changed", slog.String("replica", r.id), slog.Bool("ready", ready))
+	e.log.Info("readiness changed", slog.String("replica", r.id), slog.Bool("ready", found.ready))
 }

@@ -113,7 +113,7 @@ func TestReplicaThatDoesNotGetReadyIsReplaced(t *testing.T) {
 	w.run()
 	w.set(1)
 	s := w.until("it is a crash loop", func(s target.Status) bool { return len(s.Conditions) > 0 })
-	if c := s.Conditions[0]; c.Type != "CrashLoop" || !strings.Contains(c.Message, "not ready within startTimeout") {
+	if c := s.Conditions[0]; c.Type != "CrashLoop" || !strings.Contains(c.Message, "not ready within startTimeout: nothing listens on 127.0.0.1:") {
 		t.Errorf("got %+v", c)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/flyball-io/flyball/scale"
 )
 
 func TestStateSurvives(t *testing.T) {
@@ -267,5 +269,30 @@ func TestEarlier(t *testing.T) {
 		if got := earlier(test.a, test.b); !got.Equal(test.want) {
 			t.Errorf("earlier(%v, %v) is %v", test.a, test.b, got)
 		}
+	}
+}
+
+// While nobody is ready for longer than most services take to start, what the
+// probe finds is said; not of one that starts beside others that are ready.
+func TestWhyNobodyIsReadyIsSaid(t *testing.T) {
+	starts := &replica{id: "b", startedAt: at(0), readiness: scale.Readiness{Known: true}, unready: "nothing listens"}
+	later := &replica{id: "a", startedAt: at(5), readiness: scale.Readiness{Known: true}, unready: "it answers 503"}
+	e := &engine{replicas: map[string]*replica{"a": later, "b": starts}}
+	if c, ok := e.unready(at(9)); ok {
+		t.Errorf("after 9 s: %+v, want patience", c)
+	}
+	c, ok := e.unready(at(10))
+	if want := (scale.Condition{Type: scale.NotReady, Since: at(0), Message: "no replica is ready: nothing listens"}); !ok || c != want {
+		t.Errorf("after 10 s: %+v, want %+v", c, want)
+	}
+	starts.note(true, at(11))
+	if c, ok := e.unready(at(60)); ok {
+		t.Errorf("one is ready: %+v, want nothing", c)
+	}
+	starts.note(false, at(70))
+	starts.unready = "it hangs"
+	starts.deletedAt = at(75) // on its way out, nobody waits for it
+	if c, ok := e.unready(at(80)); !ok || c.Message != "no replica is ready: it answers 503" {
+		t.Errorf("the one that was ready goes: %+v, want what the other one says", c)
 	}
 }

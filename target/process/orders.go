@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/flyball-io/flyball/internal/diskfull"
 	"github.com/flyball-io/flyball/scale"
@@ -83,6 +84,9 @@ func (e *engine) status(ctx context.Context) (target.Status, error) {
 	if c, ok := e.failures.condition(); ok && s.SpecReplicas > 0 {
 		s.Conditions = append(s.Conditions, c)
 	}
+	if c, ok := e.unready(s.At); ok && s.SpecReplicas > 0 {
+		s.Conditions = append(s.Conditions, c)
+	}
 	if !e.rollout.IsZero() {
 		s.Conditions = append(s.Conditions, scale.Condition{
 			Type: scale.RolloutInProgress, Since: e.rollout,
@@ -92,20 +96,44 @@ func (e *engine) status(ctx context.Context) (target.Status, error) {
 	return s, nil
 }
 
+// slow is how long nobody may be ready before it is worth a word: most services
+// have started by then.
+const slow = 10 * time.Second
+
+// unready is what an operator should see while no replica is ready: what the
+// probe of the one that is awaited for longest says.
+func (e *engine) unready(now time.Time) (scale.Condition, bool) {
+	var c scale.Condition
+	for _, id := range sortedIDs(e.replicas) {
+		r := e.replicas[id]
+		if r.readiness.Ready && r.stays() {
+			return scale.Condition{}, false
+		}
+		if since := r.awaitedSince(); r.stays() && r.unready != "" && (c.Since.IsZero() || since.Before(c.Since)) {
+			c = scale.Condition{Type: scale.NotReady, Since: since, Message: "no replica is ready: " + r.unready}
+		}
+	}
+	return c, !c.Since.IsZero() && now.Sub(c.Since) >= slow
+}
+
 // probeOnce asks every replica once, all at a time.
 func (e *engine) probeOnce(ctx context.Context) {
 	var asked sync.WaitGroup
-	answers := make(map[*replica]*bool, len(e.replicas))
+	answers := make(map[*replica]*error, len(e.replicas))
 	for _, r := range e.replicas {
 		if r.stays() {
-			answer := new(bool)
+			answer := new(error)
 			answers[r] = answer
 			p := newProber(e.clock, e.job.cfg.Readiness, r)
 			asked.Go(func() { *answer = p.probe(ctx) })
 		}
 	}
 	asked.Wait()
-	for r, ready := range answers {
-		r.note(*ready, e.clock.Now())
+	for r, err := range answers {
+		r.unready = ""
+		if *err != nil {
+			r.unready = (*err).Error()
+		}
+		r.note(*err == nil, e.clock.Now())
 	}
 }

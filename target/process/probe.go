@@ -2,6 +2,8 @@ package process
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"time"
@@ -12,6 +14,12 @@ import (
 // startingInterval is the time between probes of a replica that has never
 // been ready: capacity that was asked for should be used as soon as it exists.
 const startingInterval = 100 * time.Millisecond
+
+// finding is whether a replica can take work, and if not, why.
+type finding struct {
+	ready bool
+	why   string
+}
 
 // prober asks one replica again and again whether it can take work.
 type prober struct {
@@ -42,16 +50,21 @@ func newProber(clk clock.Clock, cfg Readiness, r *replica) *prober {
 
 // run tells report the first finding and every change until ctx is
 // cancelled.
-func (p *prober) run(ctx context.Context, report func(ready bool)) {
+func (p *prober) run(ctx context.Context, report func(finding)) {
+	var before finding
 	for first := true; ; first = false {
-		ok := p.probe(ctx)
+		err := p.probe(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		before := p.ready
-		if ready := p.judge(ok); first || ready != before {
-			report(ready)
+		found := finding{ready: p.judge(err == nil)}
+		if !found.ready && err != nil {
+			found.why = err.Error()
 		}
+		if first || found != before {
+			report(found)
+		}
+		before = found
 		interval := p.cfg.Interval.Std()
 		if !p.started {
 			interval = min(interval, startingInterval)
@@ -76,26 +89,41 @@ func (p *prober) judge(ok bool) bool {
 	return p.ready
 }
 
-// probe asks once.
-func (p *prober) probe(ctx context.Context) bool {
+// probe asks once; nil means ready.
+func (p *prober) probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.Timeout.Std())
 	defer cancel()
 	if p.cfg.Path == "" {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.address)
 		if err != nil {
-			return false
+			return p.inWords(err)
 		}
-		conn.Close()
-		return true
+		return conn.Close()
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+p.cfg.Path, nil)
 	if err != nil {
-		return false
+		return err
 	}
 	resp, err := p.client.Do(req)
 	if err != nil {
-		return false
+		return p.inWords(err)
 	}
 	resp.Body.Close()
-	return resp.StatusCode >= 200 && resp.StatusCode < 400
+	if resp.StatusCode < 200 || resp.StatusCode >= 400 {
+		return fmt.Errorf("GET %s on %s answers %d", p.cfg.Path, p.address, resp.StatusCode)
+	}
+	return nil
+}
+
+// inWords says what a failed probe means. Every one opens a connection, so one
+// that cannot be opened at once finds nobody who listens.
+func (p *prober) inWords(err error) error {
+	var dial *net.OpError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s does not answer within %v", p.address, p.cfg.Timeout)
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return fmt.Errorf("nothing listens on %s, the port that it was given as PORT", p.address)
+	}
+	return err
 }

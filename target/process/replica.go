@@ -24,6 +24,7 @@ type replica struct {
 	exited    chan struct{} // closed when the leader has ended and was reaped
 
 	readiness  scale.Readiness
+	unready    string    // why it was not ready when last probed
 	readyAt    time.Time // when this controller first saw it ready
 	readySince time.Time // when it became ready, also before it was adopted; zero while it is not
 	deletedAt  time.Time
@@ -75,6 +76,22 @@ func (r *replica) note(ready bool, now time.Time) bool {
 		r.readiness.Since = r.readySince
 	}
 	return true
+}
+
+// awaitedSince is when a replica that is not ready was started, or ceased to be.
+func (r *replica) awaitedSince() time.Time {
+	if r.readyAt.IsZero() {
+		return r.startedAt
+	}
+	return r.readiness.Since
+}
+
+// because adds to a cause what the newest probe found.
+func (r *replica) because(cause string) string {
+	if r.unready == "" {
+		return cause
+	}
+	return cause + ": " + r.unready
 }
 
 // describe is the replica as Status shows it, which requests the same as all.
@@ -141,7 +158,7 @@ func (e *engine) probe(ctx context.Context, r *replica) {
 	ctx, r.stopProbe = context.WithCancel(ctx)
 	p := newProber(e.clock, e.job.cfg.Readiness, r)
 	e.workers.Go(func() {
-		p.run(ctx, func(ready bool) { e.post(ctx, func() { e.probed(r, ready) }) })
+		p.run(ctx, func(found finding) { e.post(ctx, func() { e.probed(r, found) }) })
 	})
 }
 
