@@ -60,6 +60,10 @@ func TestPageTellsWhetherAndWhy(t *testing.T) {
 	if shifted := script[float64](b, "window.shifted"); shifted > 0.02 {
 		t.Errorf("the layout shifted by %.3f while data arrived: %s", shifted, script[string](b, "window.shifters.join('\\n')"))
 	}
+	b.size(1200, 800, false)
+	if over := script[int](b, `(s => s.scrollWidth - s.clientWidth)(document.querySelector(".backends .scroll"))`); over > 0 {
+		t.Errorf("the backends are %d px wider than their room", over)
+	}
 	b.clean(s.address)
 }
 
@@ -268,9 +272,13 @@ func TestPageOfAllTargets(t *testing.T) {
 	b.scheme("light")
 	b.open(s.url(""))
 	b.sees(".answer", "2 of 4 targets in trouble", "shop-web", "billing")
-	b.sees(".rows li:first-child", "shop-web", "objective broken", "500 ms", "/s", "→")
+	b.sees(".rows li:first-child", "shop-web", "objective broken", "99.9 % promised (first ", "/s", "→")
 	b.sees(".rows", "target cannot be read", "no measurement yet", "no objective stated", "1.2", "would add 2: 3 → 5 (Recommend: not applied)")
 	b.shoot("overview-light")
+	b.size(1280, 800, false)
+	if cut := script[string](b, `[...document.querySelectorAll(".row .how > span, .row .what > span")].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.textContent).join()`); cut != "" {
+		t.Errorf("cut: %s", cut)
+	}
 	b.scheme("dark")
 	b.size(390, 844, true)
 	b.fits(390)

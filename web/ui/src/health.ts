@@ -49,10 +49,10 @@ export function verdict(o: Objective): string {
   return atRisk(o) ? `${words}, last minute ${share(o.recentGood, digitsFor(o.target))}` : words;
 }
 
-// measured is the verdict without its word, beside the promise.
+// measured is the verdict without its word, beside the share that was promised.
 export function measured(o: Objective): string {
-  const good = o.good === null ? "no requests yet" : `${share(o.good, digitsFor(o.target))} good (${over(o)})`;
-  return `${good}; promised ${share(o.target, 6)} under ${duration(o.threshold)}`;
+  const good = o.good === null ? "no requests yet" : `${share(o.good, digitsFor(o.target))} good`;
+  return `${good}, ${share(o.target, 6)} promised (${over(o)})`;
 }
 
 // over is the time that was judged: the window, or as much of it as was seen.

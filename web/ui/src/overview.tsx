@@ -1,9 +1,9 @@
 // All targets: is anything in trouble, and what is Flyball doing about it?
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { judged, listed, shows, sorts, trouble, work, type Listed, type Show, type Sort } from "./answer";
-import { exact, latency, nbsp, perSecond, plural, ago } from "./format";
+import { age, ago, exact, latency, nbsp, perSecond, plural } from "./format";
 import { Foot, Header } from "./frame";
-import { doing, measured, staleFor, type Health } from "./health";
+import { doing, measured, promise, staleFor, type Health } from "./health";
 import { useFeed, useMedia, useScroll } from "./hooks";
 import { isTyping, onKey } from "./keys";
 import { Disconnected, Notice } from "./notice";
@@ -134,7 +134,7 @@ const spare = 8;
 function Rows({ feed, rows, at, now }: { feed: OverviewFeed; rows: Listed[]; at: string | null; now: number }) {
   const list = useRef<HTMLUListElement>(null);
   const narrow = useMedia("(max-width: 899px)");
-  const height = narrow ? 132 : 54;
+  const height = narrow ? 150 : 54;
   const { top, bottom } = useScroll(list);
   const first = Math.max(0, Math.floor(top / height) - spare);
   const last = Math.min(rows.length, Math.ceil(bottom / height) + spare);
@@ -173,7 +173,7 @@ interface RowProps {
 function Row({ l: { t, h }, points, now, index, of, height }: RowProps) {
   const p = t.point;
   const d = t.decision;
-  const objective = t.objective ? measured(t.objective) : "";
+  const span = points.length > 1 ? age(points.at(-1)!.t - points[0]!.t) : "15 min";
   const why = d ? `${d.reason.text} (${ago(now - d.until)})` : "";
   return (
     <li class={staleFor(t, now) > 0 ? "stale" : ""} data-index={index} aria-posinset={index + 1} aria-setsize={of} style={{ top: `${index * height}px`, height: `${height}px` }}>
@@ -184,9 +184,9 @@ function Row({ l: { t, h }, points, now, index, of, height }: RowProps) {
         </span>
         <span class="how">
           <span><Sign level={h.level} /> {h.words}</span>
-          <span class="muted" title={objective}>{objective}</span>
+          <span class="muted" title={t.objective ? `${measured(t.objective)}: ${promise(t.objective)}` : ""}>{t.objective ? measured(t.objective) : ""}</span>
         </span>
-        <span class="spark" title="requests per second, last 15 min"><Spark points={points} name="requests per second" /></span>
+        <span class="spark" title={`requests per second, last ${span}`}><Spark points={points} name="requests per second" /></span>
         <span class="what">
           <span>{p ? `${perSecond(p.rate)}, p95 ${latency(p.p95)}` : "no data"}</span>
           <span class="muted" title={p ? `${exact(p.rate, "requests/s")}` : ""}>
@@ -207,15 +207,17 @@ export function Sign({ level }: { level: Health["level"] }) {
   return <span class={`sign ${level}`} aria-hidden="true">{sign}</span>;
 }
 
-// Spark is the request rate as a line of a quarter of an hour.
+// Spark is the request rate from the first point known, a quarter of an hour
+// ago at most, to now.
 function Spark({ points, name }: { points: Point[]; name: string }) {
   const known = points.filter((p) => p.rate !== null);
   const most = Math.max(1e-9, ...known.map((p) => p.rate!));
   const to = known.at(-1)?.t ?? 0;
-  const from = Math.min(to - 60, known[0]?.t ?? 0);
+  const from = known[0]?.t ?? 0;
   const at = (p: Point) => `${(((p.t - from) / (to - from)) * 120).toFixed(1)},${(27 - (p.rate! / most) * 25).toFixed(1)}`;
   return (
     <svg viewBox="0 0 120 28" role="img" aria-label={`${name}, at most ${perSecond(most)}`} preserveAspectRatio="none">
+      {known.length > 1 && <polygon points={`0,28 ${known.map(at).join(" ")} 120,28`} />}
       {known.length > 1 && <polyline points={known.map(at).join(" ")} />}
     </svg>
   );

@@ -5,6 +5,7 @@ import { shortNames } from "../src/columns";
 import { kindOf } from "../src/events";
 import { heard } from "../src/feed";
 import { between, when } from "../src/format";
+import { measured } from "../src/health";
 import { contains, logLines } from "../src/loglines";
 import { effects, settled, standing, title, verb } from "../src/modes";
 import { most, rungs } from "../src/rungs";
@@ -37,6 +38,11 @@ test("and says what Flyball does about it", () => {
   assert.equal(say(target(d(3, 5)), target({ ...d(5, 4), ...calm })), "Flyball is adding replicas to 1, removing some from 1, waiting for replicas of 1 to start.");
   // What is only shown is not done.
   assert.equal(say(target({ ...calm, ...d(3, 5), mode: "Paused" }), target({ ...calm, mode: "Recommend" })), "Flyball changes nothing at present; 1 target paused, 1 target only recommended for.");
+});
+
+test("the overview keeps the share that was promised in sight", () => {
+  assert.equal(plain(measured({ ...broken, covered: 19, window: 45 })), "90 % good, 99 % promised (first 19 s of 45 s)");
+  assert.equal(plain(measured({ ...broken, good: null })), "no requests yet, 99 % promised (1 h)");
 });
 
 test("the list is searched, chosen and sorted", () => {
