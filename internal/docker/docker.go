@@ -79,6 +79,8 @@ const (
 	Unhealthy
 )
 
+func (h Health) String() string { return [...]string{"nothing", "starting", "healthy", "unhealthy"}[h] }
+
 // Container is what an engine says of a container.
 type Container struct {
 	ID, Name, Image string
@@ -88,6 +90,8 @@ type Container struct {
 	// StartedAt is its last start, by the engine's clock; zero before the
 	// first. Addresses belong to one start: the next may have others.
 	StartedAt time.Time
+	// Network is the one it was made in.
+	Network string
 	// Addresses are its IP addresses by network, while it runs.
 	Addresses map[string]string
 	// Published are the host:port by the container's TCP port, while it runs.

@@ -2,7 +2,9 @@ package docker
 
 import (
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +20,9 @@ func describe(c container.InspectResponse) Container {
 	}
 	if c.Config != nil {
 		d.Image, d.Labels = c.Config.Image, c.Config.Labels
+	}
+	if c.HostConfig != nil {
+		d.Network = string(c.HostConfig.NetworkMode)
 	}
 	if c.State != nil {
 		d.State, d.Health = stateOf(c.State), healthOf(c.State.Health)
@@ -51,6 +56,19 @@ func reachable(b network.PortBinding) string {
 		return "127.0.0.1"
 	}
 	return b.HostIP.String()
+}
+
+// Address is host:port in a network of the container: the first that it has
+// of the preferred ones, else the one it was made in, else the first by name;
+// "" while it has none.
+func (c Container) Address(port string, preferred ...string) string {
+	candidates := append(slices.Clone(preferred), c.Network)
+	for _, name := range append(candidates, slices.Sorted(maps.Keys(c.Addresses))...) {
+		if ip := c.Addresses[name]; ip != "" {
+			return net.JoinHostPort(ip, port)
+		}
+	}
+	return ""
 }
 
 func stateOf(s *container.State) State {

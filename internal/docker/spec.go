@@ -2,7 +2,6 @@ package docker
 
 import (
 	"maps"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -143,15 +142,4 @@ func mergeEnv(list []string, set map[string]string) []string {
 		merged = append(merged, name+"="+set[name])
 	}
 	return merged
-}
-
-// Address is host:port in a network of the container, the first that it has
-// of the preferred ones, else of all by name; "" while it has none.
-func (c Container) Address(port string, preferred ...string) string {
-	for _, name := range append(preferred, slices.Sorted(maps.Keys(c.Addresses))...) {
-		if ip := c.Addresses[name]; ip != "" {
-			return net.JoinHostPort(ip, port)
-		}
-	}
-	return ""
 }

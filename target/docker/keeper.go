@@ -1,0 +1,230 @@
+package docker
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/target"
+)
+
+// keeper keeps the count: it holds the state of a target. One goroutine has it
+// at a time; workers (one watches the engine, one starts, probes or ends each
+// replica) speak to it through events.
+type keeper struct {
+	clock   clock.Clock
+	log     *slog.Logger
+	traffic target.Traffic
+	engine  docker.Engine
+	store   *store
+	newName func(service string) string
+
+	job      job
+	owner    string
+	desired  int
+	stopping bool // everything goes and nothing comes
+	forced   bool // and without patience
+	replicas map[string]*replica
+	failures failures
+	rollout  time.Time // when the first outdated replica was seen; zero: there is none
+	contact  contact
+	changed  bool // since the last pass, in something that Status shows
+	unsaved  bool // the state could not be written down
+
+	events  chan func()
+	workers sync.WaitGroup
+	changes chan<- struct{}
+	gone    chan struct{} // closed when stopping and nothing is left
+	stopped sync.Once
+}
+
+func newKeeper(t *Target, j job, opts Options) *keeper {
+	return &keeper{
+		clock:    opts.Clock,
+		log:      opts.Log.With(slog.String("target", t.name)),
+		traffic:  opts.Traffic,
+		engine:   opts.Engine,
+		store:    newStore(opts.StateDir, t.name),
+		newName:  randomName,
+		job:      j,
+		replicas: map[string]*replica{},
+		events:   make(chan func()),
+		changes:  t.changes,
+		gone:     t.gone,
+	}
+}
+
+// randomName is one that was never used: 40 random bits.
+func randomName(service string) string {
+	return "flyball-" + service + "-" + strings.ToLower(rand.Text()[:8])
+}
+
+// run is the loop: bring what is to what should be, wait until something
+// happens.
+func (k *keeper) run(ctx context.Context, calls <-chan func(*keeper)) error {
+	if err := k.open(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	defer k.store.unlock()
+	working, cancel := context.WithCancel(ctx)
+	defer k.rest()
+	defer cancel()
+	k.workers.Go(func() {
+		docker.Watch(working, k.clock, k.engine, map[string]string{labelOwner: k.owner}, func(u docker.Update) {
+			k.post(working, func() { k.learn(u) })
+		})
+	})
+	for ctx.Err() == nil {
+		k.reconcile(working)
+		var wake <-chan time.Time
+		if at := k.wake(); !at.IsZero() {
+			wake = k.clock.After(at.Sub(k.clock.Now()))
+		}
+		select {
+		case <-ctx.Done():
+		case f := <-k.events:
+			f()
+		case f := <-calls:
+			f(k)
+		case <-wake:
+		}
+	}
+	return nil
+}
+
+// rest waits for the workers and forgets them, so that the next run starts
+// them anew.
+func (k *keeper) rest() {
+	k.workers.Wait()
+	for _, r := range k.replicas {
+		// By then it is one that is found again.
+		r.made, r.stopProbe, r.hurry, r.adopted = nil, nil, nil, true
+	}
+	k.contact = contact{}
+}
+
+// post hands a worker's finding to whoever has the keeper.
+func (k *keeper) post(ctx context.Context, f func()) {
+	select {
+	case k.events <- f:
+	case <-ctx.Done():
+	}
+}
+
+// reconcile does what the plan says and sees that every replica has the
+// worker it needs. Without the engine nothing is planned: what is not known
+// to be missing is not replaced.
+func (k *keeper) reconcile(ctx context.Context) {
+	if k.failures.settle(k.clock.Now(), k.settleAt()) {
+		k.changed = true
+	}
+	if k.contact.listed {
+		v := k.view()
+		for _, a := range plan(v) {
+			k.apply(a)
+		}
+		k.noteRollout(v)
+		k.failures.forgetPredecessors(k.desired - k.staying())
+	}
+	// First on disk, then under way: a controller that returns must know
+	// which containers were to be made and which were asked to end.
+	k.publish()
+	for _, r := range k.replicas {
+		k.attend(ctx, r)
+	}
+	if k.stopping && k.contact.listed && len(k.replicas) == 0 {
+		k.stopped.Do(func() { close(k.gone) })
+	}
+}
+
+// attend sees that a replica has the worker it needs now.
+func (k *keeper) attend(ctx context.Context, r *replica) {
+	switch {
+	case !r.stays() && r.hurry == nil:
+		k.endNow(ctx, r)
+	case r.stays() && r.began.IsZero() && r.made == nil && k.contact.listed:
+		k.makeNow(ctx, r)
+	case r.stays() && r.runs() && r.address != "" && r.stopProbe == nil && k.job.probes(r):
+		k.probe(ctx, r)
+	}
+}
+
+// probe starts the worker that asks a replica whether it is ready.
+func (k *keeper) probe(ctx context.Context, r *replica) {
+	ctx, r.stopProbe = context.WithCancel(ctx)
+	p := newProber(k.clock, k.job.cfg.Readiness, r)
+	k.workers.Go(func() {
+		p.run(ctx, func(found finding) { k.post(ctx, func() { k.probed(r, found) }) })
+	})
+}
+
+// probed takes note of what a prober found.
+func (k *keeper) probed(r *replica, found finding) {
+	r.probed, r.found = true, found
+	k.judge(r)
+}
+
+// judge makes readiness of what is known of a replica.
+func (k *keeper) judge(r *replica) {
+	if r.stays() && r.judge(k.job, k.clock.Now()) {
+		k.changed = true
+		k.log.Info("readiness changed", slog.String("replica", r.id), slog.Bool("ready", r.readiness.Ready))
+	}
+}
+
+// apply does one thing that the plan says.
+func (k *keeper) apply(a action) {
+	switch a.verb {
+	case start:
+		k.start()
+	case remove:
+		k.end(k.replicas[a.id], drainFirst, a.cause)
+	case replace:
+		r := k.replicas[a.id]
+		k.fail(r, crashLoop(r.because(k.job, a.cause)))
+		k.end(r, terminateFirst, a.cause)
+	}
+}
+
+// start asks for one more replica; attend makes it.
+func (k *keeper) start() {
+	name, now := k.newName(k.job.service), k.clock.Now()
+	if k.replicas[name] != nil {
+		return // the next pass finds another name
+	}
+	k.replicas[name] = &replica{
+		id: name, name: name, config: k.job.hash, startedAt: now, seenAt: now,
+		restarts: k.failures.succeed(), exited: make(chan struct{}),
+	}
+	k.changed = true
+}
+
+// end marks a replica as on its way out; attend starts the worker that ends
+// it. Status shows the mark at once, so that routing drops the replica.
+func (k *keeper) end(r *replica, how ending, cause string) {
+	r.deletedAt, r.how = k.clock.Now(), how
+	k.changed = true
+	k.log.Info("ending replica", slog.String("replica", r.id), slog.String("reason", cause))
+}
+
+// fail counts the failure of a replica.
+func (k *keeper) fail(r *replica, why reason) {
+	message := r.id + " " + why.text
+	k.log.Warn("replica failed", slog.String("replica", r.id), slog.String("error", message))
+	k.failures.add(k.clock.Now(), r, why.condition, message, k.job.cfg.Backoff)
+}
+
+// ended forgets a replica of which nothing is left.
+func (k *keeper) ended(r *replica) {
+	delete(k.replicas, r.id)
+	k.changed = true
+	k.log.Info("replica ended", slog.String("replica", r.id), slog.String("exit", r.exit))
+}

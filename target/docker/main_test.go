@@ -1,0 +1,238 @@
+package docker_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/internal/dockertest"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target"
+	"github.com/flyball-io/flyball/target/docker"
+)
+
+// TestMain gives the tests an engine of their own, and lets the test binary
+// play a controller that is killed.
+func TestMain(m *testing.M) {
+	if os.Getenv("TEST_ROLE") == "controller" {
+		fmt.Fprintln(os.Stderr, playController())
+		os.Exit(3)
+	}
+	dockertest.Main(m)
+}
+
+// playController is a controller that can be killed; CONTROLLER holds its
+// orders as JSON.
+func playController() error {
+	var orders controllerOrders
+	if err := json.Unmarshal([]byte(os.Getenv("CONTROLLER")), &orders); err != nil {
+		return err
+	}
+	tgt, err := docker.New("web", orders.Config, docker.Options{
+		Clock: clock.System, Log: slog.New(slog.NewTextHandler(os.Stdout, nil)), StateDir: orders.StateDir,
+	})
+	if err != nil {
+		return err
+	}
+	if err := tgt.SetReplicas(context.Background(), orders.Replicas); err != nil {
+		return err
+	}
+	return tgt.Run(context.Background())
+}
+
+type controllerOrders struct {
+	Config   docker.Config
+	StateDir string
+	Replicas int
+}
+
+// image is what replicas are made of.
+const image = "web:1"
+
+// webConfig is a target whose replicas are sample apps.
+func webConfig(d *dockertest.Daemon) docker.Config {
+	cfg := docker.Default()
+	cfg.Image, cfg.Port, cfg.Endpoint = image, 8080, d.Endpoint
+	cfg.Readiness.Path = "/healthz"
+	return cfg
+}
+
+// world is one target under test with all that belongs to it.
+type world struct {
+	t      *testing.T
+	daemon *dockertest.Daemon
+	dir    string
+	target *docker.Target
+	stop   context.CancelFunc
+	done   chan error
+}
+
+// newWorld makes a target and sees to it that none of its containers outlives
+// the test.
+func newWorld(t *testing.T, change func(*docker.Config)) *world {
+	t.Helper()
+	w := &world{t: t, daemon: dockertest.Engine(t), dir: t.TempDir()}
+	w.daemon.Image(t, image)
+	t.Cleanup(func() { removeOwned(t, w.daemon, w.dir) })
+	cfg := webConfig(w.daemon)
+	if change != nil {
+		change(&cfg)
+	}
+	w.target = open(t, cfg, w.dir, nil)
+	return w
+}
+
+func open(t *testing.T, cfg docker.Config, dir string, traffic target.Traffic) *docker.Target {
+	t.Helper()
+	tgt, err := docker.New("web", cfg, docker.Options{Clock: clock.System, Log: testLog(t), StateDir: dir, Traffic: traffic})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tgt
+}
+
+// run starts the target's own work; it ends with the test at the latest.
+func (w *world) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	w.stop, w.done = cancel, done
+	tgt := w.target
+	go func() { done <- tgt.Run(ctx) }()
+	w.t.Cleanup(w.leave)
+}
+
+// leave ends the controller's work; the replicas stay.
+func (w *world) leave() {
+	w.stop()
+	if err := <-w.done; err != nil {
+		w.t.Errorf("Run: %v", err)
+	}
+	w.done <- nil
+}
+
+func (w *world) set(n int) {
+	w.t.Helper()
+	if err := w.target.SetReplicas(w.t.Context(), n); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) status() target.Status {
+	w.t.Helper()
+	s, err := w.target.Status(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// until waits for a status in which the condition holds.
+func (w *world) until(what string, holds func(target.Status) bool) target.Status {
+	w.t.Helper()
+	deadline := time.Now().Add(90 * time.Second)
+	for {
+		s := w.status()
+		if holds(s) {
+			return s
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("waited 90 s in vain until %s; last status: %+v", what, s)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// ready is a condition for until: exactly n replicas, all of them ready.
+func ready(n int) func(target.Status) bool {
+	return func(s target.Status) bool {
+		for i := range s.Replicas {
+			if !s.Replicas[i].TakesWork() {
+				return false
+			}
+		}
+		return len(s.Replicas) == n
+	}
+}
+
+// told is a condition for until: a condition of this type is shown.
+func told(kind string) func(target.Status) bool {
+	return func(s target.Status) bool { return condition(s, kind).Type != "" }
+}
+
+func condition(s target.Status, kind string) scale.Condition {
+	for _, c := range s.Conditions {
+		if c.Type == kind {
+			return c
+		}
+	}
+	return scale.Condition{}
+}
+
+func has(s target.Status, id string) bool {
+	for _, r := range s.Replicas {
+		if r.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+func ids(s target.Status) []string {
+	var all []string
+	for _, r := range s.Replicas {
+		all = append(all, r.ID)
+	}
+	return all
+}
+
+// owned lists the containers of the target that keeps its state in dir.
+func owned(t *testing.T, d *dockertest.Daemon, dir string) []container.Summary {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(dir, "web.docker.json"))
+	if err != nil {
+		return nil
+	}
+	var state struct{ Owner string }
+	if err := json.Unmarshal(raw, &state); err != nil {
+		t.Fatal(err)
+	}
+	filters := client.Filters{}.Add("label", "flyball.io/owner="+state.Owner)
+	found, err := d.API.ContainerList(context.Background(), client.ContainerListOptions{All: true, Filters: filters})
+	if err != nil {
+		t.Log(err)
+	}
+	return found.Items
+}
+
+func removeOwned(t *testing.T, d *dockertest.Daemon, dir string) {
+	for _, c := range owned(t, dockertest.Engine(t), dir) {
+		removeContainer(t, d, c.ID)
+	}
+}
+
+func removeContainer(t *testing.T, d *dockertest.Daemon, id string) {
+	if _, err := d.API.ContainerRemove(context.Background(), id, client.ContainerRemoveOptions{Force: true}); err != nil {
+		t.Log(err)
+	}
+}
+
+func kill(t *testing.T, d *dockertest.Daemon, id string) {
+	t.Helper()
+	if _, err := d.API.ContainerKill(t.Context(), id, client.ContainerKillOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// testLog writes to the test's output.
+func testLog(t *testing.T) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+}

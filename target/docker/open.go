@@ -1,0 +1,60 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/flyball-io/flyball/internal/clock"
+)
+
+// The lock of a controller that was just killed may be held for a moment by
+// what it was starting, so it is asked for a few times.
+const (
+	lockTries = 10
+	lockPause = 50 * time.Millisecond
+)
+
+// open takes the lock, reads what was written down and writes down whose the
+// containers will be, before there are any.
+func (k *keeper) open(ctx context.Context) error {
+	if err := lockPatiently(ctx, k.clock, k.store); err != nil {
+		return err
+	}
+	err := k.restore()
+	if err == nil {
+		err = k.save()
+	}
+	if err != nil {
+		k.store.unlock()
+	}
+	return err
+}
+
+func lockPatiently(ctx context.Context, clk clock.Clock, s *store) error {
+	for try := 1; ; try++ {
+		err := s.lock()
+		if !errors.Is(err, ErrInUse) || try == lockTries {
+			return err
+		}
+		select {
+		case <-clk.After(lockPause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Unattended returns ErrInUse when a controller looks after the target of
+// this name and state directory, or why what an earlier one left cannot be
+// taken over: whoever is about to become its controller learns so before
+// touching anything.
+func Unattended(ctx context.Context, clk clock.Clock, stateDir, name string) error {
+	s := newStore(stateDir, name)
+	if err := lockPatiently(ctx, clk, s); err != nil {
+		return err
+	}
+	defer s.unlock()
+	_, _, err := s.read()
+	return err
+}

@@ -1,0 +1,149 @@
+package docker
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/flyball-io/flyball/internal/diskfull"
+	"github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/target"
+)
+
+// setDesired writes the count down before anything is done about it. A full
+// disk does not hold it up where somebody looks after the target: containers
+// are found without the file, and the count is written when there is room.
+func (k *keeper) setDesired(n int) error {
+	if k.stopping {
+		return ErrStopped
+	}
+	attended := k.store.held()
+	if !attended {
+		if err := k.store.lock(); err != nil {
+			return err
+		}
+		defer k.store.unlock()
+		if err := k.restore(); err != nil {
+			return err
+		}
+	}
+	before := k.desired
+	k.desired = n
+	if err := k.keep(); err != nil && (!attended || !diskfull.Is(err)) {
+		k.desired = before
+		return err
+	}
+	k.changed = k.changed || before != n
+	return nil
+}
+
+// update changes the configuration.
+func (k *keeper) update(j job) {
+	if j.hash != k.job.hash {
+		k.failures = failures{} // what failed before says nothing of what comes
+	}
+	k.job, k.changed = j, true
+	for _, r := range k.replicas {
+		if r.stays() && r.stopProbe != nil { // attend starts another by the new rules
+			r.stopProbe()
+			r.stopProbe = nil
+		}
+	}
+}
+
+func (k *keeper) stopAll() error {
+	k.stopping, k.changed = true, true
+	return nil
+}
+
+// killAll takes away the patience with every replica on its way out.
+func (k *keeper) killAll() error {
+	k.forced = true
+	for _, r := range k.replicas {
+		if r.hurry != nil {
+			r.hurry()
+		}
+	}
+	return nil
+}
+
+// restore reads what was written down: what should be, and what was when it
+// was written. What is, only the engine knows.
+func (k *keeper) restore() error {
+	st, found, err := k.store.read()
+	if err != nil {
+		return err
+	}
+	if !found {
+		k.owner = strings.ToLower(rand.Text())
+		return nil
+	}
+	now := k.clock.Now()
+	k.owner, k.desired, k.rollout = st.Owner, st.Desired, notAfter(st.Rollout, now)
+	k.failures = st.Failures.restore(now, k.job.hash, k.job.cfg.Backoff)
+	for _, was := range st.Replicas {
+		if k.replicas[was.ID] != nil {
+			continue
+		}
+		k.replicas[was.ID] = &replica{
+			id: was.ID, name: was.Name, container: was.Container, config: was.Config, began: was.Began, address: was.Address,
+			startedAt: was.StartedAt, seenAt: now, adopted: true, restarts: was.Restarts,
+			readySince: was.ReadySince, deletedAt: was.DeletedAt, exited: make(chan struct{}),
+		}
+	}
+	return nil
+}
+
+// status says what is. Where nobody runs the target, here or elsewhere, it
+// has to look first.
+func (k *keeper) status(ctx context.Context) (target.Status, error) {
+	if !k.store.held() {
+		if err := k.look(ctx); err != nil {
+			return target.Status{}, err
+		}
+	}
+	s := target.Status{At: k.clock.Now(), SpecReplicas: k.desired}
+	if k.stopping {
+		s.SpecReplicas = 0
+	}
+	requests := k.job.cfg.Limits.requests()
+	for _, id := range sortedIDs(k.replicas) {
+		s.Replicas = append(s.Replicas, k.replicas[id].describe(requests))
+	}
+	s.Conditions = k.conditions(s.At, s.SpecReplicas)
+	return s, nil
+}
+
+// look reads what is on disk and on the engine, and probes once.
+func (k *keeper) look(ctx context.Context) error {
+	if err := k.restore(); err != nil {
+		return err
+	}
+	update := docker.Update{Listed: true, At: k.clock.Now()}
+	var err error
+	if update.All, err = k.engine.List(ctx, map[string]string{labelOwner: k.owner}); err != nil {
+		return fmt.Errorf("see what exists: %w", err)
+	}
+	k.learn(update)
+	k.contact = contact{}
+	var asked sync.WaitGroup
+	answers := map[*replica]*error{}
+	for _, r := range k.replicas {
+		if r.stays() && r.runs() && r.address != "" && k.job.probes(r) {
+			answer, p := new(error), newProber(k.clock, k.job.cfg.Readiness, r)
+			answers[r] = answer
+			asked.Go(func() { *answer = p.probe(ctx) })
+		}
+	}
+	asked.Wait()
+	for r, err := range answers {
+		found := finding{ready: *err == nil}
+		if *err != nil {
+			found.why = (*err).Error()
+		}
+		k.probed(r, found)
+	}
+	return nil
+}
