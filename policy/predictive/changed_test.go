@@ -30,9 +30,10 @@ func remembers(t *testing.T, p policy.Policy) (snapshot []byte, parts map[string
 		t.Fatal(err)
 	}
 	var s scale.Snapshot
-	if err := errors.Join(json.Unmarshal(snapshot, &s), json.Unmarshal(s.State, &parts)); err != nil {
+	if err := errors.Join(json.Unmarshal(snapshot, &s), json.Unmarshal(s.State, &parts), json.Unmarshal(s.State, &struct{ Sight any }{&parts})); err != nil {
 		t.Fatal(err)
 	}
+	delete(parts, "sight")
 	return snapshot, parts
 }
 

@@ -23,7 +23,7 @@ import (
 	"github.com/flyball-io/flyball/scale"
 )
 
-const kind, version = "predictive", 2
+const kind, version = "predictive", 3
 
 var (
 	_ policy.Policy      = (*Policy)(nil)
@@ -35,15 +35,11 @@ var (
 type Policy struct {
 	cfg       Config
 	env       policy.Env
-	signal    string // it decides on
-	learner   *capacity.Learner
-	load      *load
-	staffed   int // by the forecast, last
-	needs     needs
+	*sight           // it decides by
+	aside     *sight // by the other signal, until that is back; nil: none
 	budget    budget
 	idleSince time.Time // zero: requests arrive
 	troubles  troubles
-	signals   []string // the signal, as Signals lends it
 	proposals [proposals]scale.Proposal
 }
 
@@ -51,38 +47,16 @@ type Policy struct {
 // decides on CPU: then nobody says how long a request may take.
 func New(cfg Config, env policy.Env) (*Policy, error) {
 	p := &Policy{cfg: cfg, env: env}
-	p.follow(scale.RequestRate)
+	p.sight = p.behold(scale.RequestRate)
 	if env.Objective == nil {
-		p.follow(scale.CPUUtilization)
-	}
-	if p.mayShare() {
-		p.learner = env.Service
+		p.sight = p.behold(scale.CPUUtilization)
 	}
 	return p, nil
 }
 
-// mayShare reports that the rules learn just what the policy would.
-func (p *Policy) mayShare() bool {
-	return p.env.Service != nil && p.signal == scale.RequestRate && p.cfg.Service == (capacity.Config{})
-}
-
-// follow begins to decide on a signal: what was learned by another says nothing,
-// and what the rules have learned meanwhile is not what it has seen.
-func (p *Policy) follow(signal string) {
-	p.signal, p.signals, p.load, p.staffed, p.needs = signal, []string{signal}, nil, 0, needs{}
-	service, objective := p.cfg.Service, scale.Objective{}
-	if p.env.Objective != nil {
-		objective = *p.env.Objective
-	}
-	if signal == scale.CPUUtilization {
-		service, objective = assumed(p.cfg.Service, objective)
-	}
-	p.learner = capacity.NewLearner(service, objective, p.env.Topology, 2*p.env.Max, p.env.Curves)
-}
-
 // Signals names the one signal without which the count never falls: that on
 // which it decides at the moment.
-func (p *Policy) Signals() []string { return p.signals }
+func (p *Policy) Signals() []string { return p.signals[:] }
 
 // Recommend forecasts the load and returns the fewest replicas for it.
 func (p *Policy) Recommend(obs scale.Observation) (scale.Recommendation, error) {
@@ -93,6 +67,7 @@ func (p *Policy) Recommend(obs scale.Observation) (scale.Recommendation, error) 
 		p.troubles.blind(&obs, p.signal)
 		return scale.Recommendation{}, fmt.Errorf("predictive: signal %q: %w", p.signal, scale.ErrNoData)
 	}
+	p.troubles.sighted(obs.At)
 	p.see(&obs, now)
 	if !p.learner.Known() {
 		return scale.Recommendation{}, fmt.Errorf("predictive: the service has not been measured yet: %w", scale.ErrNoData)

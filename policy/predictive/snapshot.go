@@ -11,16 +11,21 @@ import (
 
 // state is what a snapshot holds.
 type state struct {
-	Threshold scale.Duration  `json:"threshold,omitzero"` // of the objective; 0: none
-	Signal    string          `json:"signal"`
-	Learner   json.RawMessage `json:"learner"`
-	Own       bool            `json:"own,omitempty"` // the learner is not that of the rules
-	Load      *loadState      `json:"load,omitempty"`
-	Staffed   int             `json:"staffed"`
-	Needs     needs           `json:"needs"`
-	Budget    budget          `json:"budget"`
-	IdleSince time.Time       `json:"idleSince,omitzero"`
-	Troubles  troubles        `json:"troubles"`
+	Threshold scale.Duration `json:"threshold,omitzero"` // of the objective; 0: none
+	Sight     sightState     `json:"sight"`
+	Aside     *sightState    `json:"aside,omitempty"`
+	Budget    budget         `json:"budget"`
+	IdleSince time.Time      `json:"idleSince,omitzero"`
+	Troubles  troubles       `json:"troubles"`
+}
+
+type sightState struct {
+	Signal  string          `json:"signal"`
+	Learner json.RawMessage `json:"learner"`
+	Own     bool            `json:"own,omitempty"` // the learner is not that of the rules
+	Load    *loadState      `json:"load,omitempty"`
+	Staffed int             `json:"staffed"`
+	Needs   needs           `json:"needs"`
 }
 
 type loadState struct {
@@ -36,18 +41,35 @@ type loadState struct {
 
 // Snapshot returns all that was learned.
 func (p *Policy) Snapshot() ([]byte, error) {
-	s := state{Threshold: p.threshold(), Signal: p.signal, Own: p.learner != p.env.Service, Staffed: p.staffed, Needs: p.needs, Budget: p.budget, IdleSince: p.idleSince, Troubles: p.troubles}
+	s := state{Threshold: p.threshold(), Budget: p.budget, IdleSince: p.idleSince, Troubles: p.troubles}
 	var err error
-	if s.Learner, err = p.learner.Snapshot(); err != nil {
-		return nil, fmt.Errorf("learner: %w", err)
+	if s.Sight, err = p.keep(p.sight); err != nil {
+		return nil, err
 	}
-	if l := p.load; l != nil {
-		s.Load = &loadState{Step: l.step, Horizon: l.horizon, Built: l.built, Recent: l.recent, Last: l.last, Value: l.value, Newest: l.newest}
-		if s.Load.Forecaster, err = l.forecaster.Snapshot(); err != nil {
-			return nil, fmt.Errorf("forecaster: %w", err)
+	if p.aside != nil {
+		aside, err := p.keep(p.aside)
+		if err != nil {
+			return nil, err
 		}
+		s.Aside = &aside
 	}
 	return scale.Seal(kind, version, nil, s)
+}
+
+// keep returns what a sight knows.
+func (p *Policy) keep(s *sight) (sightState, error) {
+	kept := sightState{Signal: s.signal, Own: s.learner != p.env.Service, Staffed: s.staffed, Needs: s.needs}
+	var err error
+	if kept.Learner, err = s.learner.Snapshot(); err != nil {
+		return kept, fmt.Errorf("learner: %w", err)
+	}
+	if l := s.load; l != nil {
+		kept.Load = &loadState{Step: l.step, Horizon: l.horizon, Built: l.built, Recent: l.recent, Last: l.last, Value: l.value, Newest: l.newest}
+		if kept.Load.Forecaster, err = l.forecaster.Snapshot(); err != nil {
+			return kept, fmt.Errorf("forecaster: %w", err)
+		}
+	}
+	return kept, nil
 }
 
 // Restore takes it over, whatever the configuration was: load and service are the
@@ -57,29 +79,41 @@ func (p *Policy) Restore(snapshot []byte) error {
 	if err := scale.Unseal(snapshot, kind, version, nil, &s); err != nil {
 		return err
 	}
-	if rate := s.Signal == scale.RequestRate && p.env.Objective != nil; !rate && s.Signal != scale.CPUUtilization {
-		return fmt.Errorf("snapshot of %s: it decided on %q: %w", kind, s.Signal, scale.ErrSnapshot)
-	}
 	if s.Threshold != p.threshold() {
 		s.Budget, s.Troubles = budget{}, troubles{}
 	}
-	fresh := &Policy{cfg: p.cfg, env: p.env}
-	fresh.follow(s.Signal)
-	if s.Load != nil {
-		if err := fresh.restoreLoad(*s.Load); err != nil {
+	fresh := &Policy{cfg: p.cfg, env: p.env, budget: s.Budget, idleSince: s.IdleSince, troubles: s.Troubles}
+	var err error
+	if s.Aside != nil {
+		if fresh.aside, err = fresh.recall(*s.Aside); err != nil {
 			return err
 		}
 	}
-	if !s.Own && fresh.mayShare() {
-		fresh.learner = p.env.Service
-	}
-	// The last that may be refused: others may know the learner.
-	if err := fresh.learner.Restore(s.Learner); err != nil {
+	if fresh.sight, err = fresh.recall(s.Sight); err != nil {
 		return err
 	}
-	fresh.staffed, fresh.needs, fresh.budget, fresh.idleSince, fresh.troubles = s.Staffed, s.Needs, s.Budget, s.IdleSince, s.Troubles
 	*p = *fresh
 	return nil
+}
+
+// recall makes a sight of what one knew. Its learner comes last, since it may not
+// be refused any more once it has changed: others may know it.
+func (p *Policy) recall(kept sightState) (*sight, error) {
+	if rate := kept.Signal == scale.RequestRate && p.env.Objective != nil; !rate && kept.Signal != scale.CPUUtilization {
+		return nil, fmt.Errorf("snapshot of %s: it decided on %q: %w", kind, kept.Signal, scale.ErrSnapshot)
+	}
+	s := p.behold(kept.Signal)
+	s.staffed, s.needs = kept.Staffed, kept.Needs
+	if kept.Own {
+		s.learner = p.alone(kept.Signal)
+	}
+	if kept.Load != nil {
+		var err error
+		if s.load, err = kept.Load.recall(); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.learner.Restore(kept.Learner)
 }
 
 // threshold is the objective's.
@@ -90,17 +124,18 @@ func (p *Policy) threshold() scale.Duration {
 	return p.env.Objective.Threshold
 }
 
-func (p *Policy) restoreLoad(s loadState) error {
+// recall makes the load again.
+func (s *loadState) recall() (*load, error) {
 	if s.Step <= 0 || s.Horizon < 1 || s.Built < 1 || !s.Recent.fits() {
-		return fmt.Errorf("snapshot of %s: step %v, horizons %d and %d: %w", kind, s.Step, s.Horizon, s.Built, scale.ErrSnapshot)
+		return nil, fmt.Errorf("snapshot of %s: step %v, horizons %d and %d: %w", kind, s.Step, s.Horizon, s.Built, scale.ErrSnapshot)
 	}
-	p.load = newLoad(s.Step)
-	p.load.horizon, p.load.recent = s.Horizon, s.Recent
-	p.load.recent.sort()
+	l := newLoad(s.Step)
+	l.horizon, l.recent = s.Horizon, s.Recent
+	l.recent.sort()
 	if len(s.Recent.Rises) > 0 {
-		p.load.recent.highest = slices.Max(s.Recent.Rises)
+		l.recent.highest = slices.Max(s.Recent.Rises)
 	}
-	p.load.begin(s.Built)
-	p.load.last, p.load.value, p.load.newest = s.Last, s.Value, s.Newest
-	return p.load.forecaster.Restore(s.Forecaster)
+	l.begin(s.Built)
+	l.last, l.value, l.newest = s.Last, s.Value, s.Newest
+	return l, l.forecaster.Restore(s.Forecaster)
 }

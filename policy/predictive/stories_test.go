@@ -210,10 +210,35 @@ func TestTheRateComesAndGoes(t *testing.T) {
 	if s.err != nil || on() != scale.RequestRate {
 		t.Errorf("the rate is back: %v, decided on %s", s.err, on())
 	}
-	for range 100 {
-		s.arrive(400)
-	}
 	s.is(before.Replicas, "Forecast")
+}
+
+// What was learned by the rate waits until that is back, through a restart too.
+func TestAnOutageOfTheRateForgetsNothing(t *testing.T) {
+	s := tell(t, predictive.Default(), environment())
+	for range 200 {
+		s.sees(serves(0, 400, s.replicas).Signals...)
+	}
+	before := s.rec
+	for range 40 {
+		s.uses(8)
+	}
+	memory, err := s.policy.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.policy = build(t, predictive.Default(), environment())
+	if err := s.policy.Restore(memory); err != nil {
+		t.Fatal(err)
+	}
+	s.uses(8)
+	if got := s.policy.Signals()[0]; got != scale.CPUUtilization {
+		t.Errorf("after a restart it decides on %s, want CPU as before", got)
+	}
+	s.sees(serves(0, 400, s.replicas).Signals...)
+	if s.err != nil || s.rec.Replicas != before.Replicas {
+		t.Errorf("the rate is back: %d (%s), %v; want the %d of before", s.rec.Replicas, s.rec.Reason, s.err, before.Replicas)
+	}
 }
 
 // Nobody says how long a request may take: CPU decides.

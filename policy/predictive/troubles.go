@@ -46,12 +46,13 @@ func (t *troubles) say(which int, at time.Time, holds bool, reason scale.Reason)
 	t.reason[which] = reason
 }
 
-// Conditions lists what holds.
+// Conditions lists what holds. After a restart that is not known in words before
+// the first decision.
 func (p *Policy) Conditions() []scale.GuardCondition {
 	t := &p.troubles
 	t.lent = t.lent[:0]
 	for i, since := range t.Since {
-		if !since.IsZero() {
+		if !since.IsZero() && t.reason[i].Code != "" {
 			t.lent = append(t.lent, scale.GuardCondition{Since: since, Reason: t.reason[i]})
 		}
 	}
@@ -70,9 +71,11 @@ func (t *troubles) blind(obs *scale.Observation, signal string) {
 	}
 }
 
+// sighted is with data.
+func (t *troubles) sighted(at time.Time) { t.say(missing, at, false, scale.Reason{}) }
+
 // judge says what the policy cannot help.
 func (t *troubles) judge(p *Policy, obs *scale.Observation, need int) {
-	t.say(missing, obs.At, false, scale.Reason{})
 	t.judgeSpike(p, obs)
 	t.judgeCeiling(p, obs, need)
 	t.judgeTopology(p, obs)
