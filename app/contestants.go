@@ -107,11 +107,15 @@ func (c Contestants) player(w builtin.Written) (*player, error) {
 	}
 	if _, stated := w.Fields["envelope"]; stated {
 		p.envelope = &v1alpha1.Envelope{}
-		defer p.envelope.Complete()
+		p.envelope.Complete()
+		defer p.envelope.Complete() // an expert of null is none
 	}
 	err := errors.Join(w.Take("behavior", &p.behavior), w.Take("cooldown", &p.cooldown), w.Take("envelope", p.envelope))
 	if err == nil {
-		err = errors.Join(p.behavior.Validate(), p.cooldown.Validate(), p.envelope.Validate())
+		err = errors.Join(builtin.Under("behavior", p.behavior.Validate()), builtin.Under("cooldown", p.cooldown.Validate()), builtin.Under("envelope", p.envelope.Validate()))
+	}
+	if err == nil && p.envelope != nil && p.envelope.Lambda == 0 {
+		err = errors.New("envelope.lambda: must be above 0 and at most 10, got 0") // completed, it would be the default
 	}
 	return p, errors.Join(err, p.tell(w))
 }
@@ -143,7 +147,7 @@ func (p *player) decider(s *sim.Scenario) (sim.Decider, error) {
 	}
 	chosen.Name = w.Kind
 	if chosen.Envelope, err = newEnvelopeSpec(p.envelope, p.plugins); err != nil {
-		return nil, fmt.Errorf("envelope.expert: %w", err)
+		return nil, builtin.Under("envelope.expert", err)
 	}
 	// The objective, the bounds and the time between decisions are the
 	// scenario's; everything else is as a document has it that says nothing.

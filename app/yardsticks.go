@@ -24,6 +24,9 @@ func yardsticks() []string { return []string{oracle, squareRoot, static} }
 // yardstick makes one of what is written.
 func yardstick(w builtin.Written) (evaluate.Contestant, error) {
 	params := w.Parameters()
+	if _, stated := w.Fields["envelope"]; stated {
+		return evaluate.Contestant{}, fmt.Errorf("envelope: cannot be put around %s, which is no policy: it knows the load beforehand", w.Kind)
+	}
 	switch {
 	case w.Kind == static && (params == "" || strings.HasPrefix(params, "peak=")):
 		percent, err := staticShare(params)

@@ -90,6 +90,8 @@ func decodeStrict(body json.RawMessage, into any) error {
 	switch {
 	case errors.As(err, &wrong) && wrong.Field != "":
 		return fmt.Errorf("%s: must be %s, got %s", wrong.Field, inWords(wrong.Type), wrong.Value)
+	case errors.As(err, &wrong) && wrong.Type.Kind() == reflect.Struct:
+		return fmt.Errorf("must be an object with any of %s, got %s", strings.Join(fieldNames(into), ", "), wrong.Value)
 	case err != nil && strings.HasPrefix(err.Error(), "json: unknown field "):
 		return fmt.Errorf("%s; allowed: %s", strings.TrimPrefix(err.Error(), "json: "), strings.Join(fieldNames(into), ", "))
 	case err != nil:

@@ -2,11 +2,13 @@ package builtin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/flyball-io/flyball/internal/strict"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -69,10 +71,22 @@ func (w Written) Take(key string, into any) error {
 	if err == nil {
 		err = decodeStrict(raw, into)
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", key, err)
+	return Under(key, err)
+}
+
+// Under puts the field that holds it before each message of an error, as a path
+// where the message starts with a field: "lambda: must …" is then
+// "envelope.lambda: must …".
+func Under(field string, err error) error {
+	var errs []error
+	for _, m := range strict.Messages(err) {
+		separator := ": "
+		if path, _ := strict.SplitMessage(m); len(path) > 0 {
+			separator = "."
+		}
+		errs = append(errs, errors.New(field+separator+m))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // Clone returns a copy whose fields can be changed.

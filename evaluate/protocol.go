@@ -144,8 +144,9 @@ type ProtocolTopologies struct {
 const durationPattern = `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h|d))+$|^0$`
 
 // ReadProtocol reads a protocol without mercy: each fault names file, line and
-// field, and all are told at once.
-func ReadProtocol(path string) (Protocol, error) {
+// field, and all are told at once. known returns what is wrong with a policy, as
+// after --policy; nil: nobody does.
+func ReadProtocol(path string, known func(policy string) error) (Protocol, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return Protocol{}, err
@@ -173,7 +174,7 @@ func ReadProtocol(path string) (Protocol, error) {
 		tree.Add(nil, err.Error())
 	}
 	if len(tree.Faults()) == 0 {
-		tree.Shape().AddInvalid(nil, p.Validate())
+		tree.Shape().AddInvalid(nil, errors.Join(p.Validate(), p.unknown(known)))
 	}
 	return p, tree.Faults().Err()
 }
@@ -250,6 +251,34 @@ func (p Protocol) Validate() error {
 	}
 	if p.Events.Length <= 0 {
 		errs = append(errs, fmt.Errorf("events.length: must be above 0, got %v", p.Events.Length))
+	}
+	return errors.Join(errs...)
+}
+
+// unknown reports the policies that cannot be played.
+func (p Protocol) unknown(known func(policy string) error) error {
+	var errs []error
+	check := func(at, policy string) {
+		if known == nil || policy == "" {
+			return
+		}
+		if err := known(policy); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", at, err))
+		}
+	}
+	check("candidate", p.Candidate)
+	type list struct {
+		name     string
+		policies []string
+	}
+	lists := []list{{"policies", p.Policies}, {"sweep.policies", p.Sweep.Policies}, {"topologies.policies", p.Topologies.Policies}}
+	if p.Variants != nil {
+		lists = append(lists, list{"variants.policies", p.Variants.Policies})
+	}
+	for _, list := range lists {
+		for i, policy := range list.policies {
+			check(fmt.Sprintf("%s[%d]", list.name, i), policy)
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,7 +15,7 @@ import (
 const shippedProtocol = "../bench/protocol.yaml"
 
 func TestTheProtocolOfTheRepositoryIsRight(t *testing.T) {
-	p, err := ReadProtocol(shippedProtocol)
+	p, err := ReadProtocol(shippedProtocol, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +58,8 @@ func TestAProtocolIsReadStrictly(t *testing.T) {
 		"variant's field":   {"replicas: {startup: 5s}", "replicas: {start: 5s}", "start: unknown field"},
 		"impossible":        {"service: {cv: 3}, objective: {threshold: 5s}", "service: {cv: 3}", "variants.scenarios[4]: objective:"},
 		"without":           {"without: [\"hpa:cpuUtilization=50\"", "without: [\"hpa:cpuUtilization=55\"", `events.without[0]: "hpa:cpuUtilization=55" is none of policies`},
+		"candidate":         {"candidate: predictive", "candidate: nonsense", `candidate: unknown policy`},
+		"policy":            {"- static\n", "- nonsense\n", `policies[0]: unknown policy`},
 		"excerpt":           {"[peak, trough, rise]", "[peak, valley]", "events.excerpts[1]: must be one of peak, trough, rise"},
 	} {
 		text := strings.Replace(string(sound), tc.old, tc.replaced, 1)
@@ -67,7 +70,12 @@ func TestAProtocolIsReadStrictly(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := ReadProtocol(path)
+		_, err := ReadProtocol(path, func(policy string) error {
+			if policy == "nonsense" {
+				return errors.New("unknown policy")
+			}
+			return nil
+		})
 		if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), path+":") {
 			t.Errorf("%s: got %v, want %s:LINE: … %s", name, err, path, tc.want)
 		}

@@ -17,7 +17,7 @@ import (
 // A variant differs in what it says and in nothing else, and its traces are
 // played by the same chances.
 func TestAVariantIsTheProtocolWithADifference(t *testing.T) {
-	p, err := ReadProtocol(shippedProtocol)
+	p, err := ReadProtocol(shippedProtocol, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,10 @@ import (
 // sign is required, because a bare 0.999 could mean either.
 type Percentage float64
 
-const percentagePattern = `^[0-9]{1,3}(\.[0-9]{1,9})?%$`
+const (
+	percentagePattern = `^[0-9]{1,3}(\.[0-9]{1,9})?%$`
+	percentageWords   = "a percentage with its sign and at most nine decimals, for example 99.9%"
+)
 
 // Share returns p as a number from 0 to 1.
 func (p Percentage) Share() float64 { return float64(p) }
@@ -33,7 +36,7 @@ func shift(v float64, places int) float64 {
 // ParsePercentage reads a number of percent with its sign.
 func ParsePercentage(text string) (Percentage, error) {
 	if !regexp.MustCompile(percentagePattern).MatchString(text) {
-		return 0, fmt.Errorf("%q is not a percentage: use a number with the sign, for example 99.9%%", text)
+		return 0, fmt.Errorf("must be %s, got %q", percentageWords, text)
 	}
 	percent, err := strconv.ParseFloat(strings.TrimSuffix(text, "%"), 64)
 	if err != nil {
@@ -49,7 +52,7 @@ func (p Percentage) MarshalJSON() ([]byte, error) { return json.Marshal(p.String
 func (p *Percentage) UnmarshalJSON(data []byte) error {
 	var text string
 	if err := json.Unmarshal(data, &text); err != nil {
-		return fmt.Errorf("%s is not a percentage: use a number with the sign, for example 99.9%%", data)
+		return fmt.Errorf("must be %s, got %s", percentageWords, data)
 	}
 	v, err := ParsePercentage(text)
 	if err != nil {

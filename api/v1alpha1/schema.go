@@ -22,7 +22,7 @@ func patterns() map[string]strict.Pattern {
 			Words: "a duration with a unit (ms, s, m, h, d), for example 30s",
 			Valid: func(text string) bool { _, err := scale.ParseDuration(text); return err == nil },
 		},
-		percentagePattern: {Words: "a percentage with its sign, for example 99.9%"},
+		percentagePattern: {Words: percentageWords},
 		namePattern:       {Words: nameWords},
 	}
 }

@@ -64,7 +64,10 @@ func (f *evaluateFlags) readProtocol() (evaluate.Protocol, func(file string) (*w
 	if other := f.others(withProtocol()); len(other) > 0 {
 		return evaluate.Protocol{}, nil, fmt.Errorf("--protocol lays down --%s: leave it out", strings.Join(other, ", --"))
 	}
-	p, err := evaluate.ReadProtocol(f.protocol)
+	p, err := evaluate.ReadProtocol(f.protocol, func(policy string) error {
+		_, err := f.contestants.Parse(policy)
+		return err
+	})
 	return p, opener(cmp.Or(f.folder, filepath.Dir(f.protocol))), err
 }
 

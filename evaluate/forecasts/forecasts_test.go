@@ -413,7 +413,7 @@ func TestWhatIsNoForecastIsRefused(t *testing.T) {
 
 // The split is that of the protocol.
 func TestGroupsAreThoseOfTheProtocol(t *testing.T) {
-	p, err := evaluate.ReadProtocol("../../bench/protocol.yaml")
+	p, err := evaluate.ReadProtocol("../../bench/protocol.yaml", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

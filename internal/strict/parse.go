@@ -204,7 +204,11 @@ func reread(n *yaml.Node, text string) *yaml.Node {
 
 func (b *builder) number(path Path, n *yaml.Node) (any, bool) {
 	var f float64
-	if err := n.Decode(&f); err != nil || !(math.Abs(f) <= maxNumber) {
+	err := n.Decode(&f)
+	if err == nil && (math.IsNaN(f) || math.IsInf(f, 0)) {
+		return b.fault(path, n, "must be a finite number, got %s", n.Value)
+	}
+	if err != nil || !(math.Abs(f) <= maxNumber) {
 		return b.fault(path, n, "must be a number of at most %d, got %s", int64(maxNumber), Words(json.Number(n.Value)))
 	}
 	return json.Number(strconv.FormatFloat(f, 'f', -1, 64)), true

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -142,7 +143,8 @@ func typeHint(k *kind.Type, at *jsonschema.Schema, value any) string {
 			return "; write it in quotes"
 		}
 	case string:
-		if _, err := strconv.ParseFloat(v, 64); err == nil && !wantsText {
+		// NaN and Inf are no numbers of a document, with or without quotes.
+		if f, err := strconv.ParseFloat(v, 64); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) && !wantsText {
 			return "; write it without quotes"
 		}
 	}
