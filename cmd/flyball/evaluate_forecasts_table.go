@@ -17,12 +17,12 @@ import (
 // how often the quantiles held, and where not.
 func (f *evaluateFlags) printForecasts(w io.Writer, width int, r forecasts.Results, left []string) {
 	groups := groupsOf(r)
-	var parts []string
-	for _, g := range groups {
-		parts = append(parts, fmt.Sprintf("%d %s", g.series, g.group))
-	}
 	lead := scale.Duration(f.scenario.startup + f.scenario.sync)
-	fmt.Fprint(w, foldText(fmt.Sprintf("%s (%s) at their own steps, every step an origin; start-up is %v in whole steps.", howMany(len(r.Series), "trace"), strings.Join(parts, ", "), lead), width))
+	fmt.Fprint(w, foldText(fmt.Sprintf("%s; each at its own step, every step an origin; start-up is %v in whole steps.", inGroups(groups), lead), width))
+	of := "" // which traces, where it is not all
+	if len(groups) > 1 {
+		of = fmt.Sprintf(", %s traces", groups[0].group)
+	}
 	for _, part := range []struct {
 		name string
 		of   func(forecasts.Ratios) *float64
@@ -30,7 +30,11 @@ func (f *evaluateFlags) printForecasts(w io.Writer, width int, r forecasts.Resul
 		{"MASE (error of the median)", func(r forecasts.Ratios) *float64 { return r.MASE }},
 		{"CRPS (all quantiles)", func(r forecasts.Ratios) *float64 { return r.CRPS }},
 	} {
-		fmt.Fprintf(w, "\n%s over that of seasonal naive, %s traces\n", part.name, groups[0].group)
+		fmt.Fprintf(w, "\n%s over that of seasonal naive%s\n", part.name, of)
+		if !compared(r, part.of) {
+			fmt.Fprint(w, foldText("nothing to compare with: seasonal naive makes no error, as on any load that never changes.", width))
+			continue
+		}
 		errorTable(r, groups, part.of).print(w, width)
 	}
 	for _, part := range []struct {
@@ -40,16 +44,39 @@ func (f *evaluateFlags) printForecasts(w io.Writer, width int, r forecasts.Resul
 		{"value", func(s forecasts.Summary) []forecasts.Held { return s.Value }},
 		{"peak", func(s forecasts.Summary) []forecasts.Held { return s.Peak }},
 	} {
-		fmt.Fprintf(w, "\ncoverage of the %s held, of traces × horizons, %s traces\n", part.name, groups[0].group)
+		fmt.Fprintf(w, "\ncoverage of the %s held, of traces × horizons%s\n", part.name, of)
 		coverageTable(r, groups[0].group, part.of).print(w, width)
 	}
 	fmt.Fprint(w, "\n"+foldText("Ratios are geometric means over traces, below 1 is better. × last: over that of the last value. Coverage is one-sided; it holds within 0.5 points where 10,000 steps or more are scored, elsewhere within the binomial interval of 95 %; worst is the farthest off, in points. seasonal naive and last value are yardsticks with a normal law; alone: with the quantiles of an ensemble of one.", width))
+	for _, s := range r.Series {
+		if s.NaiveError == 0 {
+			fmt.Fprint(w, foldText(s.Name+": seasonal naive makes no error here, as on any load that never changes; it counts for coverage alone.", width))
+		}
+	}
 	for _, text := range left {
 		fmt.Fprint(w, foldText("left out: "+text, width))
 	}
 	if f.out != "" {
 		fmt.Fprintf(w, "\neach trace: %s\n", filepath.Join(f.out, "forecasts.csv"))
 	}
+}
+
+// inGroups counts the traces, and says of what they are for where that differs.
+func inGroups(groups []seriesGroup) string {
+	all, parts := 0, []string{}
+	for _, g := range groups {
+		all += g.series
+		parts = append(parts, fmt.Sprintf("%d %s", g.series, g.group))
+	}
+	if len(groups) == 1 {
+		return howMany(all, "trace")
+	}
+	return fmt.Sprintf("%s (%s)", howMany(all, "trace"), strings.Join(parts, ", "))
+}
+
+// compared is whether any contestant has a ratio.
+func compared(r forecasts.Results, of func(forecasts.Ratios) *float64) bool {
+	return slices.ContainsFunc(r.Summaries, func(s forecasts.Summary) bool { return of(s.OverNaive) != nil || of(s.OverLast) != nil })
 }
 
 // seriesGroup is a group and how many series it has.

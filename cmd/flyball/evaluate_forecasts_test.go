@@ -93,3 +93,25 @@ func TestEvaluateForecastsRefusesWithOneClearError(t *testing.T) {
 		}
 	}
 }
+
+// A load that never changes leaves the yardstick no error: that is said once,
+// instead of tables of nothing.
+func TestEvaluateForecastsSaysWhyAConstantLoadHasNoErrors(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "flat.csv")
+	var trace strings.Builder
+	trace.WriteString("t_seconds,requests_per_second\n")
+	for i := range 200 {
+		fmt.Fprintf(&trace, "%d,10\n", i*60)
+	}
+	if err := os.WriteFile(path, []byte(trace.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text, stderr, status := evaluateHere(t, "--forecasts", "--trace", path, "--out", "")
+	if status != 0 {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	wants(t, text, "1 trace; each", "nothing to compare with", "flat: seasonal naive makes no error here", "coverage of the value held, of traces × horizons\n")
+	if strings.Contains(text, "–  ") || strings.Contains(text, "other") {
+		t.Errorf("got empty cells or a group that says nothing:\n%s", text)
+	}
+}

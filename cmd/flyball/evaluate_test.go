@@ -479,3 +479,15 @@ func TestTheBarTellsHowLongItTakesStill(t *testing.T) {
 		}
 	}
 }
+
+// Whoever is not in the contest has no columns.
+func TestASweepWithoutTheReferenceHasNoColumnsOfIt(t *testing.T) {
+	over := 1.25
+	a := analysis{levels: []float64{0.01}, Standings: []evaluate.Standing{{Family: "predictive", Trace: "t", Level: 0.01, OverOracle: &over}}}
+	a.Comparisons = evaluate.CompareAt(a.Standings, reference, 0.01, func(trace string) string { return trace }, 1)
+	var out strings.Builder
+	a.printStandings(&out, 120)
+	if text := out.String(); strings.Contains(text, "hpa") || strings.Contains(text, "95 %") || !strings.Contains(text, "predictive") {
+		t.Errorf("got\n%s\nwant no columns of hpa", text)
+	}
+}

@@ -30,6 +30,13 @@ func (t *alignedTable) add(title string, number bool, cells ...string) {
 	t.columns = append(t.columns, tableColumn{title: title, number: number, cells: cells})
 }
 
+// addFilled adds a column unless all its cells are empty.
+func (t *alignedTable) addFilled(title string, number bool, cells ...string) {
+	if slices.ContainsFunc(cells, func(cell string) bool { return cell != "" }) {
+		t.add(title, number, cells...)
+	}
+}
+
 // print writes the table into a width; columns that do not fit are left out
 // from the right, the first always stays. Trailing blanks are none.
 func (t alignedTable) print(w io.Writer, width int) {
@@ -191,12 +198,7 @@ func shortList(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-func howMany(n int, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return fmt.Sprintf("%d %s", n, thing)
-}
+func howMany(n int, thing string) string { return scale.Count(n, thing) }
 
 // printOveralls is the table without a sweep.
 func printOveralls(w io.Writer, all []overall, width int, price float64) {
@@ -252,7 +254,11 @@ func (a analysis) printStandings(w io.Writer, width int) {
 		a.standingsTable(level).print(w, width)
 		fmt.Fprintln(w)
 	}
-	fmt.Fprint(w, foldText("× oracle: replica-hours over the clairvoyant's, median and worst of the traces on which some setting holds the level. × another: geometric mean over traces, with its confidence interval of 95 %.", width))
+	legend := "× oracle: replica-hours over the clairvoyant's, median and worst of the traces on which some setting holds the level."
+	if len(a.bases()) > 0 {
+		legend += " × another: geometric mean over traces, with its confidence interval of 95 %."
+	}
+	fmt.Fprint(w, foldText(legend, width))
 }
 
 func (a analysis) standingsTable(level float64) alignedTable {
@@ -279,13 +285,13 @@ func (a analysis) standingsTable(level float64) alignedTable {
 			}
 			return a.Comparisons[i].Comparison
 		}
-		t.add("× "+shortName(base), true, cells(func(s evaluate.Summary) string {
+		t.addFilled("× "+shortName(base), true, cells(func(s evaluate.Summary) string {
 			if c := compared(s); c != nil {
 				return fmt.Sprintf("%.2f", c.Ratio)
 			}
 			return ""
 		})...)
-		t.add("95 %", false, cells(func(s evaluate.Summary) string {
+		t.addFilled("95 %", false, cells(func(s evaluate.Summary) string {
 			if c := compared(s); c != nil && c.Traces > 1 {
 				return fmt.Sprintf("%.2f – %.2f", c.Low, c.High)
 			}
@@ -296,11 +302,11 @@ func (a analysis) standingsTable(level float64) alignedTable {
 	return t
 }
 
-// bases are what policies are set against, in order.
+// bases are what policies were set against, in order.
 func (a analysis) bases() []string {
 	var names []string
 	for _, c := range a.Comparisons {
-		if !slices.Contains(names, c.Reference) {
+		if c.Comparison != nil && !slices.Contains(names, c.Reference) {
 			names = append(names, c.Reference)
 		}
 	}
