@@ -26,7 +26,7 @@ func TestSourceConformance(t *testing.T) {
 		New: func(t *testing.T) source.Source {
 			p = start(t, 4, nil)
 			plane := p.plane()
-			web := replica(t, "web", nil)
+			web := balancertest.Replica(t, "web", nil)
 			p.must(plane.SetBackends(t.Context(), []balancer.Backend{web}))
 			p.get("/")
 			p.eventually("the request is counted", func() bool {

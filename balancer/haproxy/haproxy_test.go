@@ -3,7 +3,6 @@ package haproxy_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -11,11 +10,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/flyball-io/flyball/balancer"
+	"github.com/flyball-io/flyball/balancer/balancertest"
 	"github.com/flyball-io/flyball/balancer/haproxy"
 	"github.com/flyball-io/flyball/scale"
 )
@@ -25,7 +24,7 @@ import (
 func TestAKilledHAProxyStartsWithTheSameServers(t *testing.T) {
 	p := start(t, 5, nil)
 	plane := p.plane()
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{replica(t, "a", nil), replica(t, "b", nil), replica(t, "c", nil)}))
+	p.must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil), balancertest.Replica(t, "b", nil), balancertest.Replica(t, "c", nil)}))
 	p.must(plane.Drain(t.Context(), "c"))
 	p.kill()
 	if _, err := plane.Backends(t.Context()); err == nil {
@@ -52,7 +51,7 @@ func TestAKilledHAProxyStartsWithTheSameServers(t *testing.T) {
 func TestWhatHAProxyForgotItIsToldAgain(t *testing.T) {
 	p := start(t, 5, nil)
 	plane := p.plane()
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{replica(t, "a", nil), replica(t, "b", nil)}))
+	p.must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil), balancertest.Replica(t, "b", nil)}))
 	p.get("/")
 	p.eventually("the request is counted", func() bool { return requests(t, plane) == 1 })
 	p.kill()
@@ -84,7 +83,7 @@ func requests(t *testing.T, plane *haproxy.Plane) (n uint64) {
 // takes out what it does not know, once it knows what it wants.
 func TestAnotherControllerTakesOver(t *testing.T) {
 	p := start(t, 4, nil)
-	a, b, c := replica(t, "a", nil), replica(t, "b", nil), replica(t, "c", nil)
+	a, b, c := balancertest.Replica(t, "a", nil), balancertest.Replica(t, "b", nil), balancertest.Replica(t, "c", nil)
 	p.must(p.plane().SetBackends(t.Context(), []balancer.Backend{a, b}))
 	before, err := os.ReadFile(p.cfg.StateFile)
 	p.must(err)
@@ -118,7 +117,7 @@ func slotOf(states []byte, address string) string {
 func TestMoreReplicasThanSlotsIsSaid(t *testing.T) {
 	p := start(t, 2, nil)
 	plane := p.plane()
-	a, b, c := replica(t, "a", nil), replica(t, "b", nil), replica(t, "c", nil)
+	a, b, c := balancertest.Replica(t, "a", nil), balancertest.Replica(t, "b", nil), balancertest.Replica(t, "c", nil)
 	err := plane.SetBackends(t.Context(), []balancer.Backend{a, b, c})
 	if err == nil || !strings.Contains(err.Error(), "1 of 3 backends have no server") {
 		t.Errorf("got %v, want that one of three has no server", err)
@@ -133,9 +132,9 @@ func TestMoreReplicasThanSlotsIsSaid(t *testing.T) {
 func TestAReplicaAtAnotherAddressIsAnotherBackend(t *testing.T) {
 	p := start(t, 3, nil)
 	plane := p.plane()
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{replica(t, "a", nil)}))
+	p.must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
 	p.must(plane.Drain(t.Context(), "a"))
-	moved := replica(t, "moved", nil)
+	moved := balancertest.Replica(t, "moved", nil)
 	moved.ID = "a"
 	p.must(plane.SetBackends(t.Context(), []balancer.Backend{moved}))
 	if _, text := p.get("/"); text != "moved" {
@@ -146,7 +145,7 @@ func TestAReplicaAtAnotherAddressIsAnotherBackend(t *testing.T) {
 func TestAReplicaThatDoesNotAnswerIsUnhealthy(t *testing.T) {
 	p := start(t, 3, nil)
 	plane := p.plane()
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{{ID: "gone", Address: "127.0.0.1:1"}, replica(t, "a", nil)}))
+	p.must(plane.SetBackends(t.Context(), []balancer.Backend{{ID: "gone", Address: "127.0.0.1:1"}, balancertest.Replica(t, "a", nil)}))
 	p.eventually("the check finds out", func() bool {
 		all, err := plane.Backends(t.Context())
 		p.must(err)
@@ -164,7 +163,7 @@ func TestTheHistogramAgreesWithTheClient(t *testing.T) {
 	plane := p.plane()
 	var mu sync.Mutex
 	random := rand.New(rand.NewPCG(7, 7))
-	slow := replica(t, "slow", func(w http.ResponseWriter, r *http.Request) {
+	slow := balancertest.Replica(t, "slow", func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		d := time.Duration(40 * math.Exp(0.6*random.NormFloat64()) * float64(time.Millisecond))
 		mu.Unlock()
@@ -255,7 +254,7 @@ func TestWithoutItsHistogramThereIsNoLatency(t *testing.T) {
 	p := start(t, 2, nil)
 	p.cfg.Threshold *= 2
 	plane := p.plane()
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{replica(t, "a", nil)}))
+	p.must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
 	p.get("/")
 	p.eventually("the request is counted", func() bool { return signals(t, plane)[scale.RequestRate] > 0 })
 	got := signals(t, plane)
@@ -272,91 +271,18 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 	p := start(t, 12, nil)
 	plane := p.plane()
 	all := []balancer.Backend{}
-	for i := range 5 {
-		all = append(all, replica(t, fmt.Sprint("r", i), func(w http.ResponseWriter, r *http.Request) {
-			_, _ = io.Copy(w, r.Body)
-			time.Sleep(5 * time.Millisecond)
-		}))
+	for i := range 4 {
+		all = append(all, balancertest.Replica(t, fmt.Sprint("r", i), balancertest.Echo))
 	}
-	p.must(plane.SetBackends(t.Context(), all[:2]))
+	p.must(plane.SetBackends(t.Context(), all[:1]))
 	ctx, cancel := context.WithCancel(t.Context())
-	var sent, lost atomic.Int64
-	var load sync.WaitGroup
-	load.Go(func() { flood(ctx, t, p.url, &sent, &lost) })
-	for round := range 6 {
-		time.Sleep(500 * time.Millisecond)
-		if round%2 == 0 {
-			p.must(plane.SetBackends(t.Context(), renamed(all, round)))
-			continue
-		}
-		for _, b := range renamed(all, round-1)[:3] {
-			p.must(plane.Drain(t.Context(), b.ID))
-		}
-		p.must(plane.SetBackends(t.Context(), renamed(all, round-1)[3:]))
-	}
+	done := make(chan balancertest.Flooded)
+	go func() { done <- balancertest.Flood(ctx, p.url, 500) }()
+	balancertest.Churn(t.Context(), t, plane, all, 300*time.Millisecond, 12)
 	cancel()
-	load.Wait()
-	t.Logf("%d requests, %d lost", sent.Load(), lost.Load())
-	if lost.Load() > 0 || sent.Load() < 300 {
-		t.Errorf("lost %d of %d requests", lost.Load(), sent.Load())
+	got := <-done
+	t.Logf("%d requests, slowest %v", got.Sent, got.Slowest)
+	if len(got.Lost) > 0 || got.Sent < 500 {
+		t.Errorf("lost %d of %d requests, for example %v", len(got.Lost), got.Sent, got.Lost[:min(3, len(got.Lost))])
 	}
-}
-
-// renamed are the backends under IDs of their own in each round: IDs are never
-// reused.
-func renamed(all []balancer.Backend, round int) []balancer.Backend {
-	out := slices.Clone(all)
-	for i := range out {
-		out[i].ID = fmt.Sprintf("%s-%d", out[i].ID, round)
-	}
-	return out
-}
-
-// flood sends 500 requests a second until ctx is done.
-func flood(ctx context.Context, t *testing.T, url string, sent, lost *atomic.Int64) {
-	transport := &http.Transport{MaxIdleConnsPerHost: 50}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: patience}
-	var running sync.WaitGroup
-	defer running.Wait()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for i := 0; ; i++ {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		running.Go(func() {
-			if err := send(client, url, i%2 == 0); err != nil {
-				lost.Add(1)
-				t.Error(err)
-			}
-			sent.Add(1)
-		})
-	}
-}
-
-// once is a body that can be read only once.
-type once struct{ io.Reader }
-
-func send(client *http.Client, url string, post bool) error {
-	method, body := http.MethodGet, io.Reader(nil)
-	if post {
-		method, body = http.MethodPost, once{strings.NewReader("once")}
-	}
-	request, err := http.NewRequest(method, url, body)
-	if err != nil {
-		return err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err == nil && (response.StatusCode != http.StatusOK || post != (string(text) == "once")) {
-		err = fmt.Errorf("%s: answered %s: %q", method, response.Status, text)
-	}
-	return err
 }

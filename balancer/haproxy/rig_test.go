@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flyball-io/flyball/balancer"
 	"github.com/flyball-io/flyball/balancer/haproxy"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/testenv"
@@ -137,20 +136,4 @@ func (p *program) get(path string) (int, string) {
 	var text bytes.Buffer
 	_, _ = text.ReadFrom(response.Body)
 	return response.StatusCode, text.String()
-}
-
-// replica is a server that answers with its name.
-func replica(t *testing.T, name string, handler http.HandlerFunc) balancer.Backend {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if handler == nil {
-		handler = func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(name)) }
-	}
-	server := &http.Server{Handler: handler}
-	go func() { _ = server.Serve(l) }()
-	t.Cleanup(func() { server.Close() })
-	return balancer.Backend{ID: name, Address: l.Addr().String()}
 }

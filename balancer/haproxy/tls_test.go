@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/balancer"
+	"github.com/flyball-io/flyball/balancer/balancertest"
 	"github.com/flyball-io/flyball/balancer/haproxy"
 )
 
@@ -50,7 +51,7 @@ func TestTLSAndTheLimitOfAClient(t *testing.T) {
 		s.CertFile, s.RateLimit = filepath.Join(filepath.Dir(cfg.Socket), "site.pem"), 2
 		pool = certificate(t, s.CertFile)
 	})
-	p.must(p.plane().SetBackends(t.Context(), []balancer.Backend{replica(t, "a", nil)}))
+	p.must(p.plane().SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
