@@ -136,15 +136,19 @@ func typeOf(s *jsonschema.Schema) string {
 }
 
 func limits(s *jsonschema.Schema) string {
-	switch {
-	case s.Minimum != "" && s.Maximum != "":
+	if s.Minimum != "" && s.Maximum != "" {
 		return fmt.Sprintf(", %s to %s", s.Minimum, s.Maximum)
-	case s.Minimum != "":
-		return ", at least " + s.Minimum.String()
-	case s.ExclusiveMinimum != "":
-		return ", above " + s.ExclusiveMinimum.String()
 	}
-	return ""
+	text := ""
+	for _, limit := range []struct {
+		words string
+		at    json.Number
+	}{{"at least", s.Minimum}, {"above", s.ExclusiveMinimum}, {"at most", s.Maximum}, {"below", s.ExclusiveMaximum}} {
+		if limit.at != "" {
+			text += ", " + limit.words + " " + limit.at.String()
+		}
+	}
+	return text
 }
 
 // A document printed in the documentation must be one that works.
