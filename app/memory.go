@@ -68,8 +68,10 @@ type Remembered interface {
 // Recalled is what a plan has taken over.
 type Recalled struct {
 	// Found says that there was anything, Afresh which parts it did not fit.
-	Found    bool     `json:"found"`
-	Afresh   []string `json:"afresh,omitempty"`
+	Found  bool     `json:"found"`
+	Afresh []string `json:"afresh,omitempty"`
+	// Decided is when the newest decision was made that is remembered.
+	Decided  time.Time `json:"decided,omitzero"`
 	override *record.Override
 }
 
@@ -80,6 +82,7 @@ func recall(ctx context.Context, from Remembered, name string, plan *control.Pla
 	data, err := from.Value(ctx, name, record.DeciderKey)
 	if err == nil {
 		was.Found, was.Afresh = true, plan.Recall(data)
+		was.Decided = plan.Decided
 		err = catchUp(ctx, from, name, plan)
 	} else if !errors.Is(err, record.ErrNotFound) {
 		err = fmt.Errorf("recall the memory of %s: %w", name, err)

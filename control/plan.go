@@ -23,6 +23,8 @@ type Plan struct {
 	Since time.Time
 	// Done is when the newest change was made that the deciders know of.
 	Done time.Time
+	// Decided is when the newest decision was made that the deciders know of.
+	Decided time.Time
 	// Sync is the time between two decisions.
 	Sync time.Duration
 	// MaxAge is how old a signal may be before it is stale, unless it comes
@@ -45,6 +47,7 @@ func (p *Plan) ModeAt(at time.Time) scale.Mode {
 // planMemory is the form of a plan's snapshot.
 type planMemory struct {
 	Done    time.Time       `json:"done,omitzero"` // of the newest change it knows of
+	Decided time.Time       `json:"decided,omitzero"`
 	Decider json.RawMessage `json:"decider"`
 	Shadows []shadowMemory  `json:"shadows,omitempty"`
 }
@@ -56,7 +59,7 @@ type shadowMemory struct {
 
 // Snapshot returns the memory of all deciders.
 func (p *Plan) Snapshot() ([]byte, error) {
-	m := planMemory{Done: p.Done}
+	m := planMemory{Done: p.Done, Decided: p.Decided}
 	var err error
 	if m.Decider, err = p.Decider.Snapshot(); err != nil {
 		return nil, err
@@ -76,7 +79,7 @@ func (p *Plan) Snapshot() ([]byte, error) {
 func (p *Plan) Recall(data []byte) []string {
 	var m planMemory
 	_ = json.Unmarshal(data, &m) // without it every part starts afresh
-	p.Done = m.Done
+	p.Done, p.Decided = m.Done, m.Decided
 	afresh := p.Decider.Recall(m.Decider)
 	for i, its := range p.memoriesOf(m) {
 		if its == nil {

@@ -161,6 +161,7 @@ func (p *Planner) decide(ctx context.Context) bool {
 		return false
 	}
 	p.at = p.instant()
+	p.plan.Decided = p.at
 	obs := p.seen.observe(p.at)
 	out := record.Decided{Decision: p.plan.Decider.Decide(obs).Clone(), Mode: p.plan.ModeUnder(p.hand, obs.At), Seen: record.See(&obs)}
 	for _, shadow := range p.plan.Shadows {

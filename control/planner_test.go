@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -99,6 +100,10 @@ func TestMemoryIsPublishedAtMostOnceAMinute(t *testing.T) {
 		last := taken[len(taken)-1]
 		if want := fmt.Sprintf(`"asked":%d`, learned.asked); !strings.Contains(string(last.Data), want) {
 			t.Errorf("the last snapshot lacks %s", want)
+		}
+		var remembers planMemory
+		if err := json.Unmarshal(last.Data, &remembers); err != nil || !remembers.Decided.Equal(last.At) {
+			t.Errorf("it says that it was decided at %v (%v), want %v", remembers.Decided, err, last.At)
 		}
 	})
 }

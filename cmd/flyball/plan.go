@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -107,7 +108,7 @@ func remembered(ctx context.Context, stateDir string) (memory *sqlite.Reader, bl
 func printDecided(w io.Writer, d app.Once, blank string, width int) {
 	fmt.Fprintf(w, "%s  %d → %d  (%s, nothing is applied by plan)\n", d.Decision.Target, d.Decision.CurrentReplicas, d.Decision.DesiredReplicas, d.Mode)
 	fmt.Fprintf(w, "  because %s\n", d.Decision.Reason)
-	fmt.Fprintf(w, "  memory: %s\n", memoryWords(d.Memory, blank))
+	fmt.Fprintf(w, "  memory: %s\n", memoryWords(d.Memory, blank, d.Decision.At))
 	printTrail(w, d.Decision, width)
 	for _, f := range d.Faults {
 		fmt.Fprintf(w, "  cannot read %s: %s\n", f.From, f.Error)
@@ -118,12 +119,16 @@ func printDecided(w io.Writer, d app.Once, blank string, width int) {
 }
 
 // memoryWords say whether a decision was made with what flyball run has learned.
-func memoryWords(was app.Recalled, blank string) string {
+func memoryWords(was app.Recalled, blank string, now time.Time) string {
+	from := "that of flyball run"
+	if !was.Decided.IsZero() { // run saves it about once a minute
+		from += ", as saved " + age(now, was.Decided) + " ago"
+	}
 	switch {
 	case !was.Found:
 		return "none, begins anew: " + blank
 	case len(was.Afresh) > 0:
-		return "that of flyball run; changed parts begin anew: " + strings.Join(was.Afresh, ", ")
+		return from + "; changed parts begin anew: " + strings.Join(was.Afresh, ", ")
 	}
-	return "that of flyball run"
+	return from
 }

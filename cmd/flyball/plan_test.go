@@ -54,6 +54,7 @@ func TestAPlanDecidesWithWhatRunRemembers(t *testing.T) {
 		t.Fatal(err)
 	}
 	was.Applied(record.Applied{Target: "web", At: time.Now().Add(-time.Minute), From: 3, To: 0})
+	was.Decided = time.Now().Add(-time.Hour)
 	data, err := was.Snapshot()
 	if err != nil {
 		t.Fatal(err)
@@ -70,5 +71,5 @@ func TestAPlanDecidesWithWhatRunRemembers(t *testing.T) {
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	plan("web  0 → 0  (Paused,", "\n  memory: that of flyball run\n", "left since the last change; wanted 3")
+	plan("web  0 → 0  (Paused,", "\n  memory: that of flyball run, as saved 1h", "left since the last change; wanted 3")
 }
