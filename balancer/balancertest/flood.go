@@ -28,7 +28,7 @@ func Replica(t *testing.T, name string, handler http.HandlerFunc) balancer.Backe
 	}
 	server := &http.Server{Handler: handler}
 	go func() { _ = server.Serve(l) }() // ends with the server
-	t.Cleanup(func() { server.Close() })
+	t.Cleanup(func() { _ = server.Close() })
 	return balancer.Backend{ID: name, Address: l.Addr().String()}
 }
 

@@ -66,6 +66,19 @@ func (w *Window) Add(now time.Time, c Counts) {
 	w.slots[w.running].add(c)
 }
 
+// Answered counts, beside c, an answer that took so many seconds.
+func (w *Window) Answered(now time.Time, seconds float64, c Counts) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.advance(now)
+	slot := &w.slots[w.running]
+	slot.add(c)
+	if slot.Latency == nil {
+		slot.Latency = &series.Histogram{}
+	}
+	slot.Latency.Add(seconds)
+}
+
 func (w *Window) advance(now time.Time) {
 	if now.Before(w.now) {
 		return
@@ -107,7 +120,7 @@ func (r Reading) Samples(replica string) []scale.Sample {
 	out := []scale.Sample{
 		r.Sample(scale.RequestRate, r.perSecond(float64(r.Arrived))),
 		r.Sample(scale.ErrorRate, r.perSecond(float64(r.Failed))),
-		r.Sample(scale.Concurrency, r.perSecond(r.Busy.Seconds())),
+		r.Sample(scale.Concurrency, r.InProgress()),
 	}
 	if r.Latency != nil && r.Latency.Count() > 0 {
 		s := r.Sample(scale.Latency, r.Latency.Quantile(0.95))
@@ -119,6 +132,9 @@ func (r Reading) Samples(replica string) []scale.Sample {
 	}
 	return out
 }
+
+// InProgress is the mean number of requests in progress.
+func (r Reading) InProgress() float64 { return r.perSecond(r.Busy.Seconds()) }
 
 // Violations is the share of requests that were not good, 0 without any.
 func (r Reading) Violations() scale.Sample {
