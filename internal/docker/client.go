@@ -15,7 +15,7 @@ import (
 // Longest times for an answer. An engine that hangs is one that cannot be
 // reached; starting on a busy machine may take long.
 const (
-	askTimeout  = 15 * time.Second
+	askTimeout  = 10 * time.Second
 	makeTimeout = 2 * time.Minute
 	// stopTimeout bounds grace periods that are not known here.
 	stopTimeout = 15 * time.Minute
@@ -49,10 +49,16 @@ func ask[R any](ctx context.Context, limit time.Duration, call func(context.Cont
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	result, err := call(limited)
-	if ctx.Err() != nil && err != nil {
+	switch {
+	case err == nil:
+		return result, nil
+	case ctx.Err() != nil:
 		return result, ctx.Err()
+	case limited.Err() != nil:
+		return result, lost(fmt.Errorf("no answer within %v", limit))
+	default:
+		return result, named(err)
 	}
-	return result, named(err)
 }
 
 // Create makes the container in its first network and connects it to the
@@ -124,7 +130,11 @@ func (c *Client) Inspect(ctx context.Context, id string) (Container, error) {
 	if err != nil {
 		return Container{}, fmt.Errorf("inspect container %s: %w", id, err)
 	}
-	return describe(found.Container), nil
+	one := describe(found.Container)
+	if one.State == Exited {
+		one.Exit += c.lastLine(ctx, one.ID)
+	}
+	return one, nil
 }
 
 // Template reads what a container is made of.

@@ -96,7 +96,7 @@ type Container struct {
 	Addresses map[string]string
 	// Published are the host:port by the container's TCP port, while it runs.
 	Published map[int]string
-	// Exit says how it ended, in words.
+	// Exit says how it ended, in words, with the last line it wrote.
 	Exit string
 	// ExitCode is 0 when it ended without an error.
 	ExitCode int

@@ -25,11 +25,12 @@ type Update struct {
 }
 
 // Between two attempts to reach the engine, and between two listings that
-// nothing gave cause for: what an event did not tell is seen then.
+// nothing gave cause for: what an event did not tell is seen then, and an
+// engine that hangs is found out.
 const (
 	retryMin    = 100 * time.Millisecond
 	retryMax    = 2 * time.Second
-	listedAgain = 30 * time.Second
+	listedAgain = 15 * time.Second
 )
 
 // Watch reports what becomes of all containers with these labels until ctx is

@@ -138,6 +138,20 @@ func (d *Daemon) Kill(t testing.TB) {
 	}
 }
 
+// Hang stops it without ending it, until the function that is returned is
+// called: it takes connections and answers nobody.
+func (d *Daemon) Hang(t testing.TB) (goOn func()) {
+	t.Helper()
+	if err := d.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := d.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func (d *Daemon) terminate() error { return d.signal(syscall.SIGTERM) }
 
 // signal sends it and waits until the daemon has ended.

@@ -55,7 +55,9 @@ func runTests(m *testing.M) int {
 	}
 	shared = daemon
 	code := m.Run()
-	shared.terminate()
+	if err := shared.terminate(); err != nil {
+		fmt.Fprintln(os.Stderr, "dockertest:", err) // it ends with this program
+	}
 	return code
 }
 

@@ -115,26 +115,52 @@ func (e *ender) drain(ctx context.Context) {
 // cancelled before. Once patient is cancelled it is killed.
 func (e *ender) run(ctx, patient context.Context, container string) bool {
 	if e.how != removeAtOnce {
-		e.insist(patient, "stop", func() error { return e.engine.Stop(patient, container, e.cfg.StopGracePeriod.Std()) })
+		e.ask(patient, container)
 	}
-	return e.insist(ctx, "remove", func() error { return e.engine.Remove(ctx, container) })
-}
-
-// insist does what it takes until it succeeds or there is nothing left to do
-// it to; false when ctx is done.
-func (e *ender) insist(ctx context.Context, what string, try func() error) bool {
-	for said := false; ctx.Err() == nil; said = true {
-		err := try()
+	for {
+		err := e.engine.Remove(ctx, container)
 		if err == nil || errors.Is(err, docker.ErrGone) {
 			return true
 		}
-		if !said && ctx.Err() == nil && !errors.Is(err, docker.ErrUnreachable) {
-			e.log.Warn("container is not ended, it is tried again", slog.String("replica", e.id), slog.String("step", what), slog.Any("error", err))
-		}
-		select {
-		case <-e.clock.After(engineRetry):
-		case <-ctx.Done():
+		e.complain(ctx, "container is not removed, it is tried again", err)
+		if !e.pause(ctx) {
+			return false
 		}
 	}
-	return false
+}
+
+// ask asks the container to end, which takes until it has or was killed after
+// its grace period. An engine that is away is waited for; where it refuses,
+// removing is left.
+func (e *ender) ask(patient context.Context, container string) {
+	for {
+		err := e.engine.Stop(patient, container, e.cfg.StopGracePeriod.Std())
+		if !errors.Is(err, docker.ErrUnreachable) {
+			if err != nil && !errors.Is(err, docker.ErrGone) {
+				e.complain(patient, "container cannot be asked to end, it is killed", err)
+			}
+			return
+		}
+		if !e.pause(patient) {
+			return
+		}
+	}
+}
+
+// complain says what goes wrong, unless that is known: an engine that is away
+// was told already.
+func (e *ender) complain(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil && !errors.Is(err, docker.ErrUnreachable) {
+		e.log.LogAttrs(ctx, slog.LevelWarn, what, slog.String("replica", e.id), slog.Any("error", err))
+	}
+}
+
+// pause waits before the engine is asked again; false when ctx is done.
+func (e *ender) pause(ctx context.Context) bool {
+	select {
+	case <-e.clock.After(engineRetry):
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

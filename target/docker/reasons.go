@@ -65,7 +65,9 @@ func (k *keeper) conditions(now time.Time, desired int) []scale.Condition {
 	if k.contact.lost != nil {
 		all = append(all, scale.Condition{Type: EngineUnreachable, Since: k.contact.since, Message: k.contact.lost.Error()})
 	}
-	if c, ok := k.failures.condition(); ok && desired > 0 {
+	// What cannot be started matters while it is missing.
+	c, ok := k.failures.condition()
+	if ok && desired > 0 && (c.Type == scale.CrashLoop || !k.complete()) {
 		all = append(all, c)
 	}
 	if c, ok := k.unready(now); ok && desired > 0 {

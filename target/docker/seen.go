@@ -43,6 +43,9 @@ func (k *keeper) lose(err error) {
 	if k.contact.lost == nil {
 		k.contact.since = k.clock.Now()
 		k.log.Warn("engine away, nothing is started or ended until it is back", slog.Any("error", err))
+		// One that is about to end fails what it is asked for in words of its
+		// own, which say nothing of the replicas.
+		k.failures = failures{restarts: k.failures.restarts}
 		k.changed = true
 	}
 	k.contact.lost = err

@@ -1,0 +1,276 @@
+package docker_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+
+	"github.com/flyball-io/flyball/internal/testenv"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target"
+	"github.com/flyball-io/flyball/target/docker"
+)
+
+// counter looks every 50 ms how many containers of a target have not ended:
+// one more than asked for has been started twice.
+type counter struct {
+	w    *world
+	stop chan struct{}
+	done sync.WaitGroup
+	most int
+}
+
+func (w *world) count() *counter {
+	c := &counter{w: w, stop: make(chan struct{})}
+	c.done.Go(func() {
+		for {
+			select {
+			case <-c.stop:
+				return
+			case <-time.After(50 * time.Millisecond):
+				c.most = max(c.most, alive(owned(w.t, w.daemon, w.dir)))
+			}
+		}
+	})
+	return c
+}
+
+// atMost ends the counting.
+func (c *counter) atMost(n int) {
+	c.w.t.Helper()
+	close(c.stop)
+	c.done.Wait()
+	if c.most > n {
+		c.w.t.Errorf("there were %d containers at a time, want at most %d", c.most, n)
+	}
+}
+
+func alive(all []container.Summary) int {
+	n := 0
+	for _, c := range all {
+		if c.State == container.StateRunning || c.State == container.StateCreated {
+			n++
+		}
+	}
+	return n
+}
+
+// exactly fails unless n containers exist and all of them run.
+func (w *world) exactly(n int) {
+	w.t.Helper()
+	all := owned(w.t, w.daemon, w.dir)
+	if len(all) != n || alive(all) != n {
+		w.t.Errorf("%d containers, %d of them alive, want %d: %+v", len(all), alive(all), n, all)
+	}
+}
+
+func TestEngineThatGoesAwayIsWaitedFor(t *testing.T) {
+	for _, how := range []string{"SIGTERM", "SIGKILL"} {
+		t.Run(how, func(t *testing.T) {
+			w := newWorld(t, soon)
+			w.run()
+			w.set(3)
+			before := w.until("3 are ready", ready(3))
+			counted := w.count()
+			if how == "SIGTERM" {
+				w.daemon.Stop(t)
+			} else {
+				w.daemon.Kill(t)
+			}
+			w.until("it is told", told(docker.EngineUnreachable))
+			w.set(4)
+			if got := w.status().SpecReplicas; got != 4 {
+				t.Errorf("%d are asked for while the engine is away, want 4", got)
+			}
+			w.daemon.Start(t)
+			back := time.Now()
+			s := w.until("4 are ready", ready(4))
+			t.Logf("right %v after the engine was back", time.Since(back))
+			counted.atMost(4)
+			w.exactly(4)
+			for _, r := range before.Replicas {
+				if has(s, r.ID) {
+					t.Errorf("%s is another start than before and has the same ID", r.ID)
+				}
+			}
+			if len(s.Conditions) > 0 {
+				t.Errorf("still told: %+v", s.Conditions)
+			}
+		})
+	}
+}
+
+// With live restore replicas outlive the engine: they stay, and are probed
+// meanwhile.
+func TestReplicasThatOutliveTheEngineStay(t *testing.T) {
+	w := newWorld(t, soon)
+	w.daemon.Stop(t)
+	w.daemon.Start(t, "--live-restore")
+	t.Cleanup(func() { w.daemon.Stop(t) })
+	t.Cleanup(func() { removeOwned(t, w.daemon, w.dir) })
+	w.run()
+	w.set(2)
+	before := w.until("2 are ready", ready(2))
+	w.daemon.Kill(t)
+	away := w.until("it is told", told(docker.EngineUnreachable))
+	if !ready(2)(away) {
+		t.Errorf("while the engine is away: %+v", away.Replicas)
+	}
+	w.daemon.Start(t, "--live-restore")
+	after := w.until("the engine is back", func(s target.Status) bool { return len(s.Conditions) == 0 })
+	if !ready(2)(after) || !slices.Equal(ids(before), ids(after)) {
+		t.Errorf("before %v, after %+v", ids(before), after.Replicas)
+	}
+	w.exactly(2)
+}
+
+func TestEngineThatHangsIsFoundOut(t *testing.T) {
+	testenv.Long(t)
+	w := newWorld(t, soon)
+	w.run()
+	w.set(2)
+	before := w.until("2 are ready", ready(2))
+	goOn := w.daemon.Hang(t)
+	began := time.Now()
+	s := w.until("it is told", told(docker.EngineUnreachable))
+	t.Logf("told after %v: %s", time.Since(began), condition(s, docker.EngineUnreachable).Message)
+	w.set(3)
+	goOn()
+	s = w.until("3 are ready", ready(3))
+	if !has(s, before.Replicas[0].ID) || !has(s, before.Replicas[1].ID) {
+		t.Errorf("before %v, after %v", ids(before), ids(s))
+	}
+	w.exactly(3)
+}
+
+func TestEngineKilledWhileReplicasStart(t *testing.T) {
+	for _, after := range []time.Duration{50 * time.Millisecond, 300 * time.Millisecond, 700 * time.Millisecond} {
+		t.Run(after.String(), func(t *testing.T) {
+			if after != 300*time.Millisecond {
+				testenv.Long(t)
+			}
+			w := newWorld(t, soon)
+			w.run()
+			counted := w.count()
+			w.set(4)
+			time.Sleep(after)
+			w.daemon.Kill(t)
+			w.until("it is told", told(docker.EngineUnreachable))
+			w.daemon.Start(t)
+			w.until("4 are ready", ready(4))
+			counted.atMost(4)
+			w.exactly(4)
+		})
+	}
+}
+
+func TestEngineKilledWhileReplicasEnd(t *testing.T) {
+	w := newWorld(t, soon)
+	w.run()
+	w.set(4)
+	w.until("4 are ready", ready(4))
+	w.set(1)
+	time.Sleep(20 * time.Millisecond)
+	w.daemon.Kill(t)
+	w.until("it is told", told(docker.EngineUnreachable))
+	w.daemon.Start(t)
+	w.until("1 is left", ready(1))
+	w.exactly(1)
+}
+
+// A controller that is killed at any moment of a start is followed by one
+// that finds what there is.
+func TestKilledControllerIsFollowed(t *testing.T) {
+	for _, after := range []time.Duration{0, 200 * time.Millisecond, 600 * time.Millisecond, 3 * time.Second} {
+		t.Run(after.String(), func(t *testing.T) {
+			if after < time.Second && after > 0 {
+				testenv.Long(t)
+			}
+			w := newWorld(t, soon)
+			counted := w.count()
+			killController(t, w, 3, after)
+			found := alive(owned(t, w.daemon, w.dir))
+			w.run()
+			s := w.until("3 are ready", ready(3))
+			if s.SpecReplicas != 3 {
+				t.Errorf("%d are asked for, want 3", s.SpecReplicas)
+			}
+			t.Logf("%d containers were there", found)
+			counted.atMost(3)
+			w.exactly(3)
+		})
+	}
+}
+
+// killController runs a controller until some time after it has begun to make
+// containers, and kills it.
+func killController(t *testing.T, w *world, replicas int, after time.Duration) {
+	t.Helper()
+	orders, err := json.Marshal(controllerOrders{Config: webConfig(w.daemon), StateDir: w.dir, Replicas: replicas})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), "TEST_ROLE=controller", "CONTROLLER="+string(orders))
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	testenv.EndWithTest(cmd)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(recorded(w), "flyball-web-"); {
+		if time.Now().After(deadline) {
+			t.Fatalf("the controller made nothing: %s", out.String())
+		}
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(after)
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+}
+
+// recorded is what the target has written down.
+func recorded(w *world) string {
+	raw, _ := os.ReadFile(w.dir + "/web.docker.json")
+	return string(raw)
+}
+
+func TestChangedConfigurationIsRolledOut(t *testing.T) {
+	w := newWorld(t, nil)
+	w.run()
+	w.set(2)
+	before := w.until("2 are ready", ready(2))
+	counted := w.count()
+	cfg := webConfig(w.daemon)
+	cfg.Env = map[string]string{"COLOUR": "red"}
+	if err := w.target.Update(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	rolling := false
+	w.until("2 others are ready", func(s target.Status) bool {
+		rolling = rolling || condition(s, scale.RolloutInProgress).Type != ""
+		able := 0
+		for i := range s.Replicas {
+			if s.Replicas[i].TakesWork() {
+				able++
+			}
+		}
+		if able < 2 {
+			t.Errorf("%d replicas take work during the rollout: %+v", able, s.Replicas)
+		}
+		return ready(2)(s) && !has(s, before.Replicas[0].ID) && !has(s, before.Replicas[1].ID)
+	})
+	if !rolling {
+		t.Error("no rollout was told")
+	}
+	counted.atMost(4) // one more than 2, and what is being ended
+}
