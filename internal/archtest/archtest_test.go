@@ -271,7 +271,7 @@ func documented(file *ast.File) bool {
 // Reasons name what they count in the braces, {0 replica}, so that one is one
 // replica and not "1 replicas".
 func TestReasonsCountInTheirGrammar(t *testing.T) {
-	plural := regexp.MustCompile("\\{[0-5]\\} ([a-z]+ )?(replicas|requests|windows|slots|replica-hours)([^/\\w]|$)")
+	plural := regexp.MustCompile(`\{[0-5]\} ([a-z]+ )?(replicas|requests|windows|slots|replica-hours)([^/\w]|$)`)
 	sourceFiles(t, func(file string) {
 		if strings.HasSuffix(file, "_test.go") {
 			return
