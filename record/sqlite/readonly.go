@@ -107,7 +107,7 @@ func (r *Reader) Read(ctx context.Context, q record.Query) ([]record.Entry, erro
 // Value returns what was last written under a key of a target, or
 // [record.ErrNotFound].
 func (r *Reader) Value(ctx context.Context, target, key string) ([]byte, error) {
-	data, err := r.store.files.value(ctx, target, key)
+	data, err := r.store.value(ctx, target, key)
 	if err != nil && !errors.Is(err, record.ErrNotFound) {
 		return nil, fmt.Errorf("read %s of %q: %w", key, target, classify(err))
 	}
