@@ -26,6 +26,7 @@ type keeper struct {
 
 	job      job
 	owner    string
+	fresh    bool // nothing was written down before
 	desired  int
 	stopping bool // everything goes and nothing comes
 	forced   bool // and without patience
@@ -100,14 +101,11 @@ func (k *keeper) run(ctx context.Context, calls <-chan func(*keeper)) error {
 	return nil
 }
 
-// rest waits for the workers and forgets them, so that the next run starts
-// them anew.
+// rest waits for the workers and writes down what they found last; the next
+// run begins from there.
 func (k *keeper) rest() {
 	k.workers.Wait()
-	for _, r := range k.replicas {
-		// By then it is one that is found again.
-		r.made, r.stopProbe, r.hurry, r.adopted = nil, nil, nil, true
-	}
+	k.publish()
 	k.contact = contact{}
 }
 

@@ -52,26 +52,67 @@ func TestContainerStartedAgainIsAnotherReplica(t *testing.T) {
 	w := newWorld(t, nil)
 	w.run()
 	w.set(2)
-	s := w.until("2 are ready", ready(2))
-	addresses := map[string]string{}
-	look := func(s target.Status) {
-		for _, r := range s.Replicas {
-			if known := addresses[r.ID]; known != "" && r.Address != known {
-				t.Errorf("%s was at %s and is at %s", r.ID, known, r.Address)
-			}
-			addresses[r.ID] = r.Address
-		}
-	}
-	look(s)
-	again := s.Replicas[0].ID
-	zero := 0
-	if _, err := w.daemon.API.ContainerRestart(t.Context(), again, client.ContainerRestartOptions{Timeout: &zero}); err != nil {
-		t.Fatal(err)
-	}
-	w.until("2 others are ready", func(s target.Status) bool {
-		look(s)
-		return ready(2)(s) && !has(s, again)
+	before := w.until("2 are ready", ready(2))
+	addresses := addressBook{t, map[string]string{}}
+	addresses.check(before)
+	w.restart(before.Replicas[0].ID)
+	after := w.until("another one is ready", func(s target.Status) bool {
+		addresses.check(s)
+		return ready(2)(s) && !has(s, before.Replicas[0].ID)
 	})
+	// Behind the controller's back two containers exchange their addresses.
+	w.leave()
+	for _, r := range after.Replicas {
+		w.stopContainer(r.ID)
+	}
+	for _, r := range slices.Backward(after.Replicas) {
+		w.restart(r.ID)
+	}
+	w.run()
+	last := w.until("2 others are ready", func(s target.Status) bool {
+		addresses.check(s)
+		return ready(2)(s) && !has(s, after.Replicas[0].ID) && !has(s, after.Replicas[1].ID)
+	})
+	w.exactly(2)
+	w.leave()
+	w.run()
+	if s := w.until("the same 2 are ready", ready(2)); !slices.Equal(ids(s), ids(last)) {
+		t.Errorf("the next controller finds %v, want %v", ids(s), ids(last))
+	}
+}
+
+// addressBook fails a test in which an ID gets another address.
+type addressBook struct {
+	t     *testing.T
+	known map[string]string
+}
+
+func (b addressBook) check(s target.Status) {
+	for _, r := range s.Replicas {
+		if r.Address == "" {
+			continue // not started yet
+		}
+		if known := b.known[r.ID]; known != "" && r.Address != known {
+			b.t.Errorf("%s was at %s and is at %s", r.ID, known, r.Address)
+		}
+		b.known[r.ID] = r.Address
+	}
+}
+
+// restart starts a container again as another hand does; a controller that
+// sees it end may be quicker and take it away.
+func (w *world) restart(name string) {
+	w.t.Helper()
+	if _, err := w.daemon.API.ContainerRestart(w.t.Context(), name, client.ContainerRestartOptions{}); err != nil {
+		w.t.Log(err)
+	}
+}
+
+func (w *world) stopContainer(name string) {
+	w.t.Helper()
+	if _, err := w.daemon.API.ContainerStop(w.t.Context(), name, client.ContainerStopOptions{}); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func TestStateIsFoundWithoutAController(t *testing.T) {

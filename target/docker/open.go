@@ -2,7 +2,9 @@ package docker
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
@@ -22,13 +24,39 @@ func (k *keeper) open(ctx context.Context) error {
 		return err
 	}
 	err := k.restore()
-	if err == nil {
+	if err == nil && k.fresh {
 		err = k.save()
 	}
 	if err != nil {
 		k.store.unlock()
 	}
 	return err
+}
+
+// restore reads what was written down: what should be, and what was when it
+// was written. Whatever was known before is forgotten: another controller may
+// have worked meanwhile. What is, only the engine knows.
+func (k *keeper) restore() error {
+	st, found, err := k.store.read()
+	if err != nil {
+		return err
+	}
+	k.replicas, k.fresh = map[string]*replica{}, !found
+	if !found {
+		k.owner = strings.ToLower(rand.Text())
+		return nil
+	}
+	now := k.clock.Now()
+	k.owner, k.desired, k.rollout = st.Owner, st.Desired, notAfter(st.Rollout, now)
+	k.failures = st.Failures.restore(now, k.job.hash, k.job.cfg.Backoff)
+	for _, was := range st.Replicas {
+		k.replicas[was.ID] = &replica{
+			id: was.ID, name: was.Name, container: was.Container, config: was.Config, began: was.Began, address: was.Address,
+			startedAt: was.StartedAt, seenAt: now, adopted: true, restarts: was.Restarts,
+			readySince: was.ReadySince, deletedAt: was.DeletedAt, exited: make(chan struct{}),
+		}
+	}
+	return nil
 }
 
 func lockPatiently(ctx context.Context, clk clock.Clock, s *store) error {

@@ -2,9 +2,7 @@ package docker
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
-	"strings"
 	"sync"
 
 	"github.com/flyball-io/flyball/internal/diskfull"
@@ -64,33 +62,6 @@ func (k *keeper) killAll() error {
 	for _, r := range k.replicas {
 		if r.hurry != nil {
 			r.hurry()
-		}
-	}
-	return nil
-}
-
-// restore reads what was written down: what should be, and what was when it
-// was written. What is, only the engine knows.
-func (k *keeper) restore() error {
-	st, found, err := k.store.read()
-	if err != nil {
-		return err
-	}
-	if !found {
-		k.owner = strings.ToLower(rand.Text())
-		return nil
-	}
-	now := k.clock.Now()
-	k.owner, k.desired, k.rollout = st.Owner, st.Desired, notAfter(st.Rollout, now)
-	k.failures = st.Failures.restore(now, k.job.hash, k.job.cfg.Backoff)
-	for _, was := range st.Replicas {
-		if k.replicas[was.ID] != nil {
-			continue
-		}
-		k.replicas[was.ID] = &replica{
-			id: was.ID, name: was.Name, container: was.Container, config: was.Config, began: was.Began, address: was.Address,
-			startedAt: was.StartedAt, seenAt: now, adopted: true, restarts: was.Restarts,
-			readySince: was.ReadySince, deletedAt: was.DeletedAt, exited: make(chan struct{}),
 		}
 	}
 	return nil
