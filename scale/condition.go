@@ -9,7 +9,8 @@ type Condition struct {
 	Message string    `json:"message"`
 }
 
-// NotReady: replicas run and none is ready, for longer than a start usually takes.
+// NotReady says that replicas run and none is ready, for longer than a start
+// usually takes.
 const NotReady = "NotReady"
 
 // Conditions that guards act on.
