@@ -20,7 +20,7 @@ func (p *Plane) Drain(ctx context.Context, id string) error {
 	}
 	p.mu.Unlock()
 	for {
-		err := p.sync(ctx)
+		err := p.measure(ctx)
 		if ctx.Err() != nil {
 			return errors.Join(ctx.Err(), err)
 		}

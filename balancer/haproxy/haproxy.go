@@ -145,7 +145,7 @@ func (p *Plane) list(backends []balancer.Backend) {
 
 // Backends looks at HAProxy and says what is known of each.
 func (p *Plane) Backends(ctx context.Context) ([]balancer.BackendStatus, error) {
-	if err := p.sync(ctx); err != nil {
+	if err := p.measure(ctx); err != nil {
 		return nil, err
 	}
 	p.mu.Lock()

@@ -107,7 +107,7 @@ func TestAnotherControllerTakesOver(t *testing.T) {
 func slotOf(states []byte, address string) string {
 	_, port, _ := strings.Cut(address, ":")
 	for line := range strings.Lines(string(states)) {
-		if f := strings.Fields(line); len(f) > 18 && f[18] == port {
+		if f := strings.Fields(line); len(f) > 18 && f[18] == port && f[6] != "5" && f[6] != "1" { // not in maintenance
 			return f[3]
 		}
 	}
@@ -125,6 +125,10 @@ func TestMoreReplicasThanSlotsIsSaid(t *testing.T) {
 	if code, _ := p.get("/"); code != http.StatusOK {
 		t.Errorf("the two that have one do not serve: %d", code)
 	}
+	if all, err := plane.Backends(t.Context()); err != nil || len(all) != 3 || all[2].State == balancer.Active {
+		t.Errorf("%v: %v, want three, the last without requests", err, all)
+	}
+	p.must(plane.Drain(t.Context(), "a")) // or no slot would ever become free
 	p.must(plane.SetBackends(t.Context(), []balancer.Backend{b, c}))
 	p.eventually("c serves in the slot of a", func() bool { _, text := p.get("/"); return text == "c" })
 }

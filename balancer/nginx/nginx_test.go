@@ -64,7 +64,7 @@ func TestManyChangesAreFewReloads(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		time.Sleep(time.Millisecond)
+		time.Sleep(15 * time.Millisecond)
 	}
 	calls.Wait()
 	took := time.Since(began)
