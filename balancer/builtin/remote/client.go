@@ -129,13 +129,14 @@ func (c *Client) Shutdown(ctx context.Context) error {
 }
 
 // call sends one request. A process that has just handed over says so; then
-// the successor is asked.
+// the successor is asked, once the predecessor has let go of the socket.
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
-	const tries = 5
-	var err error
-	for range tries {
-		if err = c.once(ctx, method, path, in, out); !errors.Is(err, errHandedOver) {
-			break
+	err := c.once(ctx, method, path, in, out)
+	for pause := time.Millisecond; errors.Is(err, errHandedOver) && pause < time.Second; pause *= 2 {
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+			err = c.once(ctx, method, path, in, out)
 		}
 	}
 	if ctx.Err() != nil {
