@@ -2,14 +2,20 @@ package nginx
 
 import (
 	"context"
+	"net/netip"
+	"slices"
 	"time"
 )
 
 // drainPoll is the time between two looks at workers that leave.
 const drainPoll = 20 * time.Millisecond
 
-// Drain marks a backend down and returns once the workers are gone that may
-// have requests of it.
+// quietLooks are the looks in a row that must find no connection: a request
+// may be between two tries.
+const quietLooks = 3
+
+// Drain marks a backend down and returns once no worker from before has a
+// request of it in progress.
 func (p *Plane) Drain(ctx context.Context, id string) error {
 	p.mu.Lock()
 	if b := p.known[id]; b != nil && !b.draining {
@@ -20,8 +26,12 @@ func (p *Plane) Drain(ctx context.Context, id string) error {
 	if err := p.apply(ctx); err != nil {
 		return err
 	}
-	for {
-		if !alive(p.left(id)) {
+	for quiet := 0; ; {
+		gone, idle := p.quiet(id)
+		if quiet++; !idle {
+			quiet = 0
+		}
+		if gone || quiet >= quietLooks {
 			return nil
 		}
 		select {
@@ -32,13 +42,26 @@ func (p *Plane) Drain(ctx context.Context, id string) error {
 	}
 }
 
-// left are the workers that may have requests of that ID.
-func (p *Plane) left(id string) []process {
+// quiet looks at the workers that may have requests of that ID: whether all
+// are gone, and whether none has a connection to it.
+func (p *Plane) quiet(id string) (gone, idle bool) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	out := append([]process(nil), p.leaving[id]...)
+	left, at := slices.Clone(p.leaving[id].left), p.leaving[id].at
 	if b := p.known[id]; b != nil {
-		out = append(out, b.left...)
+		left = append(left, b.left...)
+		at = append(slices.Clone(at), b.Address)
 	}
-	return out
+	p.mu.Unlock()
+	left = slices.DeleteFunc(left, func(one process) bool { return !alive([]process{one}) })
+	for _, text := range at {
+		address, err := netip.ParseAddrPort(text)
+		if err != nil {
+			return len(left) == 0, false // a name: nobody knows which connections are its own
+		}
+		address = netip.AddrPortFrom(address.Addr().Unmap(), address.Port())
+		if slices.ContainsFunc(left, func(one process) bool { return connected(one, address) }) {
+			return false, false
+		}
+	}
+	return len(left) == 0, true
 }

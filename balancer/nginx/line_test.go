@@ -39,6 +39,21 @@ func TestLinesOfTheLog(t *testing.T) {
 	}
 }
 
+func TestAddressesOfConnections(t *testing.T) {
+	for text, want := range map[string]string{
+		"0100007F:1F90":                         "127.0.0.1:8080",
+		"0000000000000000FFFF00000100007F:0050": "127.0.0.1:80",
+		"00000000000000000000000001000000:01BB": "[::1]:443",
+	} {
+		if got, ok := peer(text); !ok || got.String() != want {
+			t.Errorf("%s: got %v, want %s", text, got, want)
+		}
+	}
+	if got, ok := peer("zz"); ok {
+		t.Errorf("got %v of nothing", got)
+	}
+}
+
 // Whatever comes as a line is read or refused.
 func FuzzLine(f *testing.F) {
 	f.Add([]byte(`1795371990.865 1.500 200 "127.0.0.1:1, [::1]:2" "502, 200"`))

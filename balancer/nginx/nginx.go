@@ -6,12 +6,14 @@
 // before and the error holds nginx's last lines. At most one reload per
 // interval: changes meanwhile are made by the next one. A call returns when
 // its change is in force. What is drained is down in the new configuration,
-// and has nothing in progress once the workers of the old ones are gone.
+// and has nothing in progress once no worker of the old ones is connected to it.
 //
 // What it cannot. nginx without its commercial part does not count requests in
-// progress per replica: a drain waits for all that the old workers do, also for
-// other replicas (worker_shutdown_timeout bounds it), and it must see nginx's
-// processes: same machine, same pid namespace. There are no health checks
+// progress per replica: a drain looks for connections of the old workers to
+// the replica (it must be allowed to: root, or the same user), or else waits for
+// all that these workers do, and it must see nginx's processes: same machine,
+// same pid namespace. worker_shutdown_timeout bounds requests on old workers,
+// also those of replicas that stay. There are no health checks
 // but failed requests, and no requests are held while there is no replica
 // (502). A reload closes kept-alive connections of clients, and a POST just
 // sent on one is lost: the shipped nginx.conf keeps none before 1.27.4. Log
@@ -48,13 +50,20 @@ type Plane struct {
 
 	mu      sync.Mutex // guards all below; nobody does I/O under it
 	known   map[string]*backend
-	wanted  uint64               // raised by every change
-	inForce uint64               // the change that nginx follows
-	leaving map[string][]process // by ID no longer listed: who may still work for it
-	byAddr  map[string]*backend  // the newest one at an address
-	total   *latency.Window      // of the log
+	wanted  uint64              // raised by every change
+	inForce uint64              // the change that nginx follows
+	leaving map[string]leftover // by ID that is no longer listed
+	byAddr  map[string]*backend // the newest one at an address
+	total   *latency.Window     // of the log
 	status  statusTally
 	reading bool // the log is read
+}
+
+// leftover is a backend that is no longer listed: where it is, or was, and the
+// workers that may have requests of it.
+type leftover struct {
+	at   []string
+	left []process
 }
 
 // backend is a replica and what is known of it.
@@ -81,7 +90,7 @@ func New(cfg Config, clk clock.Clock, log *slog.Logger) (*Plane, error) {
 	}
 	return &Plane{
 		cfg: cfg, clk: clk, log: log, turn: make(chan struct{}, 1),
-		known: map[string]*backend{}, leaving: map[string][]process{}, byAddr: map[string]*backend{},
+		known: map[string]*backend{}, leaving: map[string]leftover{}, byAddr: map[string]*backend{},
 		total: latency.NewWindow(cfg.MetricWindow.Std(), clk.Now()), status: newStatusTally(cfg, clk.Now()),
 	}, nil
 }
@@ -144,7 +153,8 @@ func (p *Plane) list(backends []balancer.Backend) {
 	for id, b := range p.known {
 		if next[id] != b {
 			same = false
-			p.leaving[id] = append(p.leaving[id], b.left...)
+			gone := p.leaving[id]
+			p.leaving[id] = leftover{append(gone.at, b.Address), append(gone.left, b.left...)}
 			if p.byAddr[b.Address] == b {
 				delete(p.byAddr, b.Address)
 			}

@@ -176,6 +176,33 @@ func TestADrainEndsWhenTheContextDoes(t *testing.T) {
 	p.must(plane.Drain(t.Context(), "busy"))
 }
 
+// A long answer of another replica keeps an old worker, but not the drain.
+func TestADrainDoesNotWaitForOthers(t *testing.T) {
+	p := start(t, nil)
+	plane := p.plane()
+	until, begun := make(chan struct{}), make(chan struct{})
+	busy := balancertest.Replica(t, "busy", func(http.ResponseWriter, *http.Request) { close(begun); <-until })
+	p.must(plane.SetBackends(t.Context(), []balancer.Backend{busy}))
+	answered := make(chan int)
+	go func() { code, _ := p.get("/"); answered <- code }()
+	<-begun
+	idle := balancertest.Replica(t, "idle", nil)
+	p.must(plane.SetBackends(t.Context(), []balancer.Backend{busy, idle}))
+	ctx, cancel := context.WithTimeout(t.Context(), patience/2)
+	defer cancel()
+	p.must(plane.Drain(ctx, "idle"))
+	soon, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := plane.Drain(soon, "busy"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want that the busy one is waited for", err)
+	}
+	close(until)
+	if code := <-answered; code != http.StatusOK {
+		t.Errorf("the long answer: %d", code)
+	}
+	p.must(plane.Drain(ctx, "busy"))
+}
+
 // The p95 from the log is the client's within a bucket, and the share above
 // the threshold agrees with what the client saw.
 func TestTheLogAgreesWithTheClient(t *testing.T) {

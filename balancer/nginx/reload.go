@@ -89,9 +89,9 @@ func (p *Plane) pause(ctx context.Context) error {
 // it no longer sends requests to. The caller holds the lock.
 func (p *Plane) follow(version uint64, before []process) {
 	p.inForce = version
-	for id, left := range p.leaving {
-		left = slices.DeleteFunc(append(left, before...), func(one process) bool { return !alive([]process{one}) })
-		if p.leaving[id] = left; len(left) == 0 {
+	for id, gone := range p.leaving {
+		gone.left = slices.DeleteFunc(append(gone.left, before...), func(one process) bool { return !alive([]process{one}) })
+		if p.leaving[id] = gone; len(gone.left) == 0 {
 			delete(p.leaving, id)
 		}
 	}
