@@ -79,6 +79,8 @@ func follow(ctx context.Context, clk clock.Clock, e Engine, labels map[string]st
 	for {
 		var err error
 		select {
+		case <-ctx.Done():
+			return ctx.Err()
 		case err = <-failed:
 		case <-again.C:
 			err = list()
