@@ -122,7 +122,7 @@ func (e *ender) run(ctx, patient context.Context, container string) bool {
 		if err == nil || errors.Is(err, docker.ErrGone) {
 			return true
 		}
-		e.complain(ctx, "container is not removed, it is tried again", err)
+		e.complain(ctx, "remove", err)
 		if !e.pause(ctx) {
 			return false
 		}
@@ -137,7 +137,7 @@ func (e *ender) ask(patient context.Context, container string) {
 		err := e.engine.Stop(patient, container, e.cfg.StopGracePeriod.Std())
 		if !errors.Is(err, docker.ErrUnreachable) {
 			if err != nil && !errors.Is(err, docker.ErrGone) {
-				e.complain(patient, "container cannot be asked to end, it is killed", err)
+				e.complain(patient, "stop", err)
 			}
 			return
 		}
@@ -149,9 +149,10 @@ func (e *ender) ask(patient context.Context, container string) {
 
 // complain says what goes wrong, unless that is known: an engine that is away
 // was told already.
-func (e *ender) complain(ctx context.Context, what string, err error) {
+func (e *ender) complain(ctx context.Context, step string, err error) {
 	if ctx.Err() == nil && !errors.Is(err, docker.ErrUnreachable) {
-		e.log.LogAttrs(ctx, slog.LevelWarn, what, slog.String("replica", e.id), slog.Any("error", err))
+		e.log.Warn("engine refuses to end a container, by force and again if need be",
+			slog.String("replica", e.id), slog.String("step", step), slog.Any("error", err))
 	}
 }
 
