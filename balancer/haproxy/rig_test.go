@@ -36,6 +36,7 @@ type program struct {
 // start runs HAProxy with so many slots.
 func start(t *testing.T, slots int, change func(*haproxy.Config, *haproxy.Site)) *program {
 	t.Helper()
+	testenv.Long(t)
 	p := &program{t: t, path: testenv.Command(t, "haproxy"), cfg: haproxy.Default()}
 	dir, err := os.MkdirTemp("", "hap") // the path of a socket must be short
 	p.must(err)

@@ -17,6 +17,7 @@ import (
 // HAProxy itself takes what is shipped, with everything on and everything off,
 // for any threshold.
 func TestHAProxyAcceptsWhatIsShipped(t *testing.T) {
+	testenv.Long(t)
 	program := testenv.Command(t, "haproxy")
 	dir := t.TempDir()
 	full := haproxy.DefaultSite("*:8443", 50)

@@ -42,6 +42,7 @@ func start(t *testing.T, change func(*nginx.Config, *nginx.Site)) *program {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	p := &program{t: t, cfg: nginx.Default(), errors: filepath.Join(dir, "error.log")}
 	p.must(os.Chmod(dir, 0o755)) // the workers run as nobody
+	testenv.Long(t)
 	p.cfg.Program = testenv.Command(t, "nginx")
 	p.cfg.ConfigFile, p.cfg.PIDFile, p.cfg.Include = filepath.Join(dir, "nginx.conf"), filepath.Join(dir, "pid"), filepath.Join(dir, "our", "upstream.conf")
 	p.cfg.Log.Syslog = freeAddress(t)

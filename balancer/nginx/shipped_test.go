@@ -31,6 +31,7 @@ func TestTheLimitOfAClient(t *testing.T) {
 
 // nginx itself takes what is shipped, with everything on and everything off.
 func TestNginxAcceptsWhatIsShipped(t *testing.T) {
+	testenv.Long(t)
 	program := testenv.Command(t, "nginx")
 	for _, tc := range []struct {
 		name   string

@@ -14,10 +14,13 @@
 package dockertest
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"testing"
+
+	"github.com/flyball-io/flyball/internal/testenv"
 )
 
 // The roles of the test program; the test's own is the last.
@@ -34,7 +37,10 @@ var shared *Daemon
 // Main runs the tests of a package beside an engine, where there can be one,
 // and ends the program.
 func Main(m *testing.M) {
+	flag.Parse()
 	switch {
+	case testing.Short():
+		os.Exit(m.Run())
 	case os.Getenv(roleVariable) == roleInit:
 		os.Exit(runInit())
 	case os.Getenv(roleVariable) == roleTests:
@@ -62,9 +68,10 @@ func runTests(m *testing.M) int {
 }
 
 // Engine returns the package's engine, running. Where there can be none the
-// test is skipped by name; in CI (CI=true) it fails.
+// test is skipped by name; in CI (CI=true) it fails. The inner loop goes without.
 func Engine(t testing.TB) *Daemon {
 	t.Helper()
+	testenv.Long(t)
 	if shared != nil {
 		shared.ensure(t)
 		return shared
