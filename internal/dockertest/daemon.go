@@ -142,11 +142,11 @@ func (d *Daemon) Kill(t testing.TB) {
 // called: it takes connections and answers nobody.
 func (d *Daemon) Hang(t testing.TB) (goOn func()) {
 	t.Helper()
-	if err := d.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+	if err := d.cmd.Process.Signal(pause); err != nil {
 		t.Fatal(err)
 	}
 	return func() {
-		if err := d.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		if err := d.cmd.Process.Signal(resume); err != nil {
 			t.Error(err)
 		}
 	}

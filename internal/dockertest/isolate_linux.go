@@ -12,6 +12,9 @@ import (
 	"syscall"
 )
 
+// What makes a daemon hang, and go on.
+const pause, resume = syscall.SIGSTOP, syscall.SIGCONT
+
 // missing says what an engine of one's own lacks here; "" is nothing.
 func missing() string {
 	if os.Getuid() != 0 {
