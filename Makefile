@@ -9,7 +9,7 @@ PLATFORMS     := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 LDFLAGS       := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-short lint generate check-generate ui bench setup clean vet-all release image
+.PHONY: help build demo test test-short test-docker lint generate check-generate ui bench setup clean vet-all release image
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,10 +25,11 @@ setup: ## install what the tests need besides Go (Debian packages; names what it
 
 test: setup build check-generate ## everything: unit, integration, end to end, with the race detector
 	$(GO) vet ./...
-	$(GO) test -race -timeout 25m $$($(GO) list ./... | grep -v -e /test/e2e -e /record/sqlite -e /sim$$ -e /queueing$$ -e /guard$$ -e /capacity$$ -e /policy/predictive$$)
+	$(GO) test -race -timeout 25m $$($(GO) list ./... | grep -v -e /test/e2e -e /record/sqlite -e /sim$$ -e /queueing$$ -e /guard$$ -e /capacity$$ -e /policy/predictive$$ -e /internal/docker$$ -e /target/docker$$)
 	# One goroutine of long arithmetic each: the race detector would take twenty times as long to find nothing.
 	$(GO) test -race -run WhateverRunsBeside ./sim
-	$(GO) test -race -short ./guard ./capacity ./policy/predictive
+	# What needs a Docker engine is run by test-docker until a document can name the target.
+	$(GO) test -race -short ./guard ./capacity ./policy/predictive ./internal/docker ./target/docker
 	$(GO) test -timeout 25m ./sim ./queueing ./guard ./capacity ./policy/predictive
 	$(GO) test -race -short -timeout 25m ./record/sqlite
 	$(GO) test -timeout 25m ./record/sqlite
@@ -38,6 +39,9 @@ test: setup build check-generate ## everything: unit, integration, end to end, w
 
 test-short: ## the inner loop: unit tests, under two minutes
 	$(GO) test -short $$($(GO) list ./... | grep -v /test/e2e)
+
+test-docker: setup ## what drives a Docker engine, beside one of its own
+	$(GO) test -race -count=1 -p 1 -timeout 25m ./internal/docker ./target/docker
 
 lint: $(GOLANGCI_LINT) vet-all ## format, vet for every system, linters, shell scripts
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these'; exit 1; }

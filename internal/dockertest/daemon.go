@@ -116,7 +116,12 @@ func (d *Daemon) ensure(t testing.TB) {
 // Start starts it again, with further flags.
 func (d *Daemon) Start(t testing.TB, flags ...string) {
 	t.Helper()
-	if err := d.begin(flags...); err != nil {
+	err := d.begin(flags...)
+	for tries := 5; err != nil && tries > 0; tries-- {
+		time.Sleep(time.Second) // what the one before left behind ends first
+		err = d.begin(flags...)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 }

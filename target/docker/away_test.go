@@ -66,6 +66,10 @@ func alive(all []container.Summary) int {
 func (w *world) exactly(n int) {
 	w.t.Helper()
 	all := owned(w.t, w.daemon, w.dir)
+	for patience := 300; patience > 0 && (len(all) != n || alive(all) != n); patience-- {
+		time.Sleep(100 * time.Millisecond) // an engine that is back ends what it finds, and then says so
+		all = owned(w.t, w.daemon, w.dir)
+	}
 	if len(all) != n || alive(all) != n {
 		w.t.Errorf("%d containers, %d of them alive, want %d: %+v", len(all), alive(all), n, all)
 	}
