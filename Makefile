@@ -40,7 +40,7 @@ test: setup build check-generate ## everything: unit, integration, end to end, w
 test-short: ## the inner loop: unit tests, under two minutes
 	$(GO) test -short $$($(GO) list ./... | grep -v /test/e2e)
 
-test-docker: setup ## what drives a Docker engine, beside one of its own
+test-docker: setup ## what drives a Docker engine, beside one of its own (needs docker.io)
 	$(GO) test -race -count=1 -p 1 -timeout 25m ./internal/docker ./target/docker
 
 lint: $(GOLANGCI_LINT) vet-all ## format, vet for every system, linters, shell scripts
