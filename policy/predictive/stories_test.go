@@ -213,6 +213,17 @@ func TestTheRateComesAndGoes(t *testing.T) {
 	s.is(before.Replicas, "Forecast")
 }
 
+// Hints are for the policy alone: what the rules learn of the service knows none.
+func TestHintsAreNotShared(t *testing.T) {
+	env := environment()
+	env.Service = capacity.NewLearner(capacity.Config{}, *env.Objective, env.Topology, 2*env.Max, env.Curves)
+	s := tell(t, hinted(), env)
+	s.arrive(400)
+	if s.err != nil || env.Service.Known() {
+		t.Errorf("of a hinted service: %v; that of the rules is known: %v", s.err, env.Service.Known())
+	}
+}
+
 // What was learned by the rate waits until that is back, through a restart too.
 func TestAnOutageOfTheRateForgetsNothing(t *testing.T) {
 	s := tell(t, predictive.Default(), environment())
