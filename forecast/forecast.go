@@ -50,8 +50,9 @@ type Model interface {
 // Quantiles writes for each of Levels the quantile of the value so many steps
 // after the newest; Peak that of the largest value among the steps 1 …
 // horizon. Both grow with the level, change nothing and allocate nothing.
-// Horizons that the forecaster was not built for are answered by the next
-// longer one, beyond the longest by the longest. Before the first update they
+// A horizon between two that the forecaster was built for is answered in
+// proportion between them, one before the first by the first, beyond the
+// longest by the longest. Before the first update they
 // are all 0 and Known is false.
 type Forecaster interface {
 	Update(at time.Time, value float64)

@@ -188,13 +188,26 @@ func (e *Ensemble) Known() bool { return e.clock.started }
 func (e *Ensemble) Levels() []float64 { return slices.Clone(e.cfg.Levels) }
 
 // Quantiles writes those of the value so many steps after the newest.
-func (e *Ensemble) Quantiles(horizon int, out []float64) {
-	copy(out, e.value(e.index(horizon)).at(e.clock.number).Quantiles)
-}
+func (e *Ensemble) Quantiles(horizon int, out []float64) { e.between(e.value, horizon, out) }
 
 // Peak writes those of the largest value among the steps up to the horizon.
-func (e *Ensemble) Peak(horizon int, out []float64) {
-	copy(out, e.peak(e.index(horizon)).at(e.clock.number).Quantiles)
+func (e *Ensemble) Peak(horizon int, out []float64) { e.between(e.peak, horizon, out) }
+
+// between writes what is said for a horizon. One between two that are known lies
+// on the line from one to the other.
+func (e *Ensemble) between(channel func(i int) *channel, horizon int, out []float64) {
+	i := e.index(horizon)
+	longer := channel(i).at(e.clock.number).Quantiles
+	copy(out, longer)
+	if i == 0 || horizon >= e.cfg.Horizons[i] {
+		return
+	}
+	shorter := channel(i - 1).at(e.clock.number).Quantiles
+	from, to := e.cfg.Horizons[i-1], e.cfg.Horizons[i]
+	share := float64(horizon-from) / float64(to-from)
+	for l := range min(len(out), len(longer)) {
+		out[l] = shorter[l] + share*(longer[l]-shorter[l])
+	}
 }
 
 // index finds the horizon asked for, or the next longer one; beyond the

@@ -55,9 +55,9 @@ func newLoad(step time.Duration) *load { return &load{step: step} }
 
 // ahead says how far to look. The forecaster is made for the first such horizon
 // and for four times as far, and then kept: what it knows of days and weeks must
-// not be lost because one replica starts slowly. Horizons in between are answered by the
-// next longer one, those beyond by the longest; by how much that is wrong is
-// seen from how far loads rise.
+// not be lost because one replica starts slowly. Horizons in between are answered
+// in proportion, those beyond by the longest; by how much that is wrong is seen
+// from how far loads rise.
 func (l *load) ahead(span time.Duration) {
 	l.horizon = max(1, int(math.Ceil(span.Seconds()/l.step.Seconds()-1e-6)))
 	if l.forecaster == nil {
