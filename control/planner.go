@@ -32,8 +32,10 @@ type Planner struct {
 	replaced []byte           // memory of the plan before this one
 	hand     *record.Override // set by hand; nil: nothing
 	seen     *assembler
-	at       time.Time // of the last decision
-	late     bool      // a decision is due and waits for a newer report
+	at       time.Time     // of the last decision
+	late     bool          // a decision is due and waits for a newer report
+	reported time.Time     // when the newest report with measurements came
+	pause    time.Duration // between it and the one before
 	logged   decisionLine
 	memory   remembering
 }
@@ -86,10 +88,21 @@ func (p *Planner) loop(ctx context.Context, reports <-chan Report, changes <-cha
 				return nil
 			}
 			p.seen.take(r)
-			if first := !decided && len(r.Samples) > 0; first || p.late || p.seen.waiting() {
-				decided = p.decide(ctx) || decided
+			if r.Measured {
+				p.pause, p.reported = p.Clock.Now().Sub(p.reported), p.Clock.Now()
+			}
+			late := p.late
+			if first := !decided && len(r.Samples) > 0; (first || late || p.seen.waiting()) && p.decide(ctx) {
+				decided = true
+				if late {
+					due = p.Clock.After(p.rest(p.plan.Sync))
+				}
 			}
 		case <-due:
+			if patience, soon := p.coming(); soon && !p.late {
+				p.late, due = true, p.Clock.After(patience)
+				continue
+			}
 			wait := p.plan.Sync
 			if p.decide(ctx) {
 				decided, wait = true, p.rest(p.plan.Sync)
@@ -102,6 +115,16 @@ func (p *Planner) loop(ctx context.Context, reports <-chan Report, changes <-cha
 			}
 		}
 	}
+}
+
+// coming reports whether the next report is so near that it is worth waiting
+// for, and how long at most: both loops keep time, and where they keep the same
+// time, chance would decide whether a decision sees what was just measured or
+// what was measured an interval ago.
+func (p *Planner) coming() (patience time.Duration, soon bool) {
+	patience = p.plan.Sync / 16
+	off := p.reported.Add(p.pause).Sub(p.Clock.Now())
+	return patience, off.Abs() < patience
 }
 
 // rest is how long the next decision is off: many reloads in a row must not

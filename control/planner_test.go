@@ -177,3 +177,60 @@ func (f *forgetful) Snapshot() ([]byte, error) {
 	return fmt.Appendf(nil, `{"asked":%d,"rest":%q}`, f.asked, strings.Repeat("x", f.size)), nil
 }
 func (*forgetful) Restore([]byte) error { return nil }
+
+// Measurements come a moment after decisions are due: each decision waits that
+// moment, and decides on what was just measured. Where none comes it does not wait
+// for long.
+func TestADecisionWaitsForAReportThatIsAboutToCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		b, plans := memory.New(), make(chan Plan, 1)
+		ages := &agesSeen{}
+		plans <- Plan{Mode: scale.Apply, Sync: 16 * time.Second, MaxAge: time.Minute, Decider: decide.New("ages", ages)}
+		p := Planner{Name: "web", Reports: Reports(b, "web"), Decisions: Decisions(b, "web"), Changes: Changes(b, "web"),
+			Memories: Memories(b, "web"), Clock: clock.System, Log: slog.New(slog.DiscardHandler), Plans: plans}
+		var planning sync.WaitGroup
+		planning.Go(func() {
+			if err := p.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		start := time.Now()
+		for i := range 25 {
+			report := Report{Target: "web", At: time.Now(), Measured: true, Status: &target.Status{SpecReplicas: 2}, Samples: []scale.Sample{{Signal: "load", At: time.Now(), Value: 1}}}
+			if err := Reports(b, "web").Publish(ctx, report); err != nil {
+				t.Fatal(err)
+			}
+			// The clocks drift apart by a tenth of a second per decision, and together again.
+			time.Sleep(8*time.Second + time.Duration(50-i/12*100)*time.Millisecond)
+		}
+		synctest.Wait()
+		if n := len(ages.seen); n < 12 || n > 14 {
+			t.Fatalf("%d decisions in %v, want one in 16 s", n, time.Since(start))
+		}
+		for i, age := range ages.seen {
+			if age > time.Second {
+				t.Errorf("decision %d sees what was measured %v ago", i, age)
+			}
+		}
+		time.Sleep(48 * time.Second)
+		if n := len(ages.seen); n < 15 {
+			t.Errorf("%d decisions: none without a report", n)
+		}
+		cancel()
+		planning.Wait()
+	})
+}
+
+// agesSeen notes how old the newest measurement is, at each decision.
+type agesSeen struct {
+	forgetful
+	seen []time.Duration
+}
+
+func (a *agesSeen) Recommend(obs scale.Observation) (scale.Recommendation, error) {
+	points := obs.Signal("load").Points
+	a.seen = append(a.seen, obs.At.Sub(points[len(points)-1].At))
+	return scale.Recommendation{Replicas: 2}, nil
+}

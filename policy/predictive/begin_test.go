@@ -14,7 +14,7 @@ func TestABeginningIsNoRise(t *testing.T) {
 	l.ahead(45 * time.Second)
 	for i, value := range []float64{0, 0, 50, 101, 99, 100, 101, 100, 99, 100, 101, 100} {
 		l.newest = value
-		l.take(at.Add(time.Duration(i)*15*time.Second), value)
+		l.see(at.Add(time.Duration(i)*15*time.Second), value)
 	}
 	l.look()
 	if high := l.peak[len(l.levels)-2]; high > 150 {

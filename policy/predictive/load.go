@@ -15,7 +15,7 @@ import (
 //	─┬───────┬───────┬───────┬───────┬──┤
 //	 └─ one per step, at least as long as a measurement averages over
 //
-// Steps are counted from the first value, so that decisions that come a little
+// Steps are counted from the first decision, so that others that come a little
 // early or late leave none out.
 type load struct {
 	step       time.Duration
@@ -29,6 +29,7 @@ type load struct {
 	weights    []float64 // of the quantiles, as shares of what may happen
 	peak       []float64 // quantiles of the highest value until the horizon
 	last       time.Time // end of the newest step
+	measured   time.Time // of the measurement that ended it
 	value      float64   // of the newest step
 	newest     float64   // newest measurement, of a step not ended yet
 }
@@ -85,25 +86,32 @@ func (l *load) expect(value float64) float64 {
 	return max(value, l.said[l.middle])
 }
 
-// take adds the newest measurement. A step ends with the first one that is
-// nearer to its end than to the one before.
-func (l *load) take(at time.Time, value float64) {
-	if at.Before(l.last.Add(-l.step)) { // the clock was set back
+// take adds the newest measurement at the time of a decision. A step ends with
+// the first decision that is nearer to its end than to the one before, if it
+// sees a measurement that no step had yet. It is the decisions that are counted:
+// they keep time, while how old a measurement is may differ by more than half a
+// step from one to the next.
+func (l *load) take(now, measured time.Time, value float64) {
+	if now.Before(l.last.Add(-l.step)) { // the clock was set back
 		l.last, l.recent = time.Time{}, recent{}
 		l.begin(l.horizon)
 	}
-	if l.last.IsZero() {
-		l.end(at, value)
+	if measured.Equal(l.measured) && !l.last.IsZero() {
 		return
 	}
-	steps := int(math.Round(at.Sub(l.last).Seconds() / l.step.Seconds()))
+	steps := 1
+	if !l.last.IsZero() {
+		steps = int(math.Round(now.Sub(l.last).Seconds() / l.step.Seconds()))
+		now = l.last.Add(time.Duration(steps) * l.step)
+	}
 	if steps < 1 {
 		return
 	}
 	for range min(steps-1, l.horizon) {
 		l.recent.skip(l.horizon)
 	}
-	l.end(l.last.Add(time.Duration(steps)*l.step), value)
+	l.measured = measured
+	l.end(now, value)
 }
 
 func (l *load) end(at time.Time, value float64) {

@@ -16,13 +16,16 @@ func begun(horizon time.Duration) *load {
 
 var start = time.Unix(1_000_000, 0)
 
+// see takes what was measured just now.
+func (l *load) see(at time.Time, value float64) { l.take(at, at, value) }
+
 // Decisions come up to 7 s early or late: each is a step of its own.
 func TestStepsDoNotMindJitter(t *testing.T) {
 	l, ends := begun(45*time.Second), 0
 	for i := range 200 {
 		jitter := time.Duration(7*math.Sin(float64(3*i))) * time.Second
 		before := l.last
-		l.take(start.Add(time.Duration(i)*15*time.Second+jitter), float64(i))
+		l.see(start.Add(time.Duration(i)*15*time.Second+jitter), float64(i))
 		if l.last.After(before) && l.value == float64(i) {
 			ends++
 		}
@@ -32,18 +35,36 @@ func TestStepsDoNotMindJitter(t *testing.T) {
 	}
 }
 
+// Measurements come twice a step and are seen at once or half a step later, as
+// chance has it: each decision is a step. A measurement that is seen twice is one.
+func TestStepsDoNotMindHowOldMeasurementsAre(t *testing.T) {
+	l := begun(45 * time.Second)
+	for i := range 200 {
+		now := start.Add(time.Duration(i) * 15 * time.Second)
+		l.take(now, now.Add(-time.Duration(i*i%2)*7500*time.Millisecond), 100)
+	}
+	if n := len(l.recent.Said) + len(l.recent.Ratios); n < 198 {
+		t.Errorf("%d steps of 200 decisions", n)
+	}
+	last, newest := l.last, l.measured
+	l.take(last.Add(15*time.Second), newest, 700)
+	if !l.last.Equal(last) || l.value != 100 {
+		t.Errorf("the same measurement again is a step: %v at %v", l.value, l.last)
+	}
+}
+
 // Decisions every 5 s: every third ends a step of 15 s, and what arrived since
 // counts already.
 func TestTheNewestWithinAStep(t *testing.T) {
 	l := begun(45 * time.Second)
 	for i := range 600 {
 		l.newest = 100
-		l.take(start.Add(time.Duration(i)*5*time.Second), 100)
+		l.see(start.Add(time.Duration(i)*5*time.Second), 100)
 		l.look()
 	}
 	quiet := l.peak[l.middle]
 	l.newest = 160
-	l.take(l.last.Add(5*time.Second), 160)
+	l.see(l.last.Add(5*time.Second), 160)
 	l.look()
 	if l.value != 100 || math.Abs(l.peak[l.middle]-quiet-60) > 1e-9 {
 		t.Errorf("160 at a third of a step: the step before was %v, the peak %v after %v; want 100, and 60 more", l.value, l.peak[l.middle], quiet)
@@ -60,7 +81,7 @@ func TestTheNewestWithinAStep(t *testing.T) {
 func TestGapsAreNoRises(t *testing.T) {
 	l, at := begun(45*time.Second), start
 	for i := range 400 {
-		l.take(at, 100+float64(i%2))
+		l.see(at, 100+float64(i%2))
 		at = at.Add(15 * time.Second)
 		if i%10 == 9 {
 			at = at.Add(15 * time.Second) // a measurement was lost
@@ -68,7 +89,7 @@ func TestGapsAreNoRises(t *testing.T) {
 	}
 	at = at.Add(8 * time.Hour)
 	for i := range 100 {
-		l.take(at, 1000+float64(i%2))
+		l.see(at, 1000+float64(i%2))
 		at = at.Add(15 * time.Second)
 	}
 	l.newest = l.value
@@ -85,11 +106,11 @@ func TestGapsAreNoRises(t *testing.T) {
 func TestALoadWhenTheClockIsSetBack(t *testing.T) {
 	l := begun(45 * time.Second)
 	for i := range 100 {
-		l.take(start.Add(time.Duration(i)*15*time.Second), 100)
+		l.see(start.Add(time.Duration(i)*15*time.Second), 100)
 	}
 	back := start.Add(-24 * time.Hour)
 	for i := range 3 {
-		l.take(back.Add(time.Duration(i)*15*time.Second), 50)
+		l.see(back.Add(time.Duration(i)*15*time.Second), 50)
 	}
 	if !l.last.Equal(back.Add(30*time.Second)) || l.value != 50 || len(l.recent.Ratios) > 0 {
 		t.Errorf("the newest step is %v at %v, %d ratios; want 50, of the new time alone", l.value, l.last, len(l.recent.Ratios))
@@ -102,7 +123,7 @@ func TestAHorizonThatGrows(t *testing.T) {
 	l := begun(30 * time.Second)
 	ramp := func(from, to int) {
 		for i := from; i < to; i++ {
-			l.take(start.Add(time.Duration(i)*15*time.Second), 1000+10*float64(i))
+			l.see(start.Add(time.Duration(i)*15*time.Second), 1000+10*float64(i))
 		}
 		l.newest = l.value
 		l.look()

@@ -100,7 +100,7 @@ func (p *Policy) see(obs *scale.Observation, now measured) {
 		p.load.recent.Window = now.window.Seconds()
 	}
 	if !p.saturated(obs) {
-		p.load.take(now.at, now.value)
+		p.load.take(obs.At, now.at, now.value)
 	}
 	p.load.look()
 }

@@ -34,6 +34,7 @@ type loadState struct {
 	Built      int             `json:"built"`
 	Recent     recent          `json:"recent"`
 	Last       time.Time       `json:"last,omitzero"`
+	Measured   time.Time       `json:"measured,omitzero"`
 	Value      float64         `json:"value"`
 	Newest     float64         `json:"newest"`
 	Forecaster json.RawMessage `json:"forecaster"`
@@ -64,7 +65,7 @@ func (p *Policy) keep(s *sight) (sightState, error) {
 		return kept, fmt.Errorf("learner: %w", err)
 	}
 	if l := s.load; l != nil {
-		kept.Load = &loadState{Step: l.step, Horizon: l.horizon, Built: l.built, Recent: l.recent, Last: l.last, Value: l.value, Newest: l.newest}
+		kept.Load = &loadState{Step: l.step, Horizon: l.horizon, Built: l.built, Recent: l.recent, Last: l.last, Measured: l.measured, Value: l.value, Newest: l.newest}
 		if kept.Load.Forecaster, err = l.forecaster.Snapshot(); err != nil {
 			return kept, fmt.Errorf("forecaster: %w", err)
 		}
@@ -136,6 +137,6 @@ func (s *loadState) recall() (*load, error) {
 		l.recent.highest = slices.Max(s.Recent.Rises)
 	}
 	l.begin(s.Built)
-	l.last, l.value, l.newest = s.Last, s.Value, s.Newest
+	l.last, l.measured, l.value, l.newest = s.Last, s.Measured, s.Value, s.Newest
 	return l, l.forecaster.Restore(s.Forecaster)
 }
