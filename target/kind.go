@@ -1,0 +1,77 @@
+package target
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/source"
+)
+
+// Config is what a document says of a target. Each kind has a type of its own,
+// and is known to the rest of the program by this alone.
+type Config interface {
+	// Facts says what others must know of the service.
+	Facts() Facts
+	// Check reports what can only be seen where the target is to run, such as a
+	// program that is not there. It starts and changes nothing. Each message
+	// starts with the path of its field.
+	Check() error
+	// Open returns the target of a service. It starts and changes nothing.
+	Open(name string, o Options) (Managed, error)
+}
+
+// Facts are what others must know of a service, whatever it is made of.
+type Facts struct {
+	// Description says in words what is scaled: "process sleep 60".
+	Description string
+	// Port is where the service is to be reached; 0: wherever the balancer is.
+	Port int
+	// ReadinessPath is that of the HTTP GET by which a replica is known to take
+	// work; "" where it is known otherwise.
+	ReadinessPath string
+	// StartTimeout is the longest time from start to ready, DrainTimeout the
+	// longest wait for requests in progress before a replica ends.
+	StartTimeout, DrainTimeout scale.Duration
+	// Window is what measurements of the replicas average over, in the
+	// configuration itself: what is written to it holds from Open on. Nil where
+	// the target averages over nothing.
+	Window *scale.Duration
+	// Signals are those that the target measures of its replicas.
+	Signals []string
+}
+
+// Options is what a target is given by who opens it.
+type Options struct {
+	Clock clock.Clock
+	Log   *slog.Logger
+	// Traffic is asked to leave a replica alone before it is ended; nil when
+	// nobody balances.
+	Traffic Traffic
+	// StateDir holds what must outlive the controller. It is created where
+	// missing. A controller with another one does not know the replicas.
+	StateDir string
+	// DieWithController ends the replicas with this process, however it ends,
+	// where the target can promise that.
+	DieWithController bool
+}
+
+// Managed is a target that a controller looks after and that measures what its
+// replicas use. It may be a [Stopper]; the replicas of one that is not belong
+// to somebody else, and always outlive the controller.
+type Managed interface {
+	Target
+	Runner
+	source.Source
+	// Update takes over a changed configuration of the same kind.
+	Update(ctx context.Context, cfg Config) error
+}
+
+// Exclusive is a configuration whose targets have one controller at a time.
+type Exclusive interface {
+	// Unattended returns why the target of a service cannot be taken over now:
+	// another controller looks after it, or what an earlier one left cannot be
+	// read. Who is about to become its controller asks before touching anything.
+	Unattended(ctx context.Context, name string, o Options) error
+}
