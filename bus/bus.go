@@ -1,6 +1,7 @@
 // Package bus carries messages between the stages of the pipeline: monitor,
 // planner, executor, dashboard. The in-process bus below is the default; a
 // remote one lets the stages run on several machines without changing them.
+// bustest holds the promises as tests.
 package bus
 
 import (
@@ -20,7 +21,9 @@ const Any = "*"
 //
 // A subscriber that falls behind loses its oldest messages, never the newest:
 // every message carries the whole state it speaks of, so the newest replaces
-// what was lost. Subscribe's channel is closed when its ctx is done.
+// what was lost. For the same reason a bus that outlives its users may hand a
+// new subscriber of one subject its newest message first. Subscribe's channel is
+// closed when its ctx is done.
 type Bus interface {
 	Publish(ctx context.Context, subject string, message any) error
 	Subscribe(ctx context.Context, subject string) (<-chan any, error)

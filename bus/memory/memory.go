@@ -23,15 +23,18 @@ var _ bus.Bus = (*Bus)(nil)
 
 // Bus delivers messages between goroutines of one process.
 type Bus struct {
-	mu          sync.Mutex // guards subscribers, and each one's channel against use after close
+	mu          sync.Mutex // guards subscribers and groups, and each channel against use after close
 	subscribers map[string]map[*subscriber]struct{}
+	groups      map[string]map[string]*group // by subject and consumer
 	dropped     atomic.Uint64
 }
 
 type subscriber struct{ messages chan any }
 
 // New returns an empty bus.
-func New() *Bus { return &Bus{subscribers: map[string]map[*subscriber]struct{}{}} }
+func New() *Bus {
+	return &Bus{subscribers: map[string]map[*subscriber]struct{}{}, groups: map[string]map[string]*group{}}
+}
 
 // Dropped returns how many messages were lost to slow subscribers.
 func (b *Bus) Dropped() uint64 { return b.dropped.Load() }
@@ -52,6 +55,9 @@ func (b *Bus) Publish(ctx context.Context, subject string, message any) error {
 	}
 	for s := range b.subscribers[about+"."+bus.Any] {
 		b.offer(s, message)
+	}
+	for _, g := range b.groups[subject] {
+		b.keep(g, message)
 	}
 	return nil
 }

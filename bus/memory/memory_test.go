@@ -11,3 +11,8 @@ import (
 func TestBus(t *testing.T) {
 	bustest.Run(t, func(*testing.T) bus.Bus { return memory.New() })
 }
+
+func TestDurable(t *testing.T) {
+	b := memory.New()
+	bustest.RunDurable(t, func(*testing.T) bus.Bus { return b })
+}
