@@ -7,6 +7,9 @@ type Condition struct {
 	Type    string    `json:"type"`
 	Since   time.Time `json:"since"`
 	Message string    `json:"message"`
+	// Limit is the most replicas there can be while the condition holds, where
+	// it is about that.
+	Limit int `json:"limit,omitempty"`
 }
 
 // NotReady says that replicas run and none is ready, for longer than a start
@@ -20,4 +23,19 @@ const (
 	// RolloutInProgress: replicas are being replaced by others of a changed
 	// definition.
 	RolloutInProgress = "RolloutInProgress"
+	// CannotPlace: there is no room for more replicas than Limit. More are of
+	// no use until the room changes.
+	CannotPlace = "CannotPlace"
+)
+
+// Conditions of targets whose replicas belong to somebody else, or to a
+// program that does its own part.
+const (
+	// CountReset: somebody else has set another count, which was put back.
+	CountReset = "CountReset"
+	// RolloutPaused: a rollout has stopped half-way and waits for somebody.
+	RolloutPaused = "RolloutPaused"
+	// EngineUnreachable: whatever carries out orders does not answer. What
+	// runs goes on, and what is known of it is as old as Since.
+	EngineUnreachable = "EngineUnreachable"
 )
