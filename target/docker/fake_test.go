@@ -2,11 +2,12 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -25,6 +26,8 @@ type fakeEngine struct {
 	away       bool
 	loseAnswer bool // of the next creation
 	refuse     error
+	refusal    error                       // of the next start
+	listing    time.Duration               // from what a listing sees to its answer
 	containers map[string]docker.Container // by name
 	events     chan docker.Event
 	broken     chan error
@@ -66,33 +69,47 @@ func (f *fakeEngine) Create(_ context.Context, name string, spec docker.Spec) (s
 		return "", docker.ErrNameTaken
 	}
 	f.created = append(f.created, name)
-	f.containers[name] = docker.Container{ID: "id-" + name, Name: name, Labels: spec.Labels, Image: spec.Image}
+	id := "id" + strconv.Itoa(len(f.created))
+	f.containers[name] = docker.Container{ID: id, Name: name, Labels: spec.Labels, Image: spec.Image}
 	f.most = max(f.most, len(f.containers))
 	if f.loseAnswer {
 		f.loseAnswer = false
 		return "", docker.ErrUnreachable
 	}
-	return "id-" + name, nil
+	return id, nil
 }
 
+// change changes a container, by ID or name.
 func (f *fakeEngine) change(id string, to func(*docker.Container)) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.reach(); err != nil {
 		return err
 	}
-	name := strings.TrimPrefix(id, "id-")
-	c, found := f.containers[name]
-	if !found {
-		return docker.ErrGone
+	for name, c := range f.containers {
+		if id == name || id == c.ID {
+			to(&c)
+			f.containers[name] = c
+			return nil
+		}
 	}
-	to(&c)
-	f.containers[name] = c
-	return nil
+	return docker.ErrGone
 }
 
 func (f *fakeEngine) Start(_ context.Context, id string) error {
+	if err := f.refused(); err != nil {
+		return err
+	}
 	return f.change(id, func(c *docker.Container) { c.State, c.StartedAt = docker.Running, clock.System.Now() })
+}
+
+// refused is why this start is refused, once.
+func (f *fakeEngine) refused() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	err := f.refusal
+	f.refusal = nil
+	return err
 }
 
 func (f *fakeEngine) Stop(_ context.Context, id string, _ time.Duration) error {
@@ -100,9 +117,10 @@ func (f *fakeEngine) Stop(_ context.Context, id string, _ time.Duration) error {
 }
 
 func (f *fakeEngine) Remove(_ context.Context, id string) error {
-	err := f.change(id, func(*docker.Container) {})
+	var name string
+	err := f.change(id, func(c *docker.Container) { name = c.Name })
 	if err == nil {
-		f.set(func() { delete(f.containers, strings.TrimPrefix(id, "id-")) })
+		f.set(func() { delete(f.containers, name) })
 	}
 	return err
 }
@@ -114,8 +132,10 @@ func (f *fakeEngine) Inspect(_ context.Context, id string) (c docker.Container, 
 
 func (f *fakeEngine) List(context.Context, map[string]string) ([]docker.Container, error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	return slices.Collect(maps.Values(f.containers)), f.reach()
+	all, err, takes := slices.Collect(maps.Values(f.containers)), f.reach(), f.listing
+	f.mu.Unlock()
+	time.Sleep(takes)
+	return all, err
 }
 
 func (f *fakeEngine) Template(context.Context, string) (docker.Template, error) {
@@ -182,6 +202,16 @@ func (s *story) ask(n int) {
 	}
 }
 
+// awayFor takes the engine away, and lets something happen meanwhile.
+func (s *story) awayFor(d time.Duration, meanwhile func()) {
+	s.engine.set(func() { s.engine.away = true })
+	time.Sleep(d)
+	if meanwhile != nil {
+		s.engine.set(meanwhile)
+	}
+	s.engine.set(func() { s.engine.away = false })
+}
+
 func working(s target.Status) int {
 	n := 0
 	for i := range s.Replicas {
@@ -204,6 +234,53 @@ func TestLostAnswerStartsNothingTwice(t *testing.T) {
 		}
 		if len(status.Conditions) > 0 || status.Replicas[0].Restarts > 0 {
 			t.Errorf("a lost answer is taken for a failure: %+v", status)
+		}
+	})
+}
+
+// A listing takes its time: what it saw may have been taken away since. It is
+// not brought back, which would make a container of its name a second time.
+//
+//	0 ms made, answer lost │ 10 away │ 50 back │ 110 listing sees it ───────────► 2110 told
+//	                                           │ 501 start refused, taken away
+func TestOldListingBringsNothingBack(t *testing.T) {
+	tell(t, nil, func(s *story) {
+		s.engine.set(func() {
+			s.engine.loseAnswer, s.engine.listing = true, 2*time.Second
+			s.engine.refusal = errors.New("task already exists")
+		})
+		s.ask(1)
+		time.Sleep(10 * time.Millisecond)
+		s.awayFor(40*time.Millisecond, nil)
+		if status := s.after(time.Minute); working(status) != 1 || s.engine.most != 1 {
+			t.Errorf("%d take work, %d containers at most; want 1 each", working(status), s.engine.most)
+		}
+		slices.Sort(s.engine.created)
+		if names := slices.Compact(slices.Clone(s.engine.created)); len(names) != 2 || len(s.engine.created) != 2 {
+			t.Errorf("made were %v, want two of different names", s.engine.created)
+		}
+	})
+}
+
+// A container that another hand takes away while it is being made is made
+// again by whoever makes it. Its replica has ended by then: what was made goes
+// with it.
+//
+//	0 ms made, answer lost │ 110 seen │ 310 seen to be gone │ 501 made again, taken away
+func TestContainerMadeForAReplicaThatEndedGoesWithIt(t *testing.T) {
+	tell(t, nil, func(s *story) {
+		s.engine.set(func() { s.engine.loseAnswer = true })
+		s.ask(1)
+		time.Sleep(10 * time.Millisecond)
+		s.awayFor(40*time.Millisecond, nil)
+		time.Sleep(100 * time.Millisecond)
+		s.awayFor(50*time.Millisecond, func() { clear(s.engine.containers) })
+		status := s.after(3 * time.Second)
+		if names := slices.Collect(maps.Keys(s.engine.containers)); working(status) != 1 || len(names) != 1 {
+			t.Errorf("%d take work, there are %v; want 1 each", working(status), names)
+		}
+		if len(s.engine.created) != 3 {
+			t.Errorf("made were %v, want one of them again, and one in its place", s.engine.created)
 		}
 	})
 }

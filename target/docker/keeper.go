@@ -31,6 +31,9 @@ type keeper struct {
 	stopping bool // everything goes and nothing comes
 	forced   bool // and without patience
 	replicas map[string]*replica
+	// removed are the containers that this controller took away, by ID: the
+	// engine may still tell of one what it saw before.
+	removed  map[string]time.Time
 	failures failures
 	rollout  time.Time // when the first outdated replica was seen; zero: there is none
 	contact  contact
@@ -54,6 +57,7 @@ func newKeeper(t *Target, j job, opts Options) *keeper {
 		newName:  randomName,
 		job:      j,
 		replicas: map[string]*replica{},
+		removed:  map[string]time.Time{},
 		events:   make(chan func()),
 		changes:  t.changes,
 		gone:     t.gone,
@@ -223,6 +227,9 @@ func (k *keeper) fail(r *replica, why reason) {
 // ended forgets a replica of which nothing is left.
 func (k *keeper) ended(r *replica) {
 	delete(k.replicas, r.id)
+	if r.container != "" {
+		k.removed[r.container] = k.clock.Now()
+	}
 	k.changed = true
 	k.log.Info("replica ended", slog.String("replica", r.id), slog.String("exit", r.exit))
 }

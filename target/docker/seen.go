@@ -2,6 +2,7 @@ package docker
 
 import (
 	"log/slog"
+	"maps"
 	"strconv"
 	"time"
 
@@ -71,11 +72,16 @@ func (k *keeper) compare(u docker.Update) {
 			k.vanished(r)
 		}
 	}
+	// All news from here on is younger than this listing.
+	maps.DeleteFunc(k.removed, func(_ string, at time.Time) bool { return at.Before(u.At) })
 	k.contact = contact{listed: true, before: true, back: k.contact.back}
 }
 
 // see takes note of what a container is now.
 func (k *keeper) see(c docker.Container) {
+	if _, removed := k.removed[c.ID]; removed {
+		return // old news, which must not bring it back
+	}
 	r := k.named(c.Name)
 	if r != nil && r.runs() && c.State == docker.Running && !c.StartedAt.Equal(r.began) {
 		r = k.supersede(r, c)

@@ -43,7 +43,7 @@ func (k *keeper) finished(r *replica, c docker.Container, err error) {
 	if k.replicas[r.id] != r {
 		return // another hand was quicker
 	}
-	if c.ID != "" && r.container == "" {
+	if c.ID != "" && c.ID != r.container { // another where an earlier one was taken away
 		r.container, r.madeAt = c.ID, k.clock.Now()
 	}
 	switch {
