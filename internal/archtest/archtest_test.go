@@ -37,7 +37,7 @@ func groups() []group {
 		{"thinking", []string{"policy", "policy/*", "guard", "vertical"}, true},
 		{"core", []string{"decide"}, true},
 		{"contracts", []string{"source", "target", "balancer", "advisor", "bus", "record"}, false},
-		{"adapters", []string{"source/*", "target/*", "balancer/*", "advisor/*", "bus/*", "record/*"}, false},
+		{"adapters", []string{"source/*", "target/*", "target/compose", "balancer/*", "advisor/*", "bus/*", "record/*"}, false},
 		{"drivers", []string{"control", "sim", "load", "stress"}, false},
 		{"judging", []string{"evaluate"}, false},
 		{"on top of judging", []string{"replay", "rl", "experiment"}, false},
@@ -97,6 +97,8 @@ func TestTheRulesForbid(t *testing.T) {
 		{"decide", "net/http", false},
 		{"decide", "guard", true},
 		{"target/process", "balancer/builtin", false},
+		{"target/compose", "target/docker", true},
+		{"target/docker", "target/compose", false},
 		{"target/process", "internal/clock", true},
 		{"decide", "internal/clock", false},
 		{"control", "app", false},
@@ -179,7 +181,8 @@ func groupOf(name string) int {
 
 // isPlugIn reports whether dir is one of several folders of the same shape. One
 // that is named in its group is not: forecast/ensemble is made of its siblings,
-// and forecast/season serves them.
+// forecast/season serves them, and target/compose is target/docker with other
+// ways to name and find containers.
 func isPlugIn(dir string) bool {
 	named := slices.ContainsFunc(groups(), func(g group) bool { return slices.Contains(g.packages, dir) })
 	return strings.Contains(dir, "/") && hasChildrenGroup(top(dir)) && !named

@@ -180,12 +180,17 @@ func filters(labels map[string]string) client.Filters {
 	return f
 }
 
+// endingSignals ask a process to end, as engines tell of them: SIGINT, SIGQUIT,
+// SIGTERM, SIGWINCH (Apache) and SIGRTMIN+3 (systemd). SIGKILL does not ask:
+// docker stop sends it last, and alone it is how things die in an accident.
+var endingSignals = []string{"2", "3", "15", "28", "37"}
+
 // Events follows what matters here. The engine leaves out the rest: each run
 // of a health check is three events.
 func (c *Client) Events(ctx context.Context, labels map[string]string) (<-chan Event, <-chan error) {
 	wanted := filters(labels).Add("type", string(events.ContainerEventType))
 	for _, action := range []events.Action{
-		events.ActionCreate, events.ActionStart, events.ActionDie, events.ActionDestroy, events.ActionHealthStatus,
+		events.ActionCreate, events.ActionStart, events.ActionKill, events.ActionDie, events.ActionDestroy, events.ActionHealthStatus,
 	} {
 		wanted.Add("event", string(action))
 	}
@@ -195,8 +200,12 @@ func (c *Client) Events(ctx context.Context, labels map[string]string) (<-chan E
 		for {
 			select {
 			case m := <-stream.Messages:
+				asked := m.Action == events.ActionKill
+				if asked && !slices.Contains(endingSignals, m.Actor.Attributes["signal"]) {
+					continue // another signal asks for something else
+				}
 				select {
-				case told <- Event{ID: m.Actor.ID, Destroyed: m.Action == events.ActionDestroy}:
+				case told <- Event{ID: m.Actor.ID, Destroyed: m.Action == events.ActionDestroy, Asked: asked}:
 				case <-ctx.Done():
 				}
 			case err := <-stream.Err:

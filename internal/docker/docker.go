@@ -105,6 +105,7 @@ type Container struct {
 // Event is something that happened to a container.
 type Event struct {
 	ID string
-	// Destroyed: it was taken away. Otherwise Inspect says what it is now.
-	Destroyed bool
+	// Destroyed: it was taken away. Asked: somebody asked it to end. Otherwise
+	// Inspect says what it is now.
+	Destroyed, Asked bool
 }

@@ -73,8 +73,8 @@ func (c Container) Address(port string, preferred ...string) string {
 
 func stateOf(s *container.State) State {
 	switch {
-	case s.Status == container.StateRemoving || s.Dead:
-		return Exited
+	case s.Status == container.StateRemoving || s.Dead, s.Restarting:
+		return Exited // one that the engine will start again has ended all the same
 	case s.Running:
 		return Running
 	case s.Status == container.StateCreated:

@@ -15,6 +15,9 @@ import (
 type Spec struct {
 	Image string    // or
 	Like  *Template // what another container is made of
+	// Twin makes it like that container also in what says whose it is and how
+	// it is kept: all labels, ports of the host, restart policy.
+	Twin bool
 
 	Command []string
 	Env     map[string]string
@@ -60,12 +63,17 @@ func (s Spec) request() (*container.Config, *container.HostConfig, []endpoint) {
 	}
 	config.Env = mergeEnv(config.Env, s.Env)
 	config.Labels = maps.Clone(config.Labels)
+	if s.Twin {
+		config.Labels, host.PortBindings = maps.Clone(like.labels), like.ports
+	}
 	if config.Labels == nil {
 		config.Labels = map[string]string{}
 	}
 	maps.Copy(config.Labels, s.Labels)
 	host.Binds = slices.Concat(host.Binds, s.Mounts)
-	host.RestartPolicy = container.RestartPolicy{Name: container.RestartPolicyDisabled}
+	if !s.Twin {
+		host.RestartPolicy = container.RestartPolicy{Name: container.RestartPolicyDisabled}
+	}
 	if s.CPUs > 0 {
 		host.NanoCPUs, host.CPUQuota, host.CPUPeriod = int64(s.CPUs*1e9), 0, 0
 	}

@@ -16,6 +16,9 @@ type Template struct {
 	config   container.Config
 	host     container.HostConfig
 	networks []endpoint
+	// Of the container itself, for a twin.
+	labels map[string]string
+	ports  network.PortMap
 }
 
 // Networks are the names of its networks, the first one first.
@@ -27,6 +30,20 @@ func (t Template) Networks() []string {
 	return names
 }
 
+// FixedPort is a port of the host that only one container can have, "" where
+// there is none: a single one, or a range that ends where it begins.
+func (t Template) FixedPort() string {
+	for _, bindings := range t.ports {
+		for _, b := range bindings {
+			first, last, _ := strings.Cut(b.HostPort, "-")
+			if first != "" && first != "0" && (last == "" || last == first) {
+				return first
+			}
+		}
+	}
+	return ""
+}
+
 // templateOf reads a container as a template.
 func templateOf(c container.InspectResponse) (Template, error) {
 	name := strings.TrimPrefix(c.Name, "/")
@@ -36,7 +53,7 @@ func templateOf(c container.InspectResponse) (Template, error) {
 	if mode := c.HostConfig.NetworkMode; mode.IsHost() || mode.IsNone() || mode.IsContainer() {
 		return Template{}, fmt.Errorf("container %s: %w: with network mode %q replicas have no address of their own", name, ErrOnlyOne, mode)
 	}
-	t := Template{config: *c.Config, host: *c.HostConfig}
+	t := Template{config: *c.Config, host: *c.HostConfig, labels: c.Config.Labels, ports: c.HostConfig.PortBindings}
 	if strings.HasPrefix(c.ID, t.config.Hostname) {
 		t.config.Hostname = "" // made of its ID
 	}

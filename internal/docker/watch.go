@@ -20,6 +20,8 @@ type Update struct {
 	One *Container
 	// Gone is the ID of one that was taken away.
 	Gone string
+	// Asked is the ID of one that somebody asked to end.
+	Asked string
 	// Err is why nothing is known until the next listing.
 	Err error
 }
@@ -95,6 +97,10 @@ func follow(ctx context.Context, clk clock.Clock, e Engine, labels map[string]st
 
 // look reports what an event has made of a container.
 func look(ctx context.Context, e Engine, event Event, report func(Update)) error {
+	if event.Asked {
+		report(Update{Asked: event.ID})
+		return nil
+	}
 	if event.Destroyed {
 		report(Update{Gone: event.ID})
 		return nil

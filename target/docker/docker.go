@@ -51,6 +51,8 @@ type Options struct {
 	StateDir string
 	// Engine is where containers are made; nil: that of the configuration.
 	Engine docker.Engine
+	// Project is whose the containers are; nil: the target's alone.
+	Project *Project
 }
 
 // Target is a service made of containers. All methods may be called from
@@ -104,7 +106,7 @@ func New(name string, cfg Config, opts Options) (*Target, error) {
 		gone:    make(chan struct{}),
 		clock:   opts.Clock,
 	}
-	t.idle <- newKeeper(t, newJob(name, cfg), opts)
+	t.idle <- newKeeper(t, newJob(name, cfg, opts.Project), opts)
 	return t, nil
 }
 
@@ -184,7 +186,7 @@ func (t *Target) Update(ctx context.Context, cfg Config) error {
 		return t.wrap(err)
 	}
 	return t.do(ctx, func(k *keeper) error {
-		k.update(newJob(t.name, cfg))
+		k.update(newJob(t.name, cfg, k.project))
 		return nil
 	})
 }

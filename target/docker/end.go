@@ -38,6 +38,8 @@ type ender struct {
 	made   <-chan struct{} // closed when its starter has finished; nil: none has begun
 	exited <-chan struct{}
 	how    ending
+	keep   bool // the container is to stay, stopped
+	lost   bool // but another hand has taken it away
 }
 
 // endNow starts the worker that ends a replica, once whoever makes it has
@@ -69,11 +71,22 @@ func (k *keeper) endMade(ctx, patient context.Context, e ender, r *replica) {
 		return
 	}
 	container := r.container
+	e.keep = k.keeps(r)
+	r.removed = !e.keep
 	k.workers.Go(func() {
 		if e.run(ctx, patient, container) {
-			k.post(ctx, func() { k.ended(r) })
+			k.post(ctx, func() { k.over(e, r) })
 		}
 	})
+}
+
+// over forgets a replica that has ended.
+func (k *keeper) over(e ender, r *replica) {
+	k.ended(r)
+	if e.keep && !e.lost {
+		k.setIdle(r)
+		delete(k.removed, r.container)
+	}
 }
 
 // wait drains the replica and waits until nobody makes it any more; false
@@ -114,8 +127,11 @@ func (e *ender) drain(ctx context.Context) {
 // run returns true when nothing of the container is left, false when ctx was
 // cancelled before. Once patient is cancelled it is killed.
 func (e *ender) run(ctx, patient context.Context, container string) bool {
-	if e.how != removeAtOnce {
+	if e.how != removeAtOnce || e.keep {
 		e.ask(patient, container)
+	}
+	if e.keep {
+		return ctx.Err() == nil
 	}
 	for {
 		err := e.engine.Remove(ctx, container)
@@ -136,7 +152,7 @@ func (e *ender) ask(patient context.Context, container string) {
 	for {
 		err := e.engine.Stop(patient, container, e.cfg.StopGracePeriod.Std())
 		if !errors.Is(err, docker.ErrUnreachable) {
-			if err != nil && !errors.Is(err, docker.ErrGone) {
+			if e.lost = errors.Is(err, docker.ErrGone); err != nil && !e.lost {
 				e.complain(patient, "stop", err)
 			}
 			return

@@ -23,8 +23,12 @@ type job struct {
 	hash    string
 }
 
-func newJob(name string, cfg Config) job {
-	return job{cfg: cfg, target: name, service: cmp.Or(cfg.Service, name), hash: cfg.hash()}
+func newJob(name string, cfg Config, project *Project) job {
+	j := job{cfg: cfg, target: name, service: cmp.Or(cfg.Service, name)}
+	if project == nil { // of what a project's containers are made it decides itself
+		j.hash = cfg.hash()
+	}
+	return j
 }
 
 // hash identifies what a replica is made of: one with another is outdated.

@@ -23,6 +23,7 @@ type keeper struct {
 	engine  docker.Engine
 	store   *store
 	newName func(service string) string
+	project *Project // nil: the containers are the target's alone
 
 	job      job
 	owner    string
@@ -37,6 +38,7 @@ type keeper struct {
 	failures failures
 	rollout  time.Time // when the first outdated replica was seen; zero: there is none
 	contact  contact
+	hand     hand
 	changed  bool // since the last pass, in something that Status shows
 	unsaved  bool // the state could not be written down
 
@@ -55,6 +57,8 @@ func newKeeper(t *Target, j job, opts Options) *keeper {
 		engine:   opts.Engine,
 		store:    newStore(opts.StateDir, t.name),
 		newName:  randomName,
+		project:  opts.Project,
+		hand:     hand{idle: map[string]docker.Container{}},
 		job:      j,
 		replicas: map[string]*replica{},
 		removed:  map[string]time.Time{},
@@ -83,7 +87,7 @@ func (k *keeper) run(ctx context.Context, calls <-chan func(*keeper)) error {
 	defer k.rest()
 	defer cancel()
 	k.workers.Go(func() {
-		docker.Watch(working, k.clock, k.engine, map[string]string{labelOwner: k.owner}, func(u docker.Update) {
+		docker.Watch(working, k.clock, k.engine, k.labels(), func(u docker.Update) {
 			k.post(working, func() { k.learn(u) })
 		})
 	})
@@ -128,6 +132,7 @@ func (k *keeper) reconcile(ctx context.Context) {
 	if k.failures.settle(k.clock.Now(), k.settleAt()) {
 		k.changed = true
 	}
+	k.forgetHand()
 	if k.contact.listed {
 		v := k.view()
 		for _, a := range plan(v) {
@@ -198,15 +203,24 @@ func (k *keeper) apply(a action) {
 
 // start asks for one more replica; attend makes it.
 func (k *keeper) start() {
-	name, now := k.newName(k.job.service), k.clock.Now()
-	if k.replicas[name] != nil {
+	now := k.clock.Now()
+	r := k.next(now)
+	if k.replicas[r.id] != nil {
 		return // the next pass finds another name
 	}
-	k.replicas[name] = &replica{
-		id: name, name: name, config: k.job.hash, startedAt: now, seenAt: now,
-		restarts: k.failures.succeed(), exited: make(chan struct{}),
-	}
+	r.config, r.startedAt, r.seenAt = k.job.hash, now, now
+	r.restarts, r.exited = k.failures.succeed(), make(chan struct{})
+	k.replicas[r.id] = r
 	k.changed = true
+}
+
+// next is a replica with a name that no container has.
+func (k *keeper) next(now time.Time) *replica {
+	if k.project != nil {
+		return k.nextOfProject(now)
+	}
+	name := k.newName(k.job.service)
+	return &replica{id: name, name: name}
 }
 
 // end marks a replica as on its way out; attend starts the worker that ends

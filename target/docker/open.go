@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/internal/docker"
 )
 
 // The lock of a controller that was just killed may be held for a moment by
@@ -24,7 +25,7 @@ func (k *keeper) open(ctx context.Context) error {
 		return err
 	}
 	err := k.restore()
-	if err == nil && k.fresh {
+	if err == nil && k.fresh && k.project == nil {
 		err = k.save()
 	}
 	if err != nil {
@@ -42,6 +43,7 @@ func (k *keeper) restore() error {
 		return err
 	}
 	k.replicas, k.fresh = map[string]*replica{}, !found
+	k.hand = hand{idle: map[string]docker.Container{}}
 	if !found {
 		k.owner = strings.ToLower(rand.Text())
 		return nil

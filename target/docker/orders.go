@@ -27,10 +27,10 @@ func (k *keeper) setDesired(n int) error {
 			return err
 		}
 	}
-	before := k.desired
-	k.desired = n
+	before, fresh := k.desired, k.fresh
+	k.desired, k.fresh = n, false
 	if err := k.keep(); err != nil && (!attended || !diskfull.Is(err)) {
-		k.desired = before
+		k.desired, k.fresh = before, fresh
 		return err
 	}
 	k.changed = k.changed || before != n
@@ -67,10 +67,10 @@ func (k *keeper) killAll() error {
 	return nil
 }
 
-// status says what is. Where nobody runs the target, here or elsewhere, it
-// has to look first.
+// status says what is. Where nobody runs the target, here or elsewhere, or
+// nobody ever asked for a count, it has to look first.
 func (k *keeper) status(ctx context.Context) (target.Status, error) {
-	if !k.store.held() {
+	if !k.store.held() || (k.project != nil && k.fresh) {
 		if err := k.look(ctx); err != nil {
 			return target.Status{}, err
 		}
@@ -94,7 +94,7 @@ func (k *keeper) look(ctx context.Context) error {
 	}
 	update := docker.Update{Listed: true, At: k.clock.Now()}
 	var err error
-	if update.All, err = k.engine.List(ctx, map[string]string{labelOwner: k.owner}); err != nil {
+	if update.All, err = k.engine.List(ctx, k.labels()); err != nil {
 		return fmt.Errorf("see what exists: %w", err)
 	}
 	k.learn(update)

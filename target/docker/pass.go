@@ -17,6 +17,8 @@ func (k *keeper) view() view {
 		livenessTimeout: k.job.cfg.LivenessTimeout.Std(),
 		load:            k.traffic.Load,
 	}
+	quiet, never := k.quietAt()
+	v.retryAt, v.held = later(v.retryAt, quiet), never
 	for _, id := range sortedIDs(k.replicas) {
 		v.replicas = append(v.replicas, k.replicas[id].member(k.job.hash, k.contact.back))
 	}
@@ -48,7 +50,7 @@ func (k *keeper) noteRollout(v view) {
 // wake is when the loop must look again although nothing happened; zero when
 // it need not.
 func (k *keeper) wake() time.Time {
-	at := k.settleAt()
+	at := earlier(k.settleAt(), k.forgetHandAt())
 	v := k.view()
 	if k.contact.listed {
 		at = earlier(at, v.wake())
@@ -121,6 +123,9 @@ func (k *keeper) keep() error {
 
 // save writes down what should be and what is.
 func (k *keeper) save() error {
+	if k.project != nil && k.fresh {
+		return nil // until it is known how many there are
+	}
 	st := state{
 		Owner: k.owner, Desired: k.desired, Replicas: []record{},
 		Rollout: k.rollout, Failures: k.failures.trouble(k.job.hash),

@@ -14,6 +14,7 @@ type view struct {
 	stopping bool // everything goes, nothing is started
 	// retryAt is when the back-off after a failure ends.
 	retryAt         time.Time
+	held            bool // nothing is started until another hand has started something
 	startTimeout    time.Duration
 	livenessTimeout time.Duration // 0: never
 	replicas        []member
@@ -89,7 +90,7 @@ func plan(v view) []action {
 
 // starts is n starts, or none during back-off.
 func (v *view) starts(n int) []action {
-	if v.retryAt.After(v.now) {
+	if v.held || v.retryAt.After(v.now) {
 		return nil
 	}
 	return slices.Repeat([]action{{verb: start}}, n)

@@ -73,6 +73,7 @@ func (k *keeper) conditions(now time.Time, desired int) []scale.Condition {
 	if c, ok := k.unready(now); ok && desired > 0 {
 		all = append(all, c)
 	}
+	all = append(all, k.handConditions(desired)...)
 	if !k.rollout.IsZero() {
 		all = append(all, scale.Condition{
 			Type: scale.RolloutInProgress, Since: k.rollout,

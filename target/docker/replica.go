@@ -25,6 +25,9 @@ type replica struct {
 	adopted   bool
 	restarts  int // failures of those it stands in for
 
+	before    time.Time // the last start of its container before it was a replica; zero: none
+	askedAt   time.Time // when another hand asked it to end
+	removed   bool      // its container is being removed
 	container string    // the engine's ID, once it is made
 	madeAt    time.Time // when this controller learned of the container
 	began     time.Time // the engine's date of its start, once it has begun

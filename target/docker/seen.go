@@ -3,7 +3,6 @@ package docker
 import (
 	"log/slog"
 	"maps"
-	"strconv"
 	"time"
 
 	"github.com/flyball-io/flyball/internal/docker"
@@ -29,7 +28,10 @@ func (k *keeper) learn(u docker.Update) {
 		k.compare(u)
 	case u.One != nil:
 		k.see(*u.One)
+	case u.Asked != "":
+		k.asked(u.Asked)
 	case u.Gone != "":
+		delete(k.hand.idle, u.Gone)
 		for _, r := range k.replicas {
 			if r.container == u.Gone {
 				k.vanished(r)
@@ -41,6 +43,7 @@ func (k *keeper) learn(u docker.Update) {
 // lose takes note that the engine is away.
 func (k *keeper) lose(err error) {
 	k.contact.listed = false
+	k.hand.down = time.Time{} // an engine that ends asks all containers to
 	if k.contact.lost == nil {
 		k.contact.since = k.clock.Now()
 		k.log.Warn("engine away, nothing is started or ended until it is back", slog.Any("error", err))
@@ -62,6 +65,7 @@ func (k *keeper) compare(u docker.Update) {
 		k.contact.back = k.clock.Now()
 	}
 	there := map[string]bool{}
+	clear(k.hand.idle)
 	for _, c := range u.All {
 		there[c.ID] = true
 		k.see(c)
@@ -75,6 +79,7 @@ func (k *keeper) compare(u docker.Update) {
 	// All news from here on is younger than this listing.
 	maps.DeleteFunc(k.removed, func(_ string, at time.Time) bool { return at.Before(u.At) })
 	k.contact = contact{listed: true, before: true, back: k.contact.back}
+	k.first()
 }
 
 // see takes note of what a container is now.
@@ -82,7 +87,10 @@ func (k *keeper) see(c docker.Container) {
 	if _, removed := k.removed[c.ID]; removed {
 		return // old news, which must not bring it back
 	}
-	r := k.named(c.Name)
+	r := k.of(c)
+	if k.setAside(r, c) {
+		return
+	}
 	if r != nil && r.runs() && c.State == docker.Running && !c.StartedAt.Equal(r.began) {
 		r = k.supersede(r, c)
 	}
@@ -102,14 +110,19 @@ func (k *keeper) see(c docker.Container) {
 	}
 }
 
-// named is the replica whose container has this name.
-func (k *keeper) named(name string) *replica {
+// of is the replica whose container this is, by its ID, or by its name where
+// that alone is known.
+func (k *keeper) of(c docker.Container) *replica {
+	var named *replica
 	for _, r := range k.replicas {
-		if r.name == name {
+		switch {
+		case r.container == c.ID:
 			return r
+		case r.container == "" && r.name == c.Name:
+			named = r
 		}
 	}
-	return nil
+	return named
 }
 
 // begun takes note that a replica's container runs, and how healthy it is.
@@ -140,6 +153,8 @@ func (k *keeper) exited(r *replica, text string, code int) {
 	k.changed = true
 	switch {
 	case !r.stays():
+	case k.byHand(r):
+		k.reset(r, text, true)
 	case r.adopted && !k.contact.before:
 		// It ended while nobody looked, with the machine perhaps: that says
 		// nothing against starting another.
@@ -157,6 +172,11 @@ func (k *keeper) vanished(r *replica) {
 		k.changed = true
 		return
 	}
+	if k.project != nil && r.stays() {
+		close(r.exited)
+		k.reset(r, "removed", false)
+		return
+	}
 	k.exited(r, "removed by another hand", 1)
 }
 
@@ -169,6 +189,9 @@ func (k *keeper) adopt(c docker.Container) *replica {
 	}
 	if !c.StartedAt.IsZero() {
 		r.startedAt = notAfter(c.StartedAt, now)
+	}
+	if k.project != nil {
+		r.id, r.config = startID(c.Name, c.StartedAt), k.job.hash
 	}
 	k.replicas[r.id] = r
 	k.changed = true
@@ -185,7 +208,7 @@ func (k *keeper) supersede(r *replica, c docker.Container) *replica {
 	k.release(r)
 	next := k.adopt(c)
 	delete(k.replicas, next.id)
-	next.id, next.restarts = r.name+"."+strconv.FormatInt(c.StartedAt.UnixMilli(), 36), r.restarts+1
+	next.id, next.restarts = startID(c.Name, c.StartedAt), r.restarts+1
 	k.replicas[next.id] = next
 	return next
 }

@@ -22,13 +22,17 @@ type starter struct {
 	job    job
 	owner  string
 	name   string
+	// Of a container that belongs to a project: whose, and which start of it
+	// is of no account.
+	project *Project
+	before  time.Time
 }
 
 // makeNow starts the worker that makes a replica.
 func (k *keeper) makeNow(ctx context.Context, r *replica) {
 	r.made = make(chan struct{})
 	made := r.made
-	s := starter{clock: k.clock, engine: k.engine, job: k.job, owner: k.owner, name: r.name}
+	s := starter{clock: k.clock, engine: k.engine, job: k.job, owner: k.owner, name: r.name, project: k.project, before: r.before}
 	k.workers.Go(func() {
 		c, err := s.run(ctx)
 		if ctx.Err() == nil {
@@ -42,6 +46,11 @@ func (k *keeper) makeNow(ctx context.Context, r *replica) {
 func (k *keeper) finished(r *replica, c docker.Container, err error) {
 	if k.replicas[r.id] != r {
 		return // another hand was quicker
+	}
+	if other := k.of(c); k.project != nil && c.ID != "" && other != nil && other != r {
+		delete(k.replicas, r.id) // and so it is known already
+		k.changed = true
+		return
 	}
 	if c.ID != "" && c.ID != r.container { // another where an earlier one was taken away
 		r.container, r.madeAt = c.ID, k.clock.Now()
@@ -83,9 +92,9 @@ func (s *starter) ensure(ctx context.Context) (docker.Container, error) {
 	switch {
 	case err != nil:
 		return docker.Container{}, err
-	case c.Labels[labelOwner] != s.owner:
+	case !s.ours(c):
 		return docker.Container{}, fmt.Errorf("%w: container %s is not ours", docker.ErrNameTaken, s.name)
-	case c.State != docker.Created:
+	case c.State != docker.Created && !s.stopped(c):
 		return c, nil
 	}
 	if err := s.engine.Start(ctx, c.ID); err != nil {
@@ -98,8 +107,33 @@ func (s *starter) ensure(ctx context.Context) (docker.Container, error) {
 	return begun, nil
 }
 
+// ours is true of a container with the target's mark or the project's.
+func (s *starter) ours(c docker.Container) bool {
+	if s.project == nil {
+		return c.Labels[labelOwner] == s.owner
+	}
+	for key, value := range s.project.Labels {
+		if c.Labels[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
+// stopped is true of a container that has ended as it was found.
+func (s *starter) stopped(c docker.Container) bool {
+	return c.State == docker.Exited && !s.before.IsZero() && c.StartedAt.Equal(s.before)
+}
+
 // create makes the container, like its template as it is now.
 func (s *starter) create(ctx context.Context) error {
+	if s.project != nil {
+		spec, err := s.twin(ctx)
+		if err == nil {
+			_, err = s.engine.Create(ctx, s.name, spec)
+		}
+		return err
+	}
 	var like *docker.Template
 	if from := s.job.cfg.From; from != "" {
 		template, err := s.engine.Template(ctx, from)
