@@ -41,6 +41,9 @@ const DefaultGrace = scale.Duration(5 * time.Minute)
 //   - the count does not fall below the ready ones; with none ready it stays,
 //     for there is no load to measure.
 //
+// Nor does it rise beyond what can be placed, where the target says so: those
+// that wait for room make the load per ready replica no smaller.
+//
 // All of it is read from the observation: the rule has no memory.
 type Health struct {
 	// Grace is how long a replica may run before it must have been ready
@@ -63,11 +66,21 @@ func (Health) Unconditional() {}
 // Name of the guard.
 func (Health) Name() string { return "health" }
 
-// Limit holds the count while replicas fail.
+// Limit holds the count while replicas fail, or have no room.
 func (h Health) Limit(obs scale.Observation, want int) (int, scale.Reason) {
 	if want == obs.CurrentReplicas {
 		return want, scale.Reason{}
 	}
+	room, crowded := roomFor(&obs, want)
+	limit, sick := h.limit(obs, room)
+	if sick.Code == "" {
+		return limit, crowded
+	}
+	return limit, sick
+}
+
+// limit holds the count while replicas fail.
+func (h Health) limit(obs scale.Observation, want int) (int, scale.Reason) {
 	s, sick := h.examine(&obs)
 	switch limit := s.limit(&obs); {
 	case !sick:

@@ -49,7 +49,7 @@ func Observation(d time.Duration, replicas int, signals ...scale.Signal) scale.O
 // counts that jump, replicas that fail and rollouts. Every standard signal
 // appears.
 func Hostile(seed uint64, n int) []scale.Observation {
-	rng, troubles := rand.New(rand.NewPCG(seed, 0)), rand.New(rand.NewPCG(seed, 1))
+	rng, troubles, room := rand.New(rand.NewPCG(seed, 0)), rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2))
 	all, at := make([]scale.Observation, 0, n), time.Duration(0)
 	for range n {
 		at += time.Duration(1+rng.IntN(30)) * time.Second
@@ -63,9 +63,17 @@ func Hostile(seed uint64, n int) []scale.Observation {
 			}
 		}
 		trouble(troubles, &obs)
+		crowd(room, &obs)
 		all = append(all, obs)
 	}
 	return all
+}
+
+// crowd leaves little room for replicas, now and then.
+func crowd(rng *rand.Rand, obs *scale.Observation) {
+	if rng.IntN(8) == 0 {
+		obs.Conditions = append(obs.Conditions, scale.Condition{Type: scale.CannotPlace, Since: obs.At, Limit: rng.IntN(25) - 2, Message: "hostile"})
+	}
 }
 
 // trouble lets some replicas fail or leave, and lasting conditions hold.
