@@ -78,7 +78,7 @@ func (r *running) address() string {
 	if a, ok := r.plane.(interface{ Address() string }); ok {
 		return a.Address()
 	}
-	return r.spec.Balancer.Listen
+	return r.spec.front().Listen
 }
 
 // NewController makes every service before any is started, so that whatever
@@ -194,12 +194,6 @@ func (c *Controller) make(ctx context.Context, spec Spec) (*running, error) {
 func closePlanes(services map[string]*running) {
 	for _, r := range services {
 		closePlane(r.plane)
-	}
-}
-
-func closePlane(p DataPlane) {
-	if closer, ok := p.(interface{ Close() error }); ok {
-		_ = closer.Close() // it never served
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flyball-io/flyball/balancer"
 	proxy "github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/guard"
 	"github.com/flyball-io/flyball/internal/clock"
@@ -18,12 +19,13 @@ import (
 
 // stubborn is a data plane that refuses one address.
 type stubborn struct {
-	DataPlane
+	balancer.Plane
 	refuse string
 	listen []string // addresses it was given
 }
 
-func (s *stubborn) Reconfigure(_ context.Context, cfg proxy.Config) error {
+func (s *stubborn) Reconfigure(_ context.Context, changed balancer.Config) error {
+	cfg := changed.(*proxy.Config)
 	if cfg.Listen == s.refuse {
 		return errors.New("address already in use")
 	}
@@ -32,8 +34,9 @@ func (s *stubborn) Reconfigure(_ context.Context, cfg proxy.Config) error {
 }
 
 func testSpec(name, listen string) Spec {
-	s := Spec{Name: name, Mode: scale.Apply, Min: 1, Max: 2, Sync: scale.Duration(1e9), Process: process.Default(), Balancer: proxy.Default()}
-	s.Process.Command, s.Balancer.Listen = []string{"sleep", "60"}, listen
+	sleep, front := process.Default(), proxy.Default()
+	sleep.Command, front.Listen = []string{"sleep", "60"}, listen
+	s := Spec{Name: name, Mode: scale.Apply, Min: 1, Max: 2, Sync: scale.Duration(1e9), Target: &sleep, Balancer: &front}
 	s.Policy = CustomPolicy("hpa", guard.HPADefaults(), func(env policy.Env) (policy.Policy, error) { return hpa.New(hpa.Default(), env) })
 	return s
 }
@@ -69,7 +72,7 @@ func TestAnUpdateThatIsRefusedIsTakenBack(t *testing.T) {
 	if got := strings.Join(planes["a"].listen, " "); got != "127.0.0.1:9090 127.0.0.1:8080" {
 		t.Errorf("a was given %s, want the new address and the old one again", got)
 	}
-	if got := c.services["a"].spec.Balancer.Listen; got != "127.0.0.1:8080" {
+	if got := c.services["a"].spec.Balancer.Facts().Listen; got != "127.0.0.1:8080" {
 		t.Errorf("a is left with %s, want the old address", got)
 	}
 }

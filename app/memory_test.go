@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flyball-io/flyball/balancer"
 	"github.com/flyball-io/flyball/bus"
 	busmemory "github.com/flyball-io/flyball/bus/memory"
 	"github.com/flyball-io/flyball/control"
@@ -139,7 +140,7 @@ func TestAReloadReplacesTheSources(t *testing.T) {
 }
 
 // silent is a data plane that measures nothing.
-type silent struct{ DataPlane }
+type silent struct{ balancer.Plane }
 
 func (*silent) Signals() []string                               { return nil }
 func (*silent) Collect(context.Context) ([]scale.Sample, error) { return nil, nil }

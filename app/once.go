@@ -13,7 +13,6 @@ import (
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/source"
 	"github.com/flyball-io/flyball/target"
-	"github.com/flyball-io/flyball/target/process"
 )
 
 // Once is one decision and what could not be read for it.
@@ -27,7 +26,7 @@ type Once struct {
 // starts, changes and keeps nothing. plane is the balancer that runs already, nil
 // when none does: then it measures nothing. What memory remembers is taken over as
 // by a controller that starts; nil: nothing is.
-func DecideOnce(ctx context.Context, spec Spec, plane Measured, memory Remembered, deps Deps) (Once, error) {
+func DecideOnce(ctx context.Context, spec Spec, plane balancer.Measured, memory Remembered, deps Deps) (Once, error) {
 	plan, err := spec.Plan()
 	if err != nil {
 		return Once{}, err
@@ -38,7 +37,7 @@ func DecideOnce(ctx context.Context, spec Spec, plane Measured, memory Remembere
 			return Once{}, err
 		}
 	}
-	t, err := process.New(spec.Name, spec.Process, process.Options{Clock: deps.Clock, Log: slog.New(slog.DiscardHandler), StateDir: deps.StateDir})
+	t, err := spec.Look(deps)
 	if err != nil {
 		return Once{}, err
 	}
@@ -56,6 +55,8 @@ func DecideOnce(ctx context.Context, spec Spec, plane Measured, memory Remembere
 			return Once{}, fmt.Errorf("balancer: %w", err)
 		}
 		believe(&status, backends)
+	} else if spec.proxy() == nil {
+		report.Faults = append(report.Faults, control.Fault{From: "balancer", Error: "it measures over time, while flyball run looks at it"})
 	}
 	report.Status = &status
 	if err := spec.sample(ctx, &report, deps); err != nil {

@@ -2,70 +2,79 @@ package app
 
 import (
 	"context"
-	"path/filepath"
-	"strings"
+	"io"
+	"log/slog"
 
-	"github.com/flyball-io/flyball/source"
+	"github.com/flyball-io/flyball/balancer"
+	proxy "github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/target"
-	"github.com/flyball-io/flyball/target/process"
 )
 
-// Parts is what the loop of a service drives. Each kind of target brings a
-// function that opens them for a spec; a service knows no kind.
+// Parts is what the loop of a service drives; a service knows no kind.
 type Parts struct {
 	// Kind says in words what is scaled.
 	Kind   string
-	Target Scaled
-	Plane  DataPlane
+	Target target.Managed
+	Plane  balancer.Plane
+	// Accept says whether a changed document can be taken over, before anything
+	// is changed; nil: any can.
+	Accept func(s Spec) error
 }
 
-// Scaled is a target that a service looks after, and that measures what its
-// replicas use.
-type Scaled interface {
-	target.Target
-	target.Runner
-	target.Stopper
-	source.Source
-	// Follow takes over a changed document.
-	Follow(ctx context.Context, s Spec) error
-}
-
-// OpenProcesses returns the function that opens processes on this machine,
-// behind the balancer that plane finds or starts.
-func OpenProcesses(deps Deps, plane func(context.Context, Spec) (DataPlane, error)) func(context.Context, Spec) (Parts, error) {
+// Opener returns the function that opens what a document names: any target
+// behind any balancer. The built-in balancer is opened by front, which decides
+// whose process it is part of; nil: of this one.
+func Opener(deps Deps, front func(ctx context.Context, name string, cfg proxy.Config) (balancer.Plane, error)) func(context.Context, Spec) (Parts, error) {
 	return func(ctx context.Context, s Spec) (Parts, error) {
-		// The balancer's process would take orders from a second controller too.
-		if err := process.Unattended(ctx, deps.Clock, deps.StateDir, s.Name); err != nil {
-			return Parts{}, err
+		// A balancer would take orders from a second controller too.
+		if own, ok := s.Target.(target.Exclusive); ok {
+			if err := own.Unattended(ctx, s.Name, deps.forTarget(nil)); err != nil {
+				return Parts{}, err
+			}
 		}
-		p, err := plane(ctx, s)
+		plane, err := openPlane(ctx, s, deps, front)
 		if err != nil {
 			return Parts{}, err
 		}
-		parts, err := Processes(s, p, deps)
+		parts, err := behind(s, plane, deps)
 		if err != nil {
-			closePlane(p)
+			closePlane(plane)
 		}
 		return parts, err
 	}
 }
 
-// Processes are processes on this machine behind a balancer.
-func Processes(s Spec, plane DataPlane, deps Deps) (Parts, error) {
-	t, err := process.New(s.Name, s.Process, process.Options{
-		Clock: deps.Clock, Log: deps.Log, Traffic: plane, StateDir: deps.StateDir, DieWithController: deps.DieWithController,
-	})
+func openPlane(ctx context.Context, s Spec, deps Deps, front func(context.Context, string, proxy.Config) (balancer.Plane, error)) (balancer.Plane, error) {
+	if own := s.proxy(); own != nil && front != nil {
+		return front(ctx, s.Name, *own)
+	}
+	return s.Balancer.Open(ctx, s.Name, balancer.Options{Clock: deps.Clock, Log: deps.Log, StateDir: deps.StateDir})
+}
+
+// behind is the target of a document behind a balancer that is open.
+func behind(s Spec, plane balancer.Plane, deps Deps) (Parts, error) {
+	t, err := s.Target.Open(s.Name, deps.forTarget(plane))
 	if err != nil {
 		return Parts{}, err
 	}
-	return Parts{Kind: processesInWords(s.Process.Command), Target: processes{t}, Plane: plane}, nil
+	return Parts{Kind: s.Target.Facts().Description, Target: t, Plane: plane}, nil
 }
 
-func processesInWords(command []string) string {
-	return "process " + strings.Join(append([]string{filepath.Base(command[0])}, command[1:]...), " ")
+// forTarget is what a target is given; traffic is nil when nobody balances.
+func (d *Deps) forTarget(traffic target.Traffic) target.Options {
+	return target.Options{Clock: d.Clock, Log: d.Log, Traffic: traffic, StateDir: d.StateDir, DieWithController: d.DieWithController}
 }
 
-// processes is a process target that follows its document.
-type processes struct{ *process.Target }
+// Look opens the target of a document to see what runs; nothing is started or
+// changed.
+func (s *Spec) Look(deps Deps) (target.Managed, error) {
+	o := deps.forTarget(nil)
+	o.Log = slog.New(slog.DiscardHandler)
+	return s.Target.Open(s.Name, o)
+}
 
-func (p processes) Follow(ctx context.Context, s Spec) error { return p.Update(ctx, s.Process) }
+func closePlane(p balancer.Plane) {
+	if closer, ok := p.(io.Closer); ok {
+		_ = closer.Close() // it never served
+	}
+}

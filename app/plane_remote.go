@@ -8,13 +8,15 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/flyball-io/flyball/balancer"
+	proxy "github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/balancer/builtin/remote"
 )
 
 var (
-	_ DataPlane    = (*RemotePlane)(nil)
-	_ Stopper      = (*RemotePlane)(nil)
-	_ Reconfigurer = (*RemotePlane)(nil)
+	_ balancer.Plane        = (*RemotePlane)(nil)
+	_ balancer.Stopper      = (*RemotePlane)(nil)
+	_ balancer.Reconfigurer = (*RemotePlane)(nil)
 )
 
 // RemotePlane is the built-in balancer as a process of its own: traffic goes
@@ -35,8 +37,8 @@ func Socket(stateDir, service string) string { return filepath.Join(stateDir, se
 // OpenRemotePlane finds or starts the balancer process of a service. version
 // is this program's: a process of another one is upgraded without cutting
 // traffic.
-func OpenRemotePlane(ctx context.Context, s Spec, deps Deps, version string) (*RemotePlane, error) {
-	socket := Socket(deps.StateDir, s.Name)
+func OpenRemotePlane(ctx context.Context, name string, cfg proxy.Config, deps Deps, version string) (*RemotePlane, error) {
+	socket := Socket(deps.StateDir, name)
 	if err := remote.CheckSocket(socket); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
@@ -44,10 +46,10 @@ func OpenRemotePlane(ctx context.Context, s Spec, deps Deps, version string) (*R
 	_, err := p.client.Info(ctx)
 	p.found = err == nil
 	p.Plane, err = remote.Open(ctx, remote.PlaneOptions{
-		Socket: socket, Version: version, Config: s.Balancer, Clock: deps.Clock, Log: deps.Log,
+		Socket: socket, Version: version, Config: cfg, Clock: deps.Clock, Log: deps.Log,
 		Program: remote.Program{
 			Args:    []string{"proxy", "--socket", socket},
-			LogFile: filepath.Join(deps.StateDir, s.Name+".proxy.log"),
+			LogFile: filepath.Join(deps.StateDir, name+".proxy.log"),
 		},
 	})
 	if err != nil {
@@ -62,11 +64,24 @@ func OpenRemotePlane(ctx context.Context, s Spec, deps Deps, version string) (*R
 }
 
 // FindRemotePlane is the balancer process that runs already for a service;
-// false when there is none.
-func FindRemotePlane(ctx context.Context, stateDir, service string) (Measured, bool) {
-	client := remote.NewClient(Socket(stateDir, service))
+// false when there is none, or its balancer is another program.
+func FindRemotePlane(ctx context.Context, s Spec, stateDir string) (balancer.Measured, bool) {
+	if s.proxy() == nil {
+		return nil, false
+	}
+	client := remote.NewClient(Socket(stateDir, s.Name))
 	_, err := client.Info(ctx)
 	return client, err == nil
+}
+
+// Reconfigure hands over to a process of the changed configuration without
+// cutting traffic.
+func (p *RemotePlane) Reconfigure(ctx context.Context, cfg balancer.Config) error {
+	own, same := cfg.(*proxy.Config)
+	if !same {
+		return errors.New("balancer: its kind can only be changed by a restart")
+	}
+	return p.Plane.Reconfigure(ctx, *own)
 }
 
 // Stop ends the process once its requests are answered; it is killed when ctx

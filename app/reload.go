@@ -11,6 +11,7 @@ import (
 
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/record"
+	"github.com/flyball-io/flyball/target"
 )
 
 // follow reloads and does what it is told until ctx is done.
@@ -104,7 +105,7 @@ func changes(documents int, began, ended []string) string {
 		words += "; begun: " + strings.Join(began, ", ")
 	}
 	if len(ended) > 0 {
-		words += "; drained and ended with its document: " + strings.Join(ended, ", ")
+		words += "; ended with its document: " + strings.Join(ended, ", ")
 	}
 	return words
 }
@@ -116,10 +117,10 @@ func (c *Controller) remove(specs []Spec) []string {
 	var names []string
 	for name, r := range c.services {
 		if !slices.ContainsFunc(specs, func(s Spec) bool { return s.Name == name }) {
-			c.opts.Log.Info("document gone: its replicas are drained and ended", slog.String("target", name))
+			c.opts.Log.Info("document gone: "+r.fate(), slog.String("target", name))
 			r.remove()
 			r.stop()
-			gone, names = append(gone, r), append(names, name)
+			gone, names = append(gone, r), append(names, name+" ("+r.fate()+")")
 			delete(c.services, name)
 		}
 	}
@@ -128,6 +129,14 @@ func (c *Controller) remove(specs []Spec) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// fate is what becomes of the replicas when the service ends for good.
+func (s *Service) fate() string {
+	if _, ours := s.target.(target.Stopper); ours {
+		return "its replicas are drained and ended"
+	}
+	return "its replicas go on: they are not the controller's"
 }
 
 // serveUntil does what the controller is told until done is closed: a pause must
@@ -153,8 +162,8 @@ func (c *Controller) prepareNew(ctx context.Context, specs []Spec) (map[string]*
 			errs = append(errs, spec.Check())
 			continue
 		}
-		if other := c.holder(spec.Balancer.Listen); other != "" {
-			errs = append(errs, fmt.Errorf("%s: %s still takes requests at %s: remove its document first", spec.Name, other, spec.Balancer.Listen))
+		if other, what := c.holder(spec); other != "" {
+			errs = append(errs, fmt.Errorf("%s: %s still %s: remove its document first", spec.Name, other, what))
 			continue
 		}
 		r, err := c.make(ctx, spec)
@@ -171,12 +180,13 @@ func (c *Controller) prepareNew(ctx context.Context, specs []Spec) (map[string]*
 	return fresh, nil
 }
 
-// holder is the running service that takes requests at an address, or "".
-func (c *Controller) holder(listen string) string {
+// holder is the running service that has what the balancer of a new one needs
+// for itself, or "".
+func (c *Controller) holder(fresh Spec) (name, what string) {
 	for name, r := range c.services {
-		if r.spec.Balancer.Listen == listen && !strings.HasSuffix(listen, ":0") {
-			return name
+		if what := shared(&fresh, &r.spec); what != "" {
+			return name, what
 		}
 	}
-	return ""
+	return "", ""
 }

@@ -69,7 +69,7 @@ type rules struct {
 // the service where that is shared. deciding names the signals without which
 // nothing is taken away; operated says when the operator wants none.
 func (s *Spec) rules(spec PolicySpec, operated policy.Policy, service *capacity.Learner, deciding func() []string) rules {
-	health := guard.Health{Grace: max(guard.DefaultGrace, s.Process.StartTimeout)}
+	health := guard.Health{Grace: max(guard.DefaultGrace, s.served().StartTimeout)}
 	behavior := guard.NewBehavior(spec.Rules)
 	behavior.Sync = s.Sync.Std()
 	r := rules{

@@ -12,43 +12,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flyball-io/flyball/balancer"
-	proxy "github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/bus"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/record"
-	"github.com/flyball-io/flyball/source"
 	"github.com/flyball-io/flyball/target"
 )
-
-// Measured is what carries the requests of one service and measures them.
-type Measured interface {
-	balancer.Balancer
-	source.Source
-	target.Traffic
-}
-
-// DataPlane is a Measured that the controller looks after.
-type DataPlane interface {
-	Measured
-	// Run serves until ctx is done. Where traffic ends with the controller it
-	// then takes no more requests and returns once those in progress have
-	// finished.
-	Run(ctx context.Context) error
-}
-
-// Stopper is a data plane that goes on after Run, until it is stopped: it
-// takes no more requests, and returns once those in progress have finished or
-// ctx is done.
-type Stopper interface {
-	Stop(ctx context.Context) error
-}
-
-// Reconfigurer is a data plane whose configuration can be changed while it
-// serves.
-type Reconfigurer interface {
-	Reconfigure(ctx context.Context, cfg proxy.Config) error
-}
 
 // Deps is what services share.
 type Deps struct {
@@ -79,8 +48,9 @@ type Service struct {
 	deps   Deps
 	spec   Spec
 	kind   string
-	plane  DataPlane
-	target Scaled
+	plane  balancer.Plane
+	target target.Managed
+	accept func(Spec) error // nil: any document
 	// What the stages are given anew when it changes: the planner its plan and
 	// what is set by hand, the monitor what it reads.
 	plans        chan control.Plan
@@ -91,9 +61,9 @@ type Service struct {
 	override *record.Override
 }
 
-// NewService is [NewServiceOf] processes on this machine behind plane.
-func NewService(ctx context.Context, spec Spec, plane DataPlane, deps Deps) (*Service, error) {
-	parts, err := Processes(spec, plane, deps)
+// NewService is [NewServiceOf] the document's target behind plane.
+func NewService(ctx context.Context, spec Spec, plane balancer.Plane, deps Deps) (*Service, error) {
+	parts, err := behind(spec, plane, deps)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +80,7 @@ func NewServiceOf(ctx context.Context, spec Spec, parts Parts, deps Deps) (*Serv
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{name: spec.Name, deps: deps, spec: spec, kind: parts.Kind, plane: parts.Plane, target: parts.Target, initialCount: spec.Initial,
+	s := &Service{name: spec.Name, deps: deps, spec: spec, kind: parts.Kind, plane: parts.Plane, target: parts.Target, accept: parts.Accept, initialCount: spec.Initial,
 		plans: make(chan control.Plan, 1), hands: make(chan *record.Override, 1), specs: make(chan Spec, 1)}
 	if _, err := s.sources(spec); err != nil {
 		return nil, err
@@ -171,15 +141,21 @@ func (s *Service) initial(ctx context.Context) error {
 
 // stopPlane ends a data plane that goes on by itself.
 func (s *Service) stopPlane(hurry context.Context) error {
-	if stopper, ok := s.plane.(Stopper); ok {
+	if stopper, ok := s.plane.(balancer.Stopper); ok {
 		return stopper.Stop(hurry)
 	}
 	return nil
 }
 
-// stopReplicas drains and ends every replica; by force when hurried.
+// stopReplicas drains and ends every replica; by force when hurried. Replicas
+// that are somebody else's stay.
 func (s *Service) stopReplicas(hurry context.Context) error {
-	if err := s.target.Stop(hurry); err != nil && hurry.Err() == nil {
+	stopper, ours := s.target.(target.Stopper)
+	if !ours {
+		s.deps.Log.Info("the replicas go on: they are not the controller's", slog.String("target", s.name))
+		return nil
+	}
+	if err := stopper.Stop(hurry); err != nil && hurry.Err() == nil {
 		return err
 	}
 	return nil
@@ -259,10 +235,15 @@ func (s *Service) Update(ctx context.Context, spec Spec) error {
 	if err != nil {
 		return err
 	}
+	if s.accept != nil {
+		if err := s.accept(spec); err != nil {
+			return err
+		}
+	}
 	if err := s.reconfigure(ctx, spec.Balancer); err != nil {
 		return err
 	}
-	if err := s.target.Follow(ctx, spec); err != nil {
+	if err := s.target.Update(ctx, spec.Target); err != nil {
 		return err
 	}
 	plan.Since = s.deps.Clock.Now()
@@ -286,11 +267,11 @@ func replace[T any](to chan T, what T) {
 }
 
 // reconfigure changes the balancer, if its configuration differs.
-func (s *Service) reconfigure(ctx context.Context, cfg proxy.Config) error {
+func (s *Service) reconfigure(ctx context.Context, cfg balancer.Config) error {
 	if reflect.DeepEqual(s.spec.Balancer, cfg) {
 		return nil
 	}
-	r, ok := s.plane.(Reconfigurer)
+	r, ok := s.plane.(balancer.Reconfigurer)
 	if !ok {
 		return errors.New("balancer: its configuration can only be changed by a restart")
 	}

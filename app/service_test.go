@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/flyball-io/flyball/app"
+	proxy "github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/bus/memory"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/google/go-cmp/cmp"
@@ -39,9 +40,10 @@ func TestTheDashboardListsShadowsAsTheirDecisionsAreNamed(t *testing.T) {
 // service is that of spec behind a balancer of its own, not yet running.
 func service(t *testing.T, spec app.Spec) *app.Service {
 	t.Helper()
-	spec.Balancer.Listen = "127.0.0.1:0"
+	front := spec.Balancer.(*proxy.Config)
+	front.Listen = "127.0.0.1:0"
 	log := slog.New(slog.DiscardHandler)
-	plane, err := app.NewLocalPlane(t.Context(), spec.Balancer, clock.System, log)
+	plane, err := proxy.OpenLocal(t.Context(), *front, clock.System, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,17 +64,25 @@ func unpromised() scale.Objective {
 // name: services of one name meet the same chances.
 func (s *Spec) Scenario(base sim.Scenario) sim.Scenario {
 	base.Sync, base.Service.Topology = s.Sync.Std(), s.topology
-	base.Replicas.Min, base.Replicas.Max, base.Replicas.Drain = s.Min, s.Max, s.Process.DrainTimeout.Std()
+	base.Replicas.Min, base.Replicas.Max, base.Replicas.Drain = s.Min, s.Max, s.served().DrainTimeout.Std()
 	base.Objective = unpromised()
 	if s.Objective != nil {
 		base.Objective = *s.Objective
-	} else if s.Balancer.Threshold > 0 {
-		base.Objective.Threshold = s.Balancer.Threshold
+	} else if stated := s.front().Threshold; stated > 0 {
+		base.Objective.Threshold = stated
 	}
 	m := &base.Metrics
-	m.BalancerInterval, m.BalancerWindow = s.interval(), s.Balancer.MetricWindow.Std()
-	m.Scrape, m.Window = or(m.Scrape, s.interval()), or(m.Window, s.Process.UsageWindow.Std())
+	m.BalancerInterval, m.BalancerWindow = s.interval(), window(s.front().Window)
+	m.Scrape, m.Window = or(m.Scrape, s.interval()), or(m.Window, window(s.served().Window))
 	return base
+}
+
+// window is 0 where nothing is averaged.
+func window(d *scale.Duration) time.Duration {
+	if d == nil {
+		return 0
+	}
+	return d.Std()
 }
 
 func or(a, b time.Duration) time.Duration {

@@ -11,12 +11,10 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
-	proxy "github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/source"
-	"github.com/flyball-io/flyball/target/process"
 )
 
 // SourceSpec is a source that the document names for a signal.
@@ -115,35 +113,29 @@ func (s *Spec) named() []string {
 // measured reports the signals that a policy decides on and nobody measures:
 // it would hold for ever without saying why.
 func (s *Spec) measured(spec PolicySpec) error {
-	if spec.build == nil {
+	if spec.build == nil || s.Target == nil || s.Balancer == nil {
 		return nil // at fault already
 	}
 	p, err := spec.build(s.env())
 	if err != nil {
 		return err
 	}
-	known := slices.Concat(proxy.Signals(), process.Signals(), s.named())
-	known = slices.DeleteFunc(known, func(name string) bool { return seldomMeasured(name) && !slices.Contains(s.named(), name) })
+	facts := s.Target.Facts()
+	known := slices.DeleteFunc(slices.Clone(facts.Signals), func(name string) bool { return facts.Unreliable[name] != "" })
+	known = slices.Concat(known, s.Balancer.Facts().Signals, s.named())
 	slices.Sort(known)
 	known = slices.Compact(known)
 	var errs []error
 	for _, name := range p.Signals() {
 		switch {
 		case slices.Contains(known, name):
-		case seldomMeasured(name):
-			errs = append(errs, fmt.Errorf("%s: the signal %q is not to be relied on: processes measure it only where each has a network namespace of its own; name a source for it below signals, or another signal: %s", spec.Kind, name, strings.Join(known, ", ")))
+		case facts.Unreliable[name] != "":
+			errs = append(errs, fmt.Errorf("%s: the signal %q is not to be relied on: %s; name a source for it below signals, or another signal: %s", spec.Kind, name, facts.Unreliable[name], strings.Join(known, ", ")))
 		default:
 			errs = append(errs, fmt.Errorf("%s: nobody measures the signal %q; measured here: %s; others come from an entry below signals", spec.Kind, name, strings.Join(known, ", ")))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// seldomMeasured reports signals of the target that almost no replica has: the
-// sockets of a process are counted by its network namespace, and it shares
-// that of the machine. A policy that needs them would hold for ever.
-func seldomMeasured(name string) bool {
-	return name == scale.NetworkReceiveRate || name == scale.NetworkTransmitRate
 }
 
 // without is a source some of whose signals come from elsewhere: those that
@@ -279,8 +271,8 @@ func end(running map[string]*reader) {
 func (s *Service) look(ctx context.Context, spec Spec, readers map[string]*reader) error {
 	named := spec.named()
 	all := map[string]source.Source{
-		"balancer":  without{s.plane, named},
-		"processes": without{s.target, named},
+		"balancer": without{s.plane, named},
+		"target":   without{s.target, named},
 	}
 	for name, r := range readers {
 		all[name] = r.source

@@ -1,24 +1,19 @@
 package app
 
 import (
-	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
-	proxy "github.com/flyball-io/flyball/balancer/builtin"
+	"github.com/flyball-io/flyball/balancer"
 	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/guard"
 	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/scale"
-	"github.com/flyball-io/flyball/target/process"
+	"github.com/flyball-io/flyball/target"
 )
 
 // Spec is one autoscaler, decoded and checked, with every default filled in.
@@ -40,8 +35,8 @@ type Spec struct {
 	// Cost is nil without a price.
 	Cost     *v1alpha1.CostObjective
 	Sources  []SourceSpec
-	Process  process.Config
-	Balancer proxy.Config
+	Target   target.Config
+	Balancer balancer.Config
 
 	doc       v1alpha1.Document // it was read from; empty: made by hand
 	topology  queueing.Topology // how the balancer spreads requests
@@ -60,8 +55,8 @@ func NewSpecs(docs []v1alpha1.Document, plugins *builtin.Registry) ([]Spec, erro
 		s, wrong := newSpec(doc, plugins)
 		faults = append(faults, wrong...)
 		for _, other := range specs {
-			if other.Balancer.Listen == s.Balancer.Listen && !strings.HasSuffix(s.Balancer.Listen, ":0") {
-				faults = append(faults, at(doc, "spec.target", fmt.Errorf("%s takes requests at %s, and so does %s", s.Name, s.Balancer.Listen, other.Name))...)
+			if what := shared(&s, &other); what != "" {
+				faults = append(faults, at(doc, "spec.target", fmt.Errorf("%s %s, and so does %s", s.Name, what, other.Name))...)
 			}
 		}
 		specs = append(specs, s)
@@ -108,6 +103,9 @@ func newSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, v1alpha1.F
 		fault(fmt.Sprintf("spec.signals[%d]", i), src.ageFault())
 		s.Sources = append(s.Sources, src)
 	}
+	fault("spec.target", s.decodeTarget(in.Target, plugins))
+	fault("spec.balancer", s.decodeBalancer(in.Balancer, plugins))
+	fault("spec.replicas.min", s.wakes())
 	fault("spec.policy", s.measured(s.Policy))
 	if e := s.Policy.Envelope; e != nil {
 		fault("spec.envelope.expert", s.measured(e.Expert))
@@ -116,8 +114,6 @@ func newSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, v1alpha1.F
 		fault(fmt.Sprintf("spec.shadows[%d]", i), s.measured(p))
 	}
 	fault("spec.trust", s.trusted())
-	fault("spec.target", s.decodeTarget(in.Target, plugins))
-	fault("spec.balancer", s.decodeBalancer(in.Balancer, plugins))
 	return s, faults
 }
 
@@ -128,13 +124,10 @@ func (s *Spec) Check() error {
 	if s.simulated {
 		return nil // it runs nowhere
 	}
-	faults := at(s.doc, "spec.target.process", s.Process.Check())
+	faults := at(s.doc, "spec.target."+s.doc.Spec.Target.Kind, s.Target.Check())
 	_, err := s.Plan()
 	faults = append(faults, at(s.doc, "spec", err)...)
-	if files := s.Balancer.TLS; files != nil {
-		_, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
-		faults = append(faults, at(s.doc, "spec.balancer.builtin.tls", err)...)
-	}
+	faults = append(faults, at(s.doc, "spec.balancer."+s.doc.Spec.Balancer.Kind, s.Balancer.Check())...)
 	return faults.Err()
 }
 
@@ -144,57 +137,6 @@ func (s *Spec) env() policy.Env {
 		Target: s.Name, Min: s.Min, Max: s.Max, Objective: s.Objective, Sync: s.Sync.Std(),
 		Topology: s.topology, Curves: s.curves,
 	}
-}
-
-func (s *Spec) decodeTarget(p scale.Plugin, plugins *builtin.Registry) error {
-	cfg, err := plugins.Targets.Decode(p)
-	if err != nil {
-		return err
-	}
-	decoded, ok := cfg.(*process.Config)
-	if !ok {
-		return fmt.Errorf("%s: flyball run cannot drive this target yet; it can drive: process", p.Kind)
-	}
-	s.Process = *decoded
-	return nil
-}
-
-// decodeBalancer reads the balancer's configuration and fills in what other
-// parts of the document say: the port of the service, its readiness path and
-// the objective's threshold.
-func (s *Spec) decodeBalancer(p *scale.Plugin, plugins *builtin.Registry) error {
-	cfg, err := plugins.Balancers.Decode(*p)
-	if err != nil {
-		return err
-	}
-	decoded, ok := cfg.(*proxy.Config)
-	if !ok {
-		return fmt.Errorf("%s: flyball run cannot drive this balancer yet; it can drive: builtin", p.Kind)
-	}
-	s.Balancer = *decoded
-	if s.Balancer.Algorithm == proxy.PowerOfTwo {
-		s.topology = queueing.PowerOfTwo
-	}
-	if s.Process.Port != 0 && !states(p, "listen") {
-		s.Balancer.Listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Process.Port))
-	}
-	if s.Balancer.Health.Path == "" {
-		s.Balancer.Health.Path = s.Process.Readiness.Path
-	}
-	if s.Objective != nil {
-		s.Balancer.Threshold = s.Objective.Threshold
-	}
-	return nil
-}
-
-// states reports whether the body of a plug-in has a field.
-func states(p *scale.Plugin, field string) bool {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(p.Body, &fields); err != nil {
-		return false
-	}
-	_, found := fields[field]
-	return found
 }
 
 // Compress divides every time constant of policies and rules, the time
@@ -212,7 +154,7 @@ func (s *Spec) Compress(factor float64) []builtin.Change {
 		Behavior     *guard.BehaviorRules  `json:"behavior"`
 		Policy       any                   `json:"policy"`
 		Sources      []SourceSpec          `json:"signals"`
-	}{&s.Sync, &s.Balancer.MetricWindow, &s.Process.UsageWindow, s.window(), &s.Policy.Cooldown, &s.Rollout, &s.Policy.Rules, s.Policy.Config, s.Sources}, factor)
+	}{&s.Sync, s.front().Window, s.served().Window, s.window(), &s.Policy.Cooldown, &s.Rollout, &s.Policy.Rules, s.Policy.Config, s.Sources}, factor)
 	for i := range s.Shadows {
 		s.Shadows[i].compress(factor)
 	}
@@ -243,11 +185,11 @@ func (s *Spec) maxAge() time.Duration { return max(3*s.interval(), s.Sync.Std(),
 // measurers says who measures each signal.
 func (s *Spec) measurers() map[string]string {
 	who := map[string]string{}
-	for _, name := range proxy.Signals() {
+	for _, name := range s.front().Signals {
 		who[name] = "balancer"
 	}
-	for _, name := range process.Signals() {
-		who[name] = "processes"
+	for _, name := range s.served().Signals {
+		who[name] = "target"
 	}
 	for _, src := range s.Sources {
 		for _, name := range src.Signals {

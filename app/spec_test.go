@@ -8,9 +8,11 @@ import (
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
 	"github.com/flyball-io/flyball/app"
+	proxy "github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/scale/scaletest"
+	"github.com/flyball-io/flyball/target/process"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -168,12 +170,12 @@ func TestTwoServicesCannotTakeRequestsAtOneAddress(t *testing.T) {
 
 func TestTheBalancerLearnsFromTheRestOfTheDocument(t *testing.T) {
 	s := load(t, shop)
-	if s.Balancer.Listen != "127.0.0.1:8123" || s.Balancer.Health.Path != "/healthz" || s.Balancer.Threshold.Std() != 400*time.Millisecond {
-		t.Errorf("got listen %s, health path %s, threshold %v", s.Balancer.Listen, s.Balancer.Health.Path, s.Balancer.Threshold)
+	if front := s.Balancer.(*proxy.Config); front.Listen != "127.0.0.1:8123" || front.Health.Path != "/healthz" || front.Threshold.Std() != 400*time.Millisecond {
+		t.Errorf("got listen %s, health path %s, threshold %v", front.Listen, front.Health.Path, front.Threshold)
 	}
 	stated := load(t, strings.Replace(shop, "  cooldown:", "  balancer: {builtin: {listen: \"127.0.0.1:9000\", health: {path: /alive}}}\n  cooldown:", 1))
-	if stated.Balancer.Listen != "127.0.0.1:9000" || stated.Balancer.Health.Path != "/alive" {
-		t.Errorf("what the document states was overridden: %+v", stated.Balancer)
+	if front := stated.Balancer.(*proxy.Config); front.Listen != "127.0.0.1:9000" || front.Health.Path != "/alive" {
+		t.Errorf("what the document states was overridden: %+v", front)
 	}
 }
 
@@ -247,11 +249,11 @@ func TestCompress(t *testing.T) {
 	if s.Sync.Std() != 1500*time.Millisecond || s.Policy.Cooldown.ScaleDown.Std() != 6*time.Second ||
 		s.Policy.Rules.Down.StabilizationWindow.Std() != 30*time.Second || s.Policy.Rules.Up.Rates[0].Period.Std() != 1500*time.Millisecond ||
 		s.Shadows[1].Rules.Up.Rates[1].Period.Std() != 1500*time.Millisecond || s.Shadows[1].Rules.Down.StabilizationWindow.Std() != 30*time.Second ||
-		s.Objective.Window.Std() != 6*time.Minute || s.Balancer.MetricWindow.Std() != time.Second {
+		s.Objective.Window.Std() != 6*time.Minute || s.Balancer.Facts().Window.Std() != time.Second {
 		t.Errorf("not all was divided by 10: %+v", s)
 	}
-	if s.Objective.Threshold.Std() != 400*time.Millisecond || s.Process.TerminationGracePeriod.Std() != 10*time.Second {
-		t.Errorf("facts were divided: threshold %v, grace %v", s.Objective.Threshold, s.Process.TerminationGracePeriod)
+	if grace := s.Target.(*process.Config).TerminationGracePeriod; s.Objective.Threshold.Std() != 400*time.Millisecond || grace.Std() != 10*time.Second {
+		t.Errorf("facts were divided: threshold %v, grace %v", s.Objective.Threshold, grace)
 	}
 	var paths []string
 	for _, c := range changes {

@@ -46,6 +46,9 @@ type Facts struct {
 	// Listen is where it takes requests, host:port; "" where that is said
 	// elsewhere.
 	Listen string
+	// Claims are what no other service may do, in words that are the same for
+	// everybody: "writes /etc/nginx/upstream.conf".
+	Claims []string
 	// Topology is how it spreads requests.
 	Topology queueing.Topology
 	// Holds says that requests wait while there is no replica, and are counted:
@@ -54,6 +57,8 @@ type Facts struct {
 	// Window is what its measurements average over, in the configuration itself:
 	// what is written to it holds from Open on.
 	Window *scale.Duration
+	// Threshold is the longest time of a good request; 0: nobody says.
+	Threshold scale.Duration
 	// Signals are those that it measures.
 	Signals []string
 }

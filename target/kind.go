@@ -38,8 +38,11 @@ type Facts struct {
 	// configuration itself: what is written to it holds from Open on. Nil where
 	// the target averages over nothing.
 	Window *scale.Duration
-	// Signals are those that the target measures of its replicas.
-	Signals []string
+	// Signals are those that the target measures of its replicas. Unreliable are
+	// those of them that most replicas do not have, each with the reason in
+	// words: a policy that needs one would hold for ever.
+	Signals    []string
+	Unreliable map[string]string
 }
 
 // Options is what a target is given by who opens it.
@@ -66,6 +69,19 @@ type Managed interface {
 	source.Source
 	// Update takes over a changed configuration of the same kind.
 	Update(ctx context.Context, cfg Config) error
+}
+
+// Examiner is a configuration, of a target or of a balancer, that can ask whether
+// what it needs is there, such as an engine that must answer. It starts and
+// changes nothing.
+type Examiner interface {
+	Examine(ctx context.Context) []Finding
+}
+
+// Finding is one thing that was looked at.
+type Finding struct {
+	Message string
+	Fix     string // what to do, in one line; "": nothing is wrong
 }
 
 // Exclusive is a configuration whose targets have one controller at a time.

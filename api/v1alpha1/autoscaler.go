@@ -49,7 +49,7 @@ type Spec struct {
 	Cooldown    guard.CooldownConfig `json:"cooldown,omitzero" jsonschema:"description=how long the count is held after a change"`
 	Trust       guard.TrustConfig    `json:"trust,omitzero" jsonschema:"description=what happens while signals are in doubt"`
 	Rollout     guard.RolloutConfig  `json:"rollout,omitzero" jsonschema:"description=how long a rollout in progress holds the count"`
-	Balancer    *Plugin              `json:"balancer,omitempty" jsonschema:"description=what spreads requests over the replicas; default builtin for a process target" jsonschema_extras:"plugin=balancer"`
+	Balancer    *Plugin              `json:"balancer,omitempty" jsonschema:"description=what spreads requests over the replicas; default builtin" jsonschema_extras:"plugin=balancer"`
 	Sync        scale.Duration       `json:"sync,omitempty" jsonschema:"description=time between two decisions"`
 }
 

@@ -28,7 +28,7 @@ func (a *Autoscaler) Complete() {
 	if a.Spec.Envelope != nil {
 		a.Spec.Envelope.Complete()
 	}
-	if a.Spec.Balancer == nil && a.Spec.Target.Kind == "process" {
+	if a.Spec.Balancer == nil {
 		a.Spec.Balancer = chosen("builtin")
 	}
 }

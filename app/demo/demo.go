@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flyball-io/flyball/app"
+	proxy "github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/bus"
 	"github.com/flyball-io/flyball/bus/memory"
@@ -78,7 +79,7 @@ type ServiceProgress struct {
 // side is one of the services that are compared.
 type side struct {
 	spec    app.Spec
-	plane   *app.LocalPlane
+	plane   *proxy.Local
 	service *app.Service
 	tally   *tally
 	result  load.Result
@@ -162,7 +163,7 @@ func newSide(ctx context.Context, name string, policy scale.Plugin, o Options, d
 	if err != nil {
 		return nil, nil, err
 	}
-	plane, err := app.NewLocalPlane(ctx, spec.Balancer, clock.System, o.Log)
+	plane, err := proxy.OpenLocal(ctx, *spec.Balancer.(*proxy.Config), clock.System, o.Log)
 	if err != nil {
 		return nil, nil, err
 	}

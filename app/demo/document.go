@@ -36,6 +36,8 @@ func document(name string, policy scale.Plugin, o Options) ([]byte, error) {
 		"target": map[string]any{"process": map[string]any{
 			"command":   literal(command),
 			"readiness": map[string]any{"path": "/healthz"},
+			// Shorter than usual, and not compressed: a replica that hangs is hung.
+			"livenessTimeout": "10s",
 		}},
 		"replicas":  map[string]any{"min": 1, "max": o.MaxReplicas},
 		"objective": map[string]any{"latency": map[string]any{"threshold": threshold.String(), "target": fmt.Sprintf("%v%%", 100*share)}},
@@ -112,6 +114,5 @@ func spec(name string, policy scale.Plugin, o Options) (app.Spec, []builtin.Chan
 	s := specs[0]
 	changes := s.Compress(o.Speed)
 	s.Initial = min(o.MaxReplicas, max(1, int(math.Ceil(o.Shape.Rate(0)/shadowRate))))
-	s.Process.LivenessTimeout = scale.Duration(10 * time.Second)
 	return s, changes, nil
 }

@@ -54,9 +54,9 @@ func simulateSide(policy scale.Plugin, o Options) (Scorecard, error) {
 	world.Objective = *s.Objective
 	world.Replicas = sim.Replicas{Min: s.Min, Max: s.Max, Initial: s.Initial, Startup: compress(startupDelay, o.Speed), Drain: world.Replicas.Drain}
 	world.Sync = s.Sync.Std()
-	window := s.Balancer.MetricWindow.Std()
+	window := s.Balancer.Facts().Window.Std()
 	interval := window / time.Duration(math.Ceil(window.Seconds()/min(1, world.Sync.Seconds()/2)))
-	world.Metrics = sim.Metrics{Scrape: interval, Window: s.Process.UsageWindow.Std(), BalancerInterval: interval, BalancerWindow: window}
+	world.Metrics = sim.Metrics{Scrape: interval, Window: s.Target.Facts().Window.Std(), BalancerInterval: interval, BalancerWindow: window}
 	if err := world.Validate(); err != nil {
 		return Scorecard{}, fmt.Errorf("simulate the demonstration: %w", err)
 	}

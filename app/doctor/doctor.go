@@ -70,6 +70,8 @@ func checks() []check {
 	return []check{
 		{"document", "the documents are valid and agree with each other", (*patient).document},
 		{"command", "the program of each target is there and can be executed", (*patient).command},
+		{"target", "what a target needs answers: its engine, its image", (*patient).target},
+		{"balancer", "a balancer that is a program of its own answers and can be steered", (*patient).balancer},
 		{"port", "the port of each service is free, or held by what is to make room", (*patient).port},
 		{"replica-ports", "there are free ports for the replicas", (*patient).replicaPorts},
 		{"ready", "of the replicas that run some are ready", (*patient).ready},

@@ -38,26 +38,14 @@ func (p *patient) document(context.Context) {
 	}
 }
 
-// command looks for the program and the directory.
-func (p *patient) command(context.Context) {
-	for i := range p.specs {
-		s := &p.specs[i]
-		if err := s.Process.Check(); err != nil {
-			p.fail(s.Name, err.Error(), "correct command or workingDirectory in the document, or install the program")
-			continue
-		}
-		p.ok(s.Name, s.Process.Command[0]+" can be executed")
-	}
-}
-
 // expiresSoon is when the end of a certificate is worth a word.
 const expiresSoon = 14 * 24 * time.Hour
 
 // tls reads the certificates of the balancers and of the API.
 func (p *patient) tls(context.Context) {
 	for i := range p.specs {
-		if files := p.specs[i].Balancer.TLS; files != nil {
-			p.certificate(p.specs[i].Name, files.CertFile, files.KeyFile)
+		if proxy := front(&p.specs[i]); proxy != nil && proxy.TLS != nil {
+			p.certificate(p.specs[i].Name, proxy.TLS.CertFile, proxy.TLS.KeyFile)
 		}
 	}
 	if p.TLSCert != "" || p.TLSKey != "" {

@@ -41,6 +41,9 @@ func (p *patient) state(context.Context) {
 	probe.Close()
 	_ = os.Remove(probe.Name()) // it was made a moment ago
 	for i := range p.specs {
+		if front(&p.specs[i]) == nil {
+			continue // no process of ours balances
+		}
 		if err := remote.CheckSocket(app.Socket(p.StateDir, p.specs[i].Name)); err != nil {
 			p.fail(p.specs[i].Name, err.Error(), "choose a shorter --state-dir")
 		}
@@ -124,10 +127,14 @@ func (p *patient) files(context.Context) {
 		return // this system has no such limit
 	}
 	for i := range p.specs {
+		proxy := front(&p.specs[i])
+		if proxy == nil {
+			continue // what it may open is its own affair
+		}
 		// A connection of a client and one to a replica.
-		wanted := uint64(2*p.specs[i].Balancer.MaxConnections + leastFiles)
+		wanted := uint64(2*proxy.MaxConnections + leastFiles)
 		if limit < wanted {
-			p.note(p.specs[i].Name, fmt.Sprintf("%d files may be open, enough for about %d connections; the balancer is told to take %d", limit, max(0, int(limit)-leastFiles)/2, p.specs[i].Balancer.MaxConnections),
+			p.note(p.specs[i].Name, fmt.Sprintf("%d files may be open, enough for about %d connections; the balancer is told to take %d", limit, max(0, int(limit)-leastFiles)/2, proxy.MaxConnections),
 				fmt.Sprintf("raise it (ulimit -Hn %d, LimitNOFILE in systemd), or lower balancer.builtin.maxConnections", wanted))
 			return
 		}

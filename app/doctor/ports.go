@@ -20,7 +20,10 @@ import (
 func (p *patient) port(ctx context.Context) {
 	for i := range p.specs {
 		s := &p.specs[i]
-		listen := s.Balancer.Listen
+		listen := s.Balancer.Facts().Listen
+		if listen == "" {
+			continue // another program listens
+		}
 		if info, err := remote.NewClient(app.Socket(p.StateDir, s.Name)).Info(ctx); err == nil && samePort(info.Address, listen) {
 			p.ok(s.Name, fmt.Sprintf("%s is held by this service's own balancer (process %d)", listen, info.PID))
 			continue
@@ -42,7 +45,7 @@ func (p *patient) port(ctx context.Context) {
 // held says who is in the way. The service itself, still run by hand or by
 // systemd, is there because flyball run is to take over from it.
 func (p *patient) held(s *app.Spec) {
-	number := portOf(s.Balancer.Listen)
+	number := portOf(s.Balancer.Facts().Listen)
 	holder, known := discover.Holder(number)
 	if !known || holder.PID == 0 {
 		p.fail(s.Name, fmt.Sprintf("port %d is held by a process that this user cannot see", number), fmt.Sprintf("find it as root with ss -ltnp 'sport = :%d', end it, or choose another port", number))
@@ -53,7 +56,7 @@ func (p *patient) held(s *app.Spec) {
 		end = "systemctl disable --now " + holder.Unit
 	}
 	who := fmt.Sprintf("port %d is held by %s (process %d)", number, holder.Name, holder.PID)
-	if sameProgram(holder, s.Process.Command) {
+	if cfg := processes(s); cfg != nil && sameProgram(holder, cfg.Command) {
 		p.note(s.Name, who+", which looks like the service itself", "when flyball run is to take over, end it first: "+end)
 		return
 	}
@@ -87,7 +90,11 @@ func canListen(ctx context.Context, address string) error {
 func (p *patient) replicaPorts(ctx context.Context) {
 	for i := range p.specs {
 		s := &p.specs[i]
-		head, tail, _ := strings.Cut(s.Process.PortRange, "-")
+		cfg := processes(s)
+		if cfg == nil {
+			continue // their ports are not this machine's
+		}
+		head, tail, _ := strings.Cut(cfg.PortRange, "-")
 		first, errFirst := strconv.Atoi(strings.TrimSpace(head))
 		last, errLast := strconv.Atoi(strings.TrimSpace(tail))
 		if errFirst != nil || errLast != nil {
@@ -100,10 +107,10 @@ func (p *patient) replicaPorts(ctx context.Context) {
 			}
 		}
 		if free < wanted {
-			p.fail(s.Name, fmt.Sprintf("%s of %s free, %s may need one", scale.Count(free, "port"), s.Process.PortRange, scale.Count(wanted, "replica")), "widen portRange, or lower replicas.max")
+			p.fail(s.Name, fmt.Sprintf("%s of %s free, %s may need one", scale.Count(free, "port"), cfg.PortRange, scale.Count(wanted, "replica")), "widen portRange, or lower replicas.max")
 			continue
 		}
-		p.ok(s.Name, fmt.Sprintf("%s has free ports for %s", s.Process.PortRange, scale.Count(wanted, "replica")))
+		p.ok(s.Name, fmt.Sprintf("%s has free ports for %s", cfg.PortRange, scale.Count(wanted, "replica")))
 	}
 }
 

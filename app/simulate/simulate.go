@@ -11,12 +11,13 @@ import (
 	"sync"
 
 	"github.com/flyball-io/flyball/app"
-	"github.com/flyball-io/flyball/balancer/builtin"
+	"github.com/flyball-io/flyball/balancer"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/sim"
 	"github.com/flyball-io/flyball/sim/live"
+	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/workload"
 )
 
@@ -79,7 +80,8 @@ func (s *Services) Open(_ context.Context, spec app.Spec) (app.Parts, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all = append(s.all, &service{spec: spec, world: world})
-	return app.Parts{Kind: inWords(scenario), Target: target{world.Target(), s.options.Scenario, scenario}, Plane: plane{world.Balancer()}}, nil
+	return app.Parts{Kind: inWords(scenario), Target: scaled{world.Target()}, Plane: plane{world.Balancer()},
+		Accept: fixed{s.options.Scenario, scenario}.accept}, nil
 }
 
 // scenario is that of one service, as the clock now is.
@@ -117,25 +119,31 @@ func inWords(s sim.Scenario) string {
 // scorecard would be of neither.
 var errFixed = errors.New("threshold, windows and drainTimeout of a simulated service, and its balancer, can only be changed by a restart")
 
-// target is what is scaled, as long as its document says the same of it.
-type target struct {
-	*live.Target
-	base, plays sim.Scenario
-}
+// fixed is a simulated service, which stays as it is: what is made of a document
+// and what plays.
+type fixed struct{ base, plays sim.Scenario }
 
-// Follow implements [app.Scaled].
-func (t target) Follow(_ context.Context, spec app.Spec) error {
-	next := spec.Scenario(t.base)
-	if next.Metrics != t.plays.Metrics || next.Objective.Threshold != t.plays.Objective.Threshold || next.Replicas.Drain != t.plays.Replicas.Drain {
+// accept takes a document that says the same of the service.
+func (f fixed) accept(spec app.Spec) error {
+	next := spec.Scenario(f.base)
+	if next.Metrics != f.plays.Metrics || next.Objective.Threshold != f.plays.Objective.Threshold || next.Replicas.Drain != f.plays.Replicas.Drain {
 		return errFixed
 	}
 	return nil
 }
 
+// scaled is a target that stays as it is.
+type scaled struct{ *live.Target }
+
+var _ target.Managed = scaled{}
+
+// Update has nothing to take over that was not accepted.
+func (scaled) Update(context.Context, target.Config) error { return nil }
+
 // plane is a balancer that stays as it is.
 type plane struct{ *live.Balancer }
 
-var _ app.Reconfigurer = plane{}
+var _ balancer.Reconfigurer = plane{}
 
-// Reconfigure implements [app.Reconfigurer].
-func (plane) Reconfigure(context.Context, builtin.Config) error { return errFixed }
+// Reconfigure implements [balancer.Reconfigurer].
+func (plane) Reconfigure(context.Context, balancer.Config) error { return errFixed }

@@ -229,7 +229,7 @@ func TestWhatARunningSimulationTakesOver(t *testing.T) {
 		{"port: 8123", "port: 8123, usageWindow: 1m", false},
 		{"port: 8123", "port: 8123, drainTimeout: 1m", false},
 	} {
-		err := parts.Target.Follow(t.Context(), specs(t, strings.Replace(shop, tc.was, tc.is, 1))[0])
+		err := parts.Accept(specs(t, strings.Replace(shop, tc.was, tc.is, 1))[0])
 		if (err == nil) != tc.taken {
 			t.Errorf("%s instead of %s: got %v, want it taken over: %v", tc.is, tc.was, err, tc.taken)
 		}

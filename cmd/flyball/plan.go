@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/balancer"
 	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/record/sqlite"
@@ -79,8 +80,8 @@ func (f *planFlags) run(cmd *cobra.Command) error {
 }
 
 func (f *planFlags) decide(ctx context.Context, spec app.Spec, memory *sqlite.Reader) (app.Once, error) {
-	var plane app.Measured
-	if found, runs := app.FindRemotePlane(ctx, f.stateDir, spec.Name); runs {
+	var plane balancer.Measured
+	if found, runs := app.FindRemotePlane(ctx, spec, f.stateDir); runs {
 		plane = found
 	}
 	deps := app.Deps{Clock: clock.System, StateDir: f.stateDir}

@@ -87,11 +87,11 @@ func (f *replayFlags) rules(r *replayed, s *sim.Scenario) {
 	}
 	switch {
 	case r.spec != nil:
-		s.Replicas.Min, s.Replicas.Max, s.Replicas.Drain = r.spec.Min, r.spec.Max, r.spec.Process.DrainTimeout.Std()
+		s.Replicas.Min, s.Replicas.Max, s.Replicas.Drain = r.spec.Min, r.spec.Max, r.spec.Target.Facts().DrainTimeout.Std()
 		if r.spec.Objective != nil {
 			s.Objective = *r.spec.Objective
-		} else if r.spec.Balancer.Threshold > 0 {
-			s.Objective.Threshold = r.spec.Balancer.Threshold
+		} else if stated := r.spec.Balancer.Facts().Threshold; stated > 0 {
+			s.Objective.Threshold = stated
 		}
 	default:
 		assume("slo", "a request is good within %v", s.Objective.Threshold)

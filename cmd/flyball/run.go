@@ -91,7 +91,7 @@ func (f *runFlags) control(ctx, hurry context.Context, specs []app.Spec) error {
 	}
 	deps := app.Deps{Bus: memory.New(), Clock: clock.System, Log: log, StateDir: f.stateDir, Store: store}
 	controller, err := f.controller(ctx, dashboard, app.Options{
-		Deps: deps, Specs: specs, Open: openProcesses(deps),
+		Deps: deps, Specs: specs, Open: openerOf(deps),
 		Reload: func() ([]app.Spec, error) { return f.documents.specs(nil) },
 		Ending: app.Ending{StopReplicas: f.onExit == "stop", Hurry: hurry},
 	})

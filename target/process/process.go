@@ -11,14 +11,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"sync"
 
-	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/source"
 	"github.com/flyball-io/flyball/target"
 )
@@ -30,22 +28,10 @@ var (
 	ErrStopped = errors.New("target was stopped")
 )
 
-// Options is what a target is given by who builds it.
-type Options struct {
-	Clock clock.Clock
-	Log   *slog.Logger
-	// Traffic is asked to leave a replica alone before it is ended; nil when
-	// nobody balances.
-	Traffic target.Traffic
-	// StateDir holds what must outlive the controller: the desired count,
-	// the lock and the output of the replicas. It is created where missing.
-	// It and the target's name identify the replicas: a controller with
-	// another StateDir does not know them.
-	StateDir string
-	// DieWithController ends the replicas with the controller, even when it
-	// is killed (Linux only; elsewhere they are adopted by the next one).
-	DieWithController bool
-}
+// Options is what a target is given by who builds it. StateDir holds the desired
+// count, the lock and the output of the replicas; DieWithController works on
+// Linux only, elsewhere they are adopted by the next controller.
+type Options = target.Options
 
 // Target is a service made of processes. All methods may be called from
 // several goroutines; one of them owns the state at a time.

@@ -29,7 +29,7 @@ func TestABadCommandNeverDrivesTheCountUp(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	greedy(func(spec *app.Spec) { spec.Process.Command = []string{p.program, "sample-app", "--no-such-flag"} })
+	greedy(func(spec *app.Spec) { replicaOf(spec).Command = []string{p.program, "sample-app", "--no-such-flag"} })
 	for end := clock.System.Now().Add(6 * time.Second); clock.System.Now().Before(end); <-clock.System.After(20 * time.Millisecond) {
 		// The one more is that of the rollout, which fails again and again.
 		if n := len(p.replicas("badimage")); n > replicas+1 {

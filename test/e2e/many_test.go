@@ -82,9 +82,7 @@ func runMany(t *testing.T, documents int) *many {
 	deps := app.Deps{Bus: m.bus, Clock: clock.System, Log: log, StateDir: t.TempDir(), Store: store, DieWithController: true}
 	c, err := app.NewController(ctx, app.Options{
 		Deps: deps, Specs: specs, Dashboard: dashboard, Reload: m.specs, Reloads: m.reloads,
-		Open: app.OpenProcesses(deps, func(ctx context.Context, s app.Spec) (app.DataPlane, error) {
-			return app.NewLocalPlane(ctx, s.Balancer, clock.System, log)
-		}),
+		Open:   app.Opener(deps, nil),
 		Ending: app.Ending{StopReplicas: true, Hurry: context.Background()},
 	})
 	if err != nil {

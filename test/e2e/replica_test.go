@@ -27,7 +27,7 @@ func TestKilledReplicaIsReplaced(t *testing.T) {
 	s := p.serve("killed", fixed(replicas), replicas, func(spec *app.Spec) {
 		// A replica that is killed soon after its start counts as a failed
 		// start, and each of these doubles the wait.
-		spec.Process.Backoff = process.Backoff{Min: scale.Duration(50 * time.Millisecond), Max: scale.Duration(200 * time.Millisecond), ResetAfter: scale.Duration(time.Minute)}
+		replicaOf(spec).Backoff = process.Backoff{Min: scale.Duration(50 * time.Millisecond), Max: scale.Duration(200 * time.Millisecond), ResetAfter: scale.Duration(time.Minute)}
 	})
 	reading := send(t, s.address(), only(gets), 40, 0)
 	writing := send(t, s.address(), only(posts), 30, 0)
@@ -101,7 +101,7 @@ func TestHungReplicaIsTakenOutAndReplaced(t *testing.T) {
 		replicas = 3
 		soon     = 12 * time.Second // until it is taken out: three checks that get no answer
 	)
-	s := p.serve("hung", fixed(replicas), replicas, func(spec *app.Spec) { spec.Process.LivenessTimeout = scale.Duration(9 * time.Second) })
+	s := p.serve("hung", fixed(replicas), replicas, func(spec *app.Spec) { replicaOf(spec).LivenessTimeout = scale.Duration(9 * time.Second) })
 	during := send(t, s.address(), only(gets), 40, 10*time.Second)
 	hung := s.active()[0]
 	tell(t, hung.Address, "hang")

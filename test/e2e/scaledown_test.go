@@ -20,7 +20,9 @@ func TestScalingDownLosesNothing(t *testing.T) {
 		lasts     = 40 * time.Second
 		atLeast   = 50
 	)
-	graceless := func(spec *app.Spec) { spec.Process.Command = append(spec.Process.Command, "--shutdown-timeout", "1ms") }
+	graceless := func(spec *app.Spec) {
+		replicaOf(spec).Command = append(replicaOf(spec).Command, "--shutdown-timeout", "1ms")
+	}
 	still := p.serve("still", fixed(replicas), replicas, graceless)
 	swinging := p.serve("swinging", swing(replicas), replicas, graceless)
 	var requests, streaming []*traffic

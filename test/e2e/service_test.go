@@ -31,7 +31,7 @@ type service struct {
 	t    *testing.T
 	name string
 	*app.Service
-	plane *app.LocalPlane
+	plane *proxy.Local
 	downs atomic.Int64 // how often it was scaled down
 }
 
@@ -49,7 +49,7 @@ func (p *place) serve(name string, wanted policy.Policy, replicas int, change fu
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	plane, err := app.NewLocalPlane(ctx, spec.Balancer, clock.System, log)
+	plane, err := proxy.OpenLocal(ctx, *spec.Balancer.(*proxy.Config), clock.System, log)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -95,10 +95,13 @@ func (p *place) spec(name string, wanted policy.Policy, replicas int) app.Spec {
 	front.Health.Path = "/healthz"
 	return app.Spec{
 		Name: name, Mode: scale.Apply, Min: replicas, Max: replicas + 1, Sync: scale.Duration(250 * time.Millisecond),
-		Policy:  app.CustomPolicy("scripted", guard.NoRules(), func(policy.Env) (policy.Policy, error) { return wanted, nil }),
-		Process: target, Balancer: front,
+		Policy: app.CustomPolicy("scripted", guard.NoRules(), func(policy.Env) (policy.Policy, error) { return wanted, nil }),
+		Target: &target, Balancer: &front,
 	}
 }
+
+// replicaOf is what the replicas of a spec are.
+func replicaOf(spec *app.Spec) *process.Config { return spec.Target.(*process.Config) }
 
 // address is where the service takes requests.
 func (s *service) address() string { return s.plane.Address() }

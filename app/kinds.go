@@ -1,0 +1,114 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/flyball-io/flyball/balancer"
+	proxy "github.com/flyball-io/flyball/balancer/builtin"
+	"github.com/flyball-io/flyball/builtin"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target"
+)
+
+// served is what the target says of the service: nothing where there is none, as
+// in an evaluation.
+func (s *Spec) served() target.Facts {
+	if s.Target == nil {
+		return target.Facts{}
+	}
+	return s.Target.Facts()
+}
+
+// front is what the balancer says of itself: nothing where there is none.
+func (s *Spec) front() balancer.Facts {
+	if s.Balancer == nil {
+		return balancer.Facts{}
+	}
+	return s.Balancer.Facts()
+}
+
+// proxy is the configuration of the built-in balancer, nil where another one
+// balances. It is the one kind that this package knows: it may be a process of
+// its own.
+func (s *Spec) proxy() *proxy.Config {
+	own, _ := s.Balancer.(*proxy.Config)
+	return own
+}
+
+func (s *Spec) decodeTarget(p scale.Plugin, plugins *builtin.Registry) error {
+	cfg, err := plugins.Targets.Decode(p)
+	if err != nil {
+		return err
+	}
+	decoded, ok := cfg.(target.Config)
+	if !ok {
+		return fmt.Errorf("%s: flyball run cannot drive this target yet", p.Kind)
+	}
+	s.Target = decoded
+	return nil
+}
+
+// decodeBalancer reads the balancer's configuration, which fills in what other
+// parts of the document say: the port of the service, its readiness path and
+// the objective's threshold.
+func (s *Spec) decodeBalancer(p *scale.Plugin, plugins *builtin.Registry) error {
+	cfg, err := plugins.Balancers.Decode(*p)
+	if err != nil {
+		return err
+	}
+	decoded, ok := cfg.(balancer.Config)
+	if !ok {
+		return fmt.Errorf("%s: flyball run cannot drive this balancer yet", p.Kind)
+	}
+	facts := s.served()
+	service := balancer.Service{
+		Port: facts.Port, ReadinessPath: facts.ReadinessPath, MaxReplicas: s.Max,
+		States: func(field string) bool { return states(p, field) },
+	}
+	if s.Objective != nil {
+		service.Threshold = s.Objective.Threshold
+	}
+	decoded.Complete(service)
+	s.Balancer, s.topology = decoded, decoded.Facts().Topology
+	if whole, ok := decoded.(builtin.Config); ok { // what was filled in need not fit
+		return builtin.Under(p.Kind, whole.Validate())
+	}
+	return nil
+}
+
+// states reports whether the body of a plug-in has a field.
+func states(p *scale.Plugin, field string) bool {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(p.Body, &fields); err != nil {
+		return false
+	}
+	_, found := fields[field]
+	return found
+}
+
+// wakes reports a service that could go to zero and never come back.
+func (s *Spec) wakes() error {
+	if s.Min > 0 || s.Balancer == nil || s.Balancer.Facts().Holds {
+		return nil
+	}
+	return errors.New("must be at least 1 behind this balancer: it refuses requests while there is no replica, so none would ever wake the service; the balancer builtin holds them")
+}
+
+// shared is what the balancers of two services would both do, in words: "takes
+// requests at 127.0.0.1:80"; "" where they do not meet.
+func shared(a, b *Spec) string {
+	mine, other := a.front(), b.front()
+	if mine.Listen != "" && mine.Listen == other.Listen && !strings.HasSuffix(mine.Listen, ":0") {
+		return "takes requests at " + mine.Listen
+	}
+	for _, claim := range mine.Claims {
+		if slices.Contains(other.Claims, claim) {
+			return claim
+		}
+	}
+	return ""
+}
