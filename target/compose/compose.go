@@ -1,0 +1,112 @@
+// Package compose is a target whose replicas are the containers of a service of
+// a running Docker Compose project: docker compose ps, up and down see those
+// that are made here as their own.
+//
+// It is target/docker with other ways to find, name and make containers, told
+// to it as a [docker.Project]: every container with the project's labels that
+// runs is a replica, whoever made it; further ones are twins of the newest (its
+// labels with config hash and all, networks with aliases, mounts, limits,
+// health check, restart policy), under the next name and number that Compose
+// would give. The loop, readiness, drain, back-off, adoption and what is written
+// down are target/docker's and are read there; its project.go is what differs.
+//
+// The project stays the user's: replicas outlive the controller, of the last one
+// the container is stopped and not removed, and when docker compose up resets
+// the count, or another hand ends replicas, that is told and put right.
+package compose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	engine "github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target"
+	"github.com/flyball-io/flyball/target/docker"
+)
+
+var (
+	_ target.Config    = Config{}
+	_ target.Exclusive = Config{}
+	_ target.Managed   = (*Target)(nil)
+)
+
+// Target is a service of a Compose project. It is no [target.Stopper].
+type Target struct {
+	containers *docker.Target
+	cfg        Config
+}
+
+// New checks the configuration; it asks the engine nothing and changes
+// nothing. A nil api is that of the configuration.
+func New(name string, cfg Config, o target.Options, api engine.Engine) (*Target, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("compose target %s: %w", name, err)
+	}
+	containers, err := docker.New(name, cfg.containers(), docker.Options{
+		Clock: o.Clock, Log: o.Log, Traffic: o.Traffic, StateDir: o.StateDir, Engine: api, Project: cfg.project(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("compose service %s: %w", cfg.name(), err)
+	}
+	return &Target{containers: containers, cfg: cfg}, nil
+}
+
+// Open returns the target of a service.
+func (c Config) Open(name string, o target.Options) (target.Managed, error) {
+	return New(name, c, o, nil)
+}
+
+// Facts says what others must know of the service.
+func (c Config) Facts() target.Facts {
+	return target.Facts{
+		Description: "compose service " + c.name(),
+		Port:        c.Port, ReadinessPath: c.Readiness.Path,
+		StartTimeout: c.StartTimeout, DrainTimeout: c.DrainTimeout,
+	}
+}
+
+// Unattended returns why the target cannot be taken over now.
+func (c Config) Unattended(ctx context.Context, name string, o target.Options) error {
+	return docker.Unattended(ctx, o.Clock, o.StateDir, name)
+}
+
+// Run looks after the replicas until ctx is cancelled; they stay.
+func (t *Target) Run(ctx context.Context) error { return t.containers.Run(ctx) }
+
+// Status says what exists; until a count was asked for it is that which runs.
+func (t *Target) Status(ctx context.Context) (target.Status, error) { return t.containers.Status(ctx) }
+
+// SetReplicas writes the count down, then acts on it.
+func (t *Target) SetReplicas(ctx context.Context, n int) error {
+	return t.containers.SetReplicas(ctx, n)
+}
+
+// Changes receives when Status may have changed.
+func (t *Target) Changes() <-chan struct{} { return t.containers.Changes() }
+
+// Update changes how replicas are looked after. Which service that is cannot
+// be changed: another one is another target.
+func (t *Target) Update(ctx context.Context, cfg target.Config) error {
+	next, ok := cfg.(Config)
+	if pointer, is := cfg.(*Config); is {
+		next, ok = *pointer, true
+	}
+	if !ok {
+		return fmt.Errorf("compose service %s: cannot become a %T", t.cfg.name(), cfg)
+	}
+	if next.name() != t.cfg.name() || next.Endpoint != t.cfg.Endpoint {
+		return errors.New("project, service, endpoint: cannot be changed while the target runs; write another document")
+	}
+	if err := next.Validate(); err != nil {
+		return err
+	}
+	return t.containers.Update(ctx, next.containers())
+}
+
+// Signals are none yet: what the containers use another source measures.
+func (t *Target) Signals() []string { return nil }
+
+// Collect has nothing to measure.
+func (t *Target) Collect(context.Context) ([]scale.Sample, error) { return nil, nil }
