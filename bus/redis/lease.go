@@ -1,0 +1,121 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/gomodule/redigo/redis"
+
+	"github.com/flyball-io/flyball/bus"
+)
+
+// LeaseTime is how long a lease is held without being renewed: how long nothing
+// is decided after the holder was killed.
+const LeaseTime = 10 * time.Second
+
+// Lease is held by one bus at a time, as long as it renews it.
+type Lease struct {
+	bus  *Bus
+	name string
+	id   string // of this holder, so that a restart does not take itself for another
+	ttl  time.Duration
+
+	mu    sync.Mutex // guards what follows; nobody does I/O under it
+	term  uint64
+	until time.Time // by our clock, from before asking: never later than the server has it
+}
+
+var _ bus.Lease = (*Lease)(nil)
+
+// NewLease returns a lease that is tried for once it runs. One of 0 is of
+// [LeaseTime].
+func (b *Bus) NewLease(name string, ttl time.Duration) *Lease {
+	if ttl == 0 {
+		ttl = LeaseTime
+	}
+	return &Lease{bus: b, name: name, id: b.opts.Instance + "/" + b.events.boot, ttl: ttl}
+}
+
+// holding takes or renews a lease, and returns the term, 0 where another holds
+// it. A term is above the one before it and not below the server's time in
+// milliseconds, so that a server that has lost its data repeats none.
+var holding = redis.NewScript(2, `
+local holder = redis.call('GET', KEYS[1])
+local term = tonumber(redis.call('GET', KEYS[2]) or '0')
+if holder and holder ~= ARGV[1] then return '0' end
+if not holder then
+  local now = redis.call('TIME')
+  term = math.max(term + 1, now[1] * 1000 + math.floor(now[2] / 1000))
+  redis.call('SET', KEYS[2], string.format('%.0f', term))
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return string.format('%.0f', term)`)
+
+// releasing gives a lease up, if it is ours.
+var releasing = redis.NewScript(1, `
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0`)
+
+// Term implements [bus.Lease].
+func (l *Lease) Term() (term uint64, held bool) {
+	now := l.bus.opts.Clock.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.term, l.term > 0 && now.Before(l.until)
+}
+
+// Run tries for the lease and renews it until ctx is done. It then gives it up,
+// so that the next need not wait.
+func (l *Lease) Run(ctx context.Context) error {
+	ticker := l.bus.opts.Clock.NewTicker(l.ttl / 4)
+	defer ticker.Stop()
+	for {
+		l.hold(ctx)
+		select {
+		case <-ctx.Done():
+			return l.release(context.WithoutCancel(ctx))
+		case <-ticker.C:
+		}
+	}
+}
+
+func (l *Lease) hold(ctx context.Context) {
+	_, held := l.Term()
+	asked := l.bus.opts.Clock.Now()
+	term, err := redis.Uint64(l.bus.run(ctx, holding, l.key("lease:"), l.key("term:"), l.id, l.ttl.Milliseconds()))
+	if err != nil {
+		if _, still := l.Term(); held && !still && ctx.Err() == nil {
+			l.bus.opts.Log.Warn("cannot tell who plans: nothing is decided until that is known", slog.String("target", l.name))
+		}
+		return
+	}
+	l.mu.Lock()
+	before := l.term
+	l.term, l.until = term, asked.Add(l.ttl)
+	l.mu.Unlock()
+	switch {
+	case term == 0 && before > 0:
+		l.bus.opts.Log.Warn("somebody else plans now", slog.String("target", l.name))
+	case term > 0 && term != before:
+		l.bus.opts.Log.Info("plans from now on", slog.String("target", l.name), slog.Uint64("term", term))
+	}
+}
+
+func (l *Lease) release(ctx context.Context) error {
+	l.mu.Lock()
+	held := l.term > 0
+	l.term = 0
+	l.mu.Unlock()
+	if !held {
+		return nil
+	}
+	if _, err := l.bus.run(ctx, releasing, l.key("lease:"), l.id); err != nil {
+		l.bus.opts.Log.Warn("lease not given up: it ends by itself", slog.String("target", l.name), slog.Duration("in", l.ttl), slog.Any("error", fmt.Errorf("release: %w", err)))
+	}
+	return nil
+}
+
+func (l *Lease) key(what string) string { return l.bus.prefix + what + l.name }
