@@ -55,4 +55,7 @@ type Env struct {
 	Interval time.Duration
 	// Replicas lists what exists of the target now; nil where nobody knows.
 	Replicas func(ctx context.Context) ([]scale.Replica, error)
+	// Subscribe listens on the bus (bus.Bus), for what is measured elsewhere;
+	// nil where there is none.
+	Subscribe func(ctx context.Context, subject string) (<-chan any, error)
 }

@@ -44,7 +44,7 @@ func FuzzParsers(f *testing.F) {
 		if t3, err := parseNetwork(raw); err != nil && t3 != (Traffic{}) {
 			t.Errorf("%q has both traffic and a fault", raw)
 		}
-		if cpus, err := parseCPUs(raw); cpus < 0 || (err == nil && cpus == 0) {
+		if cpus, err := ParseCPUs(raw); cpus < 0 || (err == nil && cpus == 0) {
 			t.Errorf("%q is %d CPUs", raw, cpus)
 		}
 		if id := parseMembership(raw); id != "" && !strings.Contains(string(raw), id) {

@@ -109,8 +109,8 @@ func parseNetwork(raw []byte) (Traffic, error) {
 	return t, nil
 }
 
-// parseCPUs counts those of a list such as "0-3,8".
-func parseCPUs(raw []byte) (int, error) {
+// ParseCPUs counts those of a list such as "0-3,8".
+func ParseCPUs(raw []byte) (int, error) {
 	const most = 1 << 16
 	count := 0
 	for part := range bytes.SplitSeq(bytes.TrimSpace(raw), []byte(",")) {

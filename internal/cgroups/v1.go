@@ -121,14 +121,14 @@ func cpusOf(tree fs.FS, group, name string) float64 {
 	if err != nil {
 		return 0
 	}
-	own, err := parseCPUs(raw)
+	own, err := ParseCPUs(raw)
 	if err != nil {
 		return 0
 	}
 	if raw, err = readFile(tree, ".", name); err != nil {
 		return 0
 	}
-	if all, err := parseCPUs(raw); err != nil || own >= all {
+	if all, err := ParseCPUs(raw); err != nil || own >= all {
 		return 0
 	}
 	return float64(own)
