@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -65,10 +66,22 @@ func (f *servingFlags) open(ctx context.Context, log *slog.Logger) (*serving, er
 	return s, nil
 }
 
+// tokenVariable holds tokens where a file would have the wrong owner, as files
+// of the host have in a container: `name: token`, separated by commas.
+const tokenVariable = "FLYBALL_TOKENS"
+
 // tokens reads those that let in; none: nobody needs one.
 func (f *servingFlags) tokens() ([]web.Token, error) {
 	if f.tokenFile == "" {
-		return nil, nil
+		list := os.Getenv(tokenVariable)
+		if list == "" {
+			return nil, nil
+		}
+		tokens, err := web.ParseTokens(strings.NewReader(strings.ReplaceAll(list, ",", "\n")))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", tokenVariable, err)
+		}
+		return tokens, nil
 	}
 	tokens, err := web.LoadTokens(f.tokenFile)
 	if err != nil {
@@ -90,8 +103,8 @@ func (f *servingFlags) check() error {
 	if (f.cert == "") != (f.key == "") {
 		return errors.New("--tls-cert and --tls-key: name both or none")
 	}
-	if !isLoopback(f.listen) && f.tokenFile == "" {
-		return fmt.Errorf("--listen: other machines can reach %s: name a --token-file, or use a loopback address (127.0.0.1, ::1 or localhost)", f.listen)
+	if !isLoopback(f.listen) && f.tokenFile == "" && os.Getenv(tokenVariable) == "" {
+		return fmt.Errorf("--listen: other machines can reach %s: name a --token-file (or set FLYBALL_TOKENS), or use a loopback address (127.0.0.1, ::1 or localhost)", f.listen)
 	}
 	return nil
 }
