@@ -23,6 +23,10 @@ type Harness struct {
 	// after its predecessor's Run has ended. Nil: nothing outlives a
 	// controller.
 	Reopen func(t *testing.T, predecessor target.Target) target.Target
+	// ChoosesNone: whatever carries out the count chooses which replicas go,
+	// and ends them without waiting for anybody. The promises about a victim
+	// and its drain are then not tested: there is nobody to keep them.
+	ChoosesNone bool
 	// Patience is the longest wait for anything; 30 s where it is 0.
 	Patience time.Duration
 }
@@ -246,7 +250,16 @@ func neverUsesAnIDTwice(s *subject) {
 	}
 }
 
+// chooses skips what only a target can promise that chooses who goes.
+func (s *subject) chooses() {
+	s.Helper()
+	if s.h.ChoosesNone {
+		s.Skip("this kind does not choose which replica goes, nor when")
+	}
+}
+
 func drainsBeforeItEnds(s *subject) {
+	s.chooses()
 	s.set(2)
 	s.until("2 replicas take work", working(2))
 	s.traffic.Hold()
@@ -266,6 +279,7 @@ func drainsBeforeItEnds(s *subject) {
 }
 
 func leastWorkGoes(s *subject) {
+	s.chooses()
 	s.set(3)
 	all := ids(s.until("3 replicas take work", working(3)).Replicas)
 	for i, id := range all {
@@ -279,6 +293,7 @@ func leastWorkGoes(s *subject) {
 }
 
 func doesNotResurrect(s *subject) {
+	s.chooses()
 	s.set(1)
 	first := ids(s.until("1 replica takes work", working(1)).Replicas)
 	s.traffic.Hold()

@@ -1,0 +1,165 @@
+package swarm
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"reflect"
+	"time"
+
+	"github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/target"
+)
+
+// Times between two looks: while tasks come and go, which a manager does not
+// tell, and after a manager did not answer. What was just asked for begins to
+// happen within soon.
+const (
+	busy  = 200 * time.Millisecond
+	retry = time.Second
+	soon  = 3 * time.Second
+)
+
+// Run looks at the service whenever it may have changed, and puts its count
+// back where somebody else has set it, until ctx is cancelled. The service
+// stays as it is.
+func (t *Target) Run(ctx context.Context) error {
+	w := &watcher{Target: t}
+	defer w.deafen()
+	for ctx.Err() == nil {
+		w.listen(ctx)
+		wait := w.look(ctx)
+		select {
+		case <-ctx.Done():
+		case <-t.wake:
+			w.stirred = t.clock.Now()
+		case <-w.happenings:
+			w.stirred = t.clock.Now()
+		case err := <-w.failed:
+			w.deafen()
+			if ctx.Err() == nil {
+				t.log.Debug("the swarm is not heard of", slog.Any("error", err))
+			}
+			select {
+			case <-t.clock.After(retry):
+			case <-ctx.Done():
+			}
+		case <-t.clock.After(wait):
+		}
+	}
+	return nil
+}
+
+// watcher is one Run.
+type watcher struct {
+	*Target
+	stirred    time.Time // when there was last cause to expect something
+	last       target.Status
+	failing    string
+	happenings <-chan struct{}
+	failed     <-chan error
+	deaf       context.CancelFunc
+}
+
+// listen follows the manager, unless it does already.
+func (w *watcher) listen(ctx context.Context) {
+	if w.happenings != nil {
+		return
+	}
+	ctx, w.deaf = context.WithCancel(ctx)
+	_ = w.use(ctx, func(v *view) error {
+		w.happenings, w.failed = v.engine.Happenings(ctx)
+		return nil
+	})
+}
+
+func (w *watcher) deafen() {
+	if w.deaf != nil {
+		w.deaf()
+	}
+	w.happenings, w.failed, w.deaf = nil, nil, nil
+}
+
+// look looks, puts the count back where that is due, tells of what is new, and
+// returns how long to wait for the next look.
+func (w *watcher) look(ctx context.Context) time.Duration {
+	var status target.Status
+	interval := retry
+	err := w.use(ctx, func(v *view) (err error) {
+		interval = v.cfg.Interval.Std()
+		if status, err = v.look(ctx, w.clock.Now()); err == nil && v.away.Type == "" {
+			err = w.restore(ctx, v)
+		}
+		return err
+	})
+	w.report(ctx, err)
+	if err == nil && !same(w.last, status) {
+		told(w.changes)
+		w.last = status
+	}
+	switch {
+	case err != nil:
+		return retry
+	case unsettled(status) || w.clock.Now().Sub(w.stirred) < soon:
+		return min(busy, interval)
+	default:
+		return interval
+	}
+}
+
+// restore puts the count back where somebody else has set it.
+func (w *watcher) restore(ctx context.Context, v *view) error {
+	now := w.clock.Now()
+	if !v.count.due(now, v.status.SpecReplicas) {
+		return nil
+	}
+	before := v.count
+	if _, err := docker.SetServiceReplicas(ctx, v.engine, v.cfg.Service, v.count.wanted); err != nil {
+		return err
+	}
+	v.count.done(now)
+	w.stirred = now
+	if !before.unsure {
+		w.log.Warn("somebody else set the count; put back", slog.Int("found", v.status.SpecReplicas), slog.Int("replicas", before.wanted))
+	}
+	return nil
+}
+
+// report logs what goes wrong once, and when it is over.
+func (w *watcher) report(ctx context.Context, err error) {
+	switch {
+	case ctx.Err() != nil:
+	case err == nil && w.failing != "":
+		w.log.Info("the service can be read again")
+		w.failing = ""
+	case err != nil && err.Error() != w.failing:
+		w.failing = err.Error()
+		level := slog.LevelError
+		if errors.Is(err, docker.ErrUnreachable) {
+			level = slog.LevelWarn
+		}
+		w.log.Log(ctx, level, "the service cannot be looked after", slog.Any("error", err))
+	}
+}
+
+// same reports whether two statuses say the same, whenever they were made.
+func same(a, b target.Status) bool {
+	a.At = b.At
+	return reflect.DeepEqual(a, b)
+}
+
+// unsettled reports whether tasks are coming or going. One that finds no node
+// is not: that may last.
+func unsettled(s target.Status) bool {
+	waiting := 0
+	for i := range s.Replicas {
+		switch r := &s.Replicas[i]; {
+		case r.TakesWork():
+		case r.DeletedAt.IsZero() && r.StartedAt.Add(time.Minute).Before(s.At):
+			waiting++ // it has been for long
+		default:
+			return true
+		}
+	}
+	return len(s.Replicas)-waiting < s.SpecReplicas && waiting == 0
+}
