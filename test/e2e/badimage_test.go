@@ -8,6 +8,7 @@ import (
 	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/guard"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/internal/traffictest"
 )
 
 // A document with a command that does not work: the old replicas go on, and
@@ -17,7 +18,7 @@ func TestABadCommandNeverDrivesTheCountUp(t *testing.T) {
 	p := newPlace(t)
 	const replicas, wanted = 2, 8
 	s := p.serve("badimage", fixed(replicas), replicas, nil)
-	during := send(t, s.address(), only(gets), 40, 0)
+	during := traffictest.Send(t, s.address(), traffictest.Only(traffictest.Gets), 40, 0)
 	greedy := func(change func(*app.Spec)) {
 		t.Helper()
 		spec := p.spec("badimage", fixed(wanted), replicas)
@@ -38,6 +39,6 @@ func TestABadCommandNeverDrivesTheCountUp(t *testing.T) {
 	}
 	greedy(nil)
 	s.untilReady(wanted)
-	during.stop()
-	during.perfect()
+	during.End()
+	during.Perfect()
 }

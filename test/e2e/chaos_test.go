@@ -14,6 +14,7 @@ import (
 
 	"github.com/flyball-io/flyball/balancer"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/internal/traffictest"
 )
 
 // killer kills controllers and starts them again.
@@ -55,7 +56,7 @@ func TestControllerIsKilledAtRandomMoments(t *testing.T) {
 	k.start()
 	p.settled("shop", 3)
 	before, proxies := p.replicas("shop"), p.proxies("shop")
-	load := send(t, fmt.Sprintf("127.0.0.1:%d", shop.port), mixed(), 60, 0)
+	load := traffictest.Send(t, fmt.Sprintf("127.0.0.1:%d", shop.port), traffictest.Mixed(), 60, 0)
 
 	for range kills {
 		k.kill()
@@ -91,8 +92,8 @@ func TestControllerIsKilledAtRandomMoments(t *testing.T) {
 		t.Errorf("%d of %d replicas outlived a controller, want most of those that were to stay", survived, met)
 	}
 	t.Logf("%d of %d replicas outlived a controller that was told to change their number", survived, met)
-	load.end()
-	load.perfect()
+	load.End()
+	load.Perfect()
 	k.now.ends(syscall.SIGTERM, 0)
 	if left := p.processes(); len(left) > 0 {
 		t.Errorf("left after SIGTERM: %+v", left)

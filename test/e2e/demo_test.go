@@ -15,6 +15,7 @@ import (
 	"github.com/flyball-io/flyball/app/demo"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/testenv"
+	"github.com/flyball-io/flyball/internal/traffictest"
 )
 
 // quickDemo are the arguments of a demonstration without a browser.
@@ -196,9 +197,9 @@ func TestDemoEndsAtOnceOnTheSecondSignal(t *testing.T) {
 	p := newPlace(t)
 	r := p.start(quickDemo("--duration", "1m")...)
 	service := r.says(0, `service +http://(\S+)`)
-	requests := only(streams)
+	requests := traffictest.Only(traffictest.Streams)
 	requests[0].URL = "/stream?chunks=10000&interval=100ms"
-	long := send(t, service, requests, 20, time.Second)
+	long := traffictest.Send(t, service, requests, 20, time.Second)
 	<-clock.System.After(time.Second)
 	r.signal(syscall.SIGINT)
 	closed(t, service)
@@ -211,6 +212,6 @@ func TestDemoEndsAtOnceOnTheSecondSignal(t *testing.T) {
 	if status := r.wait(5 * time.Second); status != 0 {
 		t.Errorf("exit status %d, want 0", status)
 	}
-	long.end()
+	long.End()
 	p.gone()
 }

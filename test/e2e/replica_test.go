@@ -11,6 +11,7 @@ import (
 	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/balancer"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/internal/traffictest"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target/process"
 )
@@ -29,8 +30,8 @@ func TestKilledReplicaIsReplaced(t *testing.T) {
 		// start, and each of these doubles the wait.
 		replicaOf(spec).Backoff = process.Backoff{Min: scale.Duration(50 * time.Millisecond), Max: scale.Duration(200 * time.Millisecond), ResetAfter: scale.Duration(time.Minute)}
 	})
-	reading := send(t, s.address(), only(gets), 40, 0)
-	writing := send(t, s.address(), only(posts), 30, 0)
+	reading := traffictest.Send(t, s.address(), traffictest.Only(traffictest.Gets), 40, 0)
+	writing := traffictest.Send(t, s.address(), traffictest.Only(traffictest.Posts), 30, 0)
 	underWay, slowest := int64(0), time.Duration(0)
 	for range kills {
 		<-clock.System.After(time.Second)
@@ -41,19 +42,19 @@ func TestKilledReplicaIsReplaced(t *testing.T) {
 	}
 	<-clock.System.After(time.Second)
 
-	got := reading.end()
+	got := reading.End()
 	if got.FailedRequests > 0 || len(got.Errors) > 0 || got.Requests == 0 {
 		t.Errorf("GET: %d of %d failed, want none: %v", got.FailedRequests, got.Requests, got.Errors)
 	}
-	got = writing.end()
+	got = writing.End()
 	// One more for each kill may have been given to the replica between the
 	// count and the kill.
 	if got.FailedRequests > underWay+kills || got.Requests == 0 {
 		t.Errorf("POST: %d of %d failed, want at most the %d that were under way to the killed replicas: %v", got.FailedRequests, got.Requests, underWay, got.Errors)
 	}
 	t.Logf("%d kills: %d of the %d requests under way failed; the slowest replacement took %v", kills, got.FailedRequests, underWay, slowest)
-	reading.answersAreRight()
-	writing.answersAreRight()
+	reading.AnswersAreRight()
+	writing.AnswersAreRight()
 	if n := len(p.replicas("killed")); n != replicas {
 		t.Errorf("%d replicas in the end, want %d", n, replicas)
 	}
@@ -102,7 +103,7 @@ func TestHungReplicaIsTakenOutAndReplaced(t *testing.T) {
 		soon     = 12 * time.Second // until it is taken out: three checks that get no answer
 	)
 	s := p.serve("hung", fixed(replicas), replicas, func(spec *app.Spec) { replicaOf(spec).LivenessTimeout = scale.Duration(9 * time.Second) })
-	during := send(t, s.address(), only(gets), 40, 10*time.Second)
+	during := traffictest.Send(t, s.address(), traffictest.Only(traffictest.Gets), 40, 10*time.Second)
 	hung := s.active()[0]
 	tell(t, hung.Address, "hang")
 	start := clock.System.Now()
@@ -114,8 +115,8 @@ func TestHungReplicaIsTakenOutAndReplaced(t *testing.T) {
 		t.Errorf("%d processes, want %d: the hung one is given time", n, replicas)
 	}
 
-	after := send(t, s.address(), only(gets, posts), 50, 3*time.Second)
-	over := after.done
+	after := traffictest.Send(t, s.address(), traffictest.Only(traffictest.Gets, traffictest.Posts), 50, 3*time.Second)
+	over := after.Done()
 	for waiting := true; waiting; {
 		if n := s.inFlight(hung.ID); n > 0 {
 			t.Fatalf("%d requests wait for the hung replica although it was taken out", n)
@@ -126,7 +127,7 @@ func TestHungReplicaIsTakenOutAndReplaced(t *testing.T) {
 		case <-clock.System.After(20 * time.Millisecond):
 		}
 	}
-	after.perfect()
+	after.Perfect()
 	eventually(t, patience, "the hung replica is replaced", func() bool {
 		pids := p.replicas("hung")
 		return len(pids) == replicas && pids[hung.ID] == 0
@@ -134,7 +135,7 @@ func TestHungReplicaIsTakenOutAndReplaced(t *testing.T) {
 	replaced := clock.System.Now().Sub(start)
 	s.untilReady(replicas)
 
-	got := during.wait()
+	got := during.Wait()
 	if got.FailedRequests > 0 || len(got.Errors) > 0 || got.Latency.Max > (soon+2*time.Second).Seconds() || got.Latency.Max < 2 {
 		t.Errorf("GET: %d of %d failed, slowest %.1f s, want none failed and the slowest as slow as it took to take the replica out: %v",
 			got.FailedRequests, got.Requests, got.Latency.Max, got.Errors)

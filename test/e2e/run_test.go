@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/flyball-io/flyball/internal/traffictest"
 )
 
 // A controller is told of one change after the other while its service is
@@ -26,7 +28,7 @@ func TestRunFollowsItsDocuments(t *testing.T) {
 	p.write("documents/side.yaml", p.text(side))
 	c := p.control("-f", filepath.Join(p.dir, "documents"))
 	before := map[string]map[string]int{"shop": c.untilReady("shop", 3), "side": c.untilReady("side", 1)}
-	load := send(t, fmt.Sprintf("127.0.0.1:%d", shop.port), only(gets, posts), 40, 0)
+	load := traffictest.Send(t, fmt.Sprintf("127.0.0.1:%d", shop.port), traffictest.Only(traffictest.Gets, traffictest.Posts), 40, 0)
 
 	unchanged := func() {
 		t.Helper()
@@ -91,8 +93,8 @@ func TestRunFollowsItsDocuments(t *testing.T) {
 	eventually(t, patience, "side is forgotten", func() bool { _, known := c.target("side"); return !known }, func() string { return "" })
 	c.decidesOn("shop")
 
-	load.end()
-	load.perfect()
+	load.End()
+	load.Perfect()
 	c.ends(syscall.SIGTERM, 0)
 	if left := p.processes(); len(left) > 0 {
 		t.Errorf("left after SIGTERM: %+v", left)
@@ -129,8 +131,8 @@ func TestRunLooksAfterItsBalancer(t *testing.T) {
 			sprint(func() any { return p.proxies("shop") }))
 		answers(t, address)
 	}
-	load := send(t, address, mixed(), 40, time.Second)
-	load.perfect()
+	load := traffictest.Send(t, address, traffictest.Mixed(), 40, time.Second)
+	load.Perfect()
 	if diff := cmp.Diff(pids, p.replicas("shop")); diff != "" {
 		t.Errorf("other replicas (-before +after):\n%s", diff)
 	}
@@ -191,7 +193,7 @@ func TestRunKeepsReplicasForTheNext(t *testing.T) {
 	file := p.write("shop.yaml", p.text(shop))
 	c := p.control("-f", file, "--on-exit", "keep")
 	pids, proxies := c.untilReady("shop", 3), p.proxies("shop")
-	load := send(t, fmt.Sprintf("127.0.0.1:%d", shop.port), mixed(), 40, 0)
+	load := traffictest.Send(t, fmt.Sprintf("127.0.0.1:%d", shop.port), traffictest.Mixed(), 40, 0)
 	same := func(when string) {
 		t.Helper()
 		if diff := cmp.Diff(pids, p.replicas("shop")); diff != "" {
@@ -218,8 +220,8 @@ func TestRunKeepsReplicasForTheNext(t *testing.T) {
 		t.Errorf("a second controller beside the first: exit status %d, said %q, want it refused", second.status, said)
 	}
 	same("after a second controller was refused")
-	load.end()
-	load.perfect()
+	load.End()
+	load.Perfect()
 	c.ends(syscall.SIGTERM, 0)
 	same("after the end")
 	p.control("-f", file).ends(syscall.SIGTERM, 0)
@@ -243,9 +245,9 @@ func TestRunEndsAtOnceOnTheSecondSignal(t *testing.T) {
 	shop := document{name: "shop", port: freePort(t), min: 2, max: 2}
 	c := p.control("-f", p.write("shop.yaml", p.text(shop)))
 	pids := c.untilReady("shop", 2)
-	requests := only(streams)
+	requests := traffictest.Only(traffictest.Streams)
 	requests[0].URL = "/stream?chunks=10000&interval=100ms"
-	long := send(t, fmt.Sprintf("127.0.0.1:%d", shop.port), requests, 20, 2*time.Second)
+	long := traffictest.Send(t, fmt.Sprintf("127.0.0.1:%d", shop.port), requests, 20, 2*time.Second)
 	view, _ := c.target("shop")
 	eventually(t, patience, "streams are in progress", func() bool { view, _ = c.target("shop"); return view.Point.Concurrency >= 4 }, sprint(func() any { return view.Point }))
 	c.signal(syscall.SIGINT)
@@ -257,5 +259,5 @@ func TestRunEndsAtOnceOnTheSecondSignal(t *testing.T) {
 	if status := c.wait(5 * time.Second); status != 0 {
 		t.Errorf("exit status %d, want 0", status)
 	}
-	long.end()
+	long.End()
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/internal/traffictest"
 )
 
 // Two services get the same load at the same time, so that whatever else the
@@ -25,14 +26,14 @@ func TestScalingDownLosesNothing(t *testing.T) {
 	}
 	still := p.serve("still", fixed(replicas), replicas, graceless)
 	swinging := p.serve("swinging", swing(replicas), replicas, graceless)
-	var requests, streaming []*traffic
+	var requests, streaming []*traffictest.Traffic
 	for _, s := range []*service{still, swinging} {
-		requests = append(requests, send(t, s.address(), only(gets, posts), rps, lasts))
-		streaming = append(streaming, send(t, s.address(), only(streams), streamRPS, lasts))
+		requests = append(requests, traffictest.Send(t, s.address(), traffictest.Only(traffictest.Gets, traffictest.Posts), rps, lasts))
+		streaming = append(streaming, traffictest.Send(t, s.address(), traffictest.Only(traffictest.Streams), streamRPS, lasts))
 	}
-	want, got := requests[0].perfect(), requests[1].perfect()
+	want, got := requests[0].Perfect(), requests[1].Perfect()
 	for _, s := range streaming {
-		s.perfect()
+		s.Perfect()
 	}
 	downs := swinging.downs.Load()
 	t.Logf("scaled down %d times; %d requests, p99 %.0f ms, undisturbed %.0f ms", downs, got.Requests, 1000*got.Latency.P99, 1000*want.Latency.P99)

@@ -1,4 +1,6 @@
-package e2e
+// Package traffictest is load on sample apps behind whatever a test looks at, of
+// which every answer is looked at.
+package traffictest
 
 import (
 	"bytes"
@@ -19,9 +21,9 @@ import (
 
 // The kinds of requests of the mixed load.
 const (
-	gets    = "GET"
-	posts   = "POST"
-	streams = "stream"
+	Gets    = "GET"
+	Posts   = "POST"
+	Streams = "stream"
 )
 
 const (
@@ -30,23 +32,23 @@ const (
 	chunkEvery   = 20 * time.Millisecond
 )
 
-// mixed is GETs, POSTs with a body, and streams.
-func mixed() []load.Request {
+// Mixed is GETs, POSTs with a body, and Streams.
+func Mixed() []load.Request {
 	return []load.Request{
-		{Name: gets, Weight: 5},
-		{Name: posts, Weight: 4, Method: http.MethodPost, Body: bytes.Repeat([]byte("x"), bodyBytes)},
-		{Name: streams, Weight: 1, URL: fmt.Sprintf("/stream?chunks=%d&interval=%v", streamChunks, chunkEvery),
+		{Name: Gets, Weight: 5},
+		{Name: Posts, Weight: 4, Method: http.MethodPost, Body: bytes.Repeat([]byte("x"), bodyBytes)},
+		{Name: Streams, Weight: 1, URL: fmt.Sprintf("/stream?chunks=%d&interval=%v", streamChunks, chunkEvery),
 			WantEnd: fmt.Appendf(nil, "event: end\ndata: %d\n\n", streamChunks)},
 	}
 }
 
-// only is the mixed load without the other kinds.
-func only(kinds ...string) []load.Request {
-	return slices.DeleteFunc(mixed(), func(r load.Request) bool { return !slices.Contains(kinds, r.Name) })
+// Only is the mixed load without the other kinds.
+func Only(kinds ...string) []load.Request {
+	return slices.DeleteFunc(Mixed(), func(r load.Request) bool { return !slices.Contains(kinds, r.Name) })
 }
 
-// traffic is load under way, every answer of which is looked at.
-type traffic struct {
+// Traffic is load under way, every answer of which is looked at.
+type Traffic struct {
 	t      *testing.T
 	stop   context.CancelFunc
 	done   chan struct{}
@@ -54,13 +56,13 @@ type traffic struct {
 	*verifier
 }
 
-// send starts to send requests to address, rps each second for a time; 0 is
+// Send starts to send requests to address, rps each second for a time; 0 is
 // until it is stopped.
-func send(t *testing.T, address string, requests []load.Request, rps float64, last time.Duration) *traffic {
+func Send(t *testing.T, address string, requests []load.Request, rps float64, last time.Duration) *Traffic {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	transport := &http.Transport{MaxIdleConnsPerHost: 1000, DisableCompression: true}
-	tr := &traffic{t: t, stop: cancel, done: make(chan struct{}), verifier: &verifier{transport: transport, wrong: map[string]int{}}}
+	tr := &Traffic{t: t, stop: cancel, done: make(chan struct{}), verifier: &verifier{transport: transport, wrong: map[string]int{}}}
 	go func() {
 		defer close(tr.done)
 		defer transport.CloseIdleConnections()
@@ -76,24 +78,27 @@ func send(t *testing.T, address string, requests []load.Request, rps float64, la
 	return tr
 }
 
-// wait returns the result once all has been sent and answered.
-func (tr *traffic) wait() load.Result {
+// Done is closed once all has been sent and answered.
+func (tr *Traffic) Done() <-chan struct{} { return tr.done }
+
+// Wait returns the result once all has been sent and answered.
+func (tr *Traffic) Wait() load.Result {
 	<-tr.done
 	return tr.result
 }
 
-// end stops sending and returns the result. Requests that were under way are
+// End stops sending and returns the result. Requests that were under way are
 // cut off and do not count.
-func (tr *traffic) end() load.Result {
+func (tr *Traffic) End() load.Result {
 	tr.stop()
-	return tr.wait()
+	return tr.Wait()
 }
 
-// perfect waits for the end of the traffic and fails the test unless every
+// Perfect waits for the end of the traffic and fails the test unless every
 // request was answered at the first try, in full and as it should be.
-func (tr *traffic) perfect() load.Result {
+func (tr *Traffic) Perfect() load.Result {
 	tr.t.Helper()
-	r := tr.wait()
+	r := tr.Wait()
 	if r.FailedRequests > 0 || len(r.Errors) > 0 {
 		tr.t.Errorf("%d of %d requests failed, want none: %v", r.FailedRequests, r.Requests, r.Errors)
 		for _, k := range r.Mix {
@@ -103,13 +108,13 @@ func (tr *traffic) perfect() load.Result {
 	if r.Requests == 0 || r.ResentRequests > 0 {
 		tr.t.Errorf("of %d requests %d met a closed connection and were sent again, want some and none", r.Requests, r.ResentRequests)
 	}
-	tr.answersAreRight()
+	tr.AnswersAreRight()
 	return r
 }
 
-// answersAreRight fails the test when an answer with status 200 was not as it
+// AnswersAreRight fails the test when an answer with status 200 was not as it
 // should be.
-func (tr *traffic) answersAreRight() {
+func (tr *Traffic) AnswersAreRight() {
 	tr.t.Helper()
 	if wrong := tr.wrongAnswers(); len(wrong) > 0 {
 		tr.t.Errorf("answers that were not as they should be: %v", wrong)
