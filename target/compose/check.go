@@ -15,34 +15,22 @@ import (
 // lookTimeout bounds how long the engine is asked.
 const lookTimeout = 10 * time.Second
 
-// Check reports what speaks against scaling the service, as the engine and the
-// Compose file tell.
-func (c Config) Check() error {
-	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
-	defer cancel()
-	api, err := docker.Open(c.Endpoint)
+// check is what is known of the service, or why it cannot be scaled.
+func (c Config) check(ctx context.Context, api docker.Engine) (File, error) {
+	found, err := c.look(ctx, api)
 	if err != nil {
-		return fmt.Errorf("endpoint: %w", err)
-	}
-	defer api.Close()
-	return c.check(ctx, api)
-}
-
-func (c Config) check(ctx context.Context, api docker.Engine) error {
-	found, err := c.Look(ctx, api)
-	if err != nil {
-		return err
+		return File{}, err
 	}
 	errs := make([]error, 0, len(found.Faults))
 	for _, fault := range found.Faults {
 		errs = append(errs, fmt.Errorf("service: %s cannot have replicas: %w", c.Service, fault))
 	}
-	return errors.Join(errs...)
+	return found, errors.Join(errs...)
 }
 
-// Look reads what there is to know of the service: from the Compose file where
+// look reads what there is to know of the service: from the Compose file where
 // it can be read, and from a container of it.
-func (c Config) Look(ctx context.Context, api docker.Engine) (File, error) {
+func (c Config) look(ctx context.Context, api docker.Engine) (File, error) {
 	containers, err := api.List(ctx, c.labels())
 	if err != nil {
 		return File{}, fmt.Errorf("endpoint: %w", err)

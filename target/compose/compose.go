@@ -17,19 +17,12 @@ package compose
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	engine "github.com/flyball-io/flyball/internal/docker"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/target/docker"
-)
-
-var (
-	_ target.Config    = Config{}
-	_ target.Exclusive = Config{}
-	_ target.Managed   = (*Target)(nil)
 )
 
 // Target is a service of a Compose project. It is no [target.Stopper].
@@ -53,25 +46,6 @@ func New(name string, cfg Config, o target.Options, api engine.Engine) (*Target,
 	return &Target{containers: containers, cfg: cfg}, nil
 }
 
-// Open returns the target of a service.
-func (c Config) Open(name string, o target.Options) (target.Managed, error) {
-	return New(name, c, o, nil)
-}
-
-// Facts says what others must know of the service.
-func (c Config) Facts() target.Facts {
-	return target.Facts{
-		Description: "compose service " + c.name(),
-		Port:        c.Port, ReadinessPath: c.Readiness.Path,
-		StartTimeout: c.StartTimeout, DrainTimeout: c.DrainTimeout,
-	}
-}
-
-// Unattended returns why the target cannot be taken over now.
-func (c Config) Unattended(ctx context.Context, name string, o target.Options) error {
-	return docker.Unattended(ctx, o.Clock, o.StateDir, name)
-}
-
 // Run looks after the replicas until ctx is cancelled; they stay.
 func (t *Target) Run(ctx context.Context) error { return t.containers.Run(ctx) }
 
@@ -85,25 +59,6 @@ func (t *Target) SetReplicas(ctx context.Context, n int) error {
 
 // Changes receives when Status may have changed.
 func (t *Target) Changes() <-chan struct{} { return t.containers.Changes() }
-
-// Update changes how replicas are looked after. Which service that is cannot
-// be changed: another one is another target.
-func (t *Target) Update(ctx context.Context, cfg target.Config) error {
-	next, ok := cfg.(Config)
-	if pointer, is := cfg.(*Config); is {
-		next, ok = *pointer, true
-	}
-	if !ok {
-		return fmt.Errorf("compose service %s: cannot become a %T", t.cfg.name(), cfg)
-	}
-	if next.name() != t.cfg.name() || next.Endpoint != t.cfg.Endpoint {
-		return errors.New("project, service, endpoint: cannot be changed while the target runs; write another document")
-	}
-	if err := next.Validate(); err != nil {
-		return err
-	}
-	return t.containers.Update(ctx, next.containers())
-}
 
 // Signals are none yet: what the containers use another source measures.
 func (t *Target) Signals() []string { return nil }

@@ -1,0 +1,185 @@
+package compose_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/client"
+
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target"
+	"github.com/flyball-io/flyball/target/docker"
+)
+
+// each runs a test with both programs.
+func each(t *testing.T, test func(t *testing.T, v version)) {
+	for _, v := range []version{v5, v1} {
+		t.Run(string(v), func(t *testing.T) { test(t, v) })
+	}
+}
+
+// What the project runs is what is there at first: nothing is started or
+// ended before somebody asks for a count.
+func TestServiceIsTakenOverAsItRuns(t *testing.T) {
+	each(t, func(t *testing.T, v version) {
+		p := newProject(t, v, file)
+		p.compose("up", "-d", "--scale", "web=2")
+		w := p.world(nil)
+		if s := w.status(); s.SpecReplicas != 2 || len(s.Replicas) != 2 {
+			t.Errorf("before Run: %+v", s)
+		}
+		w.run()
+		if s := w.until("2 are ready", ready(2)); s.SpecReplicas != 2 {
+			t.Errorf("%d are asked for, want 2", s.SpecReplicas)
+		}
+		if got := len(p.names()); got != 2 {
+			t.Errorf("%d run, want 2", got)
+		}
+	})
+}
+
+// ps, up and down of Compose see replicas as their own.
+func TestReplicasAreComposesOwn(t *testing.T) {
+	each(t, func(t *testing.T, v version) {
+		p := newProject(t, v, file)
+		p.compose("up", "-d")
+		w := p.world(nil)
+		w.run()
+		w.set(3)
+		w.until("3 are ready", ready(3))
+		if got, want := p.names(), []string{"web" + p.sep() + "1", "web" + p.sep() + "2", "web" + p.sep() + "3"}; !slices.Equal(got, want) {
+			t.Errorf("names %v, want %v", got, want)
+		}
+		if ps := p.compose("ps"); strings.Count(ps, p.name+p.sep()+"web") != 3 {
+			t.Errorf("ps shows not all of 3")
+		}
+		w.sameAsFirst()
+		// Up with the count that there is leaves all of them as they are.
+		before := p.ids()
+		p.compose("up", "-d", "--scale", "web=3")
+		if after := p.ids(); !slices.Equal(before, after) {
+			t.Errorf("up has made %v of %v", after, before)
+		}
+		w.leave()
+		p.compose("down", "--timeout", "1")
+		if left := p.containers(); len(left) > 0 {
+			t.Errorf("down has left %v", left)
+		}
+	})
+}
+
+// Up by hand sets the count of the file; it is told, and put right.
+func TestCountThatWasResetIsRestored(t *testing.T) {
+	each(t, func(t *testing.T, v version) {
+		p := newProject(t, v, file)
+		p.compose("up", "-d")
+		w := p.world(nil)
+		w.run()
+		w.set(4)
+		w.until("4 are ready", ready(4))
+		p.compose("up", "-d")
+		began := time.Now()
+		s := w.until("it is told", told(scale.CountReset))
+		t.Log(condition(s, scale.CountReset).Message)
+		w.until("4 are ready again", ready(4))
+		t.Logf("restored %v after up", time.Since(began))
+		if s := w.status(); s.SpecReplicas != 4 || condition(s, scale.CountReset).Type == "" || condition(s, scale.CrashLoop).Type != "" {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// A service that another hand stops is not started again behind its back, and
+// what to do is told; down finds nobody in its way.
+func TestServiceThatIsStoppedStaysDown(t *testing.T) {
+	each(t, func(t *testing.T, v version) {
+		p := newProject(t, v, file)
+		p.compose("up", "-d")
+		w := p.world(nil)
+		w.run()
+		w.set(3)
+		w.until("3 are ready", ready(3))
+		p.compose("down")
+		s := w.until("it is told", told(docker.ServiceDown))
+		if m := condition(s, docker.ServiceDown).Message; !strings.Contains(m, "docker compose up -d web") {
+			t.Errorf("the message does not say what to do: %s", m)
+		}
+		time.Sleep(2 * time.Second)
+		if left := p.containers(); len(left) > 0 {
+			t.Errorf("down has left %v", left)
+		}
+		p.compose("up", "-d")
+		w.until("3 are ready again", ready(3))
+		w.until("it is over", func(s target.Status) bool { return condition(s, docker.ServiceDown).Type == "" })
+	})
+}
+
+// The last container is what others are made like.
+func TestLastContainerIsKept(t *testing.T) {
+	p := newProject(t, v5, file)
+	p.compose("up", "-d")
+	w := p.world(nil)
+	w.run()
+	w.set(3)
+	w.until("3 are ready", ready(3))
+	w.set(0)
+	w.until("none is left", ready(0))
+	if all := p.containers(); len(all) != 1 {
+		t.Errorf("%d containers at zero, want 1 that is stopped", len(all))
+	}
+	w.leave()
+	w.run()
+	w.set(2)
+	w.until("2 are ready", ready(2))
+	if all := p.containers(); len(all) != 2 {
+		t.Errorf("%d containers, want 2", len(all))
+	}
+}
+
+// sep is what stands between the parts of a name.
+func (p *project) sep() string {
+	if p.v == v1 {
+		return "_"
+	}
+	return "-"
+}
+
+func (p *project) ids() []string {
+	var all []string
+	for _, c := range p.containers() {
+		all = append(all, c.ID)
+	}
+	return all
+}
+
+// sameAsFirst compares the copies with the container that Compose made.
+func (w *world) sameAsFirst() {
+	w.t.Helper()
+	all := w.containers()
+	for i, c := range all {
+		want, got := all[0].Labels, c.Labels
+		for _, key := range []string{"com.docker.compose.config-hash", "com.docker.compose.project.config_files", "com.docker.compose.oneoff", "shop.colour"} {
+			if got[key] != want[key] || got[key] == "" {
+				w.t.Errorf("%s has label %s=%q, want %q", c.Names[0], key, got[key], want[key])
+			}
+		}
+		if n := got["com.docker.compose.container-number"]; n != string(rune('1'+i)) {
+			w.t.Errorf("%s has number %s", c.Names[0], n)
+		}
+		inspected, err := w.daemon.API.ContainerInspect(w.t.Context(), c.ID, inspectOptions)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		network := inspected.Container.NetworkSettings.Networks[w.name+"_default"]
+		if network == nil || !slices.Contains(network.Aliases, "shop") || !slices.Contains(network.Aliases, "web") {
+			w.t.Errorf("%s is in networks %+v", c.Names[0], inspected.Container.NetworkSettings.Networks)
+		}
+		if m := inspected.Container.HostConfig.Memory; m != 64<<20 {
+			w.t.Errorf("%s may use %d bytes", c.Names[0], m)
+		}
+	}
+}
+
+var inspectOptions = client.ContainerInspectOptions{}
