@@ -40,6 +40,7 @@ func newSampleAppCommand() *cobra.Command {
 	flags.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed of the service times")
 	cli.DurationVar(flags, (*time.Duration)(&cfg.StartupDelay), "startup-delay", cfg.StartupDelay.Std(), "time before requests are taken")
 	flags.BoolVar(&cfg.ListenEarly, "listen-early", cfg.ListenEarly, "listen during the start-up delay and answer 503")
+	cli.DurationVar(flags, (*time.Duration)(&cfg.Linger), "linger", cfg.Linger.Std(), "time after SIGTERM for which requests are still taken")
 	cli.DurationVar(flags, (*time.Duration)(&cfg.ShutdownTimeout), "shutdown-timeout", cfg.ShutdownTimeout.Std(), "time for requests in progress after SIGTERM")
 	flags.Float64Var(&cfg.FailRate, "fail-rate", cfg.FailRate, "share of requests answered with 500")
 	cli.DurationVar(flags, (*time.Duration)(&cfg.CrashAfter), "crash-after", cfg.CrashAfter.Std(), "end abruptly after this time; 0s is never")

@@ -43,6 +43,10 @@ type Config struct {
 	// before the service stops answering 503.
 	StartupDelay scale.Duration `json:"startupDelay"`
 	ListenEarly  bool           `json:"listenEarly,omitempty"`
+	// Linger is how long the service goes on taking requests after it was asked
+	// to stop, saying that it is not ready: where others choose which replica
+	// ends, a balancer hears of it only then.
+	Linger scale.Duration `json:"linger,omitempty"`
 	// ShutdownTimeout bounds how long requests in progress may go on after
 	// the service was asked to stop; what is left then is cut off.
 	ShutdownTimeout scale.Duration `json:"shutdownTimeout"`
@@ -102,6 +106,9 @@ func (c Config) Validate() error {
 	}
 	if c.StartupDelay < 0 {
 		fault("startupDelay: must not be negative, got %v", c.StartupDelay)
+	}
+	if c.Linger < 0 {
+		fault("linger: must not be negative, got %v", c.Linger)
 	}
 	if c.ShutdownTimeout <= 0 {
 		fault("shutdownTimeout: must be above 0, got %v", c.ShutdownTimeout)

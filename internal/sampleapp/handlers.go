@@ -34,7 +34,18 @@ func (a *app) routes() http.Handler {
 	mux.HandleFunc("/healthz", a.health)
 	mux.HandleFunc("/metrics", a.metrics.serve)
 	mux.HandleFunc("POST /fail", a.fail)
-	return mux
+	return a.leavingSaid(mux)
+}
+
+// leavingSaid ends each connection with its next answer once the service was
+// asked to stop: who keeps connections must not find them closed later.
+func (a *app) leavingSaid(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a.leaving.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // starting is true for the StartupDelay when the port was opened at once.
@@ -179,7 +190,7 @@ func (a *app) health(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case mode == Hang:
 		<-r.Context().Done()
-	case mode == Unready || a.starting():
+	case mode == Unready || a.starting() || a.leaving.Load():
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
 	default:
 		fmt.Fprintln(w, "ok")

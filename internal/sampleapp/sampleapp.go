@@ -58,6 +58,7 @@ type app struct {
 	mode    atomic.Value // Mode
 	readyAt time.Time
 	crash   chan struct{}
+	leaving atomic.Bool // asked to stop
 	once    sync.Once
 
 	// sockets are the WebSocket connections, which the HTTP server no
@@ -110,6 +111,8 @@ func (a *app) serve(ctx context.Context, listener net.Listener) error {
 	case <-crashAt:
 	case <-a.crash:
 	case <-ctx.Done():
+		a.leaving.Store(true)
+		sleep(context.WithoutCancel(ctx), a.clock, a.cfg.Linger.Std())
 		return a.shutdown(server, served)
 	}
 	a.close()

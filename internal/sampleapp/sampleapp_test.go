@@ -382,6 +382,41 @@ func TestRunListensAfterTheStartupDelay(t *testing.T) {
 	}
 }
 
+// Asked to stop it still answers for a while, says that it is not ready, and ends
+// connections with its answers.
+func TestLingersBeforeItStops(t *testing.T) {
+	cfg := Default()
+	cfg.Linger, cfg.ServiceMean = scale.Duration(2*time.Second), 0
+	ctx, cancel := context.WithCancel(t.Context())
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- newApp(cfg, clock.System, silent()).serve(ctx, listener) }()
+	url := "http://" + listener.Addr().String()
+	cancel()
+	waitFor(t, "it says that it leaves", func() bool {
+		answer, err := http.Get(url + "/healthz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		return answer.StatusCode == http.StatusServiceUnavailable
+	})
+	answer, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK || !answer.Close {
+		t.Errorf("answers %s, connection ends %v; want 200 and an end", answer.Status, answer.Close)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRunCrashesWhenToldTo(t *testing.T) {
 	cfg := Default()
 	cfg.Address, cfg.CrashAfter = "127.0.0.1:0", scale.Duration(10*time.Millisecond)
