@@ -25,6 +25,10 @@ type Subject struct {
 	URL string
 	// Transport sends them; nil is HTTP over the network.
 	Transport http.RoundTripper
+	// Blind says that it counts nothing by backend, neither what is in progress
+	// nor what has ended. A drain then trusts in time, and what is in progress
+	// longer must finish although the backend is drained and removed.
+	Blind bool
 }
 
 // Run checks the balancer that newSubject returns; it starts without
@@ -41,7 +45,7 @@ func Run(t *testing.T, newSubject func(t *testing.T) Subject) {
 		{"an answer of 5xx is a failure", failures},
 		{"draining an unknown backend returns at once", drainUnknown},
 		{"draining an idle backend returns at once", drainIdle},
-		{"draining waits for requests in progress and stops new ones", drainBusy},
+		{"draining stops new requests, and waits for those in progress", drainBusy},
 		{"draining ends with its context", drainCancelled},
 		{"two drains of one backend both return", drainTwice},
 		{"a draining backend stays so while it is listed", staysDraining},
@@ -105,6 +109,9 @@ func counted(t *testing.T, r *rig) {
 	if seen["a"] == 0 || seen["b"] == 0 {
 		t.Errorf("got %v, want requests on both", seen)
 	}
+	if r.Blind {
+		return
+	}
 	r.eventually("the counts match what the backends saw", func() bool {
 		for _, s := range r.statuses() {
 			if s.Requests != seen[s.ID] || s.InFlight != 0 || s.Failures != 0 {
@@ -123,6 +130,9 @@ func failures(t *testing.T, r *rig) {
 	}
 	r.server("a").failing.Store(false)
 	r.mustGet()
+	if r.Blind {
+		return
+	}
 	r.eventually("one of two requests is a failure", func() bool {
 		s := r.statuses()[0]
 		return s.Requests == 2 && s.Failures == 1
@@ -159,15 +169,23 @@ func drainBusy(t *testing.T, r *rig) {
 			t.Fatalf("a request reached %s, want only b while a drains", got)
 		}
 	}
-	select {
-	case err := <-drained:
-		t.Fatalf("drain returned (%v) with a request in progress", err)
-	default:
+	if r.Blind {
+		r.must(wait(t, drained))
+		r.set("b")
+		r.mustGet()
+	} else {
+		select {
+		case err := <-drained:
+			t.Fatalf("drain returned (%v) with a request in progress", err)
+		default:
+		}
 	}
 	if err := first.finish(); err != nil {
 		t.Errorf("the request in progress: %v", err)
 	}
-	r.must(wait(t, drained))
+	if !r.Blind {
+		r.must(wait(t, drained))
+	}
 }
 
 func drainCancelled(t *testing.T, r *rig) {

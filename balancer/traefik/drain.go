@@ -1,0 +1,65 @@
+package traefik
+
+import (
+	"context"
+	"time"
+)
+
+// drainPoll is the most time between two looks at what requests take of late.
+const drainPoll = 100 * time.Millisecond
+
+// Drain takes a backend out of the configuration, and returns once Traefik
+// follows and the requests in progress there had their time.
+func (p *Plane) Drain(ctx context.Context, id string) error {
+	b, goal, err := p.leave(id)
+	if err != nil || b == nil {
+		return err
+	}
+	if err := p.apply(ctx, goal); err != nil {
+		return err
+	}
+	for {
+		p.mu.Lock()
+		rest := p.rest(b, p.clk.Now())
+		p.mu.Unlock()
+		if rest <= 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-p.clk.After(min(rest, drainPoll)):
+		}
+	}
+}
+
+// leave finds a backend that drains, or makes it one that does, and the change
+// that has it no more.
+func (p *Plane) leave(id string) (*backend, uint64, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b := p.known[id]
+	switch {
+	case b == nil && p.gone[id] == nil:
+		return nil, 0, nil
+	case b == nil:
+		b = p.gone[id]
+	case !b.draining:
+		b.draining, b.without = true, p.wanted+1
+		if err := p.change(); err != nil {
+			return nil, 0, err
+		}
+	}
+	return b, b.without, nil
+}
+
+// rest is how long a backend that gets nothing new still has for what is in
+// progress. Nobody counts that: it gets as long as the slowest request that
+// ended of late. The caller holds the lock.
+func (p *Plane) rest(b *backend, now time.Time) time.Duration {
+	settle := p.cfg.Settle.Std()
+	if h := p.tally.window.Read(now).Latency; h != nil && h.Count() > 0 {
+		settle = max(settle, time.Duration(h.Quantile(1)*float64(time.Second)))
+	}
+	return settle - now.Sub(b.left)
+}
