@@ -73,9 +73,13 @@ func (s *Spec) Scenario(base sim.Scenario) sim.Scenario {
 	}
 	m := &base.Metrics
 	m.BalancerInterval, m.BalancerWindow = s.interval(), window(s.front().Window)
-	m.Scrape, m.Window = or(m.Scrape, s.interval()), or(m.Window, window(s.served().Window))
+	m.Scrape, m.Window = or(m.Scrape, s.interval()), or(m.Window, or(window(s.served().Window), usualWindow))
 	return base
 }
+
+// usualWindow is that of a target of the simulation where the live one averages
+// nothing.
+const usualWindow = 15 * time.Second
 
 // window is 0 where nothing is averaged.
 func window(d *scale.Duration) time.Duration {

@@ -9,8 +9,11 @@ import (
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
 	balancerbuiltin "github.com/flyball-io/flyball/balancer/builtin"
+	"github.com/flyball-io/flyball/balancer/haproxy"
+	"github.com/flyball-io/flyball/balancer/nginx"
 	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target/docker"
 	"github.com/flyball-io/flyball/target/process"
 )
 
@@ -40,10 +43,13 @@ func Empty() *Registry {
 // New returns a registry of all that ships.
 func New() *Registry {
 	r := Empty()
+	RegisterConfig(&r.Targets, "docker", docker.Default)
 	RegisterConfig(&r.Targets, "process", process.Default)
 	registerPolicies(&r.Policies)
 	registerSources(&r.Sources)
 	RegisterConfig(&r.Balancers, "builtin", balancerbuiltin.Default)
+	RegisterConfig(&r.Balancers, "haproxy", haproxy.Default)
+	RegisterConfig(&r.Balancers, "nginx", nginx.Default)
 	return r
 }
 

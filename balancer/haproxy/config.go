@@ -12,13 +12,13 @@ import (
 // Config says where HAProxy's runtime API is and which of its servers are
 // ours.
 type Config struct {
-	Socket    string `json:"socket" jsonschema:"description=HAProxy's runtime API: the path of a socket with level admin, or host:port."`
+	Socket    string `json:"socket" jsonschema:"description=HAProxy's runtime API: the path of a socket with level admin or host:port."`
 	Backend   string `json:"backend" jsonschema:"description=The backend whose servers are the replicas: a server-template. All of its servers are taken."`
-	StateFile string `json:"stateFile" jsonschema:"description=The server-state-file of HAProxy, written after every change and every ten seconds so that HAProxy starts with all servers; empty writes none."`
+	StateFile string `json:"stateFile" jsonschema:"description=The server-state-file of HAProxy: written after every change and every ten seconds so that HAProxy starts with all servers; empty writes none."`
 
 	PollInterval scale.Duration `json:"pollInterval" jsonschema:"description=Time between two looks at HAProxy; requests in progress are averaged over them."`
 	MetricWindow scale.Duration `json:"metricWindow" jsonschema:"description=Time that the measurements average over."`
-	Threshold    scale.Duration `json:"threshold" jsonschema:"description=Longest time of a good request, as in the haproxy.cfg that was rendered for it; 0 counts every request that did not fail as good."`
+	Threshold    scale.Duration `json:"threshold" jsonschema:"description=Longest time of a good request; that of the objective when empty. The haproxy.cfg must be rendered for it. 0 counts every request that did not fail as good."`
 }
 
 // Default returns the configuration used where a document says nothing.

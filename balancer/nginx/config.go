@@ -17,14 +17,14 @@ import (
 type Config struct {
 	Program    string `json:"program" jsonschema:"description=The program nginx: a name or a path."`
 	ConfigFile string `json:"configFile" jsonschema:"description=The configuration file nginx was started with."`
-	PIDFile    string `json:"pidFile" jsonschema:"description=The file with the process id of nginx, as in its configuration."`
-	Include    string `json:"include" jsonschema:"description=The file with the upstream, which the configuration includes. It is ours: whatever else stands in it is replaced."`
+	PIDFile    string `json:"pidFile" jsonschema:"description=The file with the process id of nginx as its configuration names it."`
+	Include    string `json:"include" jsonschema:"description=The file with the upstream that the configuration includes. It is ours: whatever else stands in it is replaced."`
 	Upstream   string `json:"upstream" jsonschema:"description=Name of the upstream."`
 	KeepAlive  int    `json:"keepAlive" jsonschema:"minimum=0,description=Unused connections to replicas that each worker keeps; 0 keeps none."`
 
 	Reload Reload `json:"reload" jsonschema:"description=How often nginx is reloaded at most."`
-	Log    Log    `json:"log" jsonschema:"description=Where the access log comes from, in the format flyball of the shipped nginx.conf."`
-	Status string `json:"status" jsonschema:"description=URL of stub_status of an nginx that serves nothing else: arrivals and requests in progress as nginx counts them, and what UDP lost of the log made up for; empty takes them from the log."`
+	Log    Log    `json:"log" jsonschema:"description=Where the access log comes from (in the format flyball of the shipped nginx.conf)."`
+	Status string `json:"status" jsonschema:"description=URL of stub_status of an nginx that serves nothing else: arrivals and requests in progress as nginx counts them; makes up for what UDP lost of the log. Empty takes them from the log."`
 
 	MetricWindow scale.Duration `json:"metricWindow" jsonschema:"description=Time that the measurements average over."`
 	Threshold    scale.Duration `json:"threshold" jsonschema:"description=Longest time of a good request from its first byte to the last of its answer; 0 counts every request that did not fail as good."`
@@ -35,10 +35,10 @@ type Reload struct {
 	MinInterval scale.Duration `json:"minInterval" jsonschema:"description=Shortest time between two reloads; changes meanwhile are made by the next."`
 }
 
-// Log says where the access log comes from: exactly one of the two.
+// Log says where the access log comes from: the file where one is named.
 type Log struct {
 	Syslog string `json:"syslog,omitempty" jsonschema:"description=Address that takes the log as syslog messages over UDP (host:port) or the path of a datagram socket."`
-	File   string `json:"file,omitempty" jsonschema:"description=Access log that is followed as it grows; it may be moved away."`
+	File   string `json:"file,omitempty" jsonschema:"description=Access log that is followed as it grows instead of syslog; it may be moved away."`
 }
 
 // Default returns the configuration used where a document says nothing.
@@ -95,8 +95,8 @@ func (c Config) Validate() error {
 
 func (l Log) validate() error {
 	switch {
-	case (l.Syslog == "") == (l.File == ""):
-		return fmt.Errorf("log: must have exactly one of syslog and file, got %q and %q", l.Syslog, l.File)
+	case l.Syslog == "" && l.File == "":
+		return errors.New("log: must have syslog or file, got neither")
 	case l.File != "" && !paths.MatchString(l.File):
 		return fmt.Errorf("log.file: must be an absolute path without spaces or quotes, got %q", l.File)
 	case l.Syslog != "" && !paths.MatchString(l.Syslog):

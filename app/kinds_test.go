@@ -1,0 +1,131 @@
+package app_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/builtin"
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/google/go-cmp/cmp"
+)
+
+const containers = `
+apiVersion: flyball.io/v1alpha1
+kind: Autoscaler
+metadata: {name: shop-web}
+spec:
+  target: {docker: {image: "shop:1", port: 8080, readiness: {path: /healthz}}}
+  balancer: {builtin: {}}
+  replicas: {min: 2, max: 8}
+  objective: {latency: {threshold: 400ms, target: 99%}}
+  policy: {hpa: {metrics: [{signal: concurrency, averageValue: 3}]}}
+`
+
+// decode reads documents as flyball run does.
+func decode(text string) ([]app.Spec, error) {
+	plugins := builtin.New()
+	docs, err := v1alpha1.Loader{Plugins: plugins, Env: func(string) (string, bool) { return "", false }, Stdin: strings.NewReader(text)}.Load([]string{"-"})
+	if err != nil {
+		return nil, err
+	}
+	return app.NewSpecs(docs, plugins)
+}
+
+// Any target goes behind any balancer, and each balancer learns what it can use.
+func TestEveryTargetBehindEveryBalancer(t *testing.T) {
+	for _, tc := range []struct{ balancer, signals string }{
+		{"builtin: {}", "concurrency errorRate latency queueDepth requestRate violationRatio"},
+		{"nginx: {}", "concurrency errorRate latency requestRate violationRatio"},
+		{"haproxy: {}", "concurrency errorRate latency requestRate violationRatio"},
+	} {
+		for _, document := range []string{shop, containers} {
+			document = strings.Replace(document, "  balancer: {builtin: {}}\n", "", 1) + "  balancer: {" + tc.balancer + "}\n"
+			specs, err := decode(document)
+			if err != nil {
+				t.Errorf("%s: %v", tc.balancer, err)
+				continue
+			}
+			facts := specs[0].Balancer.Facts()
+			if got := strings.Join(facts.Signals, " "); got != tc.signals || facts.Threshold.Std() != 400*time.Millisecond {
+				t.Errorf("%s: got %s, good within %v", tc.balancer, got, facts.Threshold)
+			}
+		}
+	}
+}
+
+// Faults that come of the two together name file, line and what is allowed.
+func TestFaultsOfKinds(t *testing.T) {
+	nginx := strings.NewReplacer("builtin: {}", "nginx: {}").Replace(containers)
+	for name, tc := range map[string]struct{ document, want string }{
+		"nobody wakes a service at zero": {strings.Replace(nginx, "min: 2", "min: 0", 1),
+			"-:8: spec.replicas.min: must be at least 1 behind this balancer: it refuses requests while there is no replica"},
+		"containers measure nothing": {strings.Replace(nginx, "signal: concurrency", "signal: cpuUtilization", 1),
+			`-:10: spec.policy.hpa: nobody measures the signal "cpuUtilization"; measured here: concurrency, errorRate`},
+		"nginx knows no queue": {strings.Replace(nginx, "signal: concurrency", "signal: queueDepth", 1),
+			`nobody measures the signal "queueDepth"`},
+		"an objective beyond what HAProxy counts": {strings.NewReplacer("builtin: {}", "haproxy: {}", "400ms", "2m").Replace(containers),
+			"-:7: spec.balancer.haproxy.threshold: must be between 0 and 1m, got 2m"},
+		"one upstream for two": {nginx + "---" + strings.Replace(nginx, "shop-web", "shop-api", 1),
+			"spec.target: shop-api writes /etc/nginx/flyball/upstream.conf, and so does shop-web"},
+		"one address for two": {containers + "---" + strings.Replace(containers, "shop-web", "shop-api", 1),
+			"spec.target: shop-api takes requests at 127.0.0.1:8080, and so does shop-web"},
+		"one backend for two": {strings.Replace(nginx, "nginx: {}", "haproxy: {}", 1) + "---" + strings.NewReplacer("nginx: {}", "haproxy: {}", "shop-web", "shop-api").Replace(nginx),
+			"shop-api sets the servers of backend app at /run/haproxy/admin.sock, and so does shop-web"},
+	} {
+		if _, err := decode(tc.document); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: got %v, want %s", name, err, tc.want)
+		}
+	}
+}
+
+// Two balancers that are told apart do not meet, although neither says where it
+// listens.
+func TestTwoServicesBehindOneNginx(t *testing.T) {
+	other := strings.NewReplacer("shop-web", "shop-api", "builtin: {}", `nginx: {include: /etc/nginx/flyball/api.conf, upstream: api, log: {file: /var/log/nginx/api.log}}`)
+	if _, err := decode(strings.Replace(containers, "builtin: {}", "nginx: {}", 1) + "---" + other.Replace(containers)); err != nil {
+		t.Error(err)
+	}
+}
+
+// What is not there is said with its field, before anything runs.
+func TestAnNginxThatIsNotThere(t *testing.T) {
+	specs, err := decode(strings.Replace(containers, "builtin: {}", "nginx: {program: no-such-nginx}", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := specs[0].Check(); err == nil || !strings.Contains(err.Error(), `-:7: spec.balancer.nginx.program: exec: "no-such-nginx"`) {
+		t.Errorf("got %v, want the program with its line", err)
+	}
+}
+
+// Containers can be opened without an engine: one that is away is waited for.
+// The balancer within this process takes its address at once and gives it back.
+func TestPartsOfContainers(t *testing.T) {
+	specs, err := decode(strings.Replace(containers, "builtin: {}", `builtin: {listen: "127.0.0.1:0", holdTimeout: 10ms}`, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := app.Deps{Clock: clock.System, Log: slog.New(slog.DiscardHandler), StateDir: t.TempDir()}
+	parts, err := app.Opener(deps, nil)(t.Context(), specs[0])
+	if diff := cmp.Diff("containers of shop:1", parts.Kind); diff != "" || err != nil {
+		t.Fatalf("%v (-want +got):\n%s", err, diff)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- parts.Plane.Run(ctx) }()
+	address := parts.Plane.(interface{ Address() string }).Address()
+	answer, err := http.Get("http://" + address)
+	if answer != nil {
+		answer.Body.Close()
+	}
+	cancel()
+	if ended := <-ended; ended != nil || err != nil {
+		t.Errorf("got %v and %v, want an answer and an end", err, ended)
+	}
+}

@@ -1,0 +1,100 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target"
+)
+
+var (
+	_ target.Config    = (*Config)(nil)
+	_ target.Exclusive = (*Config)(nil)
+	_ target.Examiner  = (*Config)(nil)
+	_ target.Stopper   = managed{}
+)
+
+// Facts says what others must know of the service. Its port is one inside the
+// containers: where the service is to be reached is the balancer's affair.
+func (c *Config) Facts() target.Facts {
+	what := "containers of " + c.Image
+	if c.From != "" {
+		what = "containers like " + c.From
+	}
+	return target.Facts{
+		Description: what, ReadinessPath: c.Readiness.Path,
+		StartTimeout: c.StartTimeout, DrainTimeout: c.DrainTimeout,
+	}
+}
+
+// Check reports an endpoint that is none. Whether an engine answers is not
+// looked at: one that is away is waited for.
+func (c *Config) Check() error {
+	engine, err := docker.Open(c.Endpoint)
+	if err != nil {
+		return fmt.Errorf("endpoint: %w", err)
+	}
+	return engine.Close()
+}
+
+// Open returns the containers of a service.
+func (c *Config) Open(name string, o target.Options) (target.Managed, error) {
+	t, err := New(name, *c, Options{Clock: o.Clock, Log: o.Log, Traffic: o.Traffic, StateDir: o.StateDir})
+	if err != nil {
+		return nil, err
+	}
+	return managed{t}, nil
+}
+
+// Unattended says whether this controller may look after the containers.
+func (c *Config) Unattended(ctx context.Context, name string, o target.Options) error {
+	return Unattended(ctx, o.Clock, o.StateDir, name)
+}
+
+// Examine asks the engine, and for what a replica is made of.
+func (c *Config) Examine(ctx context.Context) []target.Finding {
+	engine, err := docker.Open(c.Endpoint)
+	if err != nil {
+		return []target.Finding{{Message: err.Error(), Fix: "correct endpoint in the document, or DOCKER_HOST"}}
+	}
+	defer engine.Close()
+	if c.From != "" {
+		_, err = engine.Template(ctx, c.From)
+	} else {
+		err = engine.HasImage(ctx, c.Image)
+	}
+	switch {
+	case errors.Is(err, docker.ErrUnreachable):
+		return []target.Finding{{Message: "no engine answers: " + err.Error(), Fix: "start it (systemctl start docker), let this user use it (group docker), or name it in endpoint"}}
+	case errors.Is(err, docker.ErrNoImage):
+		return []target.Finding{{Message: "the engine answers, but has no image " + c.Image, Fix: "docker pull " + c.Image + ": flyball pulls nothing"}}
+	case errors.Is(err, docker.ErrGone):
+		return []target.Finding{{Message: "the engine answers, but there is no container " + c.From, Fix: "create it, or correct from in the document: it need not run"}}
+	case err != nil:
+		return []target.Finding{{Message: err.Error(), Fix: "see what the engine says: docker info"}}
+	}
+	return []target.Finding{{Message: "the engine answers and can make " + c.Facts().Description}}
+}
+
+// managed is a Target that is known by its contract. It measures nothing of its
+// replicas: the balancer and the document's sources do.
+type managed struct{ *Target }
+
+// Update takes over a changed configuration, but not another kind of target or
+// another engine.
+func (m managed) Update(ctx context.Context, cfg target.Config) error {
+	own, same := cfg.(*Config)
+	if !same {
+		return fmt.Errorf("docker target %s: its kind can only be changed by a restart", m.name)
+	}
+	return m.Target.Update(ctx, *own)
+}
+
+// Signals are none.
+func (managed) Signals() []string { return nil }
+
+// Collect has nothing to measure.
+func (managed) Collect(context.Context) ([]scale.Sample, error) { return nil, nil }
