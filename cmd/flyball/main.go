@@ -85,11 +85,11 @@ func newRootCommand() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.FlagError(err) })
 	root.AddCommand(newDemoCommand(), newRunCommand(), newValidateCommand(), newPlanCommand(), newLoadCommand(), newEvaluateCommand(), newReplayCommand(), newReportCommand(),
-		newVersionCommand(), newSampleAppCommand(), newProxyCommand())
+		newVersionCommand(), newSampleAppCommand(), newProxyCommand(), newAgentCommand())
 	for _, cmd := range root.Commands() {
 		refuseArguments(cmd)
 	}
-	root.AddCommand(newExplainCommand(), newDecisionsCommand(), newEventsCommand(), newPauseCommand(), newResumeCommand(), newModeCommand(), newTopCommand(), newHealthCommand())
+	root.AddCommand(newExplainCommand(), newDecisionsCommand(), newEventsCommand(), newPauseCommand(), newResumeCommand(), newModeCommand(), newTopCommand(), newHealthCommand(), newDeployCommand(), newBesideCommand())
 	root.AddCommand(newSetupCommands()...)
 	return root
 }

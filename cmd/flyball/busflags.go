@@ -1,0 +1,63 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/flyball-io/flyball/bus/redis"
+	"github.com/flyball-io/flyball/internal/cli"
+	"github.com/flyball-io/flyball/internal/clock"
+)
+
+// busFlags say where the bus between processes is.
+type busFlags struct {
+	address, namespace, passwordFile string
+	caFile, certFile, keyFile        string
+}
+
+func (f *busFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.address, "bus", os.Getenv("FLYBALL_BUS"), "`URL` of the Redis that is the bus between processes (redis://host:6379, rediss:// with TLS, unix:///path); also FLYBALL_BUS")
+	flags.StringVar(&f.namespace, "bus-namespace", "default", "word that keeps installations apart which share a Redis")
+	flags.StringVar(&f.passwordFile, "bus-password-file", "", "`FILE` with the password of the bus; also FLYBALL_BUS_PASSWORD")
+	flags.StringVar(&f.caFile, "bus-ca-file", "", "`FILE` with the certificate that vouches for the bus (PEM)")
+	flags.StringVar(&f.certFile, "bus-cert-file", "", "`FILE` with the certificate shown to the bus (PEM)")
+	flags.StringVar(&f.keyFile, "bus-key-file", "", "`FILE` with its key (PEM)")
+}
+
+// server reads where the bus is and how it lets in.
+func (f *busFlags) server() (redis.Server, error) {
+	if f.address == "" {
+		return redis.Server{}, errors.New("--bus: must be given, for example redis://127.0.0.1:6379")
+	}
+	s, err := redis.Parse(f.address)
+	if err != nil {
+		return s, fmt.Errorf("--bus: %w", err)
+	}
+	s.CAFile, s.CertFile, s.KeyFile = f.caFile, f.certFile, f.keyFile
+	if f.passwordFile != "" {
+		raw, err := os.ReadFile(f.passwordFile)
+		if err != nil {
+			return s, fmt.Errorf("--bus-password-file: %w", err)
+		}
+		s.Password = strings.TrimSpace(string(raw))
+		return s, nil
+	}
+	s.Password = cmp.Or(s.Password, os.Getenv("FLYBALL_BUS_PASSWORD"))
+	return s, nil
+}
+
+// open returns the bus; instance is who speaks on it.
+func (f *busFlags) open(ctx context.Context, instance string, log *slog.Logger) (*redis.Bus, error) {
+	server, err := f.server()
+	if err != nil {
+		return nil, cli.UsageError{Err: err}
+	}
+	return redis.Open(ctx, redis.Options{Server: server, Namespace: f.namespace, Instance: instance, Clock: clock.System, Log: log})
+}
