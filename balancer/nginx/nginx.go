@@ -69,6 +69,7 @@ type leftover struct {
 // backend is a replica and what is known of it.
 type backend struct {
 	balancer.BackendStatus
+	listed   uint64 // the change that brings it in
 	draining bool
 	since    uint64 // the change that drains it; when it is in force the state says so
 	// left are the workers that may have requests of it then.
@@ -145,7 +146,7 @@ func (p *Plane) list(backends []balancer.Backend) {
 		b := p.known[wanted.ID]
 		if b == nil || b.Backend != wanted {
 			same = false
-			b = &backend{BackendStatus: balancer.BackendStatus{Backend: wanted, State: balancer.Active},
+			b = &backend{BackendStatus: balancer.BackendStatus{Backend: wanted, State: balancer.Active}, listed: p.wanted + 1,
 				window: latency.NewWindow(p.cfg.MetricWindow.Std(), p.clk.Now())}
 		}
 		next[wanted.ID] = b
@@ -168,8 +169,8 @@ func (p *Plane) list(backends []balancer.Backend) {
 	}
 }
 
-// Backends says what is known of each. Requests in progress are a mean over
-// the metric window: nginx does not count them.
+// Backends says what is known of each that nginx has begun to follow. Requests
+// in progress are a mean over the metric window: nginx does not count them.
 func (p *Plane) Backends(ctx context.Context) ([]balancer.BackendStatus, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -178,7 +179,9 @@ func (p *Plane) Backends(ctx context.Context) ([]balancer.BackendStatus, error) 
 	defer p.mu.Unlock()
 	out := make([]balancer.BackendStatus, 0, len(p.known))
 	for _, b := range p.known {
-		out = append(out, b.BackendStatus)
+		if b.listed <= p.inForce {
+			out = append(out, b.BackendStatus)
+		}
 	}
 	slices.SortFunc(out, func(a, b balancer.BackendStatus) int { return cmp.Compare(a.ID, b.ID) })
 	return out, nil

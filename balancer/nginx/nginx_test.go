@@ -85,6 +85,35 @@ func TestManyChangesAreFewReloads(t *testing.T) {
 	}
 }
 
+// While nginx may not be reloaded yet a replica is not shown: no request would
+// reach it, and who waits for it would be told too early.
+func TestAReplicaIsShownOnceNginxFollows(t *testing.T) {
+	p := start(t, func(c *nginx.Config, _ *nginx.Site) { c.Reload.MinInterval = scale.Duration(time.Second) })
+	plane := p.plane()
+	a, b := balancertest.Replica(t, "a", nil), balancertest.Replica(t, "b", nil)
+	p.must(plane.SetBackends(t.Context(), []balancer.Backend{a}))
+	done := make(chan error, 1)
+	go func() { done <- plane.SetBackends(t.Context(), []balancer.Backend{a, b}) }()
+	for waiting := true; waiting; {
+		shown, err := plane.Backends(t.Context())
+		p.must(err)
+		upstream, err := os.ReadFile(p.cfg.Include)
+		p.must(err)
+		if len(shown) > 1 && !strings.Contains(string(upstream), b.Address) {
+			t.Fatalf("%s is shown and nginx has not heard of it", b.ID)
+		}
+		select {
+		case err := <-done:
+			p.must(err)
+			waiting = false
+		case <-time.After(time.Millisecond):
+		}
+	}
+	if shown, err := plane.Backends(t.Context()); err != nil || len(shown) != 2 {
+		t.Errorf("%d are shown (%v), want 2", len(shown), err)
+	}
+}
+
 func TestNothingIsLostUnderLoad(t *testing.T) {
 	p := start(t, func(c *nginx.Config, _ *nginx.Site) { c.Reload.MinInterval = scale.Duration(200 * time.Millisecond) })
 	plane := p.plane()
