@@ -31,6 +31,7 @@ type Daemon struct {
 	flags  []string
 	cmd    *exec.Cmd
 	exited chan struct{}
+	killed bool // and what it forgot has not been taken away yet
 }
 
 // start begins a daemon that has all of its files in dir.
@@ -105,9 +106,15 @@ func (d *Daemon) running() bool {
 	}
 }
 
-// ensure brings it back after a test that left it down.
+// ensure brings it back after a test that left it down, and takes away what an
+// engine forgot that was killed: a process that it was about to start has an
+// address, which the next one gives to another container.
 func (d *Daemon) ensure(t testing.TB) {
 	t.Helper()
+	if d.killed {
+		endForgotten()
+		d.killed = false
+	}
 	if !d.running() {
 		d.Start(t)
 	}
@@ -138,6 +145,7 @@ func (d *Daemon) Stop(t testing.TB) {
 // Kill kills it. Its containers go on until it is back.
 func (d *Daemon) Kill(t testing.TB) {
 	t.Helper()
+	d.killed = true
 	if err := d.signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -119,6 +121,25 @@ func removeCgroups(dir string) {
 		})
 		for _, group := range slices.Backward(groups) {
 			_ = syscall.Rmdir(group)
+		}
+	}
+}
+
+// endForgotten kills the processes of containers that have been made and not
+// started: nothing is being started now. In the namespaces there are no others.
+func endForgotten() {
+	if os.Getenv(roleVariable) != roleTests {
+		return
+	}
+	names, err := filepath.Glob("/proc/[0-9]*/comm")
+	if err != nil {
+		return
+	}
+	for _, name := range names {
+		comm, _ := os.ReadFile(name)
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		if err == nil && strings.HasPrefix(string(comm), "runc:[2:INIT]") {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
 }

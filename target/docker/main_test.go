@@ -163,6 +163,12 @@ func ready(n int) func(target.Status) bool {
 	}
 }
 
+// back is a condition for until: the engine is there and n replicas are ready.
+// While it is away they are known by their probes alone.
+func back(n int) func(target.Status) bool {
+	return func(s target.Status) bool { return ready(n)(s) && !told(docker.EngineUnreachable)(s) }
+}
+
 // told is a condition for until: a condition of this type is shown.
 func told(kind string) func(target.Status) bool {
 	return func(s target.Status) bool { return condition(s, kind).Type != "" }
@@ -194,18 +200,46 @@ func ids(s target.Status) []string {
 	return all
 }
 
+// record is what the target has written down.
+type record struct {
+	Owner    string
+	Replicas []replicaRecord
+}
+
+type replicaRecord struct {
+	Name, Container string
+	DeletedAt       time.Time
+}
+
+func recorded(dir string) (r record) {
+	raw, err := os.ReadFile(filepath.Join(dir, "web.docker.json"))
+	if err == nil {
+		err = json.Unmarshal(raw, &r)
+	}
+	if err != nil {
+		return record{}
+	}
+	return r
+}
+
+// replica is the record of the replica that a container is.
+func (r record) replica(name, id string) (replicaRecord, bool) {
+	for _, one := range r.Replicas {
+		if one.Name == name && (one.Container == "" || one.Container == id) {
+			return one, true
+		}
+	}
+	return replicaRecord{}, false
+}
+
 // owned lists the containers of the target that keeps its state in dir.
 func owned(t *testing.T, d *dockertest.Daemon, dir string) []container.Summary {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(dir, "web.docker.json"))
-	if err != nil {
+	owner := recorded(dir).Owner
+	if owner == "" {
 		return nil
 	}
-	var state struct{ Owner string }
-	if err := json.Unmarshal(raw, &state); err != nil {
-		t.Fatal(err)
-	}
-	filters := client.Filters{}.Add("label", "flyball.io/owner="+state.Owner)
+	filters := client.Filters{}.Add("label", "flyball.io/owner="+owner)
 	found, err := d.API.ContainerList(context.Background(), client.ContainerListOptions{All: true, Filters: filters})
 	if err != nil {
 		t.Log(err)
