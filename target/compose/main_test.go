@@ -252,3 +252,10 @@ func condition(s target.Status, kind string) scale.Condition {
 func has(s target.Status, id string) bool {
 	return slices.ContainsFunc(s.Replicas, func(r scale.Replica) bool { return r.ID == id })
 }
+
+func (p *project) remove(file string) {
+	p.t.Helper()
+	if err := os.Remove(filepath.Join(p.dir, file)); err != nil {
+		p.t.Fatal(err)
+	}
+}

@@ -57,9 +57,9 @@ const (
 
 // hand is what another hand did to the replicas of a project.
 type hand struct {
-	began, last time.Time // of its endings; zero: none is told
-	before      int       // desired when it began
-	ended       int
+	began, last    time.Time // of what is told; zero: nothing is
+	before         int       // desired when it began
+	ended, started int
 	down        time.Time // since when nothing is left that runs; zero: something is
 	// idle are the containers that do not run and are nobody's replica, by ID.
 	idle map[string]docker.Container
@@ -141,6 +141,18 @@ func (k *keeper) asked(container string) {
 	}
 }
 
+// forgetAsked takes back what was thought of another hand a moment ago: an
+// engine that ends asks all containers to.
+func (k *keeper) forgetAsked() {
+	k.hand.down = time.Time{}
+	if k.clock.Now().Sub(k.hand.last) <= handPatience {
+		k.hand.began, k.hand.last = time.Time{}, time.Time{}
+	}
+	for _, r := range k.replicas {
+		r.askedAt = time.Time{}
+	}
+}
+
 // byHand is true when another hand ended a replica of a project.
 func (k *keeper) byHand(r *replica) bool {
 	return k.project != nil && !r.askedAt.IsZero() && k.clock.Now().Sub(r.askedAt) <= handPatience
@@ -150,10 +162,7 @@ func (k *keeper) byHand(r *replica) bool {
 // Stopped it stays for who may need it.
 func (k *keeper) reset(r *replica, text string, exists bool) {
 	now := k.clock.Now()
-	if k.hand.began.IsZero() {
-		k.hand.began, k.hand.before, k.hand.ended = now, k.desired, 0
-	}
-	k.hand.last = now
+	k.noteHand(now)
 	k.hand.ended++
 	k.log.Warn("another hand ended a replica", slog.String("replica", r.id), slog.String("exit", text))
 	if exists {
@@ -173,6 +182,24 @@ func (k *keeper) reset(r *replica, text string, exists bool) {
 		}
 		k.log.Warn("another hand stopped the service: nothing is started until it is started again", slog.String("by", k.project.Up))
 	}
+}
+
+// noteHand takes note that another hand is at work.
+func (k *keeper) noteHand(now time.Time) {
+	if k.hand.began.IsZero() {
+		k.hand.began, k.hand.before, k.hand.ended, k.hand.started = now, k.desired, 0, 0
+	}
+	k.hand.last, k.changed = now, true
+}
+
+// surplus takes note of a replica that another hand started beyond the count.
+func (k *keeper) surplus(r *replica) {
+	if k.project == nil || !k.contact.before || k.staying() <= k.desired {
+		return
+	}
+	k.noteHand(k.clock.Now())
+	k.hand.started++
+	k.log.Warn("another hand started a replica beyond the count", slog.String("replica", r.id), slog.Int("count", k.desired))
 }
 
 // setIdle keeps the stopped container of a replica in mind.
@@ -214,7 +241,20 @@ func (k *keeper) quietAt() (at time.Time, never bool) {
 			at = later(at, r.askedAt.Add(handPatience))
 		}
 	}
-	return at, !k.hand.down.IsZero() || k.noContainer()
+	return at, !k.hand.down.IsZero() || k.noContainer() || k.lastIsDead()
+}
+
+// lastIsDead is true while the only containers that are left have died and are
+// about to be kept: one of them is started again rather than a copy of it.
+func (k *keeper) lastIsDead() bool {
+	dead := false
+	for _, r := range k.replicas {
+		if r.stays() && (r.container != "" || !r.before.IsZero()) {
+			return false
+		}
+		dead = dead || (!r.stays() && r.gone())
+	}
+	return dead
 }
 
 func later(a, b time.Time) time.Time {
@@ -284,8 +324,8 @@ func (k *keeper) handConditions(desired int) []scale.Condition {
 	if !k.hand.began.IsZero() {
 		all = append(all, scale.Condition{
 			Type: scale.CountReset, Since: k.hand.began,
-			Message: fmt.Sprintf("another hand ended %d of %d replicas (docker compose up does, to the count of its file); brought back to %d",
-				k.hand.ended, max(k.hand.before, k.hand.ended), desired),
+			Message: fmt.Sprintf("another hand ended %d and started %d of %d replicas (docker compose up does, to the count of its file); brought back to %d",
+				k.hand.ended, k.hand.started, k.hand.before, desired),
 		})
 	}
 	return all

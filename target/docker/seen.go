@@ -43,7 +43,7 @@ func (k *keeper) learn(u docker.Update) {
 // lose takes note that the engine is away.
 func (k *keeper) lose(err error) {
 	k.contact.listed = false
-	k.hand.down = time.Time{} // an engine that ends asks all containers to
+	k.forgetAsked()
 	if k.contact.lost == nil {
 		k.contact.since = k.clock.Now()
 		k.log.Warn("engine away, nothing is started or ended until it is back", slog.Any("error", err))
@@ -96,6 +96,7 @@ func (k *keeper) see(c docker.Container) {
 	}
 	if r == nil {
 		r = k.adopt(c)
+		k.surplus(r)
 	}
 	if r.container == "" {
 		r.container, r.madeAt = c.ID, k.clock.Now()
