@@ -6,6 +6,8 @@ GOLANGCI_LINT := $(BIN)/golangci-lint
 GOLANGCI_LINT_VERSION := v2.15.0
 VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 PLATFORMS     := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+# Packages whose tests have a Docker engine of their own.
+ENGINE_TESTS   = $(shell git grep -l 'dockertest\.Main(m)' -- '*_test.go' | xargs -n 1 dirname | sort -u)
 LDFLAGS       := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
@@ -25,11 +27,11 @@ setup: ## install what the tests need besides Go (Debian packages; names what it
 
 test: setup build check-generate ## everything: unit, integration, end to end, with the race detector
 	$(GO) vet ./...
-	$(GO) test -race -timeout 25m $$($(GO) list ./... | grep -v -e /test/e2e -e /record/sqlite -e /sim$$ -e /queueing$$ -e /guard$$ -e /capacity$$ -e /policy/predictive$$ -e /internal/docker$$ -e /target/docker$$)
+	$(GO) test -race -timeout 25m $$($(GO) list ./... | grep -v -e /test/e2e -e /record/sqlite -e /sim$$ -e /queueing$$ -e /guard$$ -e /capacity$$ -e /policy/predictive$$ $(ENGINE_TESTS:%=-e /%$$))
 	# One goroutine of long arithmetic each: the race detector would take twenty times as long to find nothing.
 	$(GO) test -race -run WhateverRunsBeside ./sim
-	# What needs a Docker engine is run by test-docker until a document can name the target.
-	$(GO) test -race -short ./guard ./capacity ./policy/predictive ./internal/docker ./target/docker
+	$(MAKE) --no-print-directory test-docker
+	$(GO) test -race -short ./guard ./capacity ./policy/predictive
 	$(GO) test -timeout 25m ./sim ./queueing ./guard ./capacity ./policy/predictive
 	$(GO) test -race -short -timeout 25m ./record/sqlite
 	$(GO) test -timeout 25m ./record/sqlite
@@ -41,7 +43,7 @@ test-short: ## the inner loop: unit tests, under two minutes
 	$(GO) test -short $$($(GO) list ./... | grep -v /test/e2e)
 
 test-docker: setup ## what drives a Docker engine, beside one of its own (needs docker.io)
-	$(GO) test -race -count=1 -p 1 -timeout 25m ./internal/docker ./target/docker
+	$(GO) test -race -count=1 -p 1 -timeout 25m $(ENGINE_TESTS:%=./%)
 
 lint: $(GOLANGCI_LINT) vet-all ## format, vet for every system, linters, shell scripts
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these'; exit 1; }
