@@ -8,5 +8,5 @@ package bus
 type Lease interface {
 	// Term returns that of the holder; false when somebody else holds the
 	// lease, or nobody can tell who does.
-	Term() (term uint64, held bool)
+	Term() (term int64, held bool)
 }

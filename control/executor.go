@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -12,46 +13,150 @@ import (
 )
 
 // Executor carries out the decisions of one target.
+//
+// With a fence it consumes them: each is obeyed at least once, also when the
+// executor is killed in the middle, and the order to a target is absolute, so
+// that once more does no harm.
 type Executor struct {
 	Name      string
 	Target    target.Target
 	Decisions bus.Topic[record.Decided]
 	Changes   bus.Topic[record.Applied]
 	Log       *slog.Logger
+	// Fence keeps planners apart where there may be several; nil: there is one,
+	// in this process.
+	Fence *Fence
 }
+
+// consumer is the executor's name on the bus.
+const consumer = "executor"
 
 // Run applies decisions until ctx is done: where it falls behind, the newest
 // alone.
 func (e *Executor) Run(ctx context.Context) error {
+	if e.Fence != nil {
+		return e.consume(ctx)
+	}
 	decisions, err := e.Decisions.SubscribeLatest(ctx, func(record.Decided) bool { return true })
 	if err != nil {
 		return err
 	}
 	for d := range decisions {
-		if d.Mode == scale.Apply && d.Decision.Changes() {
-			e.apply(ctx, d.Decision)
+		if changes(&d) {
+			e.announce(ctx, e.apply(ctx, &d))
 		}
 	}
 	return nil
 }
 
+// changes reports whether a decision is an order.
+func changes(d *record.Decided) bool { return d.Mode == scale.Apply && d.Decision.Changes() }
+
+// consume obeys what is handed over. What could not be answered is not
+// acknowledged, and comes again.
+func (e *Executor) consume(ctx context.Context) error {
+	handed, err := e.Decisions.Consume(ctx, consumer)
+	if err != nil {
+		return err
+	}
+	for batch := range handed {
+		newest := e.newest(ctx, batch)
+		if e.obey(ctx, &newest.Message) {
+			e.acknowledge(ctx, newest)
+		}
+	}
+	return nil
+}
+
+// newest returns the newest decision of a batch; the others need not come again.
+func (e *Executor) newest(ctx context.Context, batch []bus.Handed[record.Decided]) bus.Handed[record.Decided] {
+	newest := batch[0]
+	for _, d := range batch[1:] {
+		if d.Message.Compare(newest.Message.Mark) >= 0 {
+			newest, d = d, newest
+		}
+		e.acknowledge(ctx, d)
+	}
+	return newest
+}
+
+func (e *Executor) acknowledge(ctx context.Context, d bus.Handed[record.Decided]) {
+	if err := d.Ack(ctx); err != nil && ctx.Err() == nil {
+		e.Log.Warn("decision not acknowledged: it will come again", slog.String("target", e.Name), slog.Any("error", err))
+	}
+}
+
+// obey reports whether a decision has been dealt with.
+//
+// It is on disk after the target was told and before that is announced: who is
+// killed before tells the target again, who is killed after announces again.
+func (e *Executor) obey(ctx context.Context, d *record.Decided) bool {
+	switch e.Fence.judge(d.Mark) {
+	case outdated:
+		e.Log.Warn("decision refused: another planner has taken over", slog.String("target", e.Name), slog.Int64("term", d.Term), slog.Int64("current", e.Fence.last.Term))
+		if !changes(d) {
+			return true
+		}
+		refused := answer(e.Name, d)
+		refused.Error = fmt.Sprintf("refused: the planner of term %d has been replaced by that of term %d", d.Term, e.Fence.last.Term)
+		return e.announce(ctx, refused)
+	case stale:
+		return true
+	case repeated:
+		return !changes(d) || e.announce(ctx, answer(e.Name, d))
+	}
+	if !changes(d) {
+		e.passed(d, false)
+		return true
+	}
+	done := e.apply(ctx, d)
+	if ctx.Err() != nil && done.Error != "" {
+		return false // whoever comes next obeys it
+	}
+	if done.Error == "" {
+		e.passed(d, true)
+	}
+	return e.announce(ctx, done)
+}
+
+func (e *Executor) passed(d *record.Decided, changed bool) {
+	if err := e.Fence.pass(d.Mark, changed); err != nil {
+		e.Log.Error("a restart may repeat this decision", slog.String("target", e.Name), slog.Any("error", err))
+	}
+}
+
 // callTimeout is how long one order to a target or balancer may take.
 const callTimeout = 30 * time.Second
 
-func (e *Executor) apply(ctx context.Context, d scale.Decision) {
-	done := record.Applied{Target: e.Name, At: d.At, From: d.CurrentReplicas, To: d.DesiredReplicas}
+// answer is what is told of a decision that was carried out.
+func answer(name string, d *record.Decided) record.Applied {
+	return record.Applied{Target: name, At: d.Decision.At, From: d.Decision.CurrentReplicas, To: d.Decision.DesiredReplicas, Mark: d.Mark}
+}
+
+// apply tells the target its count.
+func (e *Executor) apply(ctx context.Context, d *record.Decided) record.Applied {
+	done := answer(e.Name, d)
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if err := e.Target.SetReplicas(call, d.DesiredReplicas); err != nil {
-		if ctx.Err() != nil {
-			return
-		}
+	if err := e.Target.SetReplicas(call, done.To); err != nil {
 		done.Error = err.Error()
-		e.Log.Error("cannot scale", slog.String("target", e.Name), slog.Int("from", done.From), slog.Int("to", done.To), slog.Any("error", err))
+		if ctx.Err() == nil {
+			e.Log.Error("cannot scale", slog.String("target", e.Name), slog.Int("from", done.From), slog.Int("to", done.To), slog.Any("error", err))
+		}
 	}
-	// What was done is told although the loop may be ending: the record and the
-	// next controller must know of it.
-	if err := e.Changes.Publish(context.WithoutCancel(ctx), done); err != nil {
+	return done
+}
+
+// announce tells what was done, although the loop may be ending: the record and
+// the next controller must know of it. What the end has kept from being done is
+// not told.
+func (e *Executor) announce(ctx context.Context, done record.Applied) bool {
+	if done.Error != "" && ctx.Err() != nil {
+		return false
+	}
+	err := e.Changes.Publish(context.WithoutCancel(ctx), done)
+	if err != nil {
 		e.Log.Error("change not announced", slog.String("target", e.Name), slog.Any("error", err))
 	}
+	return err == nil
 }

@@ -25,6 +25,8 @@ type Report struct {
 	Measured bool           `json:"measured,omitempty"`
 	Samples  []scale.Sample `json:"samples,omitempty"`
 	Faults   []Fault        `json:"faults,omitempty"`
+	// By is the monitor, where several report of the target: one of each role.
+	By string `json:"by,omitempty"`
 }
 
 // Fault is something that could not be read.
@@ -39,6 +41,31 @@ type Memory struct {
 	Target string    `json:"target"`
 	At     time.Time `json:"at"`
 	Data   []byte    `json:"data"`
+}
+
+// Drains is what an executor wants to be drained: all of it, each time.
+type Drains struct {
+	Target string    `json:"target"`
+	At     time.Time `json:"at"`
+	IDs    []string  `json:"ids"`
+}
+
+// Drained is how far a balancer is with it, and how busy its backends are.
+type Drained struct {
+	Target string    `json:"target"`
+	At     time.Time `json:"at"`
+	// Heard are the backends that get no new requests any more because they are
+	// to be drained; Idle those of them where none is in progress either.
+	Heard []string `json:"heard"`
+	Idle  []string `json:"idle"`
+	// InFlight are the requests in progress on the others.
+	InFlight map[string]int `json:"inFlight"`
+}
+
+// Hand is what an operator has set by hand; a nil Override is taken back.
+type Hand struct {
+	Target   string           `json:"target"`
+	Override *record.Override `json:"override"`
 }
 
 // Topics of one target are named after it, so that its stages hear of nothing
@@ -65,6 +92,19 @@ func Memories(b bus.Bus, target string) bus.Topic[Memory] { return topic[Memory]
 func Events(b bus.Bus, target string) bus.Topic[record.Event] {
 	return topic[record.Event](b, "events", target)
 }
+
+// WantedDrains is what the executor of a target wants to be drained.
+func WantedDrains(b bus.Bus, target string) bus.Topic[Drains] {
+	return topic[Drains](b, "drains", target)
+}
+
+// DoneDrains is what the balancer of a target has drained.
+func DoneDrains(b bus.Bus, target string) bus.Topic[Drained] {
+	return topic[Drained](b, "drained", target)
+}
+
+// Hands is what is set by hand of a target.
+func Hands(b bus.Bus, target string) bus.Topic[Hand] { return topic[Hand](b, "hands", target) }
 
 // All stands for every target.
 const All = bus.Any

@@ -19,12 +19,14 @@ import (
 // Monitor reads one target and its sources and reports what it saw.
 type Monitor struct {
 	Name     string
-	Target   target.Target
+	Target   target.Target            // nil: somebody else reads it
 	Sources  map[string]source.Source // by name
 	Interval time.Duration
 	Reports  bus.Topic[Report]
 	Clock    clock.Clock
 	Log      *slog.Logger
+	// By names this monitor where several report of one target.
+	By string
 
 	failing map[string]bool // what failed last time, so that it is logged once
 }
@@ -46,13 +48,17 @@ func (m *Monitor) Run(ctx context.Context) error {
 // wait returns at the next tick, reporting changes of the target meanwhile;
 // false when ctx is done.
 func (m *Monitor) wait(ctx context.Context, tick <-chan time.Time) bool {
+	var changed <-chan struct{}
+	if m.Target != nil {
+		changed = m.Target.Changes()
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return false
 		case <-tick:
 			return true
-		case <-m.Target.Changes():
+		case <-changed:
 			m.look(ctx, false)
 		}
 	}
@@ -66,20 +72,27 @@ func (m *Monitor) publish(ctx context.Context, r Report) {
 
 // look reads the target and, if asked to, its sources, and reports what it saw.
 func (m *Monitor) look(ctx context.Context, measure bool) {
-	report := Report{Target: m.Name, At: m.Clock.Now(), Measured: measure}
-	call, cancel := m.limit(ctx)
-	status, err := m.Target.Status(call)
-	cancel()
+	report := Report{Target: m.Name, By: m.By, At: m.Clock.Now(), Measured: measure}
+	if m.Target != nil {
+		m.count(ctx, &report)
+	}
 	if ctx.Err() != nil {
 		return
-	}
-	if m.check(&report, "target", err) {
-		report.Status = &status
 	}
 	if measure {
 		m.measure(ctx, &report)
 	}
 	m.publish(ctx, report)
+}
+
+// count reads the target.
+func (m *Monitor) count(ctx context.Context, report *Report) {
+	call, cancel := m.limit(ctx)
+	defer cancel()
+	status, err := m.Target.Status(call)
+	if ctx.Err() == nil && m.check(report, "target", err) {
+		report.Status = &status
+	}
 }
 
 // measure reads all sources at the same time: one that hangs must not stop the

@@ -27,6 +27,10 @@ type Planner struct {
 	Plans <-chan Plan
 	// Overrides brings what an operator sets by hand; nil takes it back.
 	Overrides <-chan *record.Override
+	// Lease says whether this planner is the one whose decisions count; nil:
+	// there is no other. One that does not hold it decides all the same, in
+	// silence, so that it knows what to do when it does.
+	Lease bus.Lease
 
 	plan     Plan
 	replaced []byte           // memory of the plan before this one
@@ -38,6 +42,8 @@ type Planner struct {
 	pause    time.Duration // between it and the one before
 	logged   decisionLine
 	memory   remembering
+	mark     record.Mark // of the last decision
+	heard    record.Mark // of the last change
 }
 
 // decisionLine is what a log line says of a decision.
@@ -190,11 +196,31 @@ func (p *Planner) decide(ctx context.Context) bool {
 	for _, shadow := range p.plan.Shadows {
 		out.Shadows = append(out.Shadows, shadow.Decide(obs).Clone())
 	}
-	p.log(out)
-	if err := p.Decisions.Publish(ctx, out); err != nil && ctx.Err() == nil {
-		p.Log.Error("decision lost", slog.String("target", p.Name), slog.Any("error", err))
+	if p.authorize(&out) {
+		p.log(out)
+		if err := p.Decisions.Publish(ctx, out); err != nil && ctx.Err() == nil {
+			p.Log.Error("decision lost", slog.String("target", p.Name), slog.Any("error", err))
+		}
 	}
 	p.remember(ctx)
+	return true
+}
+
+// authorize marks a decision as that of the planner whose turn it is; false
+// when it is another's.
+func (p *Planner) authorize(d *record.Decided) bool {
+	if p.Lease == nil {
+		return true
+	}
+	term, held := p.Lease.Term()
+	if !held {
+		return false
+	}
+	if term != p.mark.Term {
+		p.mark = record.Mark{Term: term}
+	}
+	p.mark.Seq++
+	d.Mark = p.mark
 	return true
 }
 
@@ -223,8 +249,25 @@ func (p *Planner) log(d record.Decided) {
 		slog.String("set_by", d.Decision.SetBy), slog.String("reason", d.Decision.Reason.String()))
 }
 
+// known reports whether the deciders know of a change: where it is handed over
+// at least once it may come again, also after a restart.
+func (p *Planner) known(c record.Applied) bool {
+	first := p.heard == record.Mark{}
+	switch {
+	case c.Mark == record.Mark{}:
+		return false
+	case first && !c.At.After(p.plan.Done), c.Compare(p.heard) <= 0:
+		return true
+	}
+	p.heard = c.Mark
+	return false
+}
+
 // applied tells the deciders what was really done.
 func (p *Planner) applied(c record.Applied) {
+	if p.known(c) {
+		return
+	}
 	p.seen.respecify(c.To, p.Clock.Now())
 	p.plan.Applied(c)
 }

@@ -5,6 +5,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -130,6 +131,20 @@ type Decided struct {
 	Shadows  []scale.Decision `json:"shadows,omitempty"`
 	Mode     scale.Mode       `json:"mode"`
 	Seen     Seen             `json:"seen"`
+	Mark
+}
+
+// Mark is the place of a decision among all of a target where several planners
+// take turns: the term of the planner, and how many decisions he has made in it.
+// Zero where there is one planner.
+type Mark struct {
+	Term int64 `json:"term,omitempty"`
+	Seq  int64 `json:"seq,omitempty"`
+}
+
+// Compare orders marks: by term, then by number.
+func (m Mark) Compare(other Mark) int {
+	return cmp.Or(cmp.Compare(m.Term, other.Term), cmp.Compare(m.Seq, other.Seq))
 }
 
 // Seen is an observation reduced to its newest values.
@@ -165,6 +180,7 @@ type Applied struct {
 	From   int       `json:"from"`
 	To     int       `json:"to"`
 	Error  string    `json:"error,omitempty"` // why it could not be done
+	Mark             // of the decision
 }
 
 // Event is something that happened beside decisions: an operator's action, a

@@ -24,7 +24,7 @@ type Lease struct {
 	ttl  time.Duration
 
 	mu    sync.Mutex // guards what follows; nobody does I/O under it
-	term  uint64
+	term  int64
 	until time.Time // by our clock, from before asking: never later than the server has it
 }
 
@@ -60,7 +60,7 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0`)
 
 // Term implements [bus.Lease].
-func (l *Lease) Term() (term uint64, held bool) {
+func (l *Lease) Term() (term int64, held bool) {
 	now := l.bus.opts.Clock.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,7 +85,7 @@ func (l *Lease) Run(ctx context.Context) error {
 func (l *Lease) hold(ctx context.Context) {
 	_, held := l.Term()
 	asked := l.bus.opts.Clock.Now()
-	term, err := redis.Uint64(l.bus.run(ctx, holding, l.key("lease:"), l.key("term:"), l.id, l.ttl.Milliseconds()))
+	term, err := redis.Int64(l.bus.run(ctx, holding, l.key("lease:"), l.key("term:"), l.id, l.ttl.Milliseconds()))
 	if err != nil {
 		if _, still := l.Term(); held && !still && ctx.Err() == nil {
 			l.bus.opts.Log.Warn("cannot tell who plans: nothing is decided until that is known", slog.String("target", l.name))
@@ -100,7 +100,7 @@ func (l *Lease) hold(ctx context.Context) {
 	case term == 0 && before > 0:
 		l.bus.opts.Log.Warn("somebody else plans now", slog.String("target", l.name))
 	case term > 0 && term != before:
-		l.bus.opts.Log.Info("plans from now on", slog.String("target", l.name), slog.Uint64("term", term))
+		l.bus.opts.Log.Info("plans from now on", slog.String("target", l.name), slog.Int64("term", term))
 	}
 }
 

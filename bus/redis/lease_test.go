@@ -26,7 +26,7 @@ func hold(t *testing.T, b *redis.Bus, ttl time.Duration) *holder {
 	return &holder{l, end}
 }
 
-func (h *holder) until(t *testing.T, want bool) (term uint64) {
+func (h *holder) until(t *testing.T, want bool) (term int64) {
 	t.Helper()
 	eventually(t, "the lease changes hands", func() bool {
 		var held bool
