@@ -13,8 +13,10 @@ import (
 	"github.com/flyball-io/flyball/balancer/nginx"
 	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target/compose"
 	"github.com/flyball-io/flyball/target/docker"
 	"github.com/flyball-io/flyball/target/process"
+	"github.com/flyball-io/flyball/target/swarm"
 )
 
 var _ v1alpha1.Plugins = (*Registry)(nil)
@@ -43,8 +45,10 @@ func Empty() *Registry {
 // New returns a registry of all that ships.
 func New() *Registry {
 	r := Empty()
+	RegisterConfig(&r.Targets, "compose", compose.Default)
 	RegisterConfig(&r.Targets, "docker", docker.Default)
 	RegisterConfig(&r.Targets, "process", process.Default)
+	RegisterConfig(&r.Targets, "swarm", swarm.Default)
 	registerPolicies(&r.Policies)
 	registerSources(&r.Sources)
 	RegisterConfig(&r.Balancers, "builtin", balancerbuiltin.Default)
