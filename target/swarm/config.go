@@ -35,7 +35,10 @@ const (
 	AtPublished Address = "published"
 )
 
-var _ target.Config = Config{}
+var (
+	_ target.Config   = Config{}
+	_ target.Examiner = Config{}
+)
 
 // Default is everything but the name of the service.
 func Default() Config {
@@ -85,8 +88,8 @@ func (c Config) Facts() target.Facts {
 // checkTimeout is how long a manager may take to say that the service is there.
 const checkTimeout = 10 * time.Second
 
-// Check reports a manager that cannot be reached, and a service that is not
-// there or cannot be scaled.
+// Check reports a service that is not there or cannot be scaled. A manager that
+// cannot be reached is waited for.
 func (c Config) Check() error {
 	engine, err := docker.Open(c.Endpoint)
 	if err != nil {
@@ -98,9 +101,46 @@ func (c Config) Check() error {
 	return c.check(ctx, engine)
 }
 
+// Examine says what a manager says of the service.
+func (c Config) Examine(ctx context.Context) []target.Finding {
+	engine, err := docker.Open(c.Endpoint)
+	if err != nil {
+		return []target.Finding{{Message: err.Error(), Fix: "correct endpoint in the document, or DOCKER_HOST"}}
+	}
+	defer engine.Close()
+	service, err := engine.Service(ctx, c.Service)
+	switch {
+	case errors.Is(err, docker.ErrUnreachable):
+		return []target.Finding{{Message: "no engine answers: " + err.Error(), Fix: "start it (systemctl start docker), let this user use it (group docker), or name it in endpoint"}}
+	case errors.Is(err, docker.ErrNoManager):
+		return []target.Finding{{Message: err.Error(), Fix: "run Flyball where a manager answers (docker node ls), name one in endpoint, or make a swarm: docker swarm init"}}
+	case errors.Is(err, docker.ErrNoService):
+		return []target.Finding{{Message: "the swarm has no service " + c.Service, Fix: "correct service in the document, or docker stack deploy: docker service ls shows those there are"}}
+	case err == nil:
+		err = service.Scalable()
+	}
+	if err != nil {
+		return []target.Finding{{Message: fmt.Sprintf("service %s cannot be scaled: %v", c.Service, err), Fix: "see what a manager says: docker service inspect " + c.Service}}
+	}
+	found := []target.Finding{{Message: fmt.Sprintf("service %s can be scaled; it has %s now", c.Service, scale.Count(service.Replicas, "replica"))}}
+	if service.StopGracePeriod < lingering {
+		found = append(found, target.Finding{
+			Message: fmt.Sprintf("service %s has a stop_grace_period of %v", c.Service, service.StopGracePeriod),
+			Fix:     "make it 10s and let the program serve on for 2 s after SIGTERM: the swarm ends a task without asking the balancer (docs/swarm.md)",
+		})
+	}
+	return found
+}
+
+// lingering is the least grace period in which a task can serve on until every
+// balancer has heard that it goes, and finish what it has begun.
+const lingering = 5 * time.Second
+
 func (c Config) check(ctx context.Context, engine docker.Cluster) error {
 	service, err := engine.Service(ctx, c.Service)
 	switch {
+	case errors.Is(err, docker.ErrUnreachable), errors.Is(err, docker.ErrNoManager):
+		return nil
 	case errors.Is(err, docker.ErrNoService):
 		return fmt.Errorf("service: there is no service %q in this swarm; docker service ls shows those there are", c.Service)
 	case err != nil:

@@ -2,8 +2,10 @@ package swarm_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -29,7 +31,7 @@ const (
 	bridge = "near"
 )
 
-// newSwarm is a swarm of the package's engine alone, for one test.
+// newSwarm is a swarm of the package's engine alone.
 func newSwarm(t *testing.T) *dockertest.Daemon {
 	t.Helper()
 	daemon := dockertest.Engine(t)
@@ -41,7 +43,8 @@ func newSwarm(t *testing.T) *dockertest.Daemon {
 
 func newNetwork(t *testing.T, d *dockertest.Daemon) {
 	t.Helper()
-	if _, err := d.API.NetworkCreate(t.Context(), bridge, client.NetworkCreateOptions{Driver: "bridge", Scope: "swarm"}); err != nil {
+	_, err := d.API.NetworkCreate(t.Context(), bridge, client.NetworkCreateOptions{Driver: "bridge", Scope: "swarm"})
+	if err != nil && !strings.Contains(err.Error(), "already exists") {
 		t.Fatal(err)
 	}
 }
@@ -199,6 +202,11 @@ func told(kind string) func(target.Status) bool {
 	return func(s target.Status) bool { return condition(s, kind).Type != "" }
 }
 
+// says is a condition for until: one of this type is shown, with these words.
+func says(kind, words string) func(target.Status) bool {
+	return func(s target.Status) bool { return strings.Contains(condition(s, kind).Message, words) }
+}
+
 func condition(s target.Status, kind string) scale.Condition {
 	for _, c := range s.Conditions {
 		if c.Type == kind {
@@ -218,4 +226,21 @@ func publishAt(port uint32) func(*swarm.ServiceSpec) {
 		s.TaskTemplate.Networks = nil
 		s.EndpointSpec.Ports = []swarm.PortConfig{{Protocol: network.TCP, TargetPort: 8080, PublishedPort: port, PublishMode: swarm.PortConfigPublishModeHost}}
 	}
+}
+
+func get(t *testing.T, address string) {
+	t.Helper()
+	var err error
+	for range 100 {
+		var resp *http.Response
+		if resp, err = http.Get("http://" + address + "/healthz"); err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return
+			}
+			err = errors.New(resp.Status)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Error(err)
 }

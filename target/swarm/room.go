@@ -61,18 +61,25 @@ func (r *room) learn(s *seen, terms func() (string, error)) error {
 	return nil
 }
 
-// placed counts the slots that have a node, and those that find none.
+// placed counts the slots that have a node, and those that find none. Of those
+// that wait the scheduler does not tell every one why, so what it says of one
+// holds for all.
 func (s *seen) placed() (placed, waiting int, says string) {
 	has, lacks := map[int]bool{}, map[int]bool{}
 	for i := range s.tasks {
 		switch t := &s.tasks[i]; {
 		case !t.Stays:
-		case t.State == docker.TaskPending && strings.Contains(t.Says, noNode):
+		case t.State == docker.TaskPending:
 			lacks[t.Slot] = true
-			says = t.Says
-		case t.Node != "" && !s.down(t.Node) && t.State != docker.TaskPending:
+			if strings.Contains(t.Says, noNode) {
+				says = t.Says
+			}
+		case t.Node != "" && !s.down(t.Node):
 			has[t.Slot] = true
 		}
+	}
+	if says == "" {
+		return len(has), 0, "" // the scheduler has yet to think of them
 	}
 	return len(has), len(lacks), says
 }
