@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/builtin"
+	"github.com/flyball-io/flyball/deploy/stack"
+)
+
+// eachStack renders every stack of the sample app.
+func eachStack(t *testing.T, test func(t *testing.T, o stack.Options, files []stack.File)) {
+	t.Helper()
+	for _, orchestrator := range stack.Orchestrators() {
+		for _, environment := range stack.Environments() {
+			for _, balancer := range stack.Balancers() {
+				o := stack.Default(orchestrator, environment)
+				o.Balancer = balancer
+				m := stack.Material{RedisPassword: "r", Token: "t", PrometheusToken: "p", GrafanaPassword: "g"}
+				if environment.TLS != stack.NoTLS {
+					m.Certificate, m.Key = []byte("c"), []byte("k")
+				}
+				files, err := stack.Render(o, m)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Run(strings.Join([]string{orchestrator, environment.Name, balancer}, " "), func(t *testing.T) { test(t, o, files) })
+			}
+		}
+	}
+}
+
+// Every container of Flyball's is started with a command and flags that exist.
+func TestStacksNameCommandsAndFlagsThatExist(t *testing.T) {
+	if newRunCommand().Flags().Lookup("roles") == nil {
+		t.Skip("flyball run has no --roles yet") //nolint:forbidigo // until it lands
+	}
+	eachStack(t, func(t *testing.T, _ stack.Options, files []stack.File) {
+		var file struct {
+			Services map[string]struct {
+				Image   string
+				Command []string
+			}
+		}
+		if err := yaml.Unmarshal(files[0].Data, &file); err != nil {
+			t.Fatal(err)
+		}
+		checked := 0
+		for name, s := range file.Services {
+			if !strings.HasPrefix(s.Image, "flyball") && name != "balancer" {
+				continue
+			}
+			own := s.Command
+			if at := slices.Index(s.Command, "--"); at >= 0 {
+				commandExists(t, name, s.Command[:at])
+				own = s.Command[at+1:]
+			}
+			commandExists(t, name, own)
+			checked++
+		}
+		if checked != 7 {
+			t.Errorf("%d services of Flyball's, want 7: app, balancer, monitor, planner, executor, dashboard, agent", checked)
+		}
+	})
+}
+
+func commandExists(t *testing.T, service string, args []string) {
+	t.Helper()
+	cmd, rest, err := newRootCommand().Find(args)
+	if err != nil || cmd.Name() != args[0] {
+		t.Errorf("%s: %q: %v, want a command of flyball", service, args, err)
+		return
+	}
+	if err := cmd.ParseFlags(rest); err != nil {
+		t.Errorf("%s: %q: %v", service, args, err)
+	}
+}
+
+// What the roles are told is a right document.
+func TestDocumentsOfStacksAreRight(t *testing.T) {
+	eachStack(t, func(t *testing.T, o stack.Options, files []stack.File) {
+		at := slices.IndexFunc(files, func(f stack.File) bool { return f.Path == "flyball/service.yaml" })
+		path := filepath.Join(t.TempDir(), "service.yaml")
+		if err := os.WriteFile(path, files[at].Data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		plugins := builtin.New()
+		if _, there := plugins.Targets.Defaults()[o.Orchestrator]; !there {
+			t.Skipf("target %s is not registered yet", o.Orchestrator) //nolint:forbidigo // until it lands
+		}
+		if _, there := plugins.Balancers.Defaults()[o.Balancer]; !there {
+			t.Skipf("balancer %s is not registered yet", o.Balancer) //nolint:forbidigo // until it lands
+		}
+		docs, err := v1alpha1.Loader{Plugins: plugins}.Load([]string{path})
+		if err != nil {
+			t.Fatalf("%v\n%s", err, files[at].Data)
+		}
+		if _, err := app.NewSpecs(docs, plugins); err != nil {
+			t.Errorf("%v\n%s", err, files[at].Data)
+		}
+	})
+}
+
+// fakeDocker puts a docker in the path that notes how it is called, and
+// answers what it is told for the first word.
+func fakeDocker(t *testing.T, answers map[string]string) (calls func() []string) {
+	t.Helper()
+	dir := t.TempDir()
+	log := filepath.Join(dir, "calls")
+	script := "#!/bin/sh\necho \"$@\" >> " + log + "\ncase \"$1\" in\n"
+	for word, answer := range answers {
+		script += fmt.Sprintf("%s) echo '%s';;\n", word, answer)
+	}
+	script += "esac\n"
+	if err := os.WriteFile(filepath.Join(dir, "docker"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	return func() []string {
+		text, err := os.ReadFile(log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Split(strings.TrimSpace(string(text)), "\n")
+	}
+}
+
+func deployed(t *testing.T, args ...string) string {
+	t.Helper()
+	var out, errs bytes.Buffer
+	root := newRootCommand()
+	root.SetArgs(append([]string{"deploy"}, args...))
+	root.SetOut(&out)
+	root.SetErr(&errs)
+	if err := root.Execute(); err != nil {
+		t.Fatalf("deploy %q: %v\n%s", args, err, errs.String())
+	}
+	return out.String()
+}
+
+// Deployed again, a stack has the replicas that Flyball gave it meanwhile.
+func TestApplyAgainKeepsWhatFlyballAdded(t *testing.T) {
+	for orchestrator, answers := range map[string]map[string]string{
+		"compose": {"ps": "one two three"},
+		"swarm":   {"service": "3"},
+	} {
+		dir := filepath.Join(t.TempDir(), "shop")
+		calls := fakeDocker(t, answers)
+		deployed(t, orchestrator, "local", "--apply", "--dir", dir)
+		file := filepath.Join(dir, stack.Main(orchestrator))
+		if text := readFile(t, file); !strings.Contains(text, "replicas: 3") {
+			t.Errorf("%s: not begun with the 3 there are:\n%s", orchestrator, text)
+		}
+		last := calls()[len(calls())-1]
+		want := map[string]string{"compose": "-p shop up -d --build --remove-orphans", "swarm": "stack deploy --prune --resolve-image changed -c " + file + " shop"}[orchestrator]
+		if !strings.HasSuffix(last, want) {
+			t.Errorf("%s: docker %s, want it to end in %s", orchestrator, last, want)
+		}
+	}
+}
+
+// A stack that is taken away leaves neither volumes nor files.
+func TestDeleteTakesAwayVolumesAndFiles(t *testing.T) {
+	for orchestrator, end := range map[string]string{"compose": "compose -p shop down --remove-orphans", "swarm": "stack rm shop"} {
+		dir := filepath.Join(t.TempDir(), "shop")
+		calls := fakeDocker(t, map[string]string{"volume": "shop_redis"})
+		deployed(t, orchestrator, "staging", "--dir", dir)
+		deployed(t, orchestrator, "staging", "--delete", "--keep-data", "--dir", dir)
+		if all := calls(); !slices.Equal(all, []string{end}) {
+			t.Errorf("%s --keep-data: docker %q, want %q alone", orchestrator, all, end)
+		}
+		deployed(t, orchestrator, "staging", "--delete", "--dir", dir)
+		if all := calls(); !slices.Contains(all, end) || !slices.Contains(all, "volume rm shop_redis") {
+			t.Errorf("%s: docker %q", orchestrator, all)
+		}
+		if _, err := os.Stat(dir); !os.IsNotExist(err) {
+			t.Errorf("%s: %s is left (%v)", orchestrator, dir, err)
+		}
+	}
+}
+
+// What is printed may be shown to anybody.
+func TestPrintingShowsNoSecret(t *testing.T) {
+	text := deployed(t, "swarm", "staging")
+	if strings.Contains(text, "PRIVATE KEY") || !strings.Contains(text, "# ---- tls/tls.key\n(a secret") || !strings.Contains(text, "# ---- stack.yaml\n") {
+		t.Errorf("printed:\n%s", text)
+	}
+}
+
+func TestDeployRefusesWhatItCannotMean(t *testing.T) {
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "deploy takes an orchestrator (compose or swarm) and an environment"},
+		{[]string{"kubernetes"}, "deploy: must be one of compose, swarm"},
+		{[]string{"compose", "prod"}, "environment: must be one of local, staging, production"},
+		{[]string{"compose", "--apply", "--delete"}, "--apply and --delete exclude each other"},
+		{[]string{"compose", "--apply", "--keep-data"}, "--keep-data: is for --delete"},
+		{[]string{"compose", "production"}, "production serves with TLS: name --tls-cert"},
+		{[]string{"compose", "staging", "--tls-cert", "no-such-file", "--tls-key", "x"}, "--tls-cert, --tls-key: open no-such-file"},
+	} {
+		root := newRootCommand()
+		root.SetArgs(append([]string{"deploy"}, tc.args...))
+		if err := root.Execute(); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("deploy %q: %v, want %q", tc.args, err, tc.want)
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package stack
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The socket of the engine is as good as root: one service has it.
+func TestOnlyTheExecutorHasTheSocket(t *testing.T) {
+	each(t, func(t *testing.T, o Options) {
+		all := servicesOf(t, parsed(t, o))
+		for name, s := range all {
+			has := strings.Contains(asText(t, s), "docker.sock")
+			if has != (name == "executor") {
+				t.Errorf("%s: has the socket: %v", name, has)
+			}
+		}
+		volumes := all["executor"]["volumes"].([]any)
+		if !slices.Contains(volumes, any("/var/run/docker.sock:/var/run/docker.sock")) {
+			t.Errorf("executor: the socket is not mounted in short form: %v", volumes)
+		}
+	})
+}
+
+// Nothing has more than it needs. Of the user's image we know nothing: it only
+// cannot gain privileges.
+func TestEveryServiceHasTheLeastPrivilege(t *testing.T) {
+	each(t, func(t *testing.T, o Options) {
+		for name, s := range servicesOf(t, parsed(t, o)) {
+			if o.Orchestrator == Compose && !has(s["security_opt"], "no-new-privileges:true") {
+				t.Errorf("%s: may gain privileges", name)
+			}
+			for _, open := range []string{"privileged", "cap_add", "devices", "pid", "ipc", "network_mode", "userns_mode"} {
+				if _, there := s[open]; there {
+					t.Errorf("%s: has %s", name, open)
+				}
+			}
+			if name == appService && o.AppImage != "" {
+				continue
+			}
+			if s["read_only"] != true {
+				t.Errorf("%s: can write to its root", name)
+			}
+			if !has(s["cap_drop"], "ALL") {
+				t.Errorf("%s: keeps capabilities", name)
+			}
+			if user, _ := s["user"].(string); user == "" || strings.HasPrefix(user, "0:") || strings.HasPrefix(user, "root") {
+				t.Errorf("%s: is root (user %q)", name, user)
+			}
+		}
+	})
+}
+
+// Where nobody knows the socket's group the executor is root without a single
+// capability; nobody else is.
+func TestWithoutTheSocketsGroupOnlyTheExecutorIsRoot(t *testing.T) {
+	for _, orchestrator := range Orchestrators() {
+		o := Default(orchestrator, Environments()[0])
+		for name, s := range servicesOf(t, parsed(t, o)) {
+			if root := s["user"] == "0:0"; root != (name == "executor") {
+				t.Errorf("%s %s: user %v", orchestrator, name, s["user"])
+			}
+		}
+		if s := servicesOf(t, parsed(t, o))["executor"]; !has(s["cap_drop"], "ALL") || s["read_only"] != true {
+			t.Errorf("%s: an executor that is root keeps more than its user: %v", orchestrator, s)
+		}
+	}
+}
+
+// The host's files are shown to the agent alone, and not to be written.
+func TestOnlyTheAgentSeesTheHost(t *testing.T) {
+	each(t, func(t *testing.T, o Options) {
+		for name, s := range servicesOf(t, parsed(t, o)) {
+			volumes, _ := s["volumes"].([]any)
+			for _, v := range volumes {
+				mount, short := v.(string)
+				if !short || !strings.HasPrefix(mount, "/") || name == "executor" {
+					continue
+				}
+				if name != agentService || !strings.HasSuffix(mount, ":ro") {
+					t.Errorf("%s mounts %s of the host", name, mount)
+				}
+			}
+		}
+	})
+}
+
+// The bus and its password are where users' requests do not come.
+func TestTheAppDoesNotReachTheBus(t *testing.T) {
+	each(t, func(t *testing.T, o Options) {
+		file := parsed(t, o)
+		all := servicesOf(t, file)
+		if has(all[appService]["networks"], controlNetwork) || !has(all["redis"]["networks"], controlNetwork) || len(all["redis"]["networks"].([]any)) != 1 {
+			t.Errorf("app is in %v, redis in %v", all[appService]["networks"], all["redis"]["networks"])
+		}
+		internal := file["networks"].(map[string]any)[controlNetwork].(map[string]any)["internal"]
+		if internal != true {
+			t.Errorf("the control network reaches further")
+		}
+		for name, s := range all {
+			if _, publishes := s["ports"]; publishes && !slices.Contains([]string{"balancer", "dashboard", "grafana"}, name) {
+				t.Errorf("%s publishes %v", name, s["ports"])
+			}
+		}
+	})
+}
+
+func has(list any, want string) bool {
+	all, _ := list.([]any)
+	return slices.Contains(all, any(want))
+}

@@ -1,0 +1,120 @@
+package stack
+
+import "fmt"
+
+const agentService = "agent"
+
+// documentPath is where every role finds the document.
+const documentPath = "/etc/flyball/service.yaml"
+
+// stateDir is where a role keeps what must outlive it.
+const stateDir = "/var/lib/flyball"
+
+// roles adds what decides and acts, each with no more than it needs. The
+// balancer's role is with the balancer.
+func (p *planned) roles() {
+	p.add(p.role("monitor", "Asks the sources of signals. Nobody speaks to it.", appNetwork, controlNetwork))
+	planner := p.role("planner", "Decides, and keeps the record of it.", controlNetwork)
+	planner.Command = append(planner.Command, "--retention", p.o.Environment.Retention)
+	p.volume(&planner, "planner", stateDir)
+	p.add(planner)
+	p.add(p.executor())
+	p.add(p.dashboard())
+	p.add(p.agent())
+}
+
+// role is a role of Flyball's in a container of its own.
+func (p *planned) role(name, comment string, networks ...string) service {
+	s := service{
+		name: name, comment: comment, Image: p.o.FlyballImage, Build: p.o.buildOf("flyball"), Networks: networks,
+		DependsOn: []string{"redis"}, HealthCheck: &healthCheck{Disable: true}, // the image's asks for the dashboard
+		Command: append([]string{"run", "--roles", name}, p.arguments()...),
+	}
+	p.letIn(&s)
+	p.config(&s, p.document(), documentPath)
+	return s
+}
+
+// arguments are those that every role has.
+func (p *planned) arguments() []string {
+	e := p.o.Environment
+	all := []string{
+		"-f", documentPath, "--state-dir", stateDir, "--bus", "redis://redis:6379",
+		"--log-level", e.LogLevel, "--log-format", e.LogFormat,
+	}
+	if p.swarm() {
+		all = append(all, "--bus-password-file", "/run/secrets/redis.password")
+	}
+	return all
+}
+
+// letIn gives the password of the bus: from the environment under Compose,
+// whose secrets have the owner of the host's file, as a secret under Swarm.
+func (p *planned) letIn(s *service) {
+	if p.swarm() {
+		p.secret(s, File{Path: "secrets/redis.password", Data: []byte(p.m.RedisPassword)}, "/run/secrets/redis.password", flyballUser)
+		return
+	}
+	if s.Environment == nil {
+		s.Environment = map[string]string{}
+	}
+	s.Environment["FLYBALL_BUS_PASSWORD"] = "${REDIS_PASSWORD:?}"
+}
+
+// executor is the one service that has the engine's socket.
+func (p *planned) executor() service {
+	s := p.role("executor", "Starts and ends replicas. The only service with the engine's socket, which is as good as root.", appNetwork, controlNetwork)
+	s.Volumes = append(s.Volumes, p.o.Socket+":"+socket)
+	s.User = "0:0" // nobody knows the socket's group: root, without any capability
+	if p.o.SocketGID >= 0 {
+		s.User = fmt.Sprintf("%s:%d", flyballUser, p.o.SocketGID)
+	}
+	p.volume(&s, "executor", stateDir)
+	return s
+}
+
+// dashboard serves people, and Prometheus.
+func (p *planned) dashboard() service {
+	s := p.role("dashboard", "Dashboard, API and Flyball's metrics. Its tokens are in .env (Compose) or secrets/tokens (Swarm).", controlNetwork, edgeNetwork)
+	s.Command = append(s.Command, "--retention", p.o.Environment.Retention, "--listen", "0.0.0.0:"+itoa(dashboardPort))
+	if p.swarm() {
+		p.secret(&s, File{Path: "secrets/tokens", Data: []byte(p.tokens() + "\n")}, "/run/secrets/tokens", flyballUser)
+		s.Command = append(s.Command, "--token-file", "/run/secrets/tokens")
+	} else {
+		s.Environment["FLYBALL_TOKENS"] = "${FLYBALL_TOKENS:?}"
+	}
+	if p.m.given() {
+		cert, key := p.certificate(&s)
+		s.Command = append(s.Command, "--tls-cert", cert, "--tls-key", key)
+	}
+	p.volume(&s, "dashboard", stateDir)
+	p.publish(&s, dashboardPort, dashboardPort)
+	return s
+}
+
+// certificate shows the certificate to a service and returns where.
+func (p *planned) certificate(s *service) (cert, key string) {
+	cert, key = "/run/secrets/tls.crt", "/run/secrets/tls.key"
+	p.secret(s, File{Path: "tls/tls.crt", Data: p.m.Certificate}, cert, flyballUser)
+	p.secret(s, File{Path: "tls/tls.key", Data: p.m.Key}, key, flyballUser)
+	return cert, key
+}
+
+// agent reads what the kernel knows of containers, on every node, by files
+// alone.
+func (p *planned) agent() service {
+	s := service{
+		name: agentService, comment: "What containers use, from the kernel's files, read-only; one per node, without the socket.",
+		Image: p.o.FlyballImage, Networks: []string{controlNetwork}, DependsOn: []string{"redis"}, HealthCheck: &healthCheck{Disable: true},
+		Command:     []string{"agent", "--bus", "redis://redis:6379", "--log-level", p.o.Environment.LogLevel, "--log-format", p.o.Environment.LogFormat},
+		Environment: map[string]string{"HOST_PROC": "/host/proc", "HOST_CGROUP": "/host/cgroup"},
+		Volumes:     []any{"/proc:/host/proc:ro", "/sys/fs/cgroup:/host/cgroup:ro"},
+	}
+	if p.swarm() {
+		s.Command = append(s.Command, "--bus-password-file", "/run/secrets/redis.password")
+		s.Deploy = &deploy{Mode: "global"}
+	}
+	s.Build = p.o.buildOf("flyball")
+	p.letIn(&s)
+	return s
+}
