@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/balancer"
+	"github.com/flyball-io/flyball/bus"
 	"github.com/flyball-io/flyball/bus/memory"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/decide"
@@ -124,6 +125,18 @@ func start(t *testing.T, w *world, first control.Plan) (decisions func() []recor
 // startWith is start with something that sets the mode by hand.
 func startWith(t *testing.T, w *world, first control.Plan, overrides <-chan *record.Override) (decisions func() []record.Decided, plans chan<- control.Plan) {
 	t.Helper()
+	return startAll(t, w, first, overrides, nil)
+}
+
+// startLeased is start with a lease.
+func startLeased(t *testing.T, w *world, first control.Plan, lease bus.Lease) (decisions func() []record.Decided) {
+	t.Helper()
+	decisions, _ = startAll(t, w, first, nil, lease)
+	return decisions
+}
+
+func startAll(t *testing.T, w *world, first control.Plan, overrides <-chan *record.Override, lease bus.Lease) (decisions func() []record.Decided, plans chan<- control.Plan) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	b, log, planned := memory.New(), slog.New(slog.DiscardHandler), make(chan control.Plan, 1)
 	planned <- first
@@ -145,7 +158,7 @@ func startWith(t *testing.T, w *world, first control.Plan, overrides <-chan *rec
 		(&control.Router{Name: "web", Balancer: w, Reports: control.Reports(b, "web"), Log: log}).Run,
 		(&control.Executor{Name: "web", Target: w, Decisions: control.Decisions(b, "web"), Changes: control.Changes(b, "web"), Log: log}).Run,
 		(&control.Planner{Name: "web", Reports: control.Reports(b, "web"), Decisions: control.Decisions(b, "web"), Changes: control.Changes(b, "web"),
-			Memories: control.Memories(b, "web"), Clock: clock.System, Log: log, Plans: planned, Overrides: overrides}).Run,
+			Memories: control.Memories(b, "web"), Clock: clock.System, Log: log, Plans: planned, Overrides: overrides, Lease: lease}).Run,
 		(&control.Monitor{Name: "web", Target: w, Sources: map[string]source.Source{"balancer": w}, Interval: time.Second,
 			Reports: control.Reports(b, "web"), Clock: clock.System, Log: log}).Run,
 	} {

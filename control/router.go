@@ -15,6 +15,9 @@ type Router struct {
 	Balancer balancer.Balancer
 	Reports  bus.Topic[Report]
 	Log      *slog.Logger
+	// Leaving reports whether a backend is to be left out although a report
+	// lists it; nil: none is.
+	Leaving func(id string) bool
 
 	failing bool
 }
@@ -35,7 +38,7 @@ func (r *Router) Run(ctx context.Context) error {
 func (r *Router) route(ctx context.Context, replicas []scale.Replica) {
 	backends := make([]balancer.Backend, 0, len(replicas))
 	for i := range replicas {
-		if replicas[i].TakesWork() && replicas[i].Address != "" {
+		if replicas[i].TakesWork() && replicas[i].Address != "" && (r.Leaving == nil || !r.Leaving(replicas[i].ID)) {
 			backends = append(backends, balancer.Backend{ID: replicas[i].ID, Address: replicas[i].Address})
 		}
 	}

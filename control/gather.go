@@ -1,0 +1,90 @@
+package control
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+
+	"github.com/flyball-io/flyball/bus"
+)
+
+// silentRounds is how many rounds a monitor may miss before that is a fault.
+const silentRounds = 3
+
+// Gatherer puts the reports of all monitors of one target together, so that who
+// listens hears of each round once, as if there were one monitor.
+//
+//	executor  counts   ┐
+//	balancer  samples  ├─► one report, once all have said something
+//	monitor   samples  ┘
+type Gatherer struct {
+	Parts bus.Topic[Report]
+	Whole bus.Topic[Report]
+	Log   *slog.Logger
+
+	round  map[string]Report // by monitor: what was said since the last whole report
+	missed map[string]int    // by monitor: rounds since it said anything
+}
+
+// Run gathers until ctx is done.
+func (g *Gatherer) Run(ctx context.Context) error {
+	g.round, g.missed = map[string]Report{}, map[string]int{}
+	parts, err := g.Parts.Subscribe(ctx)
+	if err != nil {
+		return err
+	}
+	for r := range parts {
+		for _, whole := range g.take(r) {
+			if err := g.Whole.Publish(ctx, whole); err != nil && ctx.Err() == nil {
+				g.Log.Error("report lost", slog.String("target", r.Target), slog.Any("error", err))
+			}
+		}
+	}
+	return nil
+}
+
+// take adds a part and returns what is whole now. A change of the target is
+// told at once; a round ends when all have said something, or one begins the
+// next.
+func (g *Gatherer) take(r Report) (whole []Report) {
+	if !r.Measured {
+		return []Report{r}
+	}
+	if _, again := g.round[r.By]; again {
+		whole = append(whole, g.end())
+	}
+	g.round[r.By], g.missed[r.By] = r, 0
+	for by := range g.missed {
+		if _, said := g.round[by]; !said {
+			return whole
+		}
+	}
+	return append(whole, g.end())
+}
+
+// end puts a round together and begins the next. The counts are dated: they say
+// when the whole was seen.
+func (g *Gatherer) end() Report {
+	var whole Report
+	for _, by := range slices.Sorted(maps.Keys(g.missed)) {
+		r, said := g.round[by]
+		if !said {
+			if g.missed[by]++; g.missed[by] >= silentRounds {
+				whole.Faults = append(whole.Faults, Fault{From: "role " + by, Error: "it has not reported lately"})
+			}
+			continue
+		}
+		whole.Target, whole.Measured = r.Target, true
+		if r.Status != nil {
+			whole.Status = r.Status
+		}
+		if r.Status != nil || (whole.Status == nil && r.At.After(whole.At)) {
+			whole.At = r.At
+		}
+		whole.Samples = append(whole.Samples, r.Samples...)
+		whole.Faults = append(whole.Faults, r.Faults...)
+	}
+	clear(g.round)
+	return whole
+}
