@@ -18,6 +18,7 @@ import (
 	"github.com/flyball-io/flyball/balancer/builtin/remote"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target/docker"
 	"github.com/flyball-io/flyball/target/process"
 )
 
@@ -52,7 +53,8 @@ func names(stateDir string) ([]string, error) {
 	var found []string
 	for _, e := range entries {
 		for _, ext := range []string{".json", ".proxy.sock"} {
-			if name, ok := strings.CutSuffix(e.Name(), ext); ok && name != "" && !e.IsDir() {
+			// The names of services have no dot; shop.docker.json is that of containers.
+			if name, ok := strings.CutSuffix(e.Name(), ext); ok && name != "" && !strings.Contains(name, ".") && !e.IsDir() {
 				found = append(found, name)
 			}
 		}
@@ -93,15 +95,29 @@ func look(ctx context.Context, stateDir, name string, clk clock.Clock) Service {
 	if err != nil {
 		s.Damaged = err.Error()
 	}
-	if err := process.Unattended(ctx, clk, stateDir, name); errors.Is(err, process.ErrInUse) {
-		s.Controller = controller(stateDir, name)
+	if held, err := attended(ctx, stateDir, name, clk); err == nil {
+		s.Controller = held
 	}
 	return s
 }
 
+// attended is the controller that looks after a service, whatever its replicas
+// are; "" where there is none.
+func attended(ctx context.Context, stateDir, name string, clk clock.Clock) (string, error) {
+	err := process.Unattended(ctx, clk, stateDir, name)
+	if errors.Is(err, process.ErrInUse) {
+		return controller(filepath.Join(stateDir, name+".lock")), nil
+	}
+	file := filepath.Join(stateDir, name+".docker.lock")
+	if _, missing := os.Stat(file); missing == nil && errors.Is(docker.Unattended(ctx, clk, stateDir, name), docker.ErrInUse) {
+		return controller(file), nil
+	}
+	return "", err
+}
+
 // controller is the process that wrote its number into the lock.
-func controller(stateDir, name string) string {
-	holder, err := os.ReadFile(filepath.Join(stateDir, name+".lock"))
+func controller(lock string) string {
+	holder, err := os.ReadFile(lock)
 	if text := strings.TrimSpace(string(holder)); err == nil && text != "" {
 		return text
 	}
@@ -133,10 +149,11 @@ func running(ctx context.Context, t *process.Target) ([]scale.Replica, error) {
 // start it again.
 func Stop(ctx context.Context, s Service, stateDir string, clk clock.Clock) error {
 	asking := context.WithoutCancel(ctx)
-	if err := process.Unattended(asking, clk, stateDir, s.Name); err != nil {
-		if errors.Is(err, process.ErrInUse) {
-			err = fmt.Errorf("%w (process %s)", ErrAttended, controller(stateDir, s.Name))
-		}
+	holder, err := attended(asking, stateDir, s.Name, clk)
+	if holder != "" {
+		err = fmt.Errorf("%w (process %s)", ErrAttended, holder)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", s.Name, err)
 	}
 	t, err := open(stateDir, s.Name, clk)
