@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -61,16 +62,20 @@ func (r *room) learn(s *seen, terms func() (string, error)) error {
 	return nil
 }
 
-// placed counts the slots that have a node, and those that find none. Of those
-// that wait the scheduler does not tell every one why, so what it says of one
-// holds for all.
+// unplaced is how long a task has no node before it is believed that it finds
+// none: the scheduler takes milliseconds, and does not always write down why.
+const unplaced = 5 * time.Second
+
+// placed counts the slots that have a node, and those that find none. What the
+// scheduler says of one that waits holds for all.
 func (s *seen) placed() (placed, waiting int, says string) {
-	has, lacks := map[int]bool{}, map[int]bool{}
+	has, lacks, long := map[int]bool{}, map[int]bool{}, false
 	for i := range s.tasks {
 		switch t := &s.tasks[i]; {
 		case !t.Stays:
 		case t.State == docker.TaskPending:
 			lacks[t.Slot] = true
+			long = long || s.at.Sub(t.CreatedAt) > unplaced
 			if strings.Contains(t.Says, noNode) {
 				says = t.Says
 			}
@@ -78,10 +83,10 @@ func (s *seen) placed() (placed, waiting int, says string) {
 			has[t.Slot] = true
 		}
 	}
-	if says == "" {
+	if says == "" && !long {
 		return len(has), 0, "" // the scheduler has yet to think of them
 	}
-	return len(has), len(lacks), says
+	return len(has), len(lacks), cmp.Or(says, "the scheduler does not say why")
 }
 
 // terms are what decides how many tasks can be placed, in a form that is equal

@@ -1,0 +1,248 @@
+package swarm_test
+
+import (
+	"context"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/api/types/swarm"
+	"github.com/moby/moby/client"
+
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target"
+)
+
+func TestOnlyReplicatedServicesAreScaled(t *testing.T) {
+	daemon := newSwarm(t)
+	one := uint64(1)
+	for _, tc := range []struct {
+		mode  string
+		set   swarm.ServiceMode
+		wants string
+	}{
+		{"global", swarm.ServiceMode{Global: &swarm.GlobalService{}}, "one task on every node"},
+		{"replicated-job", swarm.ServiceMode{ReplicatedJob: &swarm.ReplicatedJob{MaxConcurrent: &one}}, "end by themselves"},
+	} {
+		t.Run(tc.mode, func(t *testing.T) {
+			w := newWorld(t, daemon, 1, func(s *swarm.ServiceSpec) {
+				s.Mode, s.EndpointSpec = tc.set, nil
+				if tc.set.ReplicatedJob != nil {
+					s.TaskTemplate.RestartPolicy.Condition = swarm.RestartPolicyConditionNone
+				}
+			})
+			err := w.target.SetReplicas(t.Context(), 3)
+			if err == nil || !strings.Contains(err.Error(), tc.wants) || !strings.Contains(err.Error(), tc.mode) {
+				t.Errorf("SetReplicas: %v, want it refused because of its mode", err)
+			}
+			err = webConfig(daemon, w.service).Check()
+			if err == nil || !strings.HasPrefix(err.Error(), "service: ") || !strings.Contains(err.Error(), tc.wants) {
+				t.Errorf("Check: %v, want a fault at service", err)
+			}
+		})
+	}
+	if err := webConfig(daemon, "nothing").Check(); err == nil || !strings.HasPrefix(err.Error(), `service: there is no service "nothing"`) {
+		t.Errorf("Check of a service that is not there: %v", err)
+	}
+}
+
+func TestCountIsSetWhileSomebodyElseChangesTheService(t *testing.T) {
+	w := newWorld(t, newSwarm(t), 1, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	changed := make(chan int, 1)
+	go func() {
+		n := 0
+		for ctx.Err() == nil {
+			w.change(func(s *swarm.ServiceSpec) { s.Labels = map[string]string{"round": string(rune('a' + n%26))} })
+			n++
+		}
+		changed <- n
+	}()
+	for n := range 30 {
+		w.set(n % 4)
+		if got := w.status().SpecReplicas; got != n%4 {
+			t.Fatalf("asked for %d, the service has %d", n%4, got)
+		}
+	}
+	cancel()
+	if n := <-changed; n < 10 {
+		t.Errorf("the service was changed %d times only: nobody was in the way", n)
+	}
+}
+
+func TestTooManyForTheNodesAreAConditionAndNoLoop(t *testing.T) {
+	w := newWorld(t, newSwarm(t), 1, func(s *swarm.ServiceSpec) { s.TaskTemplate.Placement = &swarm.Placement{MaxReplicas: 3} })
+	w.run()
+	w.set(7)
+	const words = "4 of 7 replicas cannot be placed, 3 fit: "
+	s := w.until("it is told that there is no room", says(scale.CannotPlace, words))
+	c := condition(s, scale.CannotPlace)
+	before := w.inspect().Version
+	for range 30 {
+		if again := condition(w.status(), scale.CannotPlace); again.Limit != 3 || !again.Since.Equal(c.Since) {
+			t.Fatalf("told %+v, after %+v", again, c)
+		}
+		w.set(7) // what a decision says each time
+		time.Sleep(time.Second)
+	}
+	if after := w.inspect().Version; after != before {
+		t.Errorf("the service was updated in 30 s: version %d, then %d", before.Index, after.Index)
+	}
+	w.set(3)
+	w.until("3 are ready", ready(3))
+	if c := condition(w.status(), scale.CannotPlace); c.Limit != 3 {
+		t.Errorf("the room was forgotten at once: %+v", c)
+	}
+	w.change(func(s *swarm.ServiceSpec) { s.TaskTemplate.Placement.MaxReplicas = 5 })
+	w.until("the room may have changed", func(s target.Status) bool { return !told(scale.CannotPlace)(s) })
+	w.set(5)
+	w.until("5 are ready", ready(5))
+}
+
+func TestAReservationThatGoesMakesRoom(t *testing.T) {
+	daemon := newSwarm(t)
+	reserve := func(s *swarm.ServiceSpec) {
+		s.TaskTemplate.Resources = &swarm.ResourceRequirements{Reservations: &swarm.Resources{NanoCPUs: 9e8}}
+	}
+	other := newWorld(t, daemon, 1, reserve)
+	other.until("the other one has its room", ready(1))
+	w := newWorld(t, daemon, 1, reserve)
+	w.set(2)
+	c := condition(w.until("there is no room", told(scale.CannotPlace)), scale.CannotPlace)
+	t.Log(c.Message)
+	if c.Limit != 1 {
+		t.Errorf("told %+v", c)
+	}
+	other.set(0)
+	w.until("both are placed", ready(2))
+	if c := condition(w.status(), scale.CannotPlace); c.Type != "" {
+		t.Errorf("still told: %+v", c)
+	}
+}
+
+func TestARolloutIsTold(t *testing.T) {
+	w := newWorld(t, newSwarm(t), 3, func(s *swarm.ServiceSpec) {
+		s.UpdateConfig = &swarm.UpdateConfig{Parallelism: 1, Delay: time.Second, FailureAction: swarm.UpdateFailureActionPause, Monitor: 2 * time.Second}
+	})
+	w.until("3 are ready", ready(3))
+	w.change(func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec.Env = []string{"A=b"} })
+	s := w.until("the rollout is told", told(scale.RolloutInProgress))
+	if c := condition(s, scale.RolloutInProgress); c.Since.After(s.At) || s.At.Sub(c.Since) > time.Minute {
+		t.Errorf("told at %v: %+v", s.At, c)
+	}
+	w.until("it is over", func(s target.Status) bool { return !told(scale.RolloutInProgress)(s) && ready(3)(s) })
+	w.change(func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec.Args = []string{"fail"} })
+	s = w.until("the rollout has stopped", told(scale.RolloutPaused))
+	if !told(scale.RolloutInProgress)(s) {
+		t.Errorf("a paused rollout holds nothing: %+v", s.Conditions)
+	}
+	if c := condition(s, scale.RolloutPaused); !strings.Contains(c.Message, "docker service rollback") {
+		t.Errorf("told %+v", c)
+	}
+}
+
+func TestTasksThatFailAreACrashLoop(t *testing.T) {
+	w := newWorld(t, newSwarm(t), 2, func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec.Args = []string{"fail"} })
+	s := w.until("the loop is told", told(scale.CrashLoop))
+	if c := condition(s, scale.CrashLoop); !strings.Contains(c.Message, "non-zero exit (3)") {
+		t.Errorf("told %+v", c)
+	}
+	w.change(func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec.Args = nil })
+	w.until("it is over", func(s target.Status) bool { return !told(scale.CrashLoop)(s) && ready(2)(s) })
+}
+
+func TestWhatGoesIsToldBeforeItEnds(t *testing.T) {
+	w := newWorld(t, newSwarm(t), 3, nil)
+	w.until("3 are ready", ready(3))
+	w.run()
+	began := time.Now()
+	w.set(1)
+	s := w.until("two are on their way out", func(s target.Status) bool { return working(s) == 1 })
+	took := time.Since(began)
+	t.Logf("told %v after the order", took)
+	leaving := 0
+	for _, r := range s.Replicas {
+		if !r.DeletedAt.IsZero() && r.Address != "" {
+			leaving++
+		}
+	}
+	if leaving != 2 || took > time.Second {
+		t.Errorf("after %v %d of 2 are told to go: %+v", took, leaving, s.Replicas)
+	}
+	w.until("one is left", ready(1))
+}
+
+func TestPublishedPorts(t *testing.T) {
+	daemon := newSwarm(t)
+	w := newWorld(t, daemon, 2, publishAt(0))
+	cfg := webConfig(daemon, w.service)
+	cfg.Address = "published"
+	w.target = open(t, cfg)
+	for _, r := range w.until("2 are ready", ready(2)).Replicas {
+		if !strings.HasPrefix(r.Address, "127.0.0.1:") {
+			t.Errorf("%s is reached at %q", r.ID, r.Address)
+		}
+		get(t, r.Address)
+	}
+}
+
+func TestTasksAreReachedAtTheirAddresses(t *testing.T) {
+	w := newWorld(t, newSwarm(t), 2, nil)
+	for _, r := range w.until("2 are ready", ready(2)).Replicas {
+		get(t, r.Address)
+	}
+}
+
+const stack = `
+version: "3.8"
+services:
+  web:
+    image: web:1
+    networks: [near]
+    deploy:
+      endpoint_mode: dnsrr
+      labels:
+        flyball.enable: "true"
+networks:
+  near: {external: true}
+`
+
+func TestCountThatAStackDeployHasResetIsPutBack(t *testing.T) {
+	daemon := newSwarm(t)
+	deploy := func() {
+		cmd := exec.Command("docker", "--host", daemon.Endpoint, "stack", "deploy", "--resolve-image", "never", "-c", "-", "shop")
+		cmd.Stdin = strings.NewReader(stack)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	deploy()
+	t.Cleanup(func() {
+		if _, err := daemon.API.ServiceRemove(context.Background(), "shop_web", client.ServiceRemoveOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+	w := &world{t: t, daemon: daemon, service: "shop_web"}
+	w.target = open(t, webConfig(daemon, w.service))
+	w.run()
+	w.set(4)
+	w.until("4 are ready", ready(4))
+	began := time.Now()
+	deploy()
+	s := w.until("it is put back", func(s target.Status) bool { return s.SpecReplicas == 4 && told(scale.CountReset)(s) })
+	t.Logf("put back %v after the beginning of the deployment", time.Since(began))
+	if c := condition(s, scale.CountReset); !strings.Contains(c.Message, "somebody else set 1 replica; put back") {
+		t.Errorf("told %+v", c)
+	}
+	w.until("4 are ready again", ready(4))
+	if err := w.target.Keep(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	deploy()
+	time.Sleep(3 * time.Second)
+	if s := w.status(); s.SpecReplicas != 1 || told(scale.CountReset)(s) {
+		t.Errorf("put back although it was not to be kept: %+v", s)
+	}
+}
