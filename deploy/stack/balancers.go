@@ -41,9 +41,8 @@ func (p *planned) balancer() {
 
 // beside puts Flyball's role beside a balancer of somebody else's.
 func (p *planned) beside(s *service) {
-	s.Build = p.o.buildOf("balancer")
 	s.Image = BalancerImage(p.o)
-	if s.Build == nil {
+	if p.o.build(s, "balancer"); s.Build == nil {
 		s.Build = &build{Context: ".", Dockerfile: "balancer.Containerfile"}
 		p.write(File{Path: "balancer.Containerfile", Data: []byte(p.o.containerfile())})
 	}

@@ -27,6 +27,7 @@ type service struct {
 
 	Image       string            `yaml:"image"`
 	Build       *build            `yaml:"build,omitempty"`
+	PullPolicy  string            `yaml:"pull_policy,omitempty"`
 	Entrypoint  []string          `yaml:"entrypoint,omitempty,flow"`
 	Command     []string          `yaml:"command,omitempty,flow"`
 	Environment map[string]string `yaml:"environment,omitempty"`

@@ -41,6 +41,9 @@ func (p *planned) harden(s *service) {
 		p.settle(s)
 		return
 	}
+	if p.o.BuildContext != "" && s.Build == nil && s.Image == p.o.FlyballImage {
+		s.PullPolicy = "never" // the app's build makes it
+	}
 	s.Security = []string{"no-new-privileges:true"}
 	s.Restart = e.Restart
 }

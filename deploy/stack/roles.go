@@ -26,7 +26,7 @@ func (p *planned) roles() {
 // role is a role of Flyball's in a container of its own.
 func (p *planned) role(name, comment string, networks ...string) service {
 	s := service{
-		name: name, comment: comment, Image: p.o.FlyballImage, Build: p.o.buildOf("flyball"), Networks: networks,
+		name: name, comment: comment, Image: p.o.FlyballImage, Networks: networks,
 		DependsOn: []string{"redis"}, HealthCheck: &healthCheck{Disable: true}, // the image's asks for the dashboard
 		Command: append([]string{"run", "--roles", name}, p.arguments()...),
 	}
@@ -66,8 +66,11 @@ func (p *planned) executor() service {
 	s := p.role("executor", "Starts and ends replicas. The only service with the engine's socket, which is as good as root.", appNetwork, controlNetwork)
 	s.Volumes = append(s.Volumes, p.o.Socket+":"+socket)
 	s.User = "0:0" // nobody knows the socket's group: root, without any capability
-	if p.o.SocketGID >= 0 {
+	switch {
+	case p.o.SocketGID >= 0:
 		s.User = fmt.Sprintf("%s:%d", flyballUser, p.o.SocketGID)
+	case p.o.Example:
+		s.User = "${EXECUTOR_USER:-0:0}"
 	}
 	p.volume(&s, "executor", stateDir)
 	return s
@@ -114,7 +117,6 @@ func (p *planned) agent() service {
 		s.Command = append(s.Command, "--bus-password-file", "/run/secrets/redis.password")
 		s.Deploy = &deploy{Mode: "global"}
 	}
-	s.Build = p.o.buildOf("flyball")
 	p.letIn(&s)
 	return s
 }

@@ -49,7 +49,7 @@ func (p *planned) app() service {
 	if s.Image == "" {
 		// It goes on for a moment after SIGTERM, until nobody sends it requests.
 		s.Image, s.Command = p.o.FlyballImage, []string{"sample-app", "--address", "0.0.0.0:" + itoa(p.o.AppPort), "--linger", "2s"}
-		s.Build = p.o.buildOf("flyball")
+		p.o.build(&s, "flyball")
 		s.HealthCheck = &healthCheck{Disable: true} // the image's is for roles
 	}
 	if p.swarm() {

@@ -65,6 +65,9 @@ type Options struct {
 	// BuildContext is the folder of Flyball's sources, for a stack that builds
 	// its images; "" takes images that are there.
 	BuildContext string
+	// Example asks on the machine that it is started on for what flyball deploy
+	// would look up: who may use the socket.
+	Example bool
 	// ACMEDomain and ACMEEmail let Traefik get its certificate by itself.
 	ACMEDomain, ACMEEmail string
 }
@@ -113,12 +116,11 @@ func (o Options) Validate() error {
 	return errors.Join(append(errs, o.validateACME())...)
 }
 
-// buildOf is how the image of a target of the example's Containerfile is built.
-func (o Options) buildOf(target string) *build {
-	if o.BuildContext == "" {
-		return nil
+// build makes the image of a service a target of the example's Containerfile.
+func (o Options) build(s *service, target string) {
+	if o.BuildContext != "" {
+		s.Build = &build{Context: o.BuildContext, Dockerfile: "examples/compose/Containerfile", Target: target}
 	}
-	return &build{Context: o.BuildContext, Dockerfile: "examples/compose/Containerfile", Target: target}
 }
 
 func (o Options) validateACME() error {
@@ -164,7 +166,7 @@ func Render(o Options, m Material) ([]File, error) {
 }
 
 func headline(o Options) string {
-	command := "docker compose up -d"
+	command := "docker compose up --build -d"
 	if o.Orchestrator == Swarm {
 		command = "docker stack deploy -c stack.yaml " + o.Name
 	}

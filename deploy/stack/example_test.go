@@ -1,0 +1,43 @@
+package stack
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// examples are stacks for whoever has the sources and no Flyball yet.
+func examples() map[string]Options {
+	compose, swarm := Default(Compose, Environments()[0]), Default(Swarm, Environments()[0])
+	compose.BuildContext, compose.Example, swarm.Example = "../..", true, true
+	// The configuration is made for the nginx that is there, whichever it is.
+	return map[string]Options{"compose": compose, "swarm": swarm}
+}
+
+// open are the secrets of the examples, which everybody knows.
+func open() Material {
+	return Material{
+		RedisPassword: "only-for-this-machine-redis", Token: "only-for-this-machine-admin",
+		PrometheusToken: "only-for-this-machine-prometheus", GrafanaPassword: "only-for-this-machine-grafana",
+	}
+}
+
+func TestExamplesAreRendered(t *testing.T) {
+	for name, o := range examples() {
+		files, err := Render(o, open())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			golden(t, filepath.Join("../../examples", name, f.Path), f.Data)
+		}
+		if text := string(files[0].Data); strings.Count(text, "docker.sock") != 2 || !strings.Contains(text, "- /var/run/docker.sock:/var/run/docker.sock\n") {
+			t.Errorf("%s: the socket is not mounted once, in short form", name)
+		}
+		for service, s := range servicesOf(t, parsed(t, o)) {
+			if s["read_only"] != true || !has(s["cap_drop"], "ALL") || s["user"] == nil {
+				t.Errorf("%s %s has more than it needs: %v", name, service, s)
+			}
+		}
+	}
+}
