@@ -13,16 +13,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flyball-io/flyball/app"
-	"github.com/flyball-io/flyball/bus/memory"
 	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/internal/clock"
 )
 
 type runFlags struct {
 	documents documentFlags
+	compose   composeFlags
 	serving   servingFlags
 	record    recordFlags
 	simulate  simulateFlags
+	roles     roleFlags
 	stateDir  string
 	onExit    string
 	logFormat string
@@ -32,7 +33,7 @@ type runFlags struct {
 func newRunCommand() *cobra.Command {
 	f := &runFlags{}
 	cmd := &cobra.Command{
-		Use:   "run -f FILE...",
+		Use:   "run {-f FILE... | --compose PROJECT/SERVICE --max N}",
 		Short: "Run the controller: scale what the documents say",
 		Long: `Starts or adopts the replicas of each document, sends them requests through the
 balancer, and scales them. Documents are read again on SIGHUP and when a file
@@ -43,16 +44,27 @@ controller does not cut traffic, and the next controller adopts balancer and
 replicas. With --on-exit stop (the default) Ctrl-C and SIGTERM end them too,
 drained; with --on-exit keep they go on. A second Ctrl-C ends at once.
 
+With --compose the document is made for you: the service is scaled to --max
+replicas at most, and reached at --publish. Its containers stay when the
+controller ends.
+
+With --bus the controller may be several processes, each with some of --roles:
+only the executor needs the rights to change what is scaled. All are given the
+same documents, and each a state folder of its own.
+
 With --simulate nothing is started: what the documents scale is a simulated
 service under a simulated load, and time runs faster. All the rest is what it
 is otherwise. It ends with a scorecard.`,
 		Example: `  flyball run -f examples/process.yaml
   flyball run -f documents/ --on-exit keep --state-dir /var/lib/flyball
+  flyball run --compose shop/web --max 10 --publish 0.0.0.0:80
+  flyball run -f documents/ --roles planner --bus redis://redis:6379
   flyball run -f examples/process.yaml --simulate --speed 60
   flyball run -f examples/process.yaml --simulate --load nasa.csv --speed 600 --for 24h`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	f.documents.add(cmd)
+	f.compose.add(cmd)
 	flags := cmd.Flags()
 	f.serving.add(flags)
 	flags.StringVar(&f.stateDir, "state-dir", "", "folder for what must outlive the controller (default "+defaultStateDir("$XDG_STATE_HOME")+")")
@@ -61,6 +73,7 @@ is otherwise. It ends with a scorecard.`,
 	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.simulate.add(flags)
+	f.roles.add(flags)
 	return cmd
 }
 
@@ -80,25 +93,29 @@ func (f *runFlags) run(cmd *cobra.Command) error {
 // control opens what the controller needs and runs it until ctx is done.
 func (f *runFlags) control(ctx, hurry context.Context, specs []app.Spec) error {
 	log := f.log(nil)
-	dashboard, err := f.serving.open(ctx, log)
+	dashboard, err := f.dashboard(ctx, log)
 	if err != nil {
 		return cli.UsageError{Err: err}
 	}
 	defer dashboard.Close()
-	store, err := f.record.open(ctx, f.stateDir, log)
+	deps := app.Deps{Clock: clock.System, Log: log, StateDir: f.stateDir}
+	closeStore, err := f.remember(ctx, &deps)
 	if err != nil {
 		return err
 	}
-	deps := app.Deps{Bus: memory.New(), Clock: clock.System, Log: log, StateDir: f.stateDir, Store: store}
+	closeBus, err := f.roles.open(ctx, &deps)
+	if err != nil {
+		return errors.Join(cli.UsageError{Err: err}, closeStore())
+	}
 	controller, err := f.controller(ctx, dashboard, app.Options{
 		Deps: deps, Specs: specs, Open: openerOf(deps),
-		Reload: func() ([]app.Spec, error) { return f.documents.specs(nil) },
+		Reload: func() ([]app.Spec, error) { return f.specs(nil) },
 		Ending: app.Ending{StopReplicas: f.onExit == "stop", Hurry: hurry},
 	})
 	if err == nil {
 		err = controller.Run(ctx)
 	}
-	return errors.Join(err, store.Close())
+	return errors.Join(err, closeBus(), closeStore())
 }
 
 // controller makes a controller that reloads until ctx is done.
@@ -128,16 +145,28 @@ func (f *runFlags) check(cmd *cobra.Command) ([]app.Spec, error) {
 	if _, err := logLevel(f.logLevel); err != nil {
 		return nil, cli.UsageError{Err: fmt.Errorf("--log-level: %w", err)}
 	}
+	if err := f.roles.check(cmd, &f.onExit); err != nil {
+		return nil, cli.UsageError{Err: err}
+	}
 	if _, err := f.record.options("", nil); err != nil {
 		return nil, cli.UsageError{Err: err}
 	}
 	if err := f.simulate.check(); err != nil {
 		return nil, cli.UsageError{Err: err}
 	}
+	if err := f.compose.check(cmd, &f.documents); err != nil {
+		return nil, cli.UsageError{Err: err}
+	}
+	if err := f.compose.write(cmd.Context(), &f.documents); err != nil {
+		return nil, err
+	}
 	if f.stateDir == "" {
 		f.stateDir = f.simulate.stateDir(defaultStateDir(os.Getenv("XDG_STATE_HOME")))
 	}
-	read := f.documents.specs
+	if f.roles.split() && f.simulate.on {
+		return nil, cli.UsageError{Err: errors.New("--bus: a simulation is one process")}
+	}
+	read := f.specs
 	if f.simulate.on {
 		read = f.documents.decode
 	}

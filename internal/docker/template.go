@@ -30,6 +30,18 @@ func (t Template) Networks() []string {
 	return names
 }
 
+// Ports are the TCP ports that the container or its image names.
+func (t Template) Ports() []int {
+	var ports []int
+	for port := range t.config.ExposedPorts {
+		if port.Proto() == network.TCP {
+			ports = append(ports, int(port.Num()))
+		}
+	}
+	slices.Sort(ports)
+	return ports
+}
+
 // FixedPort is a port of the host that only one container can have, "" where
 // there is none: a single one, or a range that ends where it begins.
 func (t Template) FixedPort() string {

@@ -21,11 +21,16 @@ func (c Config) check(ctx context.Context, api docker.Engine) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
+	return found, c.refuse(found)
+}
+
+// refuse says why there cannot be two of the service; nil: there can.
+func (c Config) refuse(found File) error {
 	errs := make([]error, 0, len(found.Faults))
 	for _, fault := range found.Faults {
 		errs = append(errs, fmt.Errorf("service: %s cannot have replicas: %w", c.Service, fault))
 	}
-	return found, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // look reads what there is to know of the service: from the Compose file where
@@ -46,18 +51,22 @@ func (c Config) look(ctx context.Context, api docker.Engine) (File, error) {
 	case err != nil:
 		return File{}, fmt.Errorf("files: %w", err)
 	}
+	like, err := api.Template(ctx, one.ID)
+	if err == nil && len(file.Ports) == 0 {
+		file.Ports = like.Ports()
+	}
 	if len(file.Faults) == 0 {
-		file.Faults = c.faultsOf(ctx, api, one)
+		file.Faults = c.faultsOf(one, like, err)
 	}
 	return file, nil
 }
 
-// faultsOf says why there cannot be two of a container.
-func (c Config) faultsOf(ctx context.Context, api docker.Engine, one docker.Container) []error {
-	if err := c.fault(one); err != nil {
-		return []error{err}
+// faultsOf says why there cannot be two of a container; err is why it could not
+// be read.
+func (c Config) faultsOf(one docker.Container, like docker.Template, err error) []error {
+	if fault := c.fault(one); fault != nil {
+		return []error{fault}
 	}
-	like, err := api.Template(ctx, one.ID)
 	if err != nil {
 		return []error{err}
 	}
@@ -66,6 +75,9 @@ func (c Config) faultsOf(ctx context.Context, api docker.Engine, one docker.Cont
 	}
 	return nil
 }
+
+// errAbsent is returned where nothing of the service was made yet.
+var errAbsent = errors.New("there is no container")
 
 // absent says what is not there: the project or the service.
 func (c Config) absent(ctx context.Context, api docker.Engine) error {
@@ -78,8 +90,30 @@ func (c Config) absent(ctx context.Context, api docker.Engine) error {
 		services[container.Labels[labelService]] = true
 	}
 	if len(services) == 0 {
-		return fmt.Errorf("project: no container of a project %s exists; docker compose ls shows the projects, %s starts it", c.Project, c.up())
+		return fmt.Errorf("project: %w of a project %s; docker compose ls shows the projects, %s starts it", errAbsent, c.Project, c.up())
 	}
-	return fmt.Errorf("service: project %s has no container of a service %s, only of %s; start it with %s",
-		c.Project, c.Service, strings.Join(slices.Sorted(maps.Keys(services)), ", "), c.up())
+	return fmt.Errorf("service: %w of a service %s in project %s, only of %s; start it with %s",
+		errAbsent, c.Service, c.Project, strings.Join(slices.Sorted(maps.Keys(services)), ", "), c.up())
+}
+
+// FindPort asks the Compose file, else the image, for the port on which the
+// service takes requests: the only one that is named.
+func (c Config) FindPort(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	api, err := docker.Open(c.Endpoint)
+	if err != nil {
+		return 0, fmt.Errorf("endpoint: %w", err)
+	}
+	defer api.Close()
+	found, err := c.check(ctx, api)
+	switch {
+	case err != nil:
+		return 0, err
+	case len(found.Ports) == 0:
+		return 0, errors.New("port: neither Compose file nor image name one: say on which port of its container the service takes requests")
+	case len(found.Ports) > 1:
+		return 0, fmt.Errorf("port: say on which of %v the service takes requests", found.Ports)
+	}
+	return found.Ports[0], nil
 }

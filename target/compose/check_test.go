@@ -66,28 +66,26 @@ func refused(t *testing.T, how string, err error, want string) {
 func TestWhatIsNotThereIsNamed(t *testing.T) {
 	p := newProject(t, v5, file)
 	cfg := p.config()
-	if err := cfg.Check(); err == nil || !strings.Contains(err.Error(), "project: no container of a project "+p.name) {
-		t.Errorf("a project that was not started: %v", err)
+	says := func(what, want string) {
+		t.Helper()
+		if found := cfg.Examine(t.Context()); len(found) != 1 || !strings.Contains(found[0].Message, want) {
+			t.Errorf("%s: doctor is told %+v, want %q", what, found, want)
+		}
+		if err := cfg.Check(); err != nil {
+			t.Errorf("%s is waited for, but refused: %v", what, err)
+		}
 	}
+	says("a project that was not started", "project: there is no container of a project "+p.name)
 	p.compose("up", "-d", "other")
-	if err := cfg.Check(); err == nil || !strings.Contains(err.Error(), "has no container of a service web, only of other") {
-		t.Errorf("a service that was not started: %v", err)
-	}
+	says("a service that was not started", "service: there is no container of a service web in project "+p.name+", only of other")
 	p.compose("up", "-d")
-	if err := cfg.Check(); err != nil {
-		t.Errorf("a service that runs: %v", err)
-	}
+	says("a service that runs", "can have replicas; its Compose file says 1")
 	cfg.Files = []string{p.dir + "/nowhere.yaml"}
 	if err := cfg.Check(); err == nil || !strings.HasPrefix(err.Error(), "files: ") {
 		t.Errorf("a file that is not there: %v", err)
 	}
-	cfg.Endpoint = "unix:///nowhere.sock"
-	if err := cfg.Check(); err == nil || !strings.HasPrefix(err.Error(), "endpoint: ") {
-		t.Errorf("an engine that is not there: %v", err)
-	}
-	if found := cfg.Examine(t.Context()); len(found) != 1 || !strings.Contains(found[0].Fix, "start the Docker engine") {
-		t.Errorf("doctor is told %+v", found)
-	}
+	cfg.Files, cfg.Endpoint = nil, "unix:///nowhere.sock"
+	says("an engine that is away", "docker engine unreachable")
 }
 
 func TestContainerThatDiesIsReplacedAtOnce(t *testing.T) {

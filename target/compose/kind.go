@@ -17,22 +17,33 @@ var (
 	_ target.Managed   = (*Target)(nil)
 )
 
-// Facts says what others must know of the service.
+// Facts says what others must know of the service. Its port is one inside the
+// containers: where the service is to be reached is the balancer's affair.
 func (c *Config) Facts() target.Facts {
 	return target.Facts{
-		Description: "compose service " + c.name(),
-		Port:        c.Port, ReadinessPath: c.Readiness.Path,
+		Description: "compose service " + c.name(), ReadinessPath: c.Readiness.Path,
 		StartTimeout: c.StartTimeout, DrainTimeout: c.DrainTimeout,
 	}
 }
 
-// Check reports what speaks against scaling the service, as the engine and the
-// Compose file tell.
+// Check reports why the service cannot have replicas, as the engine and the
+// Compose file tell. An engine that is away, or a project that was not started,
+// is waited for.
 func (c *Config) Check() error {
 	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
 	defer cancel()
 	_, err := c.examine(ctx)
-	return err
+	switch {
+	case !errors.Is(err, docker.ErrUnreachable) && !errors.Is(err, errAbsent):
+		return err
+	case len(c.Files) == 0:
+		return nil
+	}
+	file, err := c.readFile(ctx, c.Files, "")
+	if err != nil {
+		return fmt.Errorf("files: %w", err)
+	}
+	return c.refuse(file)
 }
 
 // Examine says what the engine and the Compose file tell of the service.

@@ -60,7 +60,7 @@ type hand struct {
 	began, last    time.Time // of what is told; zero: nothing is
 	before         int       // desired when it began
 	ended, started int
-	down        time.Time // since when nothing is left that runs; zero: something is
+	down           time.Time // since when nothing is left that runs; zero: something is
 	// idle are the containers that do not run and are nobody's replica, by ID.
 	idle map[string]docker.Container
 }
@@ -137,6 +137,7 @@ func (k *keeper) asked(container string) {
 	for _, r := range k.replicas {
 		if k.project != nil && r.container == container && r.stays() {
 			r.askedAt = k.clock.Now()
+			k.judge(r) // nobody should send it more
 		}
 	}
 }
@@ -155,7 +156,12 @@ func (k *keeper) forgetAsked() {
 
 // byHand is true when another hand ended a replica of a project.
 func (k *keeper) byHand(r *replica) bool {
-	return k.project != nil && !r.askedAt.IsZero() && k.clock.Now().Sub(r.askedAt) <= handPatience
+	return k.project != nil && r.askedToEnd(k.clock.Now())
+}
+
+// askedToEnd is true of a replica that another hand asked to end a moment ago.
+func (r *replica) askedToEnd(now time.Time) bool {
+	return !r.askedAt.IsZero() && now.Sub(r.askedAt) <= handPatience
 }
 
 // reset takes note that another hand ended a replica: it is nobody's any more.

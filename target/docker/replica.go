@@ -77,6 +77,7 @@ func (r *replica) judge(j job, now time.Time) bool {
 	if j.watches(r) {
 		ready = ready && r.health == docker.Healthy
 	}
+	ready = ready && !r.askedToEnd(now)
 	return known && r.note(ready, now)
 }
 
