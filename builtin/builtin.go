@@ -11,6 +11,7 @@ import (
 	balancerbuiltin "github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/balancer/haproxy"
 	"github.com/flyball-io/flyball/balancer/nginx"
+	"github.com/flyball-io/flyball/balancer/traefik"
 	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target/compose"
@@ -54,6 +55,7 @@ func New() *Registry {
 	RegisterConfig(&r.Balancers, "builtin", balancerbuiltin.Default)
 	RegisterConfig(&r.Balancers, "haproxy", haproxy.Default)
 	RegisterConfig(&r.Balancers, "nginx", nginx.Default)
+	RegisterConfig(&r.Balancers, "traefik", traefik.Default)
 	return r
 }
 

@@ -99,7 +99,7 @@ func (c counted) counts(threshold scale.Duration) latency.Counts {
 		Ended:   whole(c.requests[answered]) + whole(c.requests[failed]) + whole(slow[gone]),
 		Failed:  whole(c.requests[failed]),
 		NotGood: whole(slow[answered]) + whole(c.requests[failed]) + whole(slow[gone]),
-		Busy:    time.Duration(c.seconds * float64(time.Second)),
+		Busy:    time.Duration(min(c.seconds, 1e9) * float64(time.Second)),
 		Latency: h,
 	}
 	for _, n := range c.requests {

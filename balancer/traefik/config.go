@@ -19,12 +19,12 @@ import (
 type Config struct {
 	Service string `json:"service" jsonschema:"description=Name of the service and the router in Traefik."`
 	HTTP    HTTP   `json:"http" jsonschema:"description=Where Traefik fetches its configuration (its HTTP provider). Traefik has one such provider and therefore one service."`
-	File    string `json:"file" jsonschema:"description=File in a folder that Traefik watches (its file provider): ours alone, whatever else stands in it is replaced. Empty serves over HTTP."`
+	File    string `json:"file" jsonschema:"description=File of our own in a folder that Traefik watches (its file provider); whatever else stands in it is replaced. Empty serves over HTTP."`
 
 	Route     Route  `json:"route" jsonschema:"description=Which requests are for the service."`
 	Health    Health `json:"health" jsonschema:"description=How replicas that do not answer are found."`
 	Attempts  int    `json:"attempts" jsonschema:"minimum=1,description=Tries at most for a request of which no replica has got anything."`
-	RateLimit int    `json:"rateLimit" jsonschema:"minimum=0,description=Requests per second of one client's address, ten times that in a burst; 0 is none."`
+	RateLimit int    `json:"rateLimit" jsonschema:"minimum=0,description=Requests per second of one client's address and ten times that in a burst; 0 is none."`
 	// A breaker has no least number of requests: one failure of few is a share.
 	BreakAbove float64 `json:"breakAbove" jsonschema:"minimum=0,maximum=1,description=Share of requests that reach no replica above which all are refused for a second; 0 never refuses."`
 
@@ -32,10 +32,10 @@ type Config struct {
 	IdleTimeout     scale.Duration `json:"idleTimeout" jsonschema:"description=Unused connections to a replica are closed after this long; keep it below the replica's own idle limit."`
 	Settle          scale.Duration `json:"settle" jsonschema:"description=Least time that requests in progress get to finish at a replica that Traefik sends no more; the slowest request of the metric window makes it longer."`
 
-	Metrics      Metrics        `json:"metrics" jsonschema:"description=Where Traefik shows its metrics, and which configuration it follows."`
+	Metrics      Metrics        `json:"metrics" jsonschema:"description=Where Traefik shows its metrics and which configuration it follows."`
 	PollInterval scale.Duration `json:"pollInterval" jsonschema:"description=Time between two looks at Traefik's metrics."`
 	MetricWindow scale.Duration `json:"metricWindow" jsonschema:"description=Time that the measurements average over."`
-	Threshold    scale.Duration `json:"threshold" jsonschema:"description=Longest time of a good request from its arrival to the last byte of its answer, as in the traefik.yml that was rendered for it; 0 counts every request that did not fail as good."`
+	Threshold    scale.Duration `json:"threshold" jsonschema:"description=Longest time of a good request from its arrival to the last byte of its answer; that of the objective when empty. Exact where traefik.yml was rendered for it. 0 counts every request that did not fail as good."`
 }
 
 // HTTP is where the configuration is served.
@@ -49,16 +49,16 @@ type HTTP struct {
 // Route says which requests are for the service.
 type Route struct {
 	EntryPoints  []string `json:"entryPoints" jsonschema:"description=Names of Traefik's entry points."`
-	Rule         string   `json:"rule" jsonschema:"description=Traefik's rule, for example Host(\u0060shop.example.com\u0060)."`
+	Rule         string   `json:"rule" jsonschema:"description=Traefik's rule such as Host(\"shop.example.com\")."`
 	TLS          bool     `json:"tls" jsonschema:"description=Take HTTPS only; implied by a certificate or a resolver."`
-	CertFile     string   `json:"certFile,omitempty" jsonschema:"description=File with the certificate chain, as Traefik sees it."`
-	KeyFile      string   `json:"keyFile,omitempty" jsonschema:"description=File with its private key, as Traefik sees it."`
+	CertFile     string   `json:"certFile,omitempty" jsonschema:"description=File with the certificate chain as Traefik sees it."`
+	KeyFile      string   `json:"keyFile,omitempty" jsonschema:"description=File with its private key as Traefik sees it."`
 	CertResolver string   `json:"certResolver,omitempty" jsonschema:"description=Name of the resolver in traefik.yml that gets the certificate (ACME); the rule must name the host."`
 }
 
 // Health says how replicas that do not answer are found.
 type Health struct {
-	Path     string         `json:"path" jsonschema:"description=Path asked which must answer 2xx or 3xx; empty checks nothing."`
+	Path     string         `json:"path" jsonschema:"description=Path asked which must answer 2xx or 3xx; that of the target when empty. Without any nothing is checked."`
 	Interval scale.Duration `json:"interval" jsonschema:"description=Time between two checks of a replica."`
 	Timeout  scale.Duration `json:"timeout" jsonschema:"description=Longest time a check may take."`
 }
@@ -66,7 +66,7 @@ type Health struct {
 // Metrics is how Traefik is seen.
 type Metrics struct {
 	URL        string `json:"url" jsonschema:"description=URL of Traefik's metrics."`
-	EntryPoint string `json:"entryPoint" jsonschema:"description=Name of the entry point at that URL, where Traefik also says which configuration it follows. Clients should not reach it."`
+	EntryPoint string `json:"entryPoint" jsonschema:"description=Name of the entry point at that URL. Traefik also says there which configuration it follows; clients should not reach it."`
 }
 
 // Default returns the configuration used where a document says nothing.
@@ -74,7 +74,7 @@ func Default() Config {
 	return Config{
 		Service:         "app",
 		HTTP:            HTTP{Listen: "127.0.0.1:9071"},
-		Route:           Route{EntryPoints: []string{"web"}, Rule: "PathPrefix(`/`)"},
+		Route:           Route{EntryPoints: []string{"web"}, Rule: `PathPrefix("/")`},
 		Health:          Health{Interval: scale.Duration(time.Second), Timeout: scale.Duration(time.Second)},
 		Attempts:        3,
 		BreakAbove:      0.5,
@@ -155,8 +155,8 @@ func (r Route) validate() error {
 	if (r.CertFile == "") != (r.KeyFile == "") || strings.Contains(r.CertFile+r.KeyFile, "{{") {
 		fault("route.certFile, route.keyFile: must both be there or neither, got %q, %q", r.CertFile, r.KeyFile)
 	}
-	if r.CertResolver != "" && (!names.MatchString(r.CertResolver) || r.CertFile != "" || !strings.Contains(r.Rule, "Host(`")) {
-		fault("route.certResolver: must be a name, without certFile and with a rule that names the host (Host(`…`)), got %q with %q", r.CertResolver, r.Rule)
+	if r.CertResolver != "" && (!names.MatchString(r.CertResolver) || r.CertFile != "" || !strings.Contains(r.Rule, "Host(")) {
+		fault("route.certResolver: must be a name, without certFile and with a rule that names the host (Host(…)), got %q with %q", r.CertResolver, r.Rule)
 	}
 	return errors.Join(errs...)
 }
@@ -175,11 +175,12 @@ func (h Health) validate() error {
 }
 
 func (m Metrics) validate() error {
+	var errs []error
 	if _, err := webclient.ParseURL(m.URL); err != nil {
-		return fmt.Errorf("metrics.url: %w", err)
+		errs = append(errs, fmt.Errorf("metrics.url: %w", err))
 	}
 	if !names.MatchString(m.EntryPoint) {
-		return fmt.Errorf("metrics.entryPoint: must be letters, digits, _ or -, got %q", m.EntryPoint)
+		errs = append(errs, fmt.Errorf("metrics.entryPoint: must be letters, digits, _ or -, got %q", m.EntryPoint))
 	}
-	return nil
+	return errors.Join(errs...)
 }

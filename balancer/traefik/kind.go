@@ -5,16 +5,20 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 
 	"github.com/flyball-io/flyball/balancer"
+	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/queueing"
+	"github.com/flyball-io/flyball/target"
 )
 
 var (
 	_ balancer.Config = (*Config)(nil)
 	_ balancer.Plane  = (*Plane)(nil)
+	_ target.Examiner = (*Config)(nil)
 )
 
 // Complete takes the readiness path and the threshold from the rest of the
@@ -23,7 +27,7 @@ func (c *Config) Complete(s balancer.Service) {
 	if c.Health.Path == "" {
 		c.Health.Path = s.ReadinessPath
 	}
-	if s.Threshold != 0 {
+	if s.Threshold != 0 && !s.States("threshold") {
 		c.Threshold = s.Threshold
 	}
 }
@@ -31,7 +35,14 @@ func (c *Config) Complete(s balancer.Service) {
 // Facts says what others must know. Where requests are taken stands in
 // traefik.yml.
 func (c *Config) Facts() balancer.Facts {
-	return balancer.Facts{Topology: queueing.PowerOfTwo, Window: &c.MetricWindow, Signals: Signals()}
+	claim := "serves the configuration of Traefik at " + c.HTTP.Listen
+	if c.File != "" {
+		claim = "writes " + c.File
+	}
+	return balancer.Facts{
+		Claims: []string{claim, "is service " + c.Service + " of the Traefik at " + c.Metrics.URL}, Topology: queueing.PowerOfTwo,
+		Window: &c.MetricWindow, Threshold: c.Threshold, Signals: Signals(),
+	}
 }
 
 // Check looks for the files. Those of the route are Traefik's, maybe elsewhere.
@@ -82,4 +93,21 @@ func (p *Plane) Close() error {
 		return nil
 	}
 	return p.provider.listener.Close()
+}
+
+// Examine asks Traefik for its metrics and for what it follows.
+func (c *Config) Examine(ctx context.Context) []target.Finding {
+	p, err := New(*c, clock.System, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return []target.Finding{{Message: err.Error(), Fix: "correct balancer.traefik in the document"}}
+	}
+	defer p.client.Close()
+	if _, err := p.readMetrics(ctx); err != nil && !errors.Is(err, errNoConfiguration) {
+		return []target.Finding{{Message: fmt.Sprintf("metrics of Traefik: %v", err),
+			Fix: "start Traefik with the entry point " + c.Metrics.EntryPoint + " and metrics there; docs/balancers.md shows a traefik.yml"}}
+	}
+	if _, err := p.followed(ctx); err != nil {
+		return []target.Finding{{Message: fmt.Sprintf("Traefik answers at %s and has no configuration of service %s yet: it gets that from flyball run", c.Metrics.URL, c.Service)}}
+	}
+	return []target.Finding{{Message: fmt.Sprintf("Traefik answers at %s and follows service %s", c.Metrics.URL, c.Service)}}
 }

@@ -31,6 +31,9 @@ const (
 	reloadsName  = "traefik_config_reloads_total"
 )
 
+// maxCount is more than anything was ever counted.
+const maxCount = 1e15
+
 // outcome is how a request ended.
 type outcome int
 
@@ -59,6 +62,9 @@ type counted struct {
 	upTo [outcomes]map[float64]float64
 }
 
+// errNoConfiguration is what Traefik's 404 means until it has its first one.
+var errNoConfiguration = errors.New("Traefik has no configuration yet, or shows no metrics there")
+
 // readMetrics asks Traefik for its metrics.
 func (p *Plane) readMetrics(ctx context.Context) (snapshot, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.cfg.Metrics.URL, nil)
@@ -70,6 +76,9 @@ func (p *Plane) readMetrics(ctx context.Context) (snapshot, error) {
 	answer, err := p.client.Do(ctx, request)
 	if err != nil {
 		return snapshot{}, err
+	}
+	if answer.Status == http.StatusNotFound {
+		return snapshot{}, fmt.Errorf("%s answered 404: %w", p.cfg.Metrics.URL, errNoConfiguration)
 	}
 	if answer.Status != http.StatusOK {
 		return snapshot{}, fmt.Errorf("%s answered %d", p.cfg.Metrics.URL, answer.Status)
@@ -106,7 +115,7 @@ func parse(text []byte, contentType string, cfg Config) (snapshot, error) {
 			continue
 		}
 		series, _, value := lines.Series()
-		if math.IsNaN(value) || math.IsInf(value, 0) || value < 0 {
+		if math.IsNaN(value) || math.IsInf(value, 0) || value < 0 || value > maxCount {
 			continue
 		}
 		name, _, _ := bytes.Cut(series, []byte("{"))

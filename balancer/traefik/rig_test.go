@@ -33,8 +33,8 @@ type program struct {
 	url   string
 	file  string
 	state string
+	log   string
 	cmd   *exec.Cmd
-	out   bytes.Buffer
 }
 
 // The two ways to Traefik.
@@ -63,6 +63,7 @@ func start(t *testing.T, changes ...func(*traefik.Config, *traefik.Site)) *progr
 		site.CAFile = ""
 	}
 	p.url, p.file, p.state = "http://"+listen, filepath.Join(p.dir, "traefik.yml"), filepath.Join(p.dir, "state")
+	p.log = filepath.Join(p.dir, "log")
 	if p.cfg.File != "" {
 		p.must(os.MkdirAll(filepath.Dir(p.cfg.File), 0o755))
 	}
@@ -94,7 +95,10 @@ func (p *program) must(err error) {
 func (p *program) begin() {
 	p.t.Helper()
 	p.cmd = exec.Command(p.path, "--configFile="+p.file)
-	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = p.dir, &p.out, &p.out
+	out, err := os.OpenFile(p.log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	p.must(err)
+	defer out.Close()
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = p.dir, out, out
 	testenv.EndWithTest(p.cmd)
 	p.must(p.cmd.Start())
 	p.t.Cleanup(sync.OnceFunc(p.kill))
@@ -141,8 +145,8 @@ func (p *program) eventually(what string, holds func() bool) {
 	p.t.Helper()
 	for deadline := time.Now().Add(patience); !holds(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			p.kill()
-			p.t.Fatalf("%s: not within %v\n%s", what, patience, p.out.String())
+			said, _ := os.ReadFile(p.log)
+			p.t.Fatalf("%s: not within %v\n%s", what, patience, said)
 		}
 	}
 }

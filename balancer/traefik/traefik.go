@@ -67,6 +67,7 @@ type Plane struct {
 // backend is a replica and what is known of it.
 type backend struct {
 	balancer.BackendStatus
+	with     uint64    // the change that brings it in
 	draining bool      // in the state once that is in force
 	without  uint64    // the first change that has it no more; 0 while it is in
 	left     time.Time // when that came in force
@@ -157,7 +158,7 @@ func (p *Plane) list(backends []balancer.Backend) error {
 		b := p.known[wanted.ID]
 		if b == nil || b.Backend != wanted {
 			same = false
-			b = &backend{BackendStatus: balancer.BackendStatus{Backend: wanted, State: balancer.Active}}
+			b = &backend{BackendStatus: balancer.BackendStatus{Backend: wanted, State: balancer.Active}, with: p.wanted + 1}
 		}
 		next[wanted.ID] = b
 	}
@@ -189,7 +190,8 @@ func (p *Plane) change() error {
 	return nil
 }
 
-// Backends says what is known of each. Of a replica Traefik counts nothing.
+// Backends says what is known of each that Traefik has begun to follow. Of a
+// replica Traefik counts nothing.
 func (p *Plane) Backends(ctx context.Context) ([]balancer.BackendStatus, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -198,7 +200,9 @@ func (p *Plane) Backends(ctx context.Context) ([]balancer.BackendStatus, error) 
 	defer p.mu.Unlock()
 	out := make([]balancer.BackendStatus, 0, len(p.known))
 	for _, b := range p.known {
-		out = append(out, b.BackendStatus)
+		if b.with <= p.inForce {
+			out = append(out, b.BackendStatus)
+		}
 	}
 	slices.SortFunc(out, func(a, b balancer.BackendStatus) int { return cmp.Compare(a.ID, b.ID) })
 	return out, nil

@@ -1,0 +1,148 @@
+package traefik_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/balancer"
+	"github.com/flyball-io/flyball/balancer/balancertest"
+	"github.com/flyball-io/flyball/balancer/traefik"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// certificate writes chain and key for 127.0.0.1 into one file, as both may
+// be, and returns who signed it.
+func certificate(t *testing.T, file string) *x509.CertPool {
+	t.Helper()
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(err)
+	wanted := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, wanted, wanted, &key.PublicKey, key)
+	must(err)
+	raw, err := x509.MarshalPKCS8PrivateKey(key)
+	must(err)
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})...)
+	must(os.WriteFile(file, text, 0o600))
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(text)
+	return pool
+}
+
+// Everything at once: clients speak TLS, plain HTTP is sent there, one client
+// may ask only so often, and Traefik fetches its configuration over TLS.
+func TestTLSAndTheLimitOfAClient(t *testing.T) {
+	var pool *x509.CertPool
+	redirect := local(freePort(t))
+	p := start(t, overHTTP, func(c *traefik.Config, s *traefik.Site) {
+		s.CAFile = filepath.Join(filepath.Dir(s.CAFile), "site.pem")
+		pool = certificate(t, s.CAFile)
+		c.Route.CertFile, c.Route.KeyFile, c.HTTP.CertFile, c.HTTP.KeyFile = s.CAFile, s.CAFile, s.CAFile, s.CAFile
+		s.Redirect, c.RateLimit = redirect, 2
+	})
+	p.must(p.plane().SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	seen := map[int]int{}
+	for range 30 { // a burst of ten times two is free
+		code, _ := get(client, "https"+strings.TrimPrefix(p.url, "http"))
+		seen[code]++
+	}
+	if seen[http.StatusOK] < 20 || seen[http.StatusTooManyRequests] < 5 || len(seen) != 2 {
+		t.Errorf("got %v, want 20 or a few more of 200, and 429", seen)
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if code, _ := get(client, "http://"+redirect); code != http.StatusMovedPermanently {
+		t.Errorf("plain HTTP was answered %d, want 301", code)
+	}
+	if code, text := p.get("/"); code == http.StatusOK {
+		t.Errorf("the entry point of the route answered plain HTTP: %q", text)
+	}
+}
+
+// Traefik takes the configuration of both challenges and tries to get a
+// certificate: from a server that is not there, as there is none to be had.
+func TestTraefikAcceptsACME(t *testing.T) {
+	for _, challenge := range []string{"tls", "http"} {
+		t.Run(challenge, func(t *testing.T) {
+			storage := filepath.Join(t.TempDir(), "acme.json")
+			p := start(t, overFile, func(c *traefik.Config, s *traefik.Site) {
+				c.Route.CertResolver, c.Route.Rule = "letsencrypt", `Host("shop.example.com")`
+				s.ACME = traefik.ACME{Email: "ops@example.com", Storage: storage, Challenge: challenge, Server: "https://127.0.0.1:1/directory"}
+				s.Redirect = local(freePort(t))
+			})
+			p.must(p.plane().SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
+			p.eventually("it asks for a certificate", func() bool {
+				text, err := os.ReadFile(p.log)
+				return err == nil && bytes.Contains(text, []byte("https://127.0.0.1:1/directory")) && bytes.Contains(text, []byte("shop.example.com"))
+			})
+		})
+	}
+}
+
+func TestFaultsAreSaidTogether(t *testing.T) {
+	bad := traefik.Config{Service: "a b", File: "app.json", BreakAbove: 2, Route: traefik.Route{Rule: "{{env}}", CertFile: "a", CertResolver: "b"}}
+	err := traefik.Render(&bytes.Buffer{}, bad, traefik.Site{Listen: "8080", Redirect: "x", Fetch: "ftp://a", ACME: traefik.ACME{Email: "nobody", Storage: "f"}})
+	for _, want := range []string{"service", "file", "breakAbove", "entryPoints", "rule", "certFile", "certResolver", "health.interval", "metrics.url", "metrics.entryPoint",
+		"pollInterval", "responseTimeout", "listen", "redirect", "metricsListen", "fetch", "acme", "drainTimeout"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no word of %s in %v", want, err)
+		}
+	}
+}
+
+// Whoever can reach the address could read which machines there are.
+func TestOtherMachinesNeedAToken(t *testing.T) {
+	for listen, needed := range map[string]bool{"127.0.0.1:9071": false, "[::1]:9071": false, "localhost:9071": false, ":9071": true, "0.0.0.0:9071": true, "10.0.0.1:9071": true} {
+		cfg := traefik.Default()
+		cfg.HTTP.Listen = listen
+		if err := cfg.Validate(); (err != nil) != needed {
+			t.Errorf("%s without a token: %v", listen, err)
+		}
+		cfg.HTTP.TokenFile = "/run/secrets/token"
+		if err := cfg.Validate(); err != nil {
+			t.Errorf("%s with a token: %v", listen, err)
+		}
+	}
+}
+
+// What the rest of the document says is taken over, and what cannot be where
+// the plane is to run is said with its field.
+func TestADocumentCompletesIt(t *testing.T) {
+	cfg := traefik.Default()
+	cfg.Complete(balancer.Service{ReadinessPath: "/ready", Threshold: scale.Duration(time.Second), States: func(string) bool { return false }})
+	if cfg.Health.Path != "/ready" || cfg.Threshold != scale.Duration(time.Second) {
+		t.Errorf("got %q and %v, want those of the document", cfg.Health.Path, cfg.Threshold)
+	}
+	*cfg.Facts().Window = scale.Duration(time.Minute)
+	if cfg.MetricWindow != scale.Duration(time.Minute) {
+		t.Error("the window of the facts is another one")
+	}
+	cfg.HTTP.TokenFile = filepath.Join(t.TempDir(), "token")
+	if err := cfg.Check(); err == nil || !strings.HasPrefix(err.Error(), "http.tokenFile: ") {
+		t.Errorf("got %v, want that the token is missing", err)
+	}
+	cfg.File = filepath.Join(t.TempDir(), "missing", "app.yml")
+	if err := cfg.Check(); err == nil || !strings.HasPrefix(err.Error(), "file: ") {
+		t.Errorf("got %v, want that the folder is missing", err)
+	}
+}
