@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/flyball-io/flyball/app/roles"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/telemetry"
@@ -138,11 +139,23 @@ func (c *Controller) remember(ctx context.Context) (stop func() error) {
 func (c *Controller) serve(ctx context.Context) (stop func() error) {
 	metrics := start(ctx, "metrics", c.metrics.Run, c.failed)
 	page := start(ctx, "dashboard", func(ctx context.Context) error {
+		if !c.opts.has(roles.Dashboard) {
+			return c.watch(ctx)
+		}
 		err := ServeDashboard(ctx, c.opts.Dashboard, c.dashboard, c.opts.Log)
 		c.broken.Store(c.broken.Load() || err != nil)
 		return err
 	}, c.failed)
 	return func() error { return errors.Join(page.end(), metrics.end()) }
+}
+
+// watch is a dashboard that nobody sees.
+func (c *Controller) watch(ctx context.Context) error {
+	if err := c.dashboard.Run(ctx); err != nil {
+		return unlessDone(ctx, err)
+	}
+	<-ctx.Done()
+	return nil
 }
 
 // counted is a number of things in words.

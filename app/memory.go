@@ -24,7 +24,9 @@ const writeEvery = 250 * time.Millisecond
 // they start.
 func Remember(ctx context.Context, deps Deps, listening func()) error {
 	g := errgroup.Group{}
-	g.Go(func() error { return (&control.Chronicler{Bus: deps.Bus, Log: deps.Log}).Run(ctx) })
+	g.Go(func() error {
+		return (&control.Chronicler{Bus: deps.Bus, Log: deps.Log, SpeaksFor: deps.speaksFor}).Run(ctx)
+	})
 	if deps.Store == nil {
 		listening()
 		return g.Wait()
@@ -130,19 +132,30 @@ func recallOverride(ctx context.Context, store Remembered, target string) (*reco
 // SetMode sets the mode by hand, or takes that back with nil. It is kept
 // before it takes effect.
 func (s *Service) SetMode(ctx context.Context, o *record.Override) error {
-	if s.deps.Store != nil {
-		var data []byte
-		if o != nil {
-			var err error
-			if data, err = json.Marshal(o); err != nil {
-				return err
-			}
-		}
-		if err := s.deps.Store.Write(ctx, record.Batch{Values: []record.Value{{Target: s.name, Key: record.OverrideKey, Data: data}}}); err != nil {
-			return fmt.Errorf("keep the mode of %s: %w", s.name, err)
-		}
+	if err := s.keepMode(ctx, o); err != nil {
+		return err
+	}
+	if err := s.handOver(ctx, o); err != nil {
+		return fmt.Errorf("tell the planner the mode of %s: %w", s.name, err)
 	}
 	s.override = o
-	replace(s.hands, o)
+	return nil
+}
+
+// keepMode writes what is set by hand, where there is a store.
+func (s *Service) keepMode(ctx context.Context, o *record.Override) error {
+	if s.deps.Store == nil {
+		return nil
+	}
+	var data []byte
+	if o != nil {
+		var err error
+		if data, err = json.Marshal(o); err != nil {
+			return err
+		}
+	}
+	if err := s.deps.Store.Write(ctx, record.Batch{Values: []record.Value{{Target: s.name, Key: record.OverrideKey, Data: data}}}); err != nil {
+		return fmt.Errorf("keep the mode of %s: %w", s.name, err)
+	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/flyball-io/flyball/app/roles"
 	"github.com/flyball-io/flyball/balancer"
 	proxy "github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/target"
@@ -16,6 +17,8 @@ type Parts struct {
 	Kind   string
 	Target target.Managed
 	Plane  balancer.Plane
+	// Traffic asks another process for drains; nil: Plane is asked.
+	Traffic target.Runner
 	// Accept says whether a changed document can be taken over, before anything
 	// is changed; nil: any can.
 	Accept func(s Spec) error
@@ -27,7 +30,7 @@ type Parts struct {
 func Opener(deps Deps, front func(ctx context.Context, name string, cfg proxy.Config) (balancer.Plane, error)) func(context.Context, Spec) (Parts, error) {
 	return func(ctx context.Context, s Spec) (Parts, error) {
 		// A balancer would take orders from a second controller too.
-		if own, ok := s.Target.(target.Exclusive); ok {
+		if own, ok := s.Target.(target.Exclusive); ok && deps.has(roles.Executor) {
 			if err := own.Unattended(ctx, s.Name, deps.forTarget(nil)); err != nil {
 				return Parts{}, err
 			}
@@ -45,6 +48,9 @@ func Opener(deps Deps, front func(ctx context.Context, name string, cfg proxy.Co
 }
 
 func openPlane(ctx context.Context, s Spec, deps Deps, front func(context.Context, string, proxy.Config) (balancer.Plane, error)) (balancer.Plane, error) {
+	if !deps.has(roles.Balancer) {
+		return s.elsewherePlane(), nil
+	}
 	if own := s.proxy(); own != nil && front != nil {
 		return front(ctx, s.Name, *own)
 	}
@@ -53,11 +59,16 @@ func openPlane(ctx context.Context, s Spec, deps Deps, front func(context.Contex
 
 // behind is the target of a document behind a balancer that is open.
 func behind(s Spec, plane balancer.Plane, deps Deps) (Parts, error) {
-	t, err := s.Target.Open(s.Name, deps.forTarget(plane))
+	traffic := deps.traffic(s, plane)
+	t, err := deps.openTarget(s, traffic)
 	if err != nil {
 		return Parts{}, err
 	}
-	return Parts{Kind: s.Target.Facts().Description, Target: t, Plane: plane}, nil
+	parts := Parts{Kind: s.Target.Facts().Description, Target: t, Plane: plane}
+	if own, ok := traffic.(target.Runner); ok && deps.Split != nil && !deps.has(roles.Balancer) && deps.has(roles.Executor) {
+		parts.Traffic = own
+	}
+	return parts, nil
 }
 
 // forTarget is what a target is given; traffic is nil when nobody balances.

@@ -159,7 +159,7 @@ func (c *Controller) prepareNew(ctx context.Context, specs []Spec) (map[string]*
 	var errs []error
 	for _, spec := range specs {
 		if _, known := c.services[spec.Name]; known {
-			errs = append(errs, spec.Check())
+			errs = append(errs, spec.CheckFor(c.opts.roles()))
 			continue
 		}
 		if other, what := c.holder(spec); other != "" {

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/flyball-io/flyball/app/roles"
 	"github.com/flyball-io/flyball/balancer"
 	"github.com/flyball-io/flyball/bus"
 	"github.com/flyball-io/flyball/control"
@@ -32,6 +33,8 @@ type Deps struct {
 	Store record.Store
 	// DieWithController ends the replicas with this process, however it ends.
 	DieWithController bool
+	// Split says what of the work is this process's; nil: all of it.
+	Split *Split
 }
 
 func (d *Deps) wall() clock.Clock {
@@ -44,13 +47,14 @@ func (d *Deps) wall() clock.Clock {
 // Service is one running autoscaler: its replicas, the balancer before them
 // and the loop that decides.
 type Service struct {
-	name   string
-	deps   Deps
-	spec   Spec
-	kind   string
-	plane  balancer.Plane
-	target target.Managed
-	accept func(Spec) error // nil: any document
+	name    string
+	deps    Deps
+	spec    Spec
+	kind    string
+	plane   balancer.Plane
+	target  target.Managed
+	traffic target.Runner    // asks another process for drains; nil: none is asked
+	accept  func(Spec) error // nil: any document
 	// What the stages are given anew when it changes: the planner its plan and
 	// what is set by hand, the monitor what it reads.
 	plans        chan control.Plan
@@ -80,7 +84,7 @@ func NewServiceOf(ctx context.Context, spec Spec, parts Parts, deps Deps) (*Serv
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{name: spec.Name, deps: deps, spec: spec, kind: parts.Kind, plane: parts.Plane, target: parts.Target, accept: parts.Accept, initialCount: spec.Initial,
+	s := &Service{name: spec.Name, deps: deps, spec: spec, kind: parts.Kind, plane: parts.Plane, target: parts.Target, accept: parts.Accept, traffic: parts.Traffic, initialCount: spec.Initial,
 		plans: make(chan control.Plan, 1), hands: make(chan *record.Override, 1), specs: make(chan Spec, 1)}
 	if _, err := s.sources(spec); err != nil {
 		return nil, err
@@ -112,6 +116,7 @@ func (s *Service) Run(ctx context.Context, ending func() Ending) error {
 	parts, failed := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer failed(nil)
 	plane := start(parts, "balancer", s.plane.Run, failed)
+	drains := start(parts, "drains", s.runTraffic, failed)
 	replicas := start(parts, "target", s.target.Run, failed)
 
 	loop, stopLoop := context.WithCancel(ctx)
@@ -125,12 +130,21 @@ func (s *Service) Run(ctx context.Context, ending func() Ending) error {
 		plane.finish(last.Hurry)
 		err = errors.Join(err, s.stopPlane(last.Hurry), s.stopReplicas(last.Hurry))
 	}
-	return errors.Join(err, replicas.end(), plane.end())
+	return errors.Join(err, replicas.end(), drains.end(), plane.end())
+}
+
+// runTraffic keeps up what asks another process for drains.
+func (s *Service) runTraffic(ctx context.Context) error {
+	if s.traffic != nil {
+		return s.traffic.Run(ctx)
+	}
+	<-ctx.Done()
+	return nil
 }
 
 // initial sets the count to start with.
 func (s *Service) initial(ctx context.Context) error {
-	if s.initialCount == 0 {
+	if s.initialCount == 0 || !s.deps.has(roles.Executor) {
 		return nil
 	}
 	if err := s.target.SetReplicas(ctx, s.initialCount); err != nil && ctx.Err() == nil {
@@ -163,21 +177,28 @@ func (s *Service) stopReplicas(hurry context.Context) error {
 
 // loop runs the stages until ctx is done.
 func (s *Service) loop(ctx context.Context) error {
-	b, log := s.deps.Bus, s.deps.Log
 	g, running := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		return (&control.Router{Name: s.name, Balancer: s.plane, Reports: control.Reports(b, s.name), Log: log}).Run(running)
-	})
-	g.Go(func() error {
-		return (&control.Executor{Name: s.name, Target: s.target, Decisions: control.Decisions(b, s.name), Changes: control.Changes(b, s.name), Log: log}).Run(running)
-	})
-	g.Go(func() error {
-		return (&control.Planner{Name: s.name, Reports: control.Reports(b, s.name), Decisions: control.Decisions(b, s.name),
-			Changes: control.Changes(b, s.name), Memories: control.Memories(b, s.name), Clock: s.deps.Clock, Log: log,
-			Plans: s.plans, Overrides: s.hands}).Run(running)
-	})
+	if s.deps.Split != nil {
+		s.stages(running, g)
+	} else {
+		s.balance(running, g)
+		g.Go(func() error { return s.executor().Run(running) })
+		g.Go(func() error { return s.planner(nil).Run(running) })
+	}
 	g.Go(func() error { return s.measure(running) })
 	return unlessDone(ctx, g.Wait())
+}
+
+func (s *Service) executor() *control.Executor {
+	b := s.deps.Bus
+	return &control.Executor{Name: s.name, Target: s.target, Decisions: control.Decisions(b, s.name), Changes: control.Changes(b, s.name), Log: s.deps.Log}
+}
+
+func (s *Service) planner(lease bus.Lease) *control.Planner {
+	b := s.deps.Bus
+	return &control.Planner{Name: s.name, Reports: control.Reports(b, s.name), Decisions: control.Decisions(b, s.name),
+		Changes: control.Changes(b, s.name), Memories: control.Memories(b, s.name), Clock: s.deps.Clock, Log: s.deps.Log,
+		Plans: s.plans, Overrides: s.hands, Lease: lease}
 }
 
 // unlessDone is err, unless it only says that ctx is done.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/app/roles"
 	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/scale"
@@ -164,6 +165,9 @@ type reader struct {
 // sources builds what the document names, by name; nothing is started.
 func (s *Service) sources(spec Spec) (map[string]*reader, error) {
 	all := map[string]*reader{}
+	if !s.deps.has(roles.Monitor) {
+		return all, nil
+	}
 	for _, src := range spec.Sources {
 		built, err := src.build(source.Env{
 			Target: s.name, Clock: s.deps.Clock, Log: s.deps.Log, Interval: src.Interval.Std(), Replicas: s.replicas,
@@ -270,14 +274,27 @@ func end(running map[string]*reader) {
 // look runs the monitor until ctx is done.
 func (s *Service) look(ctx context.Context, spec Spec, readers map[string]*reader) error {
 	named := spec.named()
-	all := map[string]source.Source{
-		"balancer": without{s.plane, named},
-		"target":   without{s.target, named},
+	all := map[string]source.Source{}
+	if s.deps.has(roles.Balancer) {
+		all["balancer"] = without{s.plane, named}
+	}
+	if s.deps.has(roles.Executor) {
+		all["target"] = without{s.target, named}
 	}
 	for name, r := range readers {
 		all[name] = r.source
 	}
-	err := (&control.Monitor{Name: s.name, Target: s.target, Sources: all, Interval: spec.interval(),
-		Reports: control.Reports(s.deps.Bus, s.name), Clock: s.deps.Clock, Log: s.deps.Log}).Run(ctx)
-	return unlessDone(ctx, err)
+	m := &control.Monitor{Name: s.name, Target: s.target, Sources: all, Interval: spec.interval(),
+		Reports: control.Reports(s.deps.Bus, s.name), Clock: s.deps.Clock, Log: s.deps.Log}
+	if split := s.deps.Split; split != nil {
+		m.By, m.Reports = split.Roles.String(), control.Reports(split.Far, s.name)
+		if !s.deps.has(roles.Executor) {
+			m.Target = nil
+		}
+		if m.Target == nil && len(all) == 0 {
+			<-ctx.Done() // there is nothing to say
+			return nil
+		}
+	}
+	return unlessDone(ctx, m.Run(ctx))
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/app/roles"
 	"github.com/flyball-io/flyball/balancer"
 	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/control"
@@ -120,14 +121,22 @@ func newSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, v1alpha1.F
 // Check reports what can only be seen where the spec is to run: a program, a
 // folder or a certificate that is not there. Nothing is started or changed.
 // Faults name file and line.
-func (s *Spec) Check() error {
+func (s *Spec) Check() error { return s.CheckFor(nil) }
+
+// CheckFor is Check of what a process with some of the roles must find.
+func (s *Spec) CheckFor(these roles.Set) error {
 	if s.simulated {
 		return nil // it runs nowhere
 	}
-	faults := at(s.doc, "spec.target."+s.doc.Spec.Target.Kind, s.Target.Check())
+	var faults v1alpha1.Faults
+	if these.Has(roles.Executor) {
+		faults = at(s.doc, "spec.target."+s.doc.Spec.Target.Kind, s.Target.Check())
+	}
 	_, err := s.Plan()
 	faults = append(faults, at(s.doc, "spec", err)...)
-	faults = append(faults, at(s.doc, "spec.balancer."+s.doc.Spec.Balancer.Kind, s.Balancer.Check())...)
+	if these.Has(roles.Balancer) {
+		faults = append(faults, at(s.doc, "spec.balancer."+s.doc.Spec.Balancer.Kind, s.Balancer.Check())...)
+	}
 	return faults.Err()
 }
 

@@ -37,6 +37,9 @@ const (
 type Chronicler struct {
 	Bus bus.Bus
 	Log *slog.Logger
+	// SpeaksFor reports whether it is this one that tells of a target, where
+	// there are several; nil: it is.
+	SpeaksFor func(target string) bool
 
 	lasting map[string]map[string]string // by target: what lasts, and its words
 	before  map[string]*target.Status    // by target: as reported last
@@ -181,6 +184,9 @@ func (c *Chronicler) changed(ctx context.Context, a record.Applied) {
 }
 
 func (c *Chronicler) tell(ctx context.Context, target string, at time.Time, kind, message string) {
+	if c.SpeaksFor != nil && !c.SpeaksFor(target) {
+		return
+	}
 	err := Events(c.Bus, target).Publish(ctx, record.Event{Type: kind, Target: target, At: at, Message: message})
 	if err != nil && ctx.Err() == nil {
 		c.Log.Error("event lost", slog.String("target", target), slog.Any("error", err))

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/app/roles"
+	"github.com/flyball-io/flyball/bus/memory"
+	"github.com/flyball-io/flyball/bus/redis"
+)
+
+// passwordVariable is where the bus's password is read, so that no list of
+// processes shows it.
+const passwordVariable = "FLYBALL_BUS_PASSWORD"
+
+// roleFlags say which part of a controller this process is, and how it speaks
+// to the others.
+type roleFlags struct {
+	names        string
+	bus          string
+	passwordFile string
+	ca           string
+	cert, key    string
+	namespace    string
+	dryRun       bool
+
+	set    roles.Set
+	server redis.Server
+}
+
+func (f *roleFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.names, "roles", "", "the roles of this process, separated by commas: monitor, planner, executor, balancer, dashboard (default all); needs --bus")
+	flags.StringVar(&f.bus, "bus", "", "Redis between the roles: redis://host:port/database, or rediss:// for TLS; its password comes from "+passwordVariable+" or --bus-password-file")
+	flags.StringVar(&f.passwordFile, "bus-password-file", "", "file of the bus's password")
+	flags.StringVar(&f.ca, "bus-ca", "", "file of the certificates that may have signed the bus's (default those this machine trusts)")
+	flags.StringVar(&f.cert, "bus-cert", "", "file of a certificate to show to the bus")
+	flags.StringVar(&f.key, "bus-key", "", "file of its key")
+	flags.StringVar(&f.namespace, "bus-namespace", "default", "keeps controllers apart that share a Redis")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "with the role executor: acknowledge decisions and change nothing")
+}
+
+// split reports whether the controller is in several processes.
+func (f *roleFlags) split() bool { return f.bus != "" }
+
+// has reports whether this process has one of the roles.
+func (f *roleFlags) has(any ...roles.Role) bool { return f.set.Has(any...) }
+
+// check reads the flags. A controller in several processes leaves replicas and
+// balancer alone when one of them ends.
+func (f *roleFlags) check(cmd *cobra.Command, onExit *string) error {
+	if !f.split() {
+		for _, name := range []string{"roles", "bus-password-file", "bus-ca", "bus-cert", "bus-key", "bus-namespace", "dry-run"} {
+			if cmd.Flags().Changed(name) {
+				return fmt.Errorf("--%s: needs --bus, the Redis between the roles", name)
+			}
+		}
+		return nil
+	}
+	f.set = roles.All()
+	var err error
+	if f.names != "" {
+		if f.set, err = roles.Parse(f.names); err != nil {
+			return fmt.Errorf("--roles: %w", err)
+		}
+	}
+	if f.dryRun && !f.has(roles.Executor) {
+		return fmt.Errorf("--dry-run: is for the role executor, this process is %s", f.set)
+	}
+	if !cmd.Flags().Changed("on-exit") {
+		*onExit = "keep"
+	} else if *onExit != "keep" {
+		return errors.New("--on-exit: must be keep where roles are processes of their own: others go on")
+	}
+	if f.server, err = redis.Parse(f.bus); err != nil {
+		return fmt.Errorf("--bus: %w", err)
+	}
+	f.server.CAFile, f.server.CertFile, f.server.KeyFile = f.ca, f.cert, f.key
+	return f.password()
+}
+
+func (f *roleFlags) password() error {
+	if password := os.Getenv(passwordVariable); password != "" {
+		f.server.Password = password
+	}
+	if f.passwordFile == "" {
+		return nil
+	}
+	data, err := os.ReadFile(f.passwordFile)
+	if err != nil {
+		return fmt.Errorf("--bus-password-file: %w", err)
+	}
+	f.server.Password = strings.TrimRight(string(data), "\r\n")
+	return nil
+}
+
+// open connects a process to the others; close ends that.
+func (f *roleFlags) open(ctx context.Context, deps *app.Deps) (closing func() error, err error) {
+	deps.Bus = memory.New()
+	if !f.split() {
+		return func() error { return nil }, nil
+	}
+	instance, err := f.instance(deps.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	far, err := redis.Open(ctx, redis.Options{Server: f.server, Namespace: f.namespace, Instance: instance, Clock: deps.Clock, Log: deps.Log})
+	if err != nil {
+		return nil, err
+	}
+	deps.Bus = &roles.Bus{Far: far, Near: deps.Bus}
+	deps.Split = &app.Split{Roles: f.set, Far: far, DryRun: f.dryRun,
+		Lease: func(target string) app.RunningLease { return far.NewLease(target, 0) }}
+	return far.Close, nil
+}
+
+// instance names this process on the bus, the same after a restart.
+func (f *roleFlags) instance(stateDir string) (string, error) {
+	path := filepath.Join(stateDir, "instance-"+strings.ReplaceAll(f.set.String(), ",", "-"))
+	if data, err := os.ReadFile(path); err == nil && len(data) > 0 {
+		return string(data), nil
+	}
+	random := make([]byte, 6)
+	_, _ = rand.Read(random) // it never fails
+	name := f.set.String() + "-" + hex.EncodeToString(random)
+	if err := os.WriteFile(path, []byte(name), 0o600); err != nil {
+		return "", fmt.Errorf("--state-dir: %w", err)
+	}
+	return name, nil
+}
+
+// specs reads the documents and checks what this process must find.
+func (f *runFlags) specs(in io.Reader) ([]app.Spec, error) {
+	if !f.roles.split() {
+		return f.documents.specs(in)
+	}
+	specs, err := f.documents.decode(in)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for i := range specs {
+		errs = append(errs, specs[i].CheckFor(f.roles.set))
+	}
+	return specs, errors.Join(errs...)
+}
+
+// dashboard opens the address of API and dashboard, where they are of this
+// process.
+func (f *runFlags) dashboard(ctx context.Context, log *slog.Logger) (*serving, error) {
+	if f.roles.has(roles.Dashboard) {
+		return f.serving.open(ctx, log)
+	}
+	return &serving{Listener: nowhere{}}, nil
+}
+
+// nowhere is an address that is not opened.
+type nowhere struct{ net.Listener }
+
+// Close has nothing to close.
+func (nowhere) Close() error { return nil }
+
+// remember opens the record, where this process keeps one: the planner's is
+// what it goes on with after a restart, the dashboard's what it shows.
+func (f *runFlags) remember(ctx context.Context, deps *app.Deps) (closing func() error, err error) {
+	if !f.roles.has(roles.Planner, roles.Dashboard) {
+		return func() error { return nil }, nil
+	}
+	if deps.Store, err = f.record.open(ctx, deps.StateDir, deps.Log); err != nil {
+		return nil, err
+	}
+	return deps.Store.Close, nil
+}
