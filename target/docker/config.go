@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flyball-io/flyball/internal/replicas"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -60,13 +61,8 @@ type Readiness struct {
 	FailureThreshold int            `json:"failureThreshold,omitempty" jsonschema:"description=Failed probes in a row that make a ready replica not ready,minimum=1,default=3"`
 }
 
-// Backoff is the wait after a failure: Min, doubled with each further one up
-// to Max, Min again once a replica has been ready for ResetAfter.
-type Backoff struct {
-	Min        scale.Duration `json:"min,omitempty" jsonschema:"description=Wait after the first failure,default=500ms"`
-	Max        scale.Duration `json:"max,omitempty" jsonschema:"description=Longest wait,default=30s"`
-	ResetAfter scale.Duration `json:"resetAfter,omitempty" jsonschema:"description=Time ready after which failures are forgotten,default=60s"`
-}
+// Backoff is the wait after a failure.
+type Backoff = replicas.Backoff
 
 // Default is everything but what a replica is made of.
 func Default() Config {

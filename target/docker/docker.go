@@ -8,8 +8,8 @@
 // lists is the truth. A controller that dies and returns, and an engine that
 // does, find everything again.
 //
-// Who wants to write another target reads, in this order: plan.go (what to do,
-// a pure function), keeper.go (the loop: bring what is to what should be),
+// Who wants to write another target reads, in this order: package
+// internal/replicas (what to do, a pure function), keeper.go (the loop: bring what is to what should be),
 // seen.go (what the engine tells), start.go and end.go (one replica's work).
 //
 //	            ┌───────── keeper: one goroutine has the state ─────────┐

@@ -319,7 +319,7 @@ func TestRefusalIsToldAtOnceAndBacksOff(t *testing.T) {
 			t.Errorf("told is %+v", status.Conditions)
 		}
 		failures := func() (n int) {
-			_ = s.target.do(s.t.Context(), func(k *keeper) error { n = k.failures.inARow; return nil })
+			_ = s.target.do(s.t.Context(), func(k *keeper) error { n = k.failures.InARow; return nil })
 			return n
 		}
 		s.after(time.Hour)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/internal/replicas"
 	"github.com/flyball-io/flyball/target"
 )
 
@@ -35,7 +36,7 @@ type keeper struct {
 	// removed are the containers that this controller took away, by ID: the
 	// engine may still tell of one what it saw before.
 	removed  map[string]time.Time
-	failures failures
+	failures replicas.Failures
 	rollout  time.Time // when the first outdated replica was seen; zero: there is none
 	contact  contact
 	hand     hand
@@ -129,17 +130,17 @@ func (k *keeper) post(ctx context.Context, f func()) {
 // worker it needs. Without the engine nothing is planned: what is not known
 // to be missing is not replaced.
 func (k *keeper) reconcile(ctx context.Context) {
-	if k.failures.settle(k.clock.Now(), k.settleAt()) {
+	if k.failures.Settle(k.clock.Now(), k.settleAt()) {
 		k.changed = true
 	}
 	k.forgetHand()
 	if k.contact.listed {
 		v := k.view()
-		for _, a := range plan(v) {
+		for _, a := range replicas.Plan(v) {
 			k.apply(a)
 		}
 		k.noteRollout(v)
-		k.failures.forgetPredecessors(k.desired - k.staying())
+		k.failures.ForgetPredecessors(k.desired - k.staying())
 	}
 	// First on disk, then under way: a controller that returns must know
 	// which containers were to be made and which were asked to end.
@@ -188,16 +189,16 @@ func (k *keeper) judge(r *replica) {
 }
 
 // apply does one thing that the plan says.
-func (k *keeper) apply(a action) {
-	switch a.verb {
-	case start:
+func (k *keeper) apply(a replicas.Action) {
+	switch a.Verb {
+	case replicas.Start:
 		k.start()
-	case remove:
-		k.end(k.replicas[a.id], drainFirst, a.cause)
-	case replace:
-		r := k.replicas[a.id]
-		k.fail(r, crashLoop(r.because(k.job, a.cause)))
-		k.end(r, terminateFirst, a.cause)
+	case replicas.Remove:
+		k.end(k.replicas[a.ID], drainFirst, a.Cause)
+	case replicas.Replace:
+		r := k.replicas[a.ID]
+		k.fail(r, crashLoop(r.because(k.job, a.Cause)))
+		k.end(r, terminateFirst, a.Cause)
 	}
 }
 
@@ -209,7 +210,7 @@ func (k *keeper) start() {
 		return // the next pass finds another name
 	}
 	r.config, r.startedAt, r.seenAt = k.job.hash, now, now
-	r.restarts, r.exited = k.failures.succeed(), make(chan struct{})
+	r.restarts, r.exited = k.failures.Succeed(), make(chan struct{})
 	k.replicas[r.id] = r
 	k.changed = true
 }
@@ -235,7 +236,9 @@ func (k *keeper) end(r *replica, how ending, cause string) {
 func (k *keeper) fail(r *replica, why reason) {
 	message := r.id + " " + why.text
 	k.log.Warn("replica failed", slog.String("replica", r.id), slog.String("error", message))
-	k.failures.add(k.clock.Now(), r, why.condition, message, k.job.cfg.Backoff)
+	k.failures.Add(k.clock.Now(), replicas.Failed{
+		StartedAt: r.startedAt, ReadyAt: r.readyAt, Restarts: r.restarts, Kind: why.condition, Message: message,
+	}, k.job.cfg.Backoff)
 }
 
 // ended forgets a replica of which nothing is left.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/internal/replicas"
 )
 
 // The lock of a controller that was just killed may be held for a moment by
@@ -49,8 +50,8 @@ func (k *keeper) restore() error {
 		return nil
 	}
 	now := k.clock.Now()
-	k.owner, k.desired, k.rollout = st.Owner, st.Desired, notAfter(st.Rollout, now)
-	k.failures = st.Failures.restore(now, k.job.hash, k.job.cfg.Backoff)
+	k.owner, k.desired, k.rollout = st.Owner, st.Desired, replicas.NotAfter(st.Rollout, now)
+	k.failures = st.Failures.Restore(now, k.job.hash, k.job.cfg.Backoff)
 	for _, was := range st.Replicas {
 		k.replicas[was.ID] = &replica{
 			id: was.ID, name: was.Name, container: was.Container, config: was.Config, began: was.Began, address: was.Address,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/flyball-io/flyball/internal/diskfull"
 	"github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/internal/replicas"
 	"github.com/flyball-io/flyball/target"
 )
 
@@ -40,7 +41,7 @@ func (k *keeper) setDesired(n int) error {
 // update changes the configuration.
 func (k *keeper) update(j job) {
 	if j.hash != k.job.hash {
-		k.failures = failures{} // what failed before says nothing of what comes
+		k.failures = replicas.Failures{} // what failed before says nothing of what comes
 	}
 	k.job, k.changed = j, true
 	for _, r := range k.replicas {

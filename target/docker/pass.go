@@ -3,90 +3,64 @@ package docker
 import (
 	"log/slog"
 	"time"
+
+	"github.com/flyball-io/flyball/internal/replicas"
 )
 
 // What a pass of the loop looks at, and when the next one is due.
 
-func (k *keeper) view() view {
-	v := view{
-		now:             k.clock.Now(),
-		desired:         k.desired,
-		stopping:        k.stopping,
-		retryAt:         k.failures.retryAt,
-		startTimeout:    k.job.cfg.StartTimeout.Std(),
-		livenessTimeout: k.job.cfg.LivenessTimeout.Std(),
-		load:            k.traffic.Load,
+func (k *keeper) view() replicas.View {
+	v := replicas.View{
+		Now:             k.clock.Now(),
+		Desired:         k.desired,
+		Stopping:        k.stopping,
+		RetryAt:         k.failures.RetryAt,
+		StartTimeout:    k.job.cfg.StartTimeout.Std(),
+		LivenessTimeout: k.job.cfg.LivenessTimeout.Std(),
+		Load:            k.traffic.Load,
 	}
 	quiet, never := k.quietAt()
-	v.retryAt, v.held = later(v.retryAt, quiet), never
+	v.RetryAt, v.Held = later(v.RetryAt, quiet), never
 	for _, id := range sortedIDs(k.replicas) {
-		v.replicas = append(v.replicas, k.replicas[id].member(k.job.hash, k.contact.back))
+		v.Replicas = append(v.Replicas, k.replicas[id].member(k.job.hash, k.contact.back))
 	}
 	return v
 }
 
 // staying counts the replicas that are not on their way out.
-func (k *keeper) staying() int {
-	n := 0
-	for _, r := range k.replicas {
-		if r.stays() {
-			n++
-		}
-	}
-	return n
-}
+func (k *keeper) staying() int { return k.view().Staying() }
 
-func (k *keeper) noteRollout(v view) {
-	rolling := count(v.replicas, func(m member) bool { return m.outdated && !m.deleted }) > 0
+// complete is true when nothing is missing, starting or to be replaced.
+func (k *keeper) complete() bool { return k.view().Complete() }
+
+func (k *keeper) noteRollout(v replicas.View) {
+	rolling := v.Rolling()
 	if rolling == !k.rollout.IsZero() {
 		return
 	}
 	k.rollout, k.changed = time.Time{}, true
 	if rolling {
-		k.rollout = v.now
+		k.rollout = v.Now
 	}
 }
 
 // wake is when the loop must look again although nothing happened; zero when
 // it need not.
 func (k *keeper) wake() time.Time {
-	at := earlier(k.settleAt(), k.forgetHandAt())
+	at := replicas.Earlier(k.settleAt(), k.forgetHandAt())
 	v := k.view()
 	if k.contact.listed {
-		at = earlier(at, v.wake())
+		at = replicas.Earlier(at, v.Wake())
 	}
 	if k.unsaved {
-		at = earlier(at, v.now.Add(saveAgain))
+		at = replicas.Earlier(at, v.Now.Add(saveAgain))
 	}
 	return at
 }
 
 // settleAt is when past failures will be forgotten.
 func (k *keeper) settleAt() time.Time {
-	return k.failures.settleAt(k.replicas, k.complete(), k.job.cfg.Backoff)
-}
-
-// complete is true when nothing is missing, starting or to be replaced.
-func (k *keeper) complete() bool {
-	ready := 0
-	for _, r := range k.replicas {
-		if !r.stays() {
-			continue
-		}
-		if !r.readiness.Ready || r.config != k.job.hash {
-			return false
-		}
-		ready++
-	}
-	return ready >= k.desired
-}
-
-// earlier is the earlier of two times, where zero is never.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
-		return b
-	}
-	return a
+	return k.failures.SettleAt(k.view(), k.job.cfg.Backoff)
 }
 
 // publish writes down and announces what has changed.
@@ -128,7 +102,7 @@ func (k *keeper) save() error {
 	}
 	st := state{
 		Owner: k.owner, Desired: k.desired, Replicas: []record{},
-		Rollout: k.rollout, Failures: k.failures.trouble(k.job.hash),
+		Rollout: k.rollout, Failures: k.failures.Trouble(k.job.hash),
 	}
 	for _, id := range sortedIDs(k.replicas) {
 		st.Replicas = append(st.Replicas, k.replicas[id].record())

@@ -66,7 +66,7 @@ func (k *keeper) conditions(now time.Time, desired int) []scale.Condition {
 		all = append(all, scale.Condition{Type: EngineUnreachable, Since: k.contact.since, Message: k.contact.lost.Error()})
 	}
 	// What cannot be started matters while it is missing.
-	c, ok := k.failures.condition()
+	c, ok := k.failures.Condition()
 	if ok && desired > 0 && (c.Type == scale.CrashLoop || !k.complete()) {
 		all = append(all, c)
 	}

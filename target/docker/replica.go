@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/internal/replicas"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -159,22 +160,22 @@ func (r *replica) describe(requests map[string]int64) scale.Replica {
 
 // member is the replica as planning sees it. The time for which the engine
 // was away does not count against it.
-func (r *replica) member(config string, back time.Time) member {
-	m := member{
-		id:        r.id,
-		deleted:   !r.stays(),
-		unprobed:  r.adopted && !r.readiness.Known,
-		ready:     r.readiness.Ready,
-		everReady: !r.readyAt.IsZero(),
-		outdated:  r.config != config,
-		startedAt: r.startedAt,
-		since:     r.seenAt,
+func (r *replica) member(config string, back time.Time) replicas.Member {
+	m := replicas.Member{
+		ID:        r.id,
+		Deleted:   !r.stays(),
+		Unprobed:  r.adopted && !r.readiness.Known,
+		Ready:     r.readiness.Ready,
+		EverReady: !r.readyAt.IsZero(),
+		Outdated:  r.config != config,
+		StartedAt: r.startedAt,
+		Since:     r.seenAt,
 	}
-	if m.everReady {
-		m.since = r.readiness.Since
+	if m.EverReady {
+		m.Since = r.readiness.Since
 	}
-	if m.since.Before(back) {
-		m.since = back
+	if !m.Ready && m.Since.Before(back) {
+		m.Since = back
 	}
 	return m
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/internal/replicas"
 )
 
 // contact is what is known of the engine itself.
@@ -49,7 +50,7 @@ func (k *keeper) lose(err error) {
 		k.log.Warn("engine away, nothing is started or ended until it is back", slog.Any("error", err))
 		// One that is about to end fails what it is asked for in words of its
 		// own, which say nothing of the replicas.
-		k.failures = failures{restarts: k.failures.restarts}
+		k.failures = replicas.Failures{Restarts: k.failures.Restarts}
 		k.changed = true
 	}
 	k.contact.lost = err
@@ -189,7 +190,7 @@ func (k *keeper) adopt(c docker.Container) *replica {
 		startedAt: now, seenAt: now, exited: make(chan struct{}),
 	}
 	if !c.StartedAt.IsZero() {
-		r.startedAt = notAfter(c.StartedAt, now)
+		r.startedAt = replicas.NotAfter(c.StartedAt, now)
 	}
 	if k.project != nil {
 		r.id, r.config = startID(c.Name, c.StartedAt), k.job.hash

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/internal/filelock"
+	"github.com/flyball-io/flyball/internal/replicas"
 )
 
 // store is what outlives the controller: <name>.docker.json, and
@@ -30,8 +31,8 @@ type state struct {
 	Desired  int      `json:"desired"`
 	Replicas []record `json:"replicas"`
 	// Rollout is when the one that is under way began.
-	Rollout  time.Time `json:"rollout,omitzero"`
-	Failures *trouble  `json:"failures,omitempty"`
+	Rollout  time.Time         `json:"rollout,omitzero"`
+	Failures *replicas.Trouble `json:"failures,omitempty"`
 }
 
 // record is a replica as it was when the state was written. One without a

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/flyball-io/flyball/internal/replicas"
 )
 
 // A controller that is killed while it starts a replica leaves a child behind
@@ -58,12 +60,12 @@ func (e *engine) load() error {
 	e.forgetDead()
 	e.adopt(st.Replicas)
 	if !found {
-		e.desired = e.staying()
+		e.desired = e.view().Staying()
 		return nil
 	}
 	now := e.clock.Now()
-	e.desired, e.rollout = st.Desired, notAfter(st.Rollout, now)
-	e.failures = st.Failures.restore(now, e.job.hash, e.job.cfg.Backoff)
+	e.desired, e.rollout = st.Desired, replicas.NotAfter(st.Rollout, now)
+	e.failures = st.Failures.Restore(now, e.job.hash, e.job.cfg.Backoff)
 	return nil
 }
 
@@ -114,7 +116,7 @@ func (e *engine) adopt(records []record) {
 
 // save writes down what should be and what is.
 func (e *engine) save() error {
-	st := state{Desired: e.desired, Replicas: []record{}, Rollout: e.rollout, Failures: e.failures.trouble(e.job.hash)}
+	st := state{Desired: e.desired, Replicas: []record{}, Rollout: e.rollout, Failures: e.failures.Trouble(e.job.hash)}
 	for _, id := range sortedIDs(e.replicas) {
 		r := e.replicas[id]
 		st.Replicas = append(st.Replicas, record{

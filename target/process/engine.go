@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/internal/replicas"
+	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 )
 
@@ -29,7 +31,7 @@ type engine struct {
 	forced   bool // and without patience
 	replicas map[string]*replica
 	ports    ports
-	failures failures
+	failures replicas.Failures
 	rollout  time.Time // when the first outdated replica was seen; zero: there is none
 	changed  bool      // since the last pass, in something that Status shows
 	unsaved  bool      // the state could not be written down
@@ -115,15 +117,15 @@ func (e *engine) post(ctx context.Context, f func()) {
 // reconcile does what the plan says and sees that every replica has the
 // workers it needs.
 func (e *engine) reconcile(ctx context.Context) {
-	if e.failures.settle(e.clock.Now(), e.settleAt()) {
+	if e.failures.Settle(e.clock.Now(), e.settleAt()) {
 		e.changed = true
 	}
 	v := e.view()
-	for _, a := range plan(v) {
+	for _, a := range replicas.Plan(v) {
 		e.apply(a)
 	}
 	e.noteRollout(v)
-	e.failures.forgetPredecessors(e.desired - e.staying())
+	e.failures.ForgetPredecessors(e.desired - e.view().Staying())
 	// First on disk, then under way: a controller that returns must know
 	// which replicas were asked to end.
 	e.publish()
@@ -181,41 +183,30 @@ func (e *engine) subjects() map[string]subject {
 	return all
 }
 
-func (e *engine) view() view {
-	v := view{
-		now:             e.clock.Now(),
-		desired:         e.desired,
-		stopping:        e.stopping,
-		retryAt:         e.failures.retryAt,
-		startTimeout:    e.job.cfg.StartTimeout.Std(),
-		livenessTimeout: e.job.cfg.LivenessTimeout.Std(),
-		load:            e.traffic.Load,
+func (e *engine) view() replicas.View {
+	v := replicas.View{
+		Now:             e.clock.Now(),
+		Desired:         e.desired,
+		Stopping:        e.stopping,
+		RetryAt:         e.failures.RetryAt,
+		StartTimeout:    e.job.cfg.StartTimeout.Std(),
+		LivenessTimeout: e.job.cfg.LivenessTimeout.Std(),
+		Load:            e.traffic.Load,
 	}
 	for _, id := range sortedIDs(e.replicas) {
-		v.replicas = append(v.replicas, e.replicas[id].member(e.job.hash))
+		v.Replicas = append(v.Replicas, e.replicas[id].member(e.job.hash))
 	}
 	return v
 }
 
-// staying counts the replicas that are not on their way out.
-func (e *engine) staying() int {
-	n := 0
-	for _, r := range e.replicas {
-		if r.stays() {
-			n++
-		}
-	}
-	return n
-}
-
-func (e *engine) noteRollout(v view) {
-	rolling := count(v.replicas, func(m member) bool { return m.outdated && !m.deleted }) > 0
+func (e *engine) noteRollout(v replicas.View) {
+	rolling := v.Rolling()
 	if rolling == !e.rollout.IsZero() {
 		return
 	}
 	e.rollout, e.changed = time.Time{}, true
 	if rolling {
-		e.rollout = v.now
+		e.rollout = v.Now
 	}
 }
 
@@ -223,51 +214,28 @@ func (e *engine) noteRollout(v view) {
 // it need not.
 func (e *engine) wake() time.Time {
 	v := e.view()
-	at := earlier(v.wake(), e.settleAt())
+	at := replicas.Earlier(v.Wake(), e.settleAt())
 	if e.unsaved {
-		at = earlier(at, v.now.Add(saveAgain))
+		at = replicas.Earlier(at, v.Now.Add(saveAgain))
 	}
 	return at
 }
 
 // settleAt is when past failures will be forgotten.
 func (e *engine) settleAt() time.Time {
-	return e.failures.settleAt(e.replicas, e.complete(), e.job.cfg.Backoff)
+	return e.failures.SettleAt(e.view(), e.job.cfg.Backoff)
 }
 
-// complete is true when nothing is missing, starting or to be replaced.
-func (e *engine) complete() bool {
-	ready := 0
-	for _, r := range e.replicas {
-		if !r.stays() {
-			continue
-		}
-		if !r.readiness.Ready || r.config != e.job.hash {
-			return false
-		}
-		ready++
-	}
-	return ready >= e.desired
-}
-
-// earlier is the earlier of two times, where zero is never.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
-		return b
-	}
-	return a
-}
-
-func (e *engine) apply(a action) {
-	switch a.verb {
-	case start:
+func (e *engine) apply(a replicas.Action) {
+	switch a.Verb {
+	case replicas.Start:
 		e.start()
-	case remove:
-		e.end(e.replicas[a.id], drainFirst, a.cause)
-	case replace:
-		r := e.replicas[a.id]
-		e.fail(r, r.because(a.cause))
-		e.end(r, terminateFirst, a.cause)
+	case replicas.Remove:
+		e.end(e.replicas[a.ID], drainFirst, a.Cause)
+	case replicas.Replace:
+		r := e.replicas[a.ID]
+		e.fail(r, r.because(a.Cause))
+		e.end(r, terminateFirst, a.Cause)
 	}
 }
 
@@ -297,7 +265,9 @@ func (e *engine) fail(r *replica, what string) {
 		message += ": " + line
 	}
 	e.log.Warn("replica failed", slog.String("replica", r.id), slog.String("error", message))
-	e.failures.add(e.clock.Now(), r, message, e.job.cfg.Backoff)
+	e.failures.Add(e.clock.Now(), replicas.Failed{
+		StartedAt: r.startedAt, ReadyAt: r.readyAt, Restarts: r.restarts, Kind: scale.CrashLoop, Message: message,
+	}, e.job.cfg.Backoff)
 }
 
 // ended forgets a replica of which nothing is left.

@@ -226,7 +226,7 @@ func TestReadinessKeepsItsDateOverAdoption(t *testing.T) {
 	}
 	r.note(false, at(60))
 	r.note(true, at(70))
-	if got := r.member("").since; !got.Equal(at(70)) {
+	if got := r.member("").Since; !got.Equal(at(70)) {
 		t.Errorf("ready again since %v, want %v", got, at(70))
 	}
 }
@@ -258,19 +258,8 @@ func TestIDsAreNotUsedTwice(t *testing.T) {
 	}
 }
 
-func TestEarlier(t *testing.T) {
-	for _, test := range []struct{ a, b, want time.Time }{
-		{time.Time{}, time.Time{}, time.Time{}},
-		{at(1), time.Time{}, at(1)},
-		{time.Time{}, at(2), at(2)},
-		{at(1), at(2), at(1)},
-		{at(2), at(1), at(1)},
-	} {
-		if got := earlier(test.a, test.b); !got.Equal(test.want) {
-			t.Errorf("earlier(%v, %v) is %v", test.a, test.b, got)
-		}
-	}
-}
+// at is a time n seconds into the story.
+func at(n int) time.Time { return time.Unix(1_000_000+int64(n), 0) }
 
 // While nobody is ready for longer than most services take to start, what the
 // probe finds is said; not of one that starts beside others that are ready.

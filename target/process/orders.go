@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/internal/diskfull"
+	"github.com/flyball-io/flyball/internal/replicas"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 )
@@ -40,7 +41,7 @@ func (e *engine) setDesired(n int) error {
 // update changes the configuration.
 func (e *engine) update(j job) {
 	if j.hash != e.job.hash {
-		e.failures = failures{} // what failed before says nothing of the new command
+		e.failures = replicas.Failures{} // what failed before says nothing of the new command
 	}
 	e.job, e.changed = j, true
 	e.ports.limit(j.cfg)
@@ -81,7 +82,7 @@ func (e *engine) status(ctx context.Context) (target.Status, error) {
 	for _, id := range sortedIDs(e.replicas) {
 		s.Replicas = append(s.Replicas, e.replicas[id].describe(requests))
 	}
-	if c, ok := e.failures.condition(); ok && s.SpecReplicas > 0 {
+	if c, ok := e.failures.Condition(); ok && s.SpecReplicas > 0 {
 		s.Conditions = append(s.Conditions, c)
 	}
 	if c, ok := e.unready(s.At); ok && s.SpecReplicas > 0 {

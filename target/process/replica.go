@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/flyball-io/flyball/internal/replicas"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -116,19 +117,19 @@ func (r *replica) describe(requests map[string]int64) scale.Replica {
 }
 
 // member is the replica as planning sees it.
-func (r *replica) member(config string) member {
-	m := member{
-		id:        r.id,
-		deleted:   !r.stays(),
-		unprobed:  r.adopted && !r.readiness.Known,
-		ready:     r.readiness.Ready,
-		everReady: !r.readyAt.IsZero(),
-		outdated:  r.config != config,
-		startedAt: r.startedAt,
-		since:     r.seenAt,
+func (r *replica) member(config string) replicas.Member {
+	m := replicas.Member{
+		ID:        r.id,
+		Deleted:   !r.stays(),
+		Unprobed:  r.adopted && !r.readiness.Known,
+		Ready:     r.readiness.Ready,
+		EverReady: !r.readyAt.IsZero(),
+		Outdated:  r.config != config,
+		StartedAt: r.startedAt,
+		Since:     r.seenAt,
 	}
-	if m.everReady {
-		m.since = r.readiness.Since
+	if m.EverReady {
+		m.Since = r.readiness.Since
 	}
 	return m
 }

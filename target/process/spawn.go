@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/flyball-io/flyball/scale"
 )
 
 // The marks in a replica's environment, inherited by all it starts.
@@ -48,7 +50,7 @@ func newJob(cfg Config) (job, error) {
 // ended at once.
 func (e *engine) start() {
 	now := e.clock.Now()
-	if e.failures.retryAt.After(now) {
+	if e.failures.RetryAt.After(now) {
 		return // an earlier start of the same plan did not succeed
 	}
 	defer takeTurn(e.clock)()
@@ -62,12 +64,12 @@ func (e *engine) start() {
 	if err != nil {
 		message := fmt.Sprintf("%s cannot be started: %v", id, err)
 		e.log.Warn("replica failed", slog.String("replica", id), slog.String("error", message))
-		e.failures.count(now, message, e.job.cfg.Backoff)
+		e.failures.Count(now, scale.CrashLoop, message, e.job.cfg.Backoff)
 		return
 	}
 	e.replicas[id] = &replica{
 		id: id, port: port, config: e.job.hash, leader: l,
-		startedAt: now, seenAt: now, restarts: e.failures.succeed(),
+		startedAt: now, seenAt: now, restarts: e.failures.Succeed(),
 		exited: make(chan struct{}),
 	}
 	e.log.Info("replica started", slog.String("replica", id), slog.Int("pid", l.pid), slog.Int("port", port))
