@@ -1,9 +1,11 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -64,6 +66,16 @@ func (s *Spec) decodeBalancer(p *scale.Plugin, plugins *builtin.Registry) error 
 	if !ok {
 		return fmt.Errorf("%s: flyball run cannot drive this balancer yet", p.Kind)
 	}
+	decoded.Complete(s.balanced(p))
+	s.Balancer, s.topology = decoded, decoded.Facts().Topology
+	if whole, ok := decoded.(builtin.Config); ok { // what was filled in need not fit
+		return builtin.Under(p.Kind, whole.Validate())
+	}
+	return nil
+}
+
+// balanced is what a balancer may know of the service.
+func (s *Spec) balanced(p *scale.Plugin) balancer.Service {
 	facts := s.served()
 	service := balancer.Service{
 		Port: facts.Port, ReadinessPath: facts.ReadinessPath, MaxReplicas: s.Max,
@@ -72,12 +84,17 @@ func (s *Spec) decodeBalancer(p *scale.Plugin, plugins *builtin.Registry) error 
 	if s.Objective != nil {
 		service.Threshold = s.Objective.Threshold
 	}
-	decoded.Complete(service)
-	s.Balancer, s.topology = decoded, decoded.Facts().Topology
-	if whole, ok := decoded.(builtin.Config); ok { // what was filled in need not fit
-		return builtin.Under(p.Kind, whole.Validate())
+	return service
+}
+
+// Ship writes what the document's balancer is to be configured with, where that
+// is a program of its own.
+func (s *Spec) Ship(ctx context.Context, w io.Writer, listen string) error {
+	shipped, ok := s.Balancer.(balancer.Shipped)
+	if !ok {
+		return fmt.Errorf("%s: its balancer %s needs no configuration of its own: flyball run starts it", s.Name, s.doc.Spec.Balancer.Kind)
 	}
-	return nil
+	return shipped.Ship(ctx, w, listen, s.balanced(s.doc.Spec.Balancer))
 }
 
 // states reports whether the body of a plug-in has a field.

@@ -2,6 +2,7 @@ package balancer
 
 import (
 	"context"
+	"io"
 	"log/slog"
 
 	"github.com/flyball-io/flyball/internal/clock"
@@ -61,6 +62,14 @@ type Facts struct {
 	Threshold scale.Duration
 	// Signals are those that it measures.
 	Signals []string
+}
+
+// Shipped is a configuration of a balancer that is a program of its own, started
+// by somebody else.
+type Shipped interface {
+	// Ship writes what the program is to be configured with, so that it takes
+	// requests at listen (host:port) and can be steered and measured.
+	Ship(ctx context.Context, w io.Writer, listen string, s Service) error
 }
 
 // Options is what a balancer is given by who opens it.

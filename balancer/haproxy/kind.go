@@ -3,6 +3,7 @@ package haproxy
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 
 	"github.com/flyball-io/flyball/balancer"
@@ -12,9 +13,10 @@ import (
 )
 
 var (
-	_ balancer.Config = (*Config)(nil)
-	_ balancer.Plane  = (*Plane)(nil)
-	_ target.Examiner = (*Config)(nil)
+	_ balancer.Config  = (*Config)(nil)
+	_ balancer.Plane   = (*Plane)(nil)
+	_ target.Examiner  = (*Config)(nil)
+	_ balancer.Shipped = (*Config)(nil)
 )
 
 // Complete takes the threshold from the objective.
@@ -33,6 +35,14 @@ func (c *Config) Facts() balancer.Facts {
 	}
 }
 
+// Ship writes a haproxy.cfg with room for twice the replicas: new ones serve
+// before old ones are drained.
+func (c *Config) Ship(_ context.Context, w io.Writer, listen string, s balancer.Service) error {
+	site := DefaultSite(listen, 2*max(1, s.MaxReplicas))
+	site.HealthPath = s.ReadinessPath
+	return Render(w, *c, site)
+}
+
 // Check has nothing to look for: HAProxy may start later.
 func (c *Config) Check() error { return nil }
 
@@ -47,7 +57,7 @@ func (c *Config) Open(_ context.Context, _ string, o balancer.Options) (balancer
 
 // Examine asks HAProxy for the backend, its slots and its counting of latencies.
 func (c *Config) Examine(ctx context.Context) []target.Finding {
-	const render = "; docs/balancers.md shows a haproxy.cfg"
+	const render = " (flyball balancer-config writes one)"
 	p, err := New(*c, clock.System, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return []target.Finding{{Message: err.Error(), Fix: "correct balancer.haproxy in the document"}}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -15,9 +16,10 @@ import (
 )
 
 var (
-	_ balancer.Config = (*Config)(nil)
-	_ balancer.Plane  = (*Plane)(nil)
-	_ target.Examiner = (*Config)(nil)
+	_ balancer.Config  = (*Config)(nil)
+	_ balancer.Plane   = (*Plane)(nil)
+	_ target.Examiner  = (*Config)(nil)
+	_ balancer.Shipped = (*Config)(nil)
 )
 
 // Complete takes the threshold from the objective.
@@ -34,6 +36,15 @@ func (c *Config) Facts() balancer.Facts {
 		Claims: []string{"writes " + c.Include, "reads the log at " + cmp.Or(c.Log.File, c.Log.Syslog)},
 		Window: &c.MetricWindow, Threshold: c.Threshold, Signals: Signals(),
 	}
+}
+
+// Ship writes a nginx.conf for the version of nginx that is there.
+func (c *Config) Ship(ctx context.Context, w io.Writer, listen string, _ balancer.Service) error {
+	version, err := VersionOf(ctx, c.Program)
+	if err != nil {
+		return err
+	}
+	return Render(w, *c, DefaultSite(listen), version)
 }
 
 // Check looks for the program, which tests every change.
@@ -72,7 +83,7 @@ func (c *Config) Examine(ctx context.Context) []target.Finding {
 		found = append(found, target.Finding{Message: fmt.Sprintf("nginx runs (process %d)", pid)})
 	}
 	if err := p.test(ctx); err != nil {
-		return append(found, target.Finding{Message: err.Error(), Fix: "correct " + c.ConfigFile + "; docs/balancers.md shows one"})
+		return append(found, target.Finding{Message: err.Error(), Fix: "correct " + c.ConfigFile + " (flyball balancer-config writes one)"})
 	}
 	return append(found, p.included(ctx))
 }
@@ -84,7 +95,7 @@ func (p *Plane) included(ctx context.Context) target.Finding {
 	case err != nil:
 		return target.Finding{Message: "nginx -T: " + err.Error(), Fix: "run it by hand to see what is wrong"}
 	case !bytes.Contains(out, []byte("log_format flyball ")):
-		return target.Finding{Message: p.cfg.ConfigFile + " has no log_format flyball, so nothing is measured", Fix: "add it with an access_log; docs/balancers.md shows both"}
+		return target.Finding{Message: p.cfg.ConfigFile + " has no log_format flyball, so nothing is measured", Fix: "add it with an access_log (flyball balancer-config writes both)"}
 	case bytes.Contains(out, []byte("# configuration file "+p.cfg.Include+":")):
 		return target.Finding{Message: "its configuration includes " + p.cfg.Include}
 	}

@@ -5,7 +5,7 @@ import "github.com/spf13/cobra"
 // newSetupCommands are those of the first ten minutes, and of the last; import
 // brings in what was before.
 func newSetupCommands() []*cobra.Command {
-	setup := []*cobra.Command{newInitCommand(), newDoctorCommand()}
+	setup := []*cobra.Command{newInitCommand(), newDoctorCommand(), newBalancerConfigCommand()}
 	for _, cmd := range setup {
 		refuseArguments(cmd)
 	}
