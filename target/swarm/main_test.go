@@ -169,17 +169,25 @@ func (w *world) inspect() swarm.Service {
 // change updates the service as somebody else does.
 func (w *world) change(to func(*swarm.ServiceSpec)) {
 	w.t.Helper()
-	for {
-		s := w.inspect()
-		to(&s.Spec)
-		_, err := w.daemon.API.ServiceUpdate(w.t.Context(), s.ID, client.ServiceUpdateOptions{Version: s.Version, Spec: s.Spec})
-		if err == nil {
-			return
-		}
-		if !strings.Contains(err.Error(), "out of sequence") {
-			w.t.Fatal(err)
-		}
+	err := w.changed(w.t.Context(), to)
+	for err != nil && strings.Contains(err.Error(), "out of sequence") {
+		err = w.changed(w.t.Context(), to)
 	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// changed updates it, unless yet somebody else is faster.
+func (w *world) changed(ctx context.Context, to func(*swarm.ServiceSpec)) error {
+	found, err := w.daemon.API.ServiceInspect(ctx, w.service, client.ServiceInspectOptions{})
+	if err != nil {
+		return err
+	}
+	s := found.Service
+	to(&s.Spec)
+	_, err = w.daemon.API.ServiceUpdate(ctx, s.ID, client.ServiceUpdateOptions{Version: s.Version, Spec: s.Spec})
+	return err
 }
 
 // ready is a condition for until: exactly n replicas, all of them ready.

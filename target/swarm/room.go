@@ -28,6 +28,7 @@ type room struct {
 	waiting     int
 	says        string
 	since, seen time.Time
+	nudged      time.Time
 	terms       string
 }
 
@@ -52,7 +53,7 @@ func (r *room) learn(s *seen, terms func() (string, error)) error {
 		}
 		r.known, r.limit, r.terms = true, placed, now
 	case !same || s.service.Replicas > r.limit || s.at.Sub(r.seen) > roomFor:
-		*r = room{}
+		*r = room{nudged: r.nudged}
 		return nil
 	}
 	r.waiting = waiting
@@ -65,6 +66,27 @@ func (r *room) learn(s *seen, terms func() (string, error)) error {
 // unplaced is how long a task has no node before it is believed that it finds
 // none: the scheduler takes milliseconds, and does not always write down why.
 const unplaced = 5 * time.Second
+
+// silent is told of tasks that wait without a word.
+const silent = "the scheduler does not say why"
+
+// A scheduler that is busy loses a task now and then (seen in 20.10): it has no
+// node, gets no word, and gets none when there is room either. It goes when it
+// is asked for no more, and one that is asked for anew is thought of again.
+const (
+	forgotten = 20 * time.Second
+	nudgeWait = 5 * time.Minute
+)
+
+// nudge reports whether what waits has been forgotten, and notes that it is
+// about to be asked for anew.
+func (r *room) nudge(now time.Time) bool {
+	if !r.known || r.waiting == 0 || r.says != silent || now.Sub(r.since) < forgotten || now.Sub(r.nudged) < nudgeWait {
+		return false
+	}
+	r.nudged = now
+	return true
+}
 
 // placed counts the slots that have a node, and those that find none. What the
 // scheduler says of one that waits holds for all.
@@ -86,7 +108,7 @@ func (s *seen) placed() (placed, waiting int, says string) {
 	if says == "" && !long {
 		return len(has), 0, "" // the scheduler has yet to think of them
 	}
-	return len(has), len(lacks), cmp.Or(says, "the scheduler does not say why")
+	return len(has), len(lacks), cmp.Or(says, silent)
 }
 
 // terms are what decides how many tasks can be placed, in a form that is equal

@@ -88,7 +88,7 @@ func (w *watcher) look(ctx context.Context) time.Duration {
 	err := w.use(ctx, func(v *view) (err error) {
 		interval = v.cfg.Interval.Std()
 		if status, err = v.look(ctx, w.clock.Now()); err == nil && v.away.Type == "" {
-			err = w.restore(ctx, v)
+			err = errors.Join(w.restore(ctx, v), w.remind(ctx, v))
 		}
 		return err
 	})
@@ -121,6 +121,23 @@ func (w *watcher) restore(ctx context.Context, v *view) error {
 	w.stirred = now
 	if !before.unsure {
 		w.log.Warn("somebody else set the count; put back", slog.Int("found", v.status.SpecReplicas), slog.Int("replicas", before.wanted))
+	}
+	return nil
+}
+
+// remind asks anew for tasks that the scheduler has forgotten.
+func (w *watcher) remind(ctx context.Context, v *view) error {
+	now := w.clock.Now()
+	if !v.count.known || v.status.SpecReplicas != v.count.wanted || !v.room.nudge(now) {
+		return nil
+	}
+	w.log.Warn("tasks wait for a node and the swarm does not say why; asking for them anew", slog.Int("waiting", v.room.waiting))
+	w.stirred = now
+	for _, n := range []int{v.room.limit, v.count.wanted} {
+		if _, err := docker.SetServiceReplicas(ctx, v.engine, v.cfg.Service, n); err != nil {
+			v.count.unsure = true // the whole count is asked for again
+			return err
+		}
 	}
 	return nil
 }

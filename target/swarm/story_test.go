@@ -1,0 +1,250 @@
+package swarm
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/scale"
+)
+
+func TestSomebodyWhoSetsTheCountAgainAndAgainIsNotFought(t *testing.T) {
+	fake := newFakeSwarm(1, 99)
+	tell(t, fake, func(s *story) {
+		s.set(5)
+		for range 600 { // an hour of another autoscaler
+			fake.byHand(2)
+			s.after(6 * time.Second)
+		}
+		if n := len(fake.updates); n < 10 || n > 25 {
+			t.Errorf("the count was put back %d times in an hour, want often at first and every 5 minutes then", n-1)
+		}
+		if c := s.condition(scale.CountReset); !strings.Contains(c.Message, "another autoscaler") {
+			t.Errorf("told %+v", c)
+		}
+		s.after(10 * time.Minute)
+		if fake.replicas() != 5 {
+			t.Errorf("left at %d", fake.replicas())
+		}
+		if c := s.condition(scale.CountReset); c.Type != "" {
+			t.Errorf("still told: %+v", c)
+		}
+		s.after(10 * time.Minute)
+		fake.byHand(1)
+		s.after(4 * time.Second)
+		if fake.replicas() != 5 {
+			t.Error("after a while of peace it is not put back at once")
+		}
+	})
+}
+
+func TestWhoseCountIsKept(t *testing.T) {
+	fake := newFakeSwarm(3, 99)
+	keep := func(s *story, on bool) {
+		if err := s.target.Keep(s.t.Context(), on); err != nil {
+			s.t.Fatal(err)
+		}
+		s.after(3 * time.Second)
+	}
+	tell(t, fake, func(s *story) {
+		fake.byHand(2)
+		s.after(time.Minute)
+		if fake.replicas() != 2 {
+			t.Error("a count that nobody asked for was put back")
+		}
+		keep(s, true)
+		fake.byHand(1)
+		s.after(3 * time.Second)
+		if fake.replicas() != 2 {
+			t.Error("the count that was found is not kept")
+		}
+		keep(s, false)
+		fake.byHand(7)
+		s.after(time.Minute)
+		if fake.replicas() != 7 || s.condition(scale.CountReset).Type != "" {
+			t.Error("put back although it was not to be kept")
+		}
+		s.set(4)
+		fake.set(func() { fake.service.ID, fake.service.Replicas = "s2", 1 })
+		s.after(time.Minute)
+		if fake.replicas() != 1 {
+			t.Error("a service that was made anew got the count of the one before")
+		}
+	})
+}
+
+func TestLostAnswerIsNoResetByHand(t *testing.T) {
+	fake := newFakeSwarm(1, 99)
+	tell(t, fake, func(s *story) {
+		fake.set(func() { fake.loseAnswer = true })
+		if err := s.target.SetReplicas(s.t.Context(), 3); !errors.Is(err, docker.ErrUnreachable) {
+			t.Errorf("got %v", err)
+		}
+		s.after(time.Minute)
+		if fake.replicas() != 3 || len(fake.updates) != 1 || s.condition(scale.CountReset).Type != "" {
+			t.Errorf("an order that arrived was undone: %d, %v", fake.replicas(), fake.updates)
+		}
+		fake.set(func() { fake.away = docker.ErrUnreachable })
+		if err := s.target.SetReplicas(s.t.Context(), 6); err == nil {
+			t.Error("no error without a manager")
+		}
+		s.after(time.Minute)
+		fake.set(func() { fake.away = nil })
+		s.after(5 * time.Second)
+		if fake.replicas() != 6 || s.condition(scale.CountReset).Type != "" {
+			t.Errorf("the order was forgotten: %d", fake.replicas())
+		}
+	})
+}
+
+func TestWithoutAManagerWhatWasSeenLastIsTold(t *testing.T) {
+	for _, why := range []error{docker.ErrUnreachable, docker.ErrNoManager} {
+		fake := newFakeSwarm(3, 99)
+		tell(t, fake, func(s *story) {
+			before := s.status()
+			fake.set(func() { fake.away = why })
+			began := s.condition(scale.EngineUnreachable)
+			s.after(time.Minute)
+			if c := s.condition(scale.EngineUnreachable); !c.Since.Equal(began.Since) || c.Message != why.Error() {
+				t.Errorf("told %+v, after %+v", c, began)
+			}
+			if now := s.status(); len(now.Replicas) != 3 || now.SpecReplicas != 3 || !now.At.After(before.At) {
+				t.Errorf("got %+v", now)
+			}
+			fake.set(func() { fake.away = nil })
+			if c := s.condition(scale.EngineUnreachable); c.Type != "" {
+				t.Errorf("still told: %+v", c)
+			}
+			fake.set(func() { fake.away = docker.ErrNoService })
+			if _, err := s.target.Status(s.t.Context()); !errors.Is(err, docker.ErrNoService) {
+				t.Errorf("a service that is gone: %v", err)
+			}
+		})
+	}
+}
+
+func TestSomebodyElseIsFasterSeveralTimes(t *testing.T) {
+	fake := newFakeSwarm(1, 99)
+	tell(t, fake, func(s *story) {
+		fake.set(func() { fake.conflicts = 7 })
+		s.set(4)
+		if fake.replicas() != 4 {
+			t.Errorf("got %d", fake.replicas())
+		}
+		fake.set(func() { fake.conflicts = 1e6 })
+		if err := s.target.SetReplicas(s.t.Context(), 5); !errors.Is(err, docker.ErrOutOfSequence) {
+			t.Errorf("somebody who never stops: %v", err)
+		}
+	})
+}
+
+func TestHowLongItIsBelievedThatThereIsNoRoom(t *testing.T) {
+	fake := newFakeSwarm(1, 4)
+	tell(t, fake, func(s *story) {
+		s.set(6)
+		if c := s.condition(scale.CannotPlace); c.Limit != 4 || c.Message != "2 of 6 replicas cannot be placed, 4 fit: no suitable node (full)" {
+			t.Errorf("told %+v", c)
+		}
+		s.set(4)
+		s.after(9 * time.Minute)
+		if c := s.condition(scale.CannotPlace); c.Limit != 4 || c.Message != "no more than 4 fit: no suitable node (full)" {
+			t.Errorf("nothing has changed, and told is %+v", c)
+		}
+		s.after(2 * time.Minute)
+		if c := s.condition(scale.CannotPlace); c.Type != "" {
+			t.Errorf("what is not known may have changed: %+v", c)
+		}
+		for what, change := range map[string]func(){
+			"reserves":        func() { fake.others = []docker.Service{{ID: "o", Name: "o", Replicas: 2, Demands: true}} },
+			"gives back":      func() { fake.others = nil },
+			"changes":         func() { fake.service.Placement = "there" },
+			"proves to exist": func() { fake.fits = 9 },
+		} {
+			s.set(6)
+			if c := s.condition(scale.CannotPlace); c.Type == "" && fake.fits < 6 {
+				t.Fatalf("before %s nothing is told", what)
+			}
+			s.set(4)
+			s.status()
+			fake.set(change)
+			if what == "proves to exist" {
+				s.set(6)
+			}
+			if c := s.condition(scale.CannotPlace); c.Type != "" {
+				t.Errorf("%s, and told is %+v", what, c)
+			}
+			fake.set(func() { fake.fits = 4 })
+		}
+	})
+}
+
+func TestWhatTheSchedulerHasForgottenIsAskedForAnew(t *testing.T) {
+	fake := newFakeSwarm(1, 99)
+	tell(t, fake, func(s *story) {
+		s.set(5)
+		fake.set(func() { fake.forgets = 2 })
+		s.after(10 * time.Second)
+		if c := s.condition(scale.CannotPlace); c.Limit != 3 || !strings.Contains(c.Message, "the scheduler does not say why") {
+			t.Errorf("told %+v", c)
+		}
+		s.after(20 * time.Second)
+		if c := s.condition(scale.CannotPlace); c.Type != "" || fake.replicas() != 5 || len(fake.updates) != 3 {
+			t.Errorf("after half a minute: %+v, updates %v", c, fake.updates)
+		}
+		fake.set(func() { fake.forgets = 1 })
+		s.after(4 * time.Minute)
+		if len(fake.updates) != 3 {
+			t.Errorf("no loop: updates %v", fake.updates)
+		}
+		s.after(2 * time.Minute)
+		if len(fake.updates) != 5 || fake.replicas() != 5 {
+			t.Errorf("not asked for again: %v", fake.updates)
+		}
+	})
+}
+
+// A service that rests is looked at now and then, one that moves often.
+func TestHowOftenItIsLooked(t *testing.T) {
+	fake := newFakeSwarm(2, 99)
+	tell(t, fake, func(s *story) {
+		s.after(time.Minute)
+		if n := fake.asked["service"]; n < 25 || n > 50 {
+			t.Errorf("looked %d times in a minute of rest, want every 2 s", n)
+		}
+		if n := fake.asked["services"]; n != 0 {
+			t.Errorf("asked for all services %d times, and nothing waits for room", n)
+		}
+		before := fake.asked["service"]
+		s.set(3)
+		s.after(2 * time.Second)
+		if n := fake.asked["service"] - before; n < 8 {
+			t.Errorf("looked %d times in the 2 s after an order, want every 0.2 s", n)
+		}
+	})
+}
+
+func TestRefusesWhatIsNoCountAndNoConfiguration(t *testing.T) {
+	fake := newFakeSwarm(2, 99)
+	tell(t, fake, func(s *story) {
+		if err := s.target.SetReplicas(s.t.Context(), -1); err == nil {
+			t.Error("-1 replicas")
+		}
+		cfg := Default()
+		if err := s.target.Update(s.t.Context(), cfg); err == nil {
+			t.Error("a configuration without a service")
+		}
+		cfg.Service = "web"
+		if err := s.target.Update(s.t.Context(), &cfg); err != nil {
+			t.Errorf("the same: %v", err)
+		}
+	})
+	cfg := Config{Service: "a b", Port: 70000, Address: "there", Interval: 1, Network: "x"}
+	err := cfg.Validate()
+	for _, field := range []string{"service:", "port:", "address:", "startTimeout:", "interval:"} {
+		if err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("%s not refused: %v", field, err)
+		}
+	}
+}
