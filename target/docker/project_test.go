@@ -1,0 +1,249 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target"
+)
+
+// projectEngine is an engine in memory with the containers of a project, each
+// of which can be a template.
+type projectEngine struct{ *fakeEngine }
+
+func (projectEngine) Template(context.Context, string) (docker.Template, error) {
+	return docker.Template{}, nil
+}
+
+var service = map[string]string{"service": "web"}
+
+func shop() *Project {
+	return &Project{
+		Labels: service,
+		Name: func(existing []string) string {
+			highest := 0
+			for _, name := range existing {
+				var n int
+				_, _ = fmt.Sscanf(name, "web-%d", &n)
+				highest = max(highest, n)
+			}
+			return "web-" + strconv.Itoa(highest+1)
+		},
+		Mark:  func(string) map[string]string { return maps.Clone(service) },
+		Fault: func(docker.Container) error { return nil },
+		Up:    "up",
+	}
+}
+
+// tellOfProject runs a story of a project of which n containers run at first.
+func tellOfProject(t *testing.T, n int, play func(s *story)) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := &story{t: t, engine: newFakeEngine()}
+		for i := range n {
+			s.engine.found("web-"+strconv.Itoa(i+1), docker.Running)
+		}
+		cfg := Default()
+		cfg.From = "web"
+		var err error
+		s.target, err = New("web", cfg, Options{
+			Clock: clock.System, Log: slog.New(slog.DiscardHandler), StateDir: dir, Engine: projectEngine{s.engine}, Project: shop(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- s.target.Run(ctx) }()
+		synctest.Wait()
+		play(s)
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// found is a container that another hand made.
+func (f *fakeEngine) found(name string, state docker.State) {
+	f.set(func() {
+		f.containers[name] = docker.Container{ID: "by-hand-" + name, Name: name, Labels: service, State: state, StartedAt: clock.System.Now()}
+	})
+}
+
+// byHand is what another hand does to a container, and that it is told.
+func (s *story) byHand(name string, what ...func(*docker.Container) docker.Event) {
+	s.t.Helper()
+	for _, do := range what {
+		var event docker.Event
+		if err := s.engine.change(name, func(c *docker.Container) {
+			event = do(c)
+			event.ID = c.ID
+		}); err != nil {
+			s.t.Fatal(err)
+		}
+		if event.Destroyed {
+			s.engine.set(func() { delete(s.engine.containers, name) })
+		}
+		s.engine.events <- event
+		synctest.Wait()
+	}
+}
+
+func asked(*docker.Container) docker.Event { return docker.Event{Asked: true} }
+
+func died(c *docker.Container) docker.Event {
+	c.State = docker.Exited
+	return docker.Event{}
+}
+
+func destroyed(*docker.Container) docker.Event { return docker.Event{Destroyed: true} }
+
+func begun(c *docker.Container) docker.Event {
+	c.State, c.StartedAt = docker.Running, clock.System.Now()
+	return docker.Event{}
+}
+
+func (s *story) names() []string { return slices.Sorted(maps.Keys(s.engine.containers)) }
+
+func conditions(s target.Status) []string {
+	var all []string
+	for _, c := range s.Conditions {
+		all = append(all, c.Type)
+	}
+	return all
+}
+
+func TestProjectIsTakenOverAndCountedOn(t *testing.T) {
+	tellOfProject(t, 2, func(s *story) {
+		if status := s.after(time.Hour); status.SpecReplicas != 2 || working(status) != 2 {
+			t.Errorf("nobody asked for anything, and now it is %+v", status)
+		}
+		s.ask(4)
+		status := s.after(time.Second)
+		if want := []string{"web-1", "web-2", "web-3", "web-4"}; working(status) != 4 || !slices.Equal(s.names(), want) {
+			t.Errorf("%d take work, the containers are %v, want %v", working(status), s.names(), want)
+		}
+		s.ask(1)
+		if status = s.after(time.Minute); working(status) != 1 || len(s.names()) != 1 {
+			t.Errorf("%d take work, the containers are %v", working(status), s.names())
+		}
+	})
+}
+
+func TestCountThatAnotherHandResets(t *testing.T) {
+	tellOfProject(t, 4, func(s *story) {
+		s.after(time.Minute)
+		for _, name := range []string{"web-2", "web-3", "web-4"} {
+			s.byHand(name, asked)
+			if got := working(s.after(0)); got > 3 {
+				t.Error("a replica that was asked to end still takes work")
+			}
+			s.byHand(name, died, destroyed)
+		}
+		status := s.after(handPause / 2)
+		if len(status.Replicas) != 1 || !slices.Equal(conditions(status), []string{scale.CountReset}) {
+			t.Errorf("while the other hand is at work: %+v", status)
+		}
+		status = s.after(time.Second)
+		if working(status) != 4 || !slices.Equal(conditions(status), []string{scale.CountReset}) {
+			t.Errorf("restored it is %+v", status)
+		}
+		if status = s.after(toldFor); len(status.Conditions) > 0 {
+			t.Errorf("still told: %+v", status.Conditions)
+		}
+	})
+}
+
+func TestServiceThatAnotherHandStops(t *testing.T) {
+	tellOfProject(t, 2, func(s *story) {
+		s.after(time.Minute)
+		s.byHand("web-1", asked)
+		s.byHand("web-2", asked, died)
+		s.byHand("web-1", died)
+		status := s.after(time.Hour)
+		if len(status.Replicas) > 0 || !slices.Contains(conditions(status), ServiceDown) {
+			t.Errorf("after it was stopped: %+v", status)
+		}
+		s.byHand("web-1", begun)
+		status = s.after(2 * time.Second)
+		if working(status) != 2 || slices.Contains(conditions(status), ServiceDown) || len(s.engine.created) > 0 {
+			t.Errorf("after it was started: %+v, made %v", status, s.engine.created)
+		}
+		s.byHand("web-1", asked, died, destroyed)
+		s.byHand("web-2", asked, died, destroyed)
+		if status = s.after(time.Hour); len(s.names()) > 0 || !slices.Contains(conditions(status), ServiceDown) {
+			t.Errorf("after it was taken away: %+v, %v", status, s.names())
+		}
+	})
+}
+
+func TestSurplusOfAnotherHand(t *testing.T) {
+	tellOfProject(t, 2, func(s *story) {
+		s.after(time.Minute)
+		s.engine.found("web-3", docker.Created)
+		s.byHand("web-3", begun)
+		if status := s.after(time.Second); working(status) != 2 || !slices.Contains(conditions(status), scale.CountReset) {
+			t.Errorf("%+v", status)
+		}
+		if len(s.names()) != 2 {
+			t.Errorf("the containers are %v", s.names())
+		}
+	})
+}
+
+// The last one is kept, and started again rather than copied, whether it was
+// stopped or has died.
+func TestLastContainerOfAProject(t *testing.T) {
+	tellOfProject(t, 1, func(s *story) {
+		first := s.after(time.Minute).Replicas[0].ID
+		s.ask(0)
+		if status := s.after(time.Minute); len(status.Replicas) > 0 || !slices.Equal(s.names(), []string{"web-1"}) {
+			t.Errorf("at zero: %+v, %v", status, s.names())
+		}
+		s.ask(1)
+		status := s.after(time.Minute)
+		if working(status) != 1 || status.Replicas[0].ID == first || len(s.engine.created) > 0 {
+			t.Errorf("back again: %+v, made %v; was %s", status, s.engine.created, first)
+		}
+		s.byHand("web-1", died)
+		status = s.after(time.Minute)
+		if working(status) != 1 || len(s.engine.created) > 0 || status.Replicas[0].Restarts != 1 || len(status.Conditions) > 0 {
+			t.Errorf("after it died: %+v, made %v", status, s.engine.created)
+		}
+	})
+}
+
+// Whatever answer is lost, and whenever the engine goes: no more than asked
+// for at a time, and nothing is taken for the work of another hand.
+func TestProjectWithoutItsEngine(t *testing.T) {
+	tellOfProject(t, 1, func(s *story) {
+		s.after(time.Minute)
+		s.engine.set(func() { s.engine.loseAnswer = true })
+		s.ask(3)
+		if status := s.after(5 * time.Second); working(status) != 3 || s.engine.most > 3 {
+			t.Errorf("%d take work, %d at most: %v", working(status), s.engine.most, s.names())
+		}
+		s.byHand("web-2", asked, died) // as an engine does that ends
+		s.awayFor(time.Minute, func() {
+			for name, c := range s.engine.containers {
+				c.State = docker.Exited
+				s.engine.containers[name] = c
+			}
+		})
+		status := s.after(time.Minute)
+		if working(status) != 3 || s.engine.most > 3 || len(status.Conditions) > 0 || len(s.names()) != 3 {
+			t.Errorf("%+v; %d at most: %v", status, s.engine.most, s.names())
+		}
+	})
+}
