@@ -58,7 +58,7 @@ SIGTERM comes, both end: the balancer once its requests have been answered.`,
 	flags.StringVar(&f.key, "tls-key", "", "file of its key")
 	flags.IntVar(&f.rateLimit, "rate-limit", 0, "requests per second of one client's address at nginx and HAProxy; 0 is none")
 	flags.StringVar(&f.program, "program", "", "the balancer's program (default its name)")
-	flags.StringVar(&f.dir, "dir", "/run/flyball", "folder for what the balancer and flyball share; it need not outlive them")
+	flags.StringVar(&f.dir, "dir", "/tmp/flyball", "folder for what the balancer and flyball share; it need not outlive them")
 	return cmd
 }
 

@@ -10,8 +10,10 @@ import (
 )
 
 // runDir is where a balancer and the role beside it meet: in memory, for they
-// are in one container.
-const runDir = "/run/flyball"
+// are in one container. It is below /tmp, which every image lets all users
+// write to: a folder in memory has the mode of the image's own once the
+// container is restarted.
+const runDir = "/tmp/flyball"
 
 // metricsPort is where a balancer that has metrics shows them to Prometheus.
 const metricsPort = 8405
@@ -47,7 +49,6 @@ func (p *planned) beside(s *service) {
 		p.write(File{Path: "balancer.Containerfile", Data: []byte(p.o.containerfile())})
 	}
 	s.Entrypoint = []string{"/flyball"}
-	s.Volumes = append(s.Volumes, tmpFS{Type: "tmpfs", Target: runDir})
 	front := []string{"beside", "-f", documentPath, "--listen", "0.0.0.0:" + itoa(balancerPort)}
 	if p.balancerMetrics() != "" {
 		front = append(front, "--metrics-listen", "0.0.0.0:"+itoa(metricsPort))

@@ -9,8 +9,7 @@ import (
 // examples are stacks for whoever has the sources and no Flyball yet.
 func examples() map[string]Options {
 	compose, swarm := Default(Compose, Environments()[0]), Default(Swarm, Environments()[0])
-	compose.BuildContext, compose.Example, swarm.Example = "../..", true, true
-	// The configuration is made for the nginx that is there, whichever it is.
+	compose.BuildContext = "../.."
 	return map[string]Options{"compose": compose, "swarm": swarm}
 }
 

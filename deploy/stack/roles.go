@@ -2,7 +2,11 @@ package stack
 
 import "fmt"
 
-const agentService = "agent"
+const (
+	agentService    = "agent"
+	monitorService  = "monitor"
+	executorService = "executor"
+)
 
 // documentPath is where every role finds the document.
 const documentPath = "/etc/flyball/service.yaml"
@@ -13,7 +17,7 @@ const stateDir = "/var/lib/flyball"
 // roles adds what decides and acts, each with no more than it needs. The
 // balancer's role is with the balancer.
 func (p *planned) roles() {
-	p.add(p.role("monitor", "Asks the sources of signals. Nobody speaks to it.", appNetwork, controlNetwork))
+	p.add(p.role(monitorService, "Asks the sources of signals. Nobody speaks to it.", appNetwork, controlNetwork))
 	planner := p.role("planner", "Decides, and keeps the record of it.", controlNetwork)
 	planner.Command = append(planner.Command, "--retention", p.o.Environment.Retention)
 	p.volume(&planner, "planner", stateDir)
@@ -28,7 +32,7 @@ func (p *planned) role(name, comment string, networks ...string) service {
 	s := service{
 		name: name, comment: comment, Image: p.o.FlyballImage, Networks: networks,
 		DependsOn: []string{"redis"}, HealthCheck: &healthCheck{Disable: true}, // the image's asks for the dashboard
-		Command: append([]string{"run", "--roles", name}, p.arguments()...),
+		Command: append([]string{"run", "--roles", name}, p.arguments(name)...),
 	}
 	p.letIn(&s)
 	p.config(&s, p.document(), documentPath)
@@ -36,16 +40,29 @@ func (p *planned) role(name, comment string, networks ...string) service {
 }
 
 // arguments are those that every role has.
-func (p *planned) arguments() []string {
+func (p *planned) arguments(role string) []string {
 	e := p.o.Environment
 	all := []string{
-		"-f", documentPath, "--state-dir", stateDir, "--bus", "redis://redis:6379",
+		"-f", documentPath, "--state-dir", p.stateOf(role), "--bus", "redis://redis:6379",
 		"--log-level", e.LogLevel, "--log-format", e.LogFormat,
 	}
 	if p.swarm() {
 		all = append(all, "--bus-password-file", "/run/secrets/redis.password")
 	}
 	return all
+}
+
+// stateOf is where a role keeps what must outlive it. Root without capabilities
+// cannot write to a folder of Flyball's user: the volume of a folder that the
+// image does not have is root's.
+func (p *planned) stateOf(role string) string {
+	switch {
+	case role == monitorService:
+		return runDir // nothing of it has to outlive it
+	case role == executorService && p.o.SocketGID < 0:
+		return "/var/lib/executor"
+	}
+	return stateDir
 }
 
 // letIn gives the password of the bus: from the environment under Compose,
@@ -63,16 +80,13 @@ func (p *planned) letIn(s *service) {
 
 // executor is the one service that has the engine's socket.
 func (p *planned) executor() service {
-	s := p.role("executor", "Starts and ends replicas. The only service with the engine's socket, which is as good as root.", appNetwork, controlNetwork)
+	s := p.role(executorService, "Starts and ends replicas. The only service with the engine's socket, which is as good as root.", appNetwork, controlNetwork)
 	s.Volumes = append(s.Volumes, p.o.Socket+":"+socket)
 	s.User = "0:0" // nobody knows the socket's group: root, without any capability
-	switch {
-	case p.o.SocketGID >= 0:
+	if p.o.SocketGID >= 0 {
 		s.User = fmt.Sprintf("%s:%d", flyballUser, p.o.SocketGID)
-	case p.o.Example:
-		s.User = "${EXECUTOR_USER:-0:0}"
 	}
-	p.volume(&s, "executor", stateDir)
+	p.volume(&s, "executor", p.stateOf(executorService))
 	return s
 }
 

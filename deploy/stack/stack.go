@@ -65,9 +65,6 @@ type Options struct {
 	// BuildContext is the folder of Flyball's sources, for a stack that builds
 	// its images; "" takes images that are there.
 	BuildContext string
-	// Example asks on the machine that it is started on for what flyball deploy
-	// would look up: who may use the socket.
-	Example bool
 	// ACMEDomain and ACMEEmail let Traefik get its certificate by itself.
 	ACMEDomain, ACMEEmail string
 }
