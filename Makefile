@@ -11,7 +11,7 @@ ENGINE_TESTS   = $(shell git grep -l 'dockertest\.Main(m)' -- '*_test.go' | xarg
 LDFLAGS       := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-short test-docker lint generate check-generate ui bench setup clean vet-all release image
+.PHONY: help build demo test test-short test-binaries test-docker lint generate check-generate ui bench setup clean vet-all release image
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ demo: build ## real processes, real load, autoscaler and dashboard; needs only G
 setup: ## install what the tests need besides Go (Debian packages; names what it cannot install)
 	@scripts/setup-tests
 
-test: setup build check-generate ## everything: unit, integration, end to end, with the race detector
+test: setup test-binaries build check-generate ## everything: unit, integration, end to end, with the race detector
 	$(GO) vet ./...
 	$(GO) test -race -timeout 25m $$($(GO) list ./... | grep -v -e /test/e2e -e /record/sqlite -e /sim$$ -e /queueing$$ -e /guard$$ -e /capacity$$ -e /policy/predictive$$ $(ENGINE_TESTS:%=-e /%$$))
 	# One goroutine of long arithmetic each: the race detector would take twenty times as long to find nothing.
@@ -41,6 +41,9 @@ test: setup build check-generate ## everything: unit, integration, end to end, w
 
 test-short: ## the inner loop: unit tests, under two minutes
 	$(GO) test -short $$($(GO) list ./... | grep -v /test/e2e)
+
+test-binaries: ## bin/traefik, for the tests (ten minutes of one core, once per test/traefik/go.sum)
+	@scripts/test-binaries
 
 test-docker: setup ## what drives a Docker engine, beside one of its own (needs docker.io)
 	$(GO) test -race -count=1 -p 1 -timeout 25m $(ENGINE_TESTS:%=./%)
