@@ -141,6 +141,9 @@ func (f *initFlags) document(ctx context.Context, talk io.Writer) (discover.Docu
 	services := f.candidates(ctx, listeners, prometheus)
 	printFound(talk, services, prometheus)
 	d, err := f.service(services)
+	if err == nil && isPublished(d.Command) {
+		d, err = likeContainer(ctx, d)
+	}
 	if err != nil {
 		return d, err
 	}

@@ -24,15 +24,27 @@ type Document struct {
 	From    PortFrom
 	PID     int
 	Unit    string
+	// Container is what answers where the port is published by a container; then
+	// replicas are containers like it.
+	Container *Container
 	// Variables the process has in its environment and a new one would miss.
 	Variables  []string
 	Prometheus *Prometheus
 	Rate       *Series // a counter of requests in Prometheus
 }
 
+// Container is one that publishes a port of this machine.
+type Container struct {
+	Name   string
+	Port   int    // inside
+	Listen string // host:port where it is published
+}
+
 // StopCommand ends the service that holds the port.
 func (d Document) StopCommand() string {
 	switch {
+	case d.Container != nil:
+		return "docker stop " + d.Container.Name
 	case d.Unit != "":
 		return "systemctl disable --now " + d.Unit
 	case d.PID != 0:
@@ -89,7 +101,14 @@ func inYAML(node *yaml.Node) (string, error) {
 
 // documentText has a comment for every choice that a newcomer must make.
 // EDIT marks what flyball init could only guess.
-const documentText = `# Written by flyball init. What it could only guess is marked EDIT.
+const documentText = `{{define "ready"}}
+{{- if .Ready}}
+        path: {{quote .Ready}} # answers 2xx or 3xx when a replica can take requests
+{{- else}}
+        {} # EDIT: name a path that answers 200 when a replica can take requests
+{{- end}}
+{{- end -}}
+# Written by flyball init. What it could only guess is marked EDIT.
 #
 #   flyball doctor -f {{line .File}}   # is everything here that it needs?
 #   flyball plan -f {{line .File}}     # one decision now, nothing applied
@@ -102,6 +121,25 @@ metadata:
   name: {{quote .Name}}
 spec:
   mode: Apply # Recommend: decide and show, but start and end nothing
+{{- if .Container}}
+
+  # What is scaled: each replica is a container like {{line .Container.Name}}: its image,
+  # command, environment, networks, mounts and limits. It is no replica itself
+  # and need not run.
+  target:
+    docker:
+      from: {{quote .Container.Name}}
+      port: {{.Container.Port}} # inside the container
+      readiness:
+{{- template "ready" .}}
+
+  # Users keep using port {{.Port}}: from now on Flyball's balancer takes it and
+  # passes requests on to the replicas. The container {{line .Container.Name}} holds it at
+  # present: end it ({{line .StopCommand}}), then flyball run takes the port.
+  balancer:
+    builtin:
+      listen: {{quote .Container.Listen}} # EDIT: 0.0.0.0 where other machines are to reach it
+{{- else}}
 
   # What is scaled: each replica is one process that Flyball starts.
 {{- if .Sample}}
@@ -151,10 +189,7 @@ spec:
 {{- end}}
       port: {{.Port}}
       readiness:
-{{- if .Ready}}
-        path: {{quote .Ready}} # answers 2xx or 3xx when a replica can take requests
-{{- else}}
-        {} # EDIT: name a path that answers 200 when a replica can take requests
+{{- template "ready" .}}
 {{- end}}
 
   # Limits that hold whatever anybody wants. EDIT: what does this machine carry?

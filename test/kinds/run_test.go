@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 
 	"github.com/flyball-io/flyball/balancer/haproxy"
@@ -55,11 +58,14 @@ func processes(p string) string {
 
 func TestContainersBehindTheBuiltInBalancer(t *testing.T) {
 	engine, address := dockertest.Engine(t), freeAddress(t)
-	p := newPlace(t, fmt.Sprintf(shop, fmt.Sprintf(`docker: {image: "shop:1", port: 8080, endpoint: %q, env: {APP: '%s'}, readiness: {path: /healthz}}`, engine.Endpoint, app),
+	p := newPlace(t, "")
+	image := "shop:" + filepath.Base(p.dir)
+	p.write(fmt.Sprintf(shop, fmt.Sprintf(`docker: {image: %q, port: 8080, endpoint: %q, env: {APP: '%s'}, readiness: {path: /healthz}}`, image, engine.Endpoint, app),
 		fmt.Sprintf("builtin: {listen: %q, metricWindow: 2s}", address)))
-	p.says(false, []string{"doctor", "-f", p.document, "--state-dir", p.state()}, `FAIL  target +shop: the engine answers, but has no image shop:1: docker pull shop:1`)
-	engine.Image(t, "shop:1")
-	p.says(true, []string{"doctor", "-f", p.document, "--state-dir", p.state()}, `ok    target +shop: the engine answers and can make containers of shop:1`)
+	doctor := []string{"doctor", "-f", p.document, "--state-dir", p.state()}
+	p.says(false, doctor, `FAIL  target +shop: the engine answers, but has no image `+image+`: docker pull `+image)
+	engine.Image(t, image)
+	p.says(true, doctor, `ok    target +shop: the engine answers and can make containers of `+image)
 	p.says(true, []string{"plan", "-f", p.document, "--state-dir", p.state()}, `shop  0 → 1 `)
 	containers := func() []string { return owned(t, engine) }
 
@@ -194,4 +200,40 @@ func (p *place) begin(address, program string, args ...string) {
 		}
 		return err == nil
 	})
+}
+
+// What a container publishes is scaled like that container: init finds it by its
+// port, and the document that it writes can be run.
+func TestInitFindsAContainer(t *testing.T) {
+	engine := dockertest.Engine(t)
+	p := newPlace(t, "")
+	t.Setenv("DOCKER_HOST", engine.Endpoint)
+	engine.Image(t, "web:1")
+	_, port, err := net.SplitHostPort(freeAddress(t))
+	must(t, err)
+	inside := network.MustParsePort("8080/tcp")
+	made, err := engine.API.ContainerCreate(t.Context(), client.ContainerCreateOptions{
+		Name:       "my_web",
+		Config:     &container.Config{Image: "web:1", ExposedPorts: network.PortSet{inside: {}}},
+		HostConfig: &container.HostConfig{PortBindings: network.PortMap{inside: {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: port}}}},
+	})
+	must(t, err)
+	t.Cleanup(func() {
+		if _, err := engine.API.ContainerRemove(context.Background(), made.ID, client.ContainerRemoveOptions{Force: true}); err != nil {
+			t.Error(err)
+		}
+	})
+	_, err = engine.API.ContainerStart(t.Context(), made.ID, client.ContainerStartOptions{})
+	must(t, err)
+	eventually(t, "the container answers", func() bool { return answers("127.0.0.1:" + port) })
+	must(t, os.Remove(p.document))
+	p.says(true, []string{"init", "--port", port, "--prometheus", "none", "-o", p.document}, `docker stop my_web`)
+	text, err := os.ReadFile(p.document)
+	must(t, err)
+	for _, want := range []string{`from: "my_web"`, "port: 8080", `path: "/healthz"`, `listen: "127.0.0.1:` + port, `name: "my-web"`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("got %s, want %s", text, want)
+		}
+	}
+	p.says(false, []string{"doctor", "-f", p.document, "--state-dir", p.state()}, `ok    target +my-web: the engine answers and can make containers like my_web`, `FAIL  port +my-web: port `+port+` is held by docker-proxy`)
 }
