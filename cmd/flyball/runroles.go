@@ -120,6 +120,7 @@ func (f *roleFlags) open(ctx context.Context, deps *app.Deps) (closing func() er
 	if err != nil {
 		return nil, err
 	}
+	deps.Log = deps.Log.With(slog.String("roles", f.set.String()))
 	deps.Bus = &roles.Bus{Far: far, Near: deps.Bus}
 	deps.Split = &app.Split{Roles: f.set, Far: far, DryRun: f.dryRun,
 		Lease: func(target string) app.RunningLease { return far.NewLease(target, 0) }}
@@ -178,7 +179,14 @@ func (f *runFlags) remember(ctx context.Context, deps *app.Deps) (closing func()
 	if !f.roles.has(roles.Planner, roles.Dashboard) {
 		return func() error { return nil }, nil
 	}
-	if deps.Store, err = f.record.open(ctx, deps.StateDir, deps.Log); err != nil {
+	folder := deps.StateDir
+	if !f.roles.has(roles.Planner) { // which may have the same one
+		folder = filepath.Join(folder, string(roles.Dashboard))
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	if deps.Store, err = f.record.open(ctx, folder, deps.Log); err != nil {
 		return nil, err
 	}
 	return deps.Store.Close, nil
