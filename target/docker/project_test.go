@@ -208,11 +208,11 @@ func TestLastContainerOfAProject(t *testing.T) {
 	tellOfProject(t, 1, func(s *story) {
 		first := s.after(time.Minute).Replicas[0].ID
 		s.ask(0)
-		if status := s.after(time.Minute); len(status.Replicas) > 0 || !slices.Equal(s.names(), []string{"web-1"}) {
+		if status := s.after(5 * time.Second); len(status.Replicas) > 0 || !slices.Equal(s.names(), []string{"web-1"}) {
 			t.Errorf("at zero: %+v, %v", status, s.names())
 		}
-		s.ask(1)
-		status := s.after(time.Minute)
+		s.ask(1) // before the next listing
+		status := s.after(5 * time.Second)
 		if working(status) != 1 || status.Replicas[0].ID == first || len(s.engine.created) > 0 {
 			t.Errorf("back again: %+v, made %v; was %s", status, s.engine.created, first)
 		}
@@ -235,13 +235,13 @@ func TestProjectWithoutItsEngine(t *testing.T) {
 			t.Errorf("%d take work, %d at most: %v", working(status), s.engine.most, s.names())
 		}
 		s.byHand("web-2", asked, died) // as an engine does that ends
-		s.awayFor(time.Minute, func() {
+		s.awayFor(5*time.Second, func() {
 			for name, c := range s.engine.containers {
 				c.State = docker.Exited
 				s.engine.containers[name] = c
 			}
 		})
-		status := s.after(time.Minute)
+		status := s.after(10 * time.Second)
 		if working(status) != 3 || s.engine.most > 3 || len(status.Conditions) > 0 || len(s.names()) != 3 {
 			t.Errorf("%+v; %d at most: %v", status, s.engine.most, s.names())
 		}
