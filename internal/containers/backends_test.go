@@ -138,7 +138,7 @@ func TestTheEngineIsFollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &engine{names: []docker.Name{{ID: "1", Name: "web-a"}, {ID: "2", Name: "web-b"}, {ID: "3", Name: "other"}}, vitals: docker.Vitals{CPULimit: 0.5, MemoryLimit: 100 * mi, Health: docker.Healthy}}
 		m := NewMeter(Requested{}, clock.System, nil)
-		stop := running(t, (&Engine{Meter: m, Engine: e}).Run, Lookup{Meter: m, Engine: e, Replicas: ready("web-a", "web-b")}.Run)
+		stop := running(t, Measured{Meter: m, Engine: e, Replicas: ready("web-a", "web-b")}.Run)
 		pass(125 * time.Second)
 		got, err := values(t, m, "")
 		if err != nil {
@@ -168,11 +168,29 @@ func TestTheEngineIsFollowed(t *testing.T) {
 	})
 }
 
+// Who works on a target measures meanwhile, and not longer.
+func TestMeasuringBesideWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &engine{names: []docker.Name{{ID: "1", Name: "web-a"}}}
+		m := Measured{Meter: NewMeter(Requested{}, clock.System, nil), Engine: e, Replicas: ready("web-a")}
+		err := m.Beside(t.Context(), func(context.Context) error {
+			pass(15 * time.Second)
+			if got, err := values(t, m.Meter, ""); err != nil || got[CPUCores] != 0.1 {
+				t.Errorf("while it works: %v, %v", got, err)
+			}
+			return errAway
+		})
+		if n := e.streams(); !errors.Is(err, errAway) || n != 0 {
+			t.Errorf("the work ended with %v, and %d streams are open", err, n)
+		}
+	})
+}
+
 func TestAnEngineThatIsAwayAtTheBegin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &engine{away: true, names: []docker.Name{{ID: "1", Name: "web-a"}}}
 		m := NewMeter(Requested{}, clock.System, nil)
-		stop := running(t, (&Engine{Meter: m, Engine: e}).Run, Lookup{Meter: m, Engine: e, Replicas: ready("web-a", "gone")}.Run)
+		stop := running(t, Measured{Meter: m, Engine: e, Replicas: ready("web-a", "gone")}.Run)
 		pass(5 * time.Second)
 		if _, err := m.Collect(t.Context()); !errors.Is(err, errAway) {
 			t.Errorf("got %v", err)

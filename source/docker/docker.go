@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/flyball-io/flyball/internal/containers"
 	"github.com/flyball-io/flyball/internal/docker"
 	"github.com/flyball-io/flyball/scale"
@@ -93,10 +91,5 @@ func (s *Source) Run(ctx context.Context) error {
 		return nil
 	}
 	defer engine.Close()
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return (&containers.Engine{Meter: s.meter, Engine: engine}).Run(ctx) })
-	g.Go(func() error {
-		return containers.Lookup{Meter: s.meter, Engine: engine, Replicas: replicas}.Run(ctx)
-	})
-	return g.Wait()
+	return containers.Measured{Meter: s.meter, Engine: engine, Replicas: replicas}.Run(ctx)
 }

@@ -19,6 +19,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/flyball-io/flyball/internal/containers"
 	engine "github.com/flyball-io/flyball/internal/docker"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
@@ -37,13 +38,13 @@ func New(name string, cfg Config, o target.Options, api engine.Engine) (*Target,
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("compose target %s: %w", name, err)
 	}
-	containers, err := docker.New(name, cfg.containers(), docker.Options{
+	made, err := docker.New(name, cfg.containers(), docker.Options{
 		Clock: o.Clock, Log: o.Log, Traffic: o.Traffic, StateDir: o.StateDir, Engine: api, Project: cfg.project(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("compose service %s: %w", cfg.name(), err)
 	}
-	return &Target{containers: containers, cfg: cfg}, nil
+	return &Target{containers: made, cfg: cfg}, nil
 }
 
 // Run looks after the replicas until ctx is cancelled; they stay.
@@ -60,8 +61,13 @@ func (t *Target) SetReplicas(ctx context.Context, n int) error {
 // Changes receives when Status may have changed.
 func (t *Target) Changes() <-chan struct{} { return t.containers.Changes() }
 
-// Signals are none yet: what the containers use another source measures.
-func (t *Target) Signals() []string { return nil }
+// Signals are those of containers.
+func (t *Target) Signals() []string { return t.containers.Signals() }
 
-// Collect has nothing to measure.
-func (t *Target) Collect(context.Context) ([]scale.Sample, error) { return nil, nil }
+// Collect says what the containers use.
+func (t *Target) Collect(ctx context.Context) ([]scale.Sample, error) {
+	return t.containers.Collect(ctx)
+}
+
+// Roll is which container each replica is.
+func (t *Target) Roll() containers.Roll { return t.containers.Roll() }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/flyball-io/flyball/internal/containers"
 	"github.com/flyball-io/flyball/internal/docker"
 	"github.com/flyball-io/flyball/target"
 	targetdocker "github.com/flyball-io/flyball/target/docker"
@@ -23,6 +24,7 @@ func (c *Config) Facts() target.Facts {
 	return target.Facts{
 		Description: "compose service " + c.name(), ReadinessPath: c.Readiness.Path,
 		StartTimeout: c.StartTimeout, DrainTimeout: c.DrainTimeout,
+		Signals: containers.Signals(),
 	}
 }
 

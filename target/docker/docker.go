@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/internal/containers"
 	"github.com/flyball-io/flyball/internal/docker"
 	"github.com/flyball-io/flyball/target"
 )
@@ -65,6 +66,8 @@ type Target struct {
 	changes chan struct{}
 	gone    chan struct{} // closed when stopped and no replica is left
 	clock   clock.Clock
+	// measured says what the containers use, where the engine tells.
+	measured containers.Measured
 }
 
 var (
@@ -107,13 +110,14 @@ func New(name string, cfg Config, opts Options) (*Target, error) {
 		clock:   opts.Clock,
 	}
 	t.idle <- newKeeper(t, newJob(name, cfg, opts.Project), opts)
+	t.measured = measured(t, opts)
 	return t, nil
 }
 
 // Run looks after the replicas until ctx is cancelled; they stay. It returns
 // ErrInUse when another controller does already. An engine that is away is
 // waited for.
-func (t *Target) Run(ctx context.Context) error { return t.wrap(t.run(ctx)) }
+func (t *Target) Run(ctx context.Context) error { return t.wrap(t.measured.Beside(ctx, t.run)) }
 
 func (t *Target) run(ctx context.Context) error {
 	select {

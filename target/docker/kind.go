@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/flyball-io/flyball/internal/containers"
 	"github.com/flyball-io/flyball/internal/docker"
-	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 )
 
@@ -27,6 +27,7 @@ func (c *Config) Facts() target.Facts {
 	return target.Facts{
 		Description: what, ReadinessPath: c.Readiness.Path,
 		StartTimeout: c.StartTimeout, DrainTimeout: c.DrainTimeout,
+		Signals: containers.Signals(),
 	}
 }
 
@@ -79,8 +80,7 @@ func (c *Config) Examine(ctx context.Context) []target.Finding {
 	return []target.Finding{{Message: "the engine answers and can make " + c.Facts().Description}}
 }
 
-// managed is a Target that is known by its contract. It measures nothing of its
-// replicas: the balancer and the document's sources do.
+// managed is a Target that is known by its contract.
 type managed struct{ *Target }
 
 // Update takes over a changed configuration, but not another kind of target or
@@ -92,9 +92,3 @@ func (m managed) Update(ctx context.Context, cfg target.Config) error {
 	}
 	return m.Target.Update(ctx, *own)
 }
-
-// Signals are none.
-func (managed) Signals() []string { return nil }
-
-// Collect has nothing to measure.
-func (managed) Collect(context.Context) ([]scale.Sample, error) { return nil, nil }
