@@ -18,8 +18,9 @@ import (
 
 // documentFlags name the documents of a command.
 type documentFlags struct {
-	files []string
-	stdin []byte // what - stood for, kept for reloads
+	files  []string
+	stdin  []byte // what - stood for, kept for reloads
+	labels labelFlags
 }
 
 func (f *documentFlags) add(cmd *cobra.Command) {
@@ -32,13 +33,20 @@ const largestStdin = 2 << 20
 
 // load reads the documents.
 func (f *documentFlags) load(plugins *builtin.Registry, in io.Reader) ([]v1alpha1.Document, error) {
-	if len(f.files) == 0 {
+	if len(f.files) == 0 && !f.labels.on {
 		return nil, errors.New("name at least one file with -f FILE, or - for standard input")
+	}
+	if err := f.labels.check(f.files); err != nil {
+		return nil, err
 	}
 	if _, err := f.readStdin(in); err != nil {
 		return nil, err
 	}
-	return v1alpha1.Loader{Plugins: plugins, Env: os.LookupEnv, Stdin: bytes.NewReader(f.stdin)}.Load(f.files)
+	docs, err := v1alpha1.Loader{Plugins: plugins, Env: os.LookupEnv, Stdin: bytes.NewReader(f.stdin)}.Load(f.files)
+	if err != nil {
+		return nil, err
+	}
+	return f.labels.load(plugins, docs)
 }
 
 // readStdin reads what - stands for, once.
@@ -62,7 +70,7 @@ func (f *documentFlags) decode(in io.Reader) ([]app.Spec, error) {
 	}
 	specs, err := app.NewSpecs(docs, plugins)
 	if err != nil {
-		return nil, cli.UsageError{Err: err}
+		return nil, cli.UsageError{Err: f.labels.set.Faults(err)}
 	}
 	return specs, nil
 }
@@ -79,7 +87,7 @@ func (f *documentFlags) specs(in io.Reader) ([]app.Spec, error) {
 		errs = append(errs, specs[i].Check())
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, cli.UsageError{Err: err}
+		return nil, cli.UsageError{Err: f.labels.set.Faults(err)}
 	}
 	return specs, nil
 }

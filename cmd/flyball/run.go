@@ -33,7 +33,7 @@ type runFlags struct {
 func newRunCommand() *cobra.Command {
 	f := &runFlags{}
 	cmd := &cobra.Command{
-		Use:   "run {-f FILE... | --compose PROJECT/SERVICE --max N}",
+		Use:   "run {-f FILE... | --swarm | --compose PROJECT/SERVICE --max N}",
 		Short: "Run the controller: scale what the documents say",
 		Long: `Starts or adopts the replicas of each document, sends them requests through the
 balancer, and scales them. Documents are read again on SIGHUP and when a file
@@ -42,11 +42,17 @@ changes, and the token file with them; a document that is wrong changes nothing.
 The balancer is a process of its own: killing, restarting or upgrading the
 controller does not cut traffic, and the next controller adopts balancer and
 replicas. With --on-exit stop (the default) Ctrl-C and SIGTERM end them too,
-drained; with --on-exit keep they go on. A second Ctrl-C ends at once.
+drained; with --on-exit keep they go on. A second Ctrl-C ends at once. Replicas
+of somebody else's, such as a Swarm service, and a balancer of your own, such as
+nginx, always go on.
 
 With --compose the document is made for you: the service is scaled to --max
 replicas at most, and reached at --publish. Its containers stay when the
 controller ends.
+
+With --swarm the labels of a stack file are the documents: every service of the
+swarm with flyball.enable=true is scaled as its labels say, and a changed label
+is a reload. The services stay when the controller ends.
 
 With --bus the controller may be several processes, each with some of --roles:
 only the executor needs the rights to change what is scaled. All are given the
@@ -58,12 +64,14 @@ is otherwise. It ends with a scorecard.`,
 		Example: `  flyball run -f examples/process.yaml
   flyball run -f documents/ --on-exit keep --state-dir /var/lib/flyball
   flyball run --compose shop/web --max 10 --publish 0.0.0.0:80
+  flyball run --swarm
   flyball run -f documents/ --roles planner --bus redis://redis:6379
   flyball run -f examples/process.yaml --simulate --speed 60
   flyball run -f examples/process.yaml --simulate --load nasa.csv --speed 600 --for 24h`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	f.documents.add(cmd)
+	f.documents.labels.add(cmd)
 	f.compose.add(cmd)
 	flags := cmd.Flags()
 	f.serving.add(flags)
@@ -239,6 +247,10 @@ func (f *runFlags) reloads(ctx context.Context) (<-chan struct{}, error) {
 	if err != nil {
 		return nil, err
 	}
+	relabelled, err := f.documents.labels.changed(ctx)
+	if err != nil {
+		return nil, err
+	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, reloadSignals()...)
 	reloads := make(chan struct{})
@@ -249,6 +261,7 @@ func (f *runFlags) reloads(ctx context.Context) (<-chan struct{}, error) {
 			case <-ctx.Done():
 				return
 			case <-changed:
+			case <-relabelled:
 			case <-signals:
 			}
 			select {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -124,6 +125,20 @@ func (f *fakeSwarm) byHand(n int) {
 		f.service.Replicas = n
 		f.service.Version++
 	})
+}
+
+// orders are the counts that were set.
+func (f *fakeSwarm) orders() []int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.updates)
+}
+
+// times is how often something was asked for.
+func (f *fakeSwarm) times(what string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asked[what]
 }
 
 func (f *fakeSwarm) replicas() int {

@@ -37,12 +37,14 @@ const (
 	percent // a number; a % behind it is the unit
 	both    // of the two fields scaleUp and scaleDown
 	plugin  // a name, or a name with what stands in it, as in a document
+	measure // who measures the CPU, as a signal
 )
 
 const (
 	targetPath = "spec.target.swarm."
 	cpuPath    = "spec.policy.threshold.cpuUtilization"
 	policy     = LabelPrefix + "policy"
+	cpuFrom    = LabelPrefix + "cpu.from"
 )
 
 // Labels are all there are, in the order of the documentation.
@@ -61,6 +63,7 @@ func Labels() []Label {
 		{LabelPrefix + "objective.budget", "spec.objective.cost.budgetPerDay", "what all tasks may cost in a day", number},
 		{LabelPrefix + "cpu.up", cpuPath + ".up", "policy `threshold`: more tasks above this CPU, in percent", percent},
 		{LabelPrefix + "cpu.down", cpuPath + ".down", "policy `threshold`: fewer tasks below it", percent},
+		{cpuFrom, "spec.signals", "who measures CPU: `engine` (that of Flyball's own node, for a swarm of one) or `agents` (one on each node); `engine` when left out beside the two", measure},
 		{LabelPrefix + "cooldown", "spec.cooldown", "wait after a change in both directions, `60s`", both},
 		{LabelPrefix + "cooldown.up", "spec.cooldown.scaleUp", "wait before going up alone", text},
 		{LabelPrefix + "cooldown.down", "spec.cooldown.scaleDown", "wait before going down alone", text},
@@ -113,6 +116,7 @@ func read(s *docker.Service, endpoint string) Labelled {
 	}
 	document := map[string]any{"apiVersion": "flyball.io/v1alpha1", "kind": "Autoscaler"}
 	put(document, "metadata.name", documentName(s.Name))
+	put(document, "spec.replicas", map[string]any{}) // whose fields are missed by name
 	put(document, targetPath+"service", s.Name)
 	if endpoint != "" {
 		put(document, targetPath+"endpoint", endpoint)
@@ -127,6 +131,9 @@ func read(s *docker.Service, endpoint string) Labelled {
 		if err := label.put(document, value); err != nil {
 			fault(label.Name, "%v", err)
 		}
+	}
+	if at(document, cpuPath) != nil && at(document, "spec.signals") == nil {
+		put(document, "spec.signals", cpuMeasuredBy("engine"))
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Labels)) {
 		if strings.HasPrefix(name, LabelPrefix) && !known[name] {
@@ -152,10 +159,18 @@ func (l Label) put(document map[string]any, value string) error {
 		put(document, l.Path+".scaleDown", value)
 	case plugin:
 		return l.putPlugin(document, value)
+	case measure:
+		put(document, l.Path, cpuMeasuredBy(value))
 	default:
 		put(document, l.Path, value)
 	}
 	return nil
+}
+
+// cpuMeasuredBy is the signal that CPU thresholds need: a swarm tells nothing of
+// what tasks use.
+func cpuMeasuredBy(who string) []any {
+	return []any{map[string]any{"name": "cpuUtilization", "docker": map[string]any{"from": who}}}
 }
 
 // numeric is a number where the text is one; otherwise whoever reads the

@@ -27,9 +27,9 @@ func TestLabelsAreADocument(t *testing.T) {
 		{"an objective", map[string]string{"flyball.objective.latency": "250ms", "flyball.objective.target": "99%"},
 			`{"objective": {"latency": {"threshold": "250ms", "target": "99%"}}, "target": {"swarm": {"service": "shop_web"}}}`},
 		{"thresholds, with and without a unit", map[string]string{"flyball.cpu.up": "70%", "flyball.cpu.down": "30"},
-			`{"policy": {"threshold": {"cpuUtilization": {"up": 70, "down": 30}}}, "target": {"swarm": {"service": "shop_web"}}}`},
-		{"thresholds of a policy that is named", map[string]string{"flyball.cpu.up": "80", "flyball.policy": "threshold: {profile: aggressive}"},
-			`{"policy": {"threshold": {"profile": "aggressive", "cpuUtilization": {"up": 80}}}, "target": {"swarm": {"service": "shop_web"}}}`},
+			`{"signals": [{"name": "cpuUtilization", "docker": {"from": "engine"}}], "policy": {"threshold": {"cpuUtilization": {"up": 70, "down": 30}}}, "target": {"swarm": {"service": "shop_web"}}}`},
+		{"thresholds of a policy that is named", map[string]string{"flyball.cpu.up": "80", "flyball.cpu.from": "agents", "flyball.policy": "threshold: {profile: aggressive}"},
+			`{"signals": [{"name": "cpuUtilization", "docker": {"from": "agents"}}], "policy": {"threshold": {"profile": "aggressive", "cpuUtilization": {"up": 80}}}, "target": {"swarm": {"service": "shop_web"}}}`},
 		{"one cooldown, and another one down", map[string]string{"flyball.cooldown": "30s", "flyball.cooldown.down": "2m"},
 			`{"cooldown": {"scaleUp": "30s", "scaleDown": "2m"}, "target": {"swarm": {"service": "shop_web"}}}`},
 		{"plug-ins by name and in full", map[string]string{"flyball.policy": "predictive", "flyball.balancer": "nginx: {listen: ':80'}"},
@@ -55,6 +55,9 @@ func TestLabelsAreADocument(t *testing.T) {
 			var want any
 			if err := json.Unmarshal([]byte(tc.want), &want); err != nil {
 				t.Fatal(err)
+			}
+			if spec := want.(map[string]any); spec["replicas"] == nil {
+				spec["replicas"] = map[string]any{}
 			}
 			if diff := cmp.Diff(want, got.Spec); diff != "" || got.Metadata.Name != "shop-web" {
 				t.Errorf("name %q, spec (-want +got):\n%s", got.Metadata.Name, diff)
