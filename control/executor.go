@@ -26,6 +26,8 @@ type Executor struct {
 	// Fence keeps planners apart where there may be several; nil: there is one,
 	// in this process.
 	Fence *Fence
+
+	keeping *bool // what the target was told last; nil: nothing
 }
 
 // consumer is the executor's name on the bus.
@@ -42,11 +44,28 @@ func (e *Executor) Run(ctx context.Context) error {
 		return err
 	}
 	for d := range decisions {
+		e.keep(ctx, d.Mode == scale.Apply)
 		if changes(&d) {
 			e.announce(ctx, e.apply(ctx, &d))
 		}
 	}
 	return nil
+}
+
+// keep says to a target whose count others can set whether it is to be put
+// back: not while somebody has paused the service, or wants only to see.
+func (e *Executor) keep(ctx context.Context, on bool) {
+	keeper, ok := e.Target.(target.Keeper)
+	if !ok || e.keeping != nil && *e.keeping == on {
+		return
+	}
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := keeper.Keep(call, on); err != nil {
+		e.Log.Debug("the target was not told whether to keep its count", slog.String("target", e.Name), slog.Any("error", err))
+		return
+	}
+	e.keeping = &on
 }
 
 // changes reports whether a decision is an order.
@@ -61,6 +80,7 @@ func (e *Executor) consume(ctx context.Context) error {
 	}
 	for batch := range handed {
 		newest := e.newest(ctx, batch)
+		e.keep(ctx, newest.Message.Mode == scale.Apply)
 		if e.obey(ctx, &newest.Message) {
 			e.acknowledge(ctx, newest)
 		}

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/flyball-io/flyball/bus"
 	"github.com/flyball-io/flyball/bus/memory"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/record"
@@ -24,8 +25,8 @@ func order(term, seq int64, from, to int) record.Decided {
 		Decision: scale.Decision{Target: "web", CurrentReplicas: from, DesiredReplicas: to}}
 }
 
-// fenced runs an executor whose fence is in a file; stop ends it.
-func fenced(t *testing.T, b *memory.Bus, w *world, file string) (stop func()) {
+// fencedOn runs an executor whose fence is in a file; stop ends it.
+func fencedOn(t *testing.T, b bus.Bus, w *world, file string) (stop func()) {
 	t.Helper()
 	fence, err := control.OpenFence(file)
 	if err != nil {
@@ -53,12 +54,12 @@ func TestTwoPlannersCannotFight(t *testing.T) {
 			t.Fatal(err)
 		}
 		decide := func(d record.Decided) { publish(t, control.Decisions(b, "web"), d); synctest.Wait() }
-		stop := fenced(t, b, w, file)
+		stop := fencedOn(t, b, w, file)
 		decide(order(1, 1, 2, 3))
 		decide(order(2, 1, 3, 5)) // somebody else has taken over
 		decide(order(1, 2, 3, 1)) // and the first does not know yet
 		stop()
-		stop = fenced(t, b, w, file)
+		stop = fencedOn(t, b, w, file)
 		defer stop()
 		decide(order(1, 3, 3, 1)) // nor after a restart of the executor
 		decide(order(2, 2, 5, 4))
@@ -90,11 +91,11 @@ func TestAnExecutorThatComesBackObeysTheNewest(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "web.fence")
 	synctest.Test(t, func(t *testing.T) {
 		b, w := memory.New(), newWorld(2)
-		fenced(t, b, w, file)()
+		fencedOn(t, b, w, file)()
 		for seq, to := range []int{3, 9, 4} {
 			publish(t, control.Decisions(b, "web"), order(1, int64(seq+1), 2, to))
 		}
-		stop := fenced(t, b, w, file)
+		stop := fencedOn(t, b, w, file)
 		defer stop()
 		if want := []int{4}; !slices.Equal(w.orders(), want) {
 			t.Errorf("the target was told %v, want %v", w.orders(), want)
