@@ -2,7 +2,6 @@ package traefik
 
 import (
 	"context"
-	"errors"
 	"math"
 	"time"
 
@@ -28,11 +27,10 @@ func (*Plane) Signals() []string { return Signals() }
 type tally struct {
 	window *latency.Window
 	last   snapshot
-	fault  error // of the last look
 }
 
 func newTally(cfg Config, now time.Time) tally {
-	return tally{window: latency.NewWindow(cfg.MetricWindow.Std(), now), fault: errors.New("Traefik was not looked at yet")}
+	return tally{window: latency.NewWindow(cfg.MetricWindow.Std(), now)}
 }
 
 // look reads the metrics and counts what came since the last time.
@@ -47,11 +45,11 @@ func (p *Plane) look(ctx context.Context) error {
 		return err
 	}
 	now, err := p.readMetrics(ctx)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.tally.fault = err; err != nil {
+	if err != nil {
 		return err
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.tally.note(now, p.cfg.Threshold)
 	for _, b := range p.known {
 		switch {
@@ -131,9 +129,6 @@ func (p *Plane) Collect(ctx context.Context) ([]scale.Sample, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.tally.fault != nil {
-		return nil, p.tally.fault
-	}
 	r := p.tally.window.Read(p.tally.last.at)
 	open := scale.Sample{Signal: OpenConnections, At: p.tally.last.at, Value: p.tally.last.open}
 	return append(r.Samples(""), r.Violations(), open), nil

@@ -52,9 +52,9 @@ func (p *Plane) apply(ctx context.Context, goal uint64) error {
 			return ctx.Err()
 		case <-deadline:
 			if err != nil {
-				return fmt.Errorf("Traefik did not take over its configuration within %v: %w", takeOver, err)
+				return fmt.Errorf("configuration not taken over by Traefik within %v: %w", takeOver, err)
 			}
-			return fmt.Errorf("Traefik did not take over its configuration within %v: its log says why", takeOver)
+			return fmt.Errorf("configuration not taken over by Traefik within %v: its log says why", takeOver)
 		case <-p.clk.After(takeOverPoll):
 		}
 	}

@@ -63,7 +63,7 @@ type counted struct {
 }
 
 // errNoConfiguration is what Traefik's 404 means until it has its first one.
-var errNoConfiguration = errors.New("Traefik has no configuration yet, or shows no metrics there")
+var errNoConfiguration = errors.New("no configuration in Traefik yet, or no metrics there")
 
 // readMetrics asks Traefik for its metrics.
 func (p *Plane) readMetrics(ctx context.Context) (snapshot, error) {
