@@ -29,12 +29,13 @@ import (
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/containers"
 	"github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/internal/replicas"
 	"github.com/flyball-io/flyball/target"
 )
 
 var (
 	// ErrInUse is returned when another controller looks after the target.
-	ErrInUse = errors.New("in use by another controller")
+	ErrInUse = replicas.ErrInUse
 	// ErrStopped is returned once Stop was called.
 	ErrStopped = errors.New("target was stopped")
 )

@@ -22,7 +22,7 @@ type keeper struct {
 	log     *slog.Logger
 	traffic target.Traffic
 	engine  docker.Engine
-	store   *store
+	store   *replicas.Store[state]
 	newName func(service string) string
 	project *Project // nil: the containers are the target's alone
 
@@ -83,7 +83,7 @@ func (k *keeper) run(ctx context.Context, calls <-chan func(*keeper)) error {
 		}
 		return err
 	}
-	defer k.store.unlock()
+	defer k.store.Unlock()
 	working, cancel := context.WithCancel(ctx)
 	defer k.rest()
 	defer cancel()
@@ -168,14 +168,23 @@ func (k *keeper) attend(ctx context.Context, r *replica) {
 // probe starts the worker that asks a replica whether it is ready.
 func (k *keeper) probe(ctx context.Context, r *replica) {
 	ctx, r.stopProbe = context.WithCancel(ctx)
-	p := newProber(k.clock, k.job.cfg.Readiness, r)
+	p := k.prober(r)
 	k.workers.Go(func() {
-		p.run(ctx, func(found finding) { k.post(ctx, func() { k.probed(r, found) }) })
+		p.Run(ctx, func(found replicas.Finding) { k.post(ctx, func() { k.probed(r, found) }) })
 	})
 }
 
+// prober asks a replica whether it is ready.
+func (k *keeper) prober(r *replica) *replicas.Prober {
+	cfg := k.job.cfg.Readiness
+	return replicas.NewProber(k.clock, replicas.Probing{
+		Path: cfg.Path, Interval: cfg.Interval.Std(), Timeout: cfg.Timeout.Std(),
+		FailureThreshold: cfg.FailureThreshold, Port: "the port of the configuration",
+	}, r.address, r.found.Ready, !r.readyAt.IsZero())
+}
+
 // probed takes note of what a prober found.
-func (k *keeper) probed(r *replica, found finding) {
+func (k *keeper) probed(r *replica, found replicas.Finding) {
 	r.probed, r.found = true, found
 	k.judge(r)
 }

@@ -3,26 +3,17 @@ package docker
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"strings"
-	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/docker"
 	"github.com/flyball-io/flyball/internal/replicas"
 )
 
-// The lock of a controller that was just killed may be held for a moment by
-// what it was starting, so it is asked for a few times.
-const (
-	lockTries = 10
-	lockPause = 50 * time.Millisecond
-)
-
 // open takes the lock, reads what was written down and writes down whose the
 // containers will be, before there are any.
 func (k *keeper) open(ctx context.Context) error {
-	if err := lockPatiently(ctx, k.clock, k.store); err != nil {
+	if err := k.store.LockPatiently(ctx, k.clock); err != nil {
 		return err
 	}
 	err := k.restore()
@@ -30,7 +21,7 @@ func (k *keeper) open(ctx context.Context) error {
 		err = k.save()
 	}
 	if err != nil {
-		k.store.unlock()
+		k.store.Unlock()
 	}
 	return err
 }
@@ -39,7 +30,7 @@ func (k *keeper) open(ctx context.Context) error {
 // was written. Whatever was known before is forgotten: another controller may
 // have worked meanwhile. What is, only the engine knows.
 func (k *keeper) restore() error {
-	st, found, err := k.store.read()
+	st, found, err := k.store.Read()
 	if err != nil {
 		return err
 	}
@@ -50,7 +41,7 @@ func (k *keeper) restore() error {
 		return nil
 	}
 	now := k.clock.Now()
-	k.owner, k.desired, k.rollout = st.Owner, st.Desired, replicas.NotAfter(st.Rollout, now)
+	k.owner, k.desired, k.rollout = st.Owner, max(0, st.Desired), replicas.NotAfter(st.Rollout, now)
 	k.failures = st.Failures.Restore(now, k.job.hash, k.job.cfg.Backoff)
 	for _, was := range st.Replicas {
 		k.replicas[was.ID] = &replica{
@@ -62,30 +53,10 @@ func (k *keeper) restore() error {
 	return nil
 }
 
-func lockPatiently(ctx context.Context, clk clock.Clock, s *store) error {
-	for try := 1; ; try++ {
-		err := s.lock()
-		if !errors.Is(err, ErrInUse) || try == lockTries {
-			return err
-		}
-		select {
-		case <-clk.After(lockPause):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
 // Unattended returns ErrInUse when a controller looks after the target of
 // this name and state directory, or why what an earlier one left cannot be
 // taken over: whoever is about to become its controller learns so before
 // touching anything.
 func Unattended(ctx context.Context, clk clock.Clock, stateDir, name string) error {
-	s := newStore(stateDir, name)
-	if err := lockPatiently(ctx, clk, s); err != nil {
-		return err
-	}
-	defer s.unlock()
-	_, _, err := s.read()
-	return err
+	return newStore(stateDir, name).Unattended(ctx, clk)
 }

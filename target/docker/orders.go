@@ -18,12 +18,12 @@ func (k *keeper) setDesired(n int) error {
 	if k.stopping {
 		return ErrStopped
 	}
-	attended := k.store.held()
+	attended := k.store.Held()
 	if !attended {
-		if err := k.store.lock(); err != nil {
+		if err := k.store.Lock(); err != nil {
 			return err
 		}
-		defer k.store.unlock()
+		defer k.store.Unlock()
 		if err := k.restore(); err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func (k *keeper) killAll() error {
 // status says what is. Where nobody runs the target, here or elsewhere, or
 // nobody ever asked for a count, it has to look first.
 func (k *keeper) status(ctx context.Context) (target.Status, error) {
-	if !k.store.held() || (k.project != nil && k.fresh) {
+	if !k.store.Held() || (k.project != nil && k.fresh) {
 		if err := k.look(ctx); err != nil {
 			return target.Status{}, err
 		}
@@ -101,21 +101,17 @@ func (k *keeper) look(ctx context.Context) error {
 	k.learn(update)
 	k.contact = contact{}
 	var asked sync.WaitGroup
-	answers := map[*replica]*error{}
+	answers := map[*replica]*replicas.Finding{}
 	for _, r := range k.replicas {
 		if r.stays() && r.runs() && r.address != "" && k.job.probes(r) {
-			answer, p := new(error), newProber(k.clock, k.job.cfg.Readiness, r)
+			answer, p := new(replicas.Finding), k.prober(r)
 			answers[r] = answer
-			asked.Go(func() { *answer = p.probe(ctx) })
+			asked.Go(func() { *answer = p.Once(ctx) })
 		}
 	}
 	asked.Wait()
-	for r, err := range answers {
-		found := finding{ready: *err == nil}
-		if *err != nil {
-			found.why = (*err).Error()
-		}
-		k.probed(r, found)
+	for r, found := range answers {
+		k.probed(r, *found)
 	}
 	return nil
 }

@@ -107,5 +107,5 @@ func (k *keeper) save() error {
 	for _, id := range sortedIDs(k.replicas) {
 		st.Replicas = append(st.Replicas, k.replicas[id].record())
 	}
-	return k.store.write(st)
+	return k.store.Write(st)
 }

@@ -34,10 +34,10 @@ type replica struct {
 	began     time.Time // the engine's date of its start, once it has begun
 	address   string
 	health    docker.Health
-	probed    bool            // the prober has found something
-	found     finding         // what it found last
-	readiness scale.Readiness // what follows from it and from health
-	readyAt   time.Time       // when this controller first saw it ready
+	probed    bool             // the prober has found something
+	found     replicas.Finding // what it found last
+	readiness scale.Readiness  // what follows from it and from health
+	readyAt   time.Time        // when this controller first saw it ready
 	// readySince is when it became ready, also before it was adopted; zero
 	// while it is not.
 	readySince time.Time
@@ -73,7 +73,7 @@ func (r *replica) runs() bool { return !r.began.IsZero() && !r.gone() }
 func (r *replica) judge(j job, now time.Time) bool {
 	known, ready := r.runs(), r.runs() && (j.cfg.Port == 0 || r.address != "")
 	if j.probes(r) {
-		known, ready = known && r.probed, ready && r.found.ready
+		known, ready = known && r.probed, ready && r.found.Ready
 	}
 	if j.watches(r) {
 		ready = ready && r.health == docker.Healthy
@@ -110,8 +110,8 @@ func (r *replica) unready(j job) string {
 		return ""
 	case j.cfg.Port > 0 && r.address == "":
 		return "its container has no address"
-	case j.probes(r) && r.found.why != "":
-		return r.found.why
+	case j.probes(r) && r.found.Why != "":
+		return r.found.Why
 	case j.watches(r) && r.health != docker.Healthy:
 		return "its health check says " + r.health.String()
 	default:

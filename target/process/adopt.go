@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -11,30 +10,18 @@ import (
 
 // A controller that is killed while it starts a replica leaves a child behind
 // that holds the lock until its program is loaded and shows its mark a moment
-// after. So the lock is asked for a few times, and the table of processes is
-// read a moment later.
-const (
-	lockTries = 10
-	lockPause = 50 * time.Millisecond
-	markPause = 20 * time.Millisecond
-)
+// after. So the table of processes is read a moment after the lock was taken.
+const markPause = 20 * time.Millisecond
 
 // open takes the lock, finds the replicas that are there and ends what those
 // that are gone left behind.
 func (e *engine) open(ctx context.Context) error {
-	err := e.store.lock()
-	for try := 1; errors.Is(err, ErrInUse) && try < lockTries; try++ {
-		if !e.pause(ctx, lockPause) {
-			return err
-		}
-		err = e.store.lock()
-	}
-	if err != nil {
+	if err := e.store.LockPatiently(ctx, e.clock); err != nil {
 		return err
 	}
 	e.pause(ctx, markPause)
 	if err := e.load(); err != nil {
-		e.store.unlock()
+		e.store.Unlock()
 		return err
 	}
 	killMarked(e.owner, func(id string) bool { return e.replicas[id] == nil })
@@ -53,7 +40,7 @@ func (e *engine) pause(ctx context.Context, d time.Duration) bool {
 
 // load reads what should be and finds what is.
 func (e *engine) load() error {
-	st, found, err := e.store.read()
+	st, found, err := e.store.Read()
 	if err != nil {
 		return err
 	}
@@ -64,7 +51,7 @@ func (e *engine) load() error {
 		return nil
 	}
 	now := e.clock.Now()
-	e.desired, e.rollout = st.Desired, replicas.NotAfter(st.Rollout, now)
+	e.desired, e.rollout = max(0, st.Desired), replicas.NotAfter(st.Rollout, now)
 	e.failures = st.Failures.Restore(now, e.job.hash, e.job.cfg.Backoff)
 	return nil
 }
@@ -124,5 +111,5 @@ func (e *engine) save() error {
 			StartedAt: r.startedAt, ReadySince: r.readySince, DeletedAt: r.deletedAt, Restarts: r.restarts,
 		})
 	}
-	return e.store.write(st)
+	return e.store.Write(st)
 }

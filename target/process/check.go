@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"errors"
 
 	"github.com/flyball-io/flyball/internal/clock"
 )
@@ -19,21 +18,5 @@ func (c Config) Check() error {
 // taken over: whoever is about to become its controller learns so before
 // touching anything.
 func Unattended(ctx context.Context, clk clock.Clock, stateDir, name string) error {
-	s := newStore(stateDir, name)
-	for try := 1; ; try++ {
-		err := s.lock()
-		if err == nil {
-			defer s.unlock()
-			_, _, err := s.read()
-			return err
-		}
-		if !errors.Is(err, ErrInUse) || try == lockTries {
-			return err
-		}
-		select {
-		case <-clk.After(lockPause):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+	return newStore(stateDir, name).Unattended(ctx, clk)
 }

@@ -21,7 +21,7 @@ type engine struct {
 	log               *slog.Logger
 	traffic           target.Traffic
 	dieWithController bool
-	store             *store
+	store             *replicas.Store[state]
 	logs              *logs
 	meter             *meter
 
@@ -72,7 +72,7 @@ func (e *engine) run(ctx context.Context, calls <-chan func(*engine)) error {
 		}
 		return err
 	}
-	defer e.store.unlock()
+	defer e.store.Unlock()
 	working, cancel := context.WithCancel(ctx)
 	defer e.rest()
 	defer cancel()
@@ -280,11 +280,11 @@ func (e *engine) ended(r *replica) {
 }
 
 // probed takes note of what a prober found.
-func (e *engine) probed(r *replica, found finding) {
-	r.unready = found.why
-	if !r.stays() || !r.note(found.ready, e.clock.Now()) {
+func (e *engine) probed(r *replica, found replicas.Finding) {
+	r.unready = found.Why
+	if !r.stays() || !r.note(found.Ready, e.clock.Now()) {
 		return
 	}
 	e.changed = true
-	e.log.Info("readiness changed", slog.String("replica", r.id), slog.Bool("ready", found.ready))
+	e.log.Info("readiness changed", slog.String("replica", r.id), slog.Bool("ready", found.Ready))
 }

@@ -1,7 +1,6 @@
 package process
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -14,73 +13,6 @@ import (
 
 	"github.com/flyball-io/flyball/scale"
 )
-
-func TestStateSurvives(t *testing.T) {
-	dir := t.TempDir()
-	want := state{Desired: 3, Replicas: []record{{ID: "web-1", PID: 7, Identity: "boot/9", Port: 20000, StartedAt: at(1).UTC()}}}
-	if err := newStore(dir, "web").write(want); err != nil {
-		t.Fatal(err)
-	}
-	got, found, err := newStore(dir, "web").read()
-	if err != nil || !found {
-		t.Fatalf("found %v, %v", found, err)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
-}
-
-func TestStateThatCannotBeReadIsAnError(t *testing.T) {
-	s := newStore(t.TempDir(), "web")
-	if _, found, err := s.read(); found || err != nil {
-		t.Errorf("nothing written yet: found %v, %v", found, err)
-	}
-	if err := os.WriteFile(s.path(".json"), []byte(`{"desired": 3`), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := s.read(); err == nil || !strings.Contains(err.Error(), s.path(".json")) {
-		t.Errorf("damaged state: %v, want an error that names the file", err)
-	}
-}
-
-func TestFailedWriteKeepsTheOldState(t *testing.T) {
-	s := newStore(t.TempDir(), "web")
-	if err := s.write(state{Desired: 3}); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(s.path(".json.new"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.write(state{Desired: 4}); err == nil {
-		t.Error("a write that cannot be done gave no error")
-	}
-	if st, _, err := s.read(); err != nil || st.Desired != 3 {
-		t.Errorf("after the failed write: %+v, %v", st, err)
-	}
-}
-
-func TestLockIsHeldByOne(t *testing.T) {
-	dir := t.TempDir()
-	first, second := newStore(dir, "web"), newStore(dir, "web")
-	if err := first.lock(); err != nil {
-		t.Fatal(err)
-	}
-	err := second.lock()
-	if !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), first.path(".lock")) ||
-		!strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
-		t.Errorf("second lock: %v, want ErrInUse naming the file and the process", err)
-	}
-	other := newStore(dir, "api")
-	if err := other.lock(); err != nil {
-		t.Fatalf("another target in the same directory: %v", err)
-	}
-	other.unlock()
-	first.unlock()
-	if err := second.lock(); err != nil {
-		t.Errorf("after the first gave it back: %v", err)
-	}
-	second.unlock()
-}
 
 func TestLogs(t *testing.T) {
 	l := newLogs(t.TempDir(), "web")
@@ -199,18 +131,6 @@ func TestDirectoryHasOneName(t *testing.T) {
 		}
 		if err := os.MkdirAll(want, 0o755); err != nil {
 			t.Fatal(err)
-		}
-	}
-}
-
-func TestProberWantsSeveralFailuresInARow(t *testing.T) {
-	p := &prober{cfg: Readiness{FailureThreshold: 3}}
-	for i, step := range []struct{ ok, want bool }{
-		{false, false}, {true, true}, {false, true}, {false, true}, {true, true},
-		{false, true}, {false, true}, {false, false}, {false, false}, {true, true},
-	} {
-		if got := p.judge(step.ok); got != step.want {
-			t.Errorf("step %d: probe %v makes it ready %v, want %v", i, step.ok, got, step.want)
 		}
 	}
 }

@@ -5,7 +5,6 @@ package process
 import (
 	"errors"
 	"fmt"
-	"os"
 	"syscall"
 )
 
@@ -22,15 +21,3 @@ func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) } // gone alre
 // groupGone is true when the kernel knows no process of the group, zombies
 // included.
 func groupGone(pid int) bool { return errors.Is(syscall.Kill(-pid, 0), syscall.ESRCH) }
-
-// replaceFile puts a file in the place of another.
-func replaceFile(from, to string) error { return os.Rename(from, to) }
-
-// syncDir makes a rename in the directory last.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}

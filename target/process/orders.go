@@ -18,12 +18,12 @@ func (e *engine) setDesired(n int) error {
 	if e.stopping {
 		return ErrStopped
 	}
-	attended := e.store.held()
+	attended := e.store.Held()
 	if !attended {
-		if err := e.store.lock(); err != nil {
+		if err := e.store.Lock(); err != nil {
 			return err
 		}
-		defer e.store.unlock()
+		defer e.store.Unlock()
 		if err := e.load(); err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func (e *engine) killAll() {
 // status says what is. Where nobody runs the target, here or elsewhere, it
 // has to look first.
 func (e *engine) status(ctx context.Context) (target.Status, error) {
-	if !e.store.held() {
+	if !e.store.Held() {
 		if err := e.load(); err != nil {
 			return target.Status{}, err
 		}
@@ -120,21 +120,17 @@ func (e *engine) unready(now time.Time) (scale.Condition, bool) {
 // probeOnce asks every replica once, all at a time.
 func (e *engine) probeOnce(ctx context.Context) {
 	var asked sync.WaitGroup
-	answers := make(map[*replica]*error, len(e.replicas))
+	answers := make(map[*replica]*replicas.Finding, len(e.replicas))
 	for _, r := range e.replicas {
 		if r.stays() {
-			answer := new(error)
+			answer, p := new(replicas.Finding), e.prober(r)
 			answers[r] = answer
-			p := newProber(e.clock, e.job.cfg.Readiness, r)
-			asked.Go(func() { *answer = p.probe(ctx) })
+			asked.Go(func() { *answer = p.Once(ctx) })
 		}
 	}
 	asked.Wait()
-	for r, err := range answers {
-		r.unready = ""
-		if *err != nil {
-			r.unready = (*err).Error()
-		}
-		r.note(*err == nil, e.clock.Now())
+	for r, found := range answers {
+		r.unready = found.Why
+		r.note(found.Ready, e.clock.Now())
 	}
 }

@@ -17,13 +17,14 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/flyball-io/flyball/internal/replicas"
 	"github.com/flyball-io/flyball/source"
 	"github.com/flyball-io/flyball/target"
 )
 
 var (
 	// ErrInUse is returned when another controller looks after the target.
-	ErrInUse = errors.New("in use by another controller")
+	ErrInUse = replicas.ErrInUse
 	// ErrStopped is returned once Stop was called.
 	ErrStopped = errors.New("target was stopped")
 )

@@ -157,10 +157,19 @@ func (e *engine) attend(ctx context.Context, r *replica) {
 // probe starts the worker that asks a replica whether it is ready.
 func (e *engine) probe(ctx context.Context, r *replica) {
 	ctx, r.stopProbe = context.WithCancel(ctx)
-	p := newProber(e.clock, e.job.cfg.Readiness, r)
+	p := e.prober(r)
 	e.workers.Go(func() {
-		p.run(ctx, func(found finding) { e.post(ctx, func() { e.probed(r, found) }) })
+		p.Run(ctx, func(found replicas.Finding) { e.post(ctx, func() { e.probed(r, found) }) })
 	})
+}
+
+// prober asks a replica whether it is ready.
+func (e *engine) prober(r *replica) *replicas.Prober {
+	cfg := e.job.cfg.Readiness
+	return replicas.NewProber(e.clock, replicas.Probing{
+		Path: cfg.Path, Interval: cfg.Interval.Std(), Timeout: cfg.Timeout.Std(),
+		FailureThreshold: cfg.FailureThreshold, Port: "the port that it was given as PORT",
+	}, r.address(), r.readiness.Ready, !r.readyAt.IsZero())
 }
 
 // endNow starts the worker that ends a replica.

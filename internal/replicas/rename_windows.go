@@ -1,4 +1,4 @@
-package process
+package replicas
 
 import (
 	"errors"
@@ -13,19 +13,19 @@ import (
 // A file that somebody reads cannot be replaced: virus scanners and a flyball
 // that only looks do so for a moment.
 const (
-	replaceTries = 50
-	replacePause = 10 * time.Millisecond
+	renameTries = 50
+	renamePause = 10 * time.Millisecond
 )
 
-// replaceFile puts a file in the place of another.
-func replaceFile(from, to string) error {
+// rename puts a file in the place of another.
+func rename(from, to string) error {
 	for try := 1; ; try++ {
 		err := os.Rename(from, to)
 		busy := errors.Is(err, windows.ERROR_ACCESS_DENIED) || errors.Is(err, windows.ERROR_SHARING_VIOLATION)
-		if !busy || try == replaceTries {
+		if !busy || try == renameTries {
 			return err
 		}
-		<-clock.System.After(replacePause)
+		<-clock.System.After(renamePause)
 	}
 }
 
