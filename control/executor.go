@@ -130,9 +130,6 @@ func (e *Executor) obey(ctx context.Context, d *record.Decided) bool {
 		return true
 	}
 	done := e.apply(ctx, d)
-	if ctx.Err() != nil && done.Error != "" {
-		return false // whoever comes next obeys it
-	}
 	if done.Error == "" {
 		e.passed(d, true)
 	}
@@ -169,7 +166,7 @@ func (e *Executor) apply(ctx context.Context, d *record.Decided) record.Applied 
 
 // announce tells what was done, although the loop may be ending: the record and
 // the next controller must know of it. What the end has kept from being done is
-// not told.
+// not told: whoever comes next does it.
 func (e *Executor) announce(ctx context.Context, done record.Applied) bool {
 	if done.Error != "" && ctx.Err() != nil {
 		return false
