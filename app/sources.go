@@ -169,9 +169,11 @@ func (s *Service) sources(spec Spec) (map[string]*reader, error) {
 		return all, nil
 	}
 	for _, src := range spec.Sources {
-		built, err := src.build(source.Env{
-			Target: s.name, Clock: s.deps.Clock, Log: s.deps.Log, Interval: src.Interval.Std(), Replicas: s.replicas,
-		})
+		env := source.Env{Target: s.name, Clock: s.deps.Clock, Log: s.deps.Log, Interval: src.Interval.Std(), Replicas: s.replicas}
+		if s.deps.Bus != nil {
+			env.Subscribe = s.deps.Bus.Subscribe
+		}
+		built, err := src.build(env)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", src.name(), err)
 		}

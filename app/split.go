@@ -13,6 +13,7 @@ import (
 	"github.com/flyball-io/flyball/balancer"
 	"github.com/flyball-io/flyball/bus"
 	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/internal/containers"
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/target"
 )
@@ -124,6 +125,7 @@ func (s *Service) stages(ctx context.Context, g *errgroup.Group) {
 	}
 	if s.deps.has(roles.Executor) {
 		g.Go(func() error { return s.execute(ctx) })
+		s.callTheRoll(ctx, g)
 	}
 	if s.deps.has(roles.Planner) {
 		lease := s.deps.lease(name)
@@ -143,6 +145,17 @@ func (s *Service) balance(ctx context.Context, g *errgroup.Group) {
 		g.Go(func() error { return drainer.Run(ctx) })
 	}
 	g.Go(func() error { return router.Run(ctx) })
+}
+
+// callTheRoll tells those who measure without an engine which container each
+// replica is.
+func (s *Service) callTheRoll(ctx context.Context, g *errgroup.Group) {
+	made, ofContainers := s.target.(containers.Roller)
+	if !ofContainers {
+		return
+	}
+	rolls := bus.Topic[containers.Roll]{Bus: s.deps.Bus, Subject: containers.RollSubject(s.name)}
+	g.Go(func() error { return containers.Announce(ctx, s.deps.Clock, rolls.Publish, made) })
 }
 
 func (s *Service) execute(ctx context.Context) error {

@@ -167,13 +167,20 @@ func (a *Agents) follow(ctx context.Context) {
 	})
 }
 
+// Roller is a target that knows which container each of its replicas is.
+type Roller interface {
+	Roll(ctx context.Context) (Roll, error)
+}
+
 // Announce tells every second which container each replica of a target is,
 // until ctx is done. Who has the engine does so for those who have not.
-func Announce(ctx context.Context, clk clock.Clock, publish func(context.Context, Roll) error, roll func() Roll) error {
+func Announce(ctx context.Context, clk clock.Clock, publish func(context.Context, Roll) error, target Roller) error {
 	ticker := clk.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
-		_ = publish(ctx, roll()) // the next one holds all that this one did
+		if roll, err := target.Roll(ctx); err == nil {
+			_ = publish(ctx, roll) // the next one holds all that this one did
+		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():

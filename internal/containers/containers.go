@@ -247,7 +247,6 @@ func (m *Meter) Collect(ctx context.Context) ([]scale.Sample, error) {
 // Entry is what the role that has the engine knows of a container.
 type Entry struct {
 	Container string         `json:"container"`
-	Restarts  int            `json:"restarts"` // as the target counts them
 	Vitals    *docker.Vitals `json:"vitals,omitempty"`
 	// At and SizeAt are when vitals and size were known.
 	At     time.Time `json:"at,omitzero"`
@@ -268,7 +267,7 @@ func (m *Meter) Roll(target string) Roll {
 	defer m.mu.Unlock()
 	all := Roll{Target: target, At: m.clock.Now(), Replicas: make(map[string]Entry, len(m.followed))}
 	for replica, f := range m.followed {
-		entry := Entry{Container: f.Container, Restarts: f.Restarts, At: f.vitalsAt, SizeAt: f.sizeAt}
+		entry := Entry{Container: f.Container, At: f.vitalsAt, SizeAt: f.sizeAt}
 		if !f.vitalsAt.IsZero() {
 			vitals := f.vitals
 			entry.Vitals = &vitals

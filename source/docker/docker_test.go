@@ -188,7 +188,7 @@ func TestAgentsOverRedis(t *testing.T) {
 	until(t, s, "it is said that nobody knows the container", func(_ values, err error) bool {
 		return err != nil && strings.Contains(err.Error(), "1 of 1 replicas are not measured (web-1)")
 	})
-	roll := containers.Roll{Target: "web", At: time.Now(), Replicas: map[string]containers.Entry{"web-1": {Container: busy, Restarts: 1}}}
+	roll := containers.Roll{Target: "web", At: time.Now(), Replicas: map[string]containers.Entry{"web-1": {Container: busy}}}
 	must(t, b.Publish(t.Context(), containers.RollSubject("web"), roll))
 	until(t, s, "the replica is measured", func(v values, err error) bool {
 		return err == nil && math.Abs(v[""][scale.CPUUtilization]-1) < 0.1 && v["web-1"][containers.MemoryBytes] > 0

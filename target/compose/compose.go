@@ -70,4 +70,4 @@ func (t *Target) Collect(ctx context.Context) ([]scale.Sample, error) {
 }
 
 // Roll is which container each replica is.
-func (t *Target) Roll() containers.Roll { return t.containers.Roll() }
+func (t *Target) Roll(ctx context.Context) (containers.Roll, error) { return t.containers.Roll(ctx) }

@@ -10,7 +10,10 @@ import (
 	"github.com/flyball-io/flyball/source"
 )
 
-var _ source.Source = (*Target)(nil)
+var (
+	_ source.Source     = (*Target)(nil)
+	_ containers.Roller = (*Target)(nil)
+)
 
 // measured measures the containers of a target. An engine that cannot tell
 // leaves it without a back end: then there is nothing to say.
@@ -38,4 +41,6 @@ func (t *Target) Collect(ctx context.Context) ([]scale.Sample, error) {
 }
 
 // Roll is which container each replica is, for who measures without an engine.
-func (t *Target) Roll() containers.Roll { return t.measured.Roll(t.name) }
+func (t *Target) Roll(context.Context) (containers.Roll, error) {
+	return t.measured.Roll(t.name), nil
+}

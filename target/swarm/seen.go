@@ -35,7 +35,7 @@ func (v *view) look(ctx context.Context, now time.Time) (target.Status, error) {
 	switch {
 	case err == nil:
 		v.away = scale.Condition{}
-		v.status, v.seen = v.statusOf(s), true
+		v.status, v.tasks, v.seen = v.statusOf(s), s.tasks, true
 		return v.status, nil
 	case v.seen && ctx.Err() == nil && (errors.Is(err, docker.ErrUnreachable) || errors.Is(err, docker.ErrNoManager)):
 		return v.remembered(now, err), nil

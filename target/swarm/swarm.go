@@ -174,6 +174,7 @@ type view struct {
 
 	seen   bool
 	status target.Status // as seen last
+	tasks  []docker.Task // likewise
 	away   scale.Condition
 }
 
