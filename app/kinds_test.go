@@ -10,8 +10,11 @@ import (
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
 	"github.com/flyball-io/flyball/app"
+	proxy "github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/builtin"
+	"github.com/flyball-io/flyball/bus/memory"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/target"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -65,8 +68,8 @@ func TestFaultsOfKinds(t *testing.T) {
 	for name, tc := range map[string]struct{ document, want string }{
 		"nobody wakes a service at zero": {strings.Replace(nginx, "min: 2", "min: 0", 1),
 			"-:8: spec.replicas.min: must be at least 1 behind this balancer: it refuses requests while there is no replica"},
-		"containers measure nothing": {strings.Replace(nginx, "signal: concurrency", "signal: cpuUtilization", 1),
-			`-:10: spec.policy.hpa: nobody measures the signal "cpuUtilization"; measured here: concurrency, errorRate`},
+		"a signal of nobody's": {strings.Replace(nginx, "signal: concurrency", "signal: sessions", 1),
+			`-:10: spec.policy.hpa: nobody measures the signal "sessions"; measured here: `},
 		"nginx knows no queue": {strings.Replace(nginx, "signal: concurrency", "signal: queueDepth", 1),
 			`nobody measures the signal "queueDepth"`},
 		"an objective beyond what HAProxy counts": {strings.NewReplacer("builtin: {}", "haproxy: {}", "400ms", "2m").Replace(containers),
@@ -127,5 +130,54 @@ func TestPartsOfContainers(t *testing.T) {
 	cancel()
 	if ended := <-ended; ended != nil || err != nil {
 		t.Errorf("got %v and %v, want an answer and an end", err, ended)
+	}
+}
+
+// borrowed is a target whose replicas belong to somebody else.
+type borrowed struct{ target.Managed }
+
+// Only what is the controller's ends with it, whatever it is told to do with its
+// replicas.
+func TestReplicasOfSomebodyElseStay(t *testing.T) {
+	spec := load(t, shop)
+	spec.Initial, spec.Balancer.(*proxy.Config).Listen = 2, "127.0.0.1:0"
+	deps := app.Deps{Bus: memory.New(), Clock: clock.System, Log: slog.New(slog.DiscardHandler), StateDir: t.TempDir(), DieWithController: true}
+	parts, err := app.Opener(deps, nil)(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := parts.Target
+	parts.Target = borrowed{ours}
+	s, err := app.NewServiceOf(t.Context(), spec, parts, deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := ours.(target.Stopper).Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- s.Run(ctx, func() app.Ending { return app.Ending{StopReplicas: true, Hurry: context.Background()} })
+	}()
+	count := func() int {
+		status, err := ours.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(status.Replicas)
+	}
+	for over := clock.System.After(20 * time.Second); count() != 2; {
+		select {
+		case <-over:
+			t.Fatal("no replicas")
+		case <-clock.System.After(10 * time.Millisecond):
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil || count() != 2 {
+		t.Errorf("got %v and %d replicas, want them to stay", err, count())
 	}
 }

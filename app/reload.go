@@ -117,10 +117,10 @@ func (c *Controller) remove(specs []Spec) []string {
 	var names []string
 	for name, r := range c.services {
 		if !slices.ContainsFunc(specs, func(s Spec) bool { return s.Name == name }) {
-			c.opts.Log.Info("document gone: "+r.fate(), slog.String("target", name))
+			c.opts.Log.Info("document gone", slog.String("target", name), slog.String("replicas", r.fate()))
 			r.remove()
 			r.stop()
-			gone, names = append(gone, r), append(names, name+" ("+r.fate()+")")
+			gone, names = append(gone, r), append(names, name+" (replicas "+r.fate()+")")
 			delete(c.services, name)
 		}
 	}
@@ -134,9 +134,9 @@ func (c *Controller) remove(specs []Spec) []string {
 // fate is what becomes of the replicas when the service ends for good.
 func (s *Service) fate() string {
 	if _, ours := s.target.(target.Stopper); ours {
-		return "its replicas are drained and ended"
+		return "drained and ended"
 	}
-	return "its replicas go on: they are not the controller's"
+	return "go on: they are not the controller's"
 }
 
 // serveUntil does what the controller is told until done is closed: a pause must

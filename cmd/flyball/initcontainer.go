@@ -25,7 +25,7 @@ func likeContainer(ctx context.Context, d discover.Document) (discover.Document,
 	if err != nil {
 		return d, err
 	}
-	defer engine.Close()
+	defer func() { _ = engine.Close() }() // it was only asked
 	all, err := engine.List(ctx, nil)
 	if err != nil {
 		return d, cli.UsageError{Err: fmt.Errorf("port %d is published by a container, and the engine does not say by which: %w", d.Port, err)}
