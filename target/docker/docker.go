@@ -9,8 +9,9 @@
 // does, find everything again.
 //
 // Who wants to write another target reads, in this order: package
-// internal/replicas (what to do, a pure function), keeper.go (the loop: bring what is to what should be),
-// seen.go (what the engine tells), start.go and end.go (one replica's work).
+// internal/replicas (what to do, a pure function), keeper.go (the loop: bring
+// what is to what should be), seen.go (what the engine tells), start.go and
+// end.go (one replica's work).
 //
 //	            ┌───────── keeper: one goroutine has the state ─────────┐
 //	engine ───► │ seen ─► plan ─► written down ─► workers start and end │ ───► engine
