@@ -3,10 +3,13 @@ package labelled_test
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
 	"github.com/flyball-io/flyball/app"
@@ -63,6 +66,37 @@ func TestLabelsAreDocumentsLikeAnyOther(t *testing.T) {
 	}
 	if d := set.Documents[0].Spec; d.Policy.Kind != "threshold" || d.Replicas.Min != 1 {
 		t.Errorf("got %+v", d)
+	}
+}
+
+// The stack that the documentation has people copy is one that can be read.
+func TestTheStackOfTheDocumentation(t *testing.T) {
+	raw, err := os.ReadFile("../../docs/swarm.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(raw), "```yaml\n# docker stack deploy")
+	text, _, _ = strings.Cut("#"+text, "```")
+	var file struct {
+		Services map[string]struct {
+			Deploy struct{ Labels map[string]string }
+		}
+	}
+	if err := yaml.Unmarshal([]byte(text), &file); err != nil {
+		t.Fatal(err)
+	}
+	fake := &fakeSwarm{}
+	for name, s := range file.Services {
+		fake.services = append(fake.services, docker.Service{Name: "shop_" + name, Labels: s.Deploy.Labels})
+	}
+	plugins := builtin.New()
+	set, err := labelled.Swarm{Engine: fake, Clock: clock.System}.Read(t.Context(), plugins)
+	if err != nil {
+		t.Fatal(err)
+	}
+	specs, err := app.NewSpecs(set.Documents, plugins)
+	if err != nil || len(specs) != 1 || specs[0].Max != 10 {
+		t.Errorf("got %+v, %v", specs, set.Faults(err))
 	}
 }
 

@@ -156,24 +156,27 @@ func TestHowLongItIsBelievedThatThereIsNoRoom(t *testing.T) {
 		if c := s.condition(scale.CannotPlace); c.Type != "" {
 			t.Errorf("what is not known may have changed: %+v", c)
 		}
-		for what, change := range map[string]func(){
-			"reserves":        func() { fake.others = []docker.Service{{ID: "o", Name: "o", Replicas: 2, Demands: true}} },
-			"gives back":      func() { fake.others = nil },
-			"changes":         func() { fake.service.Placement = "there" },
-			"proves to exist": func() { fake.fits = 9 },
+		for _, tc := range []struct {
+			what   string
+			change func()
+		}{
+			{"another service reserves", func() { fake.others = []docker.Service{{ID: "o", Name: "o", Replicas: 2, Demands: true}} }},
+			{"another one gives back", func() { fake.others = nil }},
+			{"the service changes", func() { fake.service.Placement = "there" }},
+			{"more proves to fit", func() { fake.fits = 9 }},
 		} {
 			s.set(6)
 			if c := s.condition(scale.CannotPlace); c.Type == "" {
-				t.Fatalf("before %s nothing is told", what)
+				t.Fatalf("before %s nothing is told", tc.what)
 			}
 			s.set(4)
 			s.status()
-			fake.set(change)
-			if what == "proves to exist" {
+			fake.set(tc.change)
+			if tc.what == "more proves to fit" {
 				s.set(6)
 			}
 			if c := s.condition(scale.CannotPlace); c.Type != "" {
-				t.Errorf("%s, and told is %+v", what, c)
+				t.Errorf("%s, and told is %+v", tc.what, c)
 			}
 			fake.set(func() { fake.fits = 4 })
 		}
