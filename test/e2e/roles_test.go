@@ -161,3 +161,28 @@ func TestAnExecutorOnTrial(t *testing.T) {
 		t.Errorf("%d replicas, want none: it was a dry run", n)
 	}
 }
+
+// What is set by hand at the dashboard reaches the planner, and outlives both.
+func TestAPauseReachesThePlanner(t *testing.T) {
+	p := newPlace(t)
+	c := p.inParts(redistest.Start(t), document{name: "shop", port: freePort(t), min: 2, max: 2})
+	c.settled(2)
+	address := func() string {
+		return c.now[roles.Dashboard].says(0, `msg="flyball runs".* dashboard=(\S+)`)
+	}
+	if status := p.run("pause", "shop", "--server", address()).status; status != 0 {
+		t.Fatalf("pause: exit status %d", status)
+	}
+	for _, role := range []roles.Role{roles.Dashboard, roles.Planner} {
+		c.kill(role)
+		c.start(role)
+	}
+	c.want(4)
+	c.now[roles.Planner].says(0, `msg=decision.* mode=Paused from=2 to=4`)
+	<-clock.System.After(2 * time.Second)
+	c.settled(2)
+	if status := p.run("resume", "shop", "--server", address()).status; status != 0 {
+		t.Fatalf("resume: exit status %d", status)
+	}
+	c.settled(4)
+}
