@@ -198,8 +198,9 @@ func TestCountsThatBeginAgain(t *testing.T) {
 		"a node whose clock was set back": {func(second int, r *Reading) {
 			if second >= 5 {
 				r.Tick = r.Tick.Add(-time.Hour)
+				r.CPU = 1250*time.Millisecond + time.Duration(second-5)*500*time.Millisecond
 			}
-		}, map[string]float64{CPUCores: 0.25}},
+		}, map[string]float64{CPUCores: 0.5}},
 		"what is told twice": {func(second int, r *Reading) {
 			if second == 9 {
 				r.Tick = r.Tick.Add(-time.Second)
