@@ -86,7 +86,6 @@ type Meter struct {
 	mu        sync.Mutex // guards what follows; nobody does I/O under it
 	requested Requested
 	followed  map[string]*followed // by replica
-	machine   cgroups.Machine      // where the engine is; zero: not known
 	fault     error                // why nothing can be measured at all
 	said      map[string]bool      // what was said once
 }

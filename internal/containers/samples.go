@@ -65,7 +65,7 @@ func (m *Meter) sayMachine(what, replica string, all float64) {
 		return // nothing was read yet, or it was said
 	}
 	m.said[what] = true
-	m.log.Warn("no limit of "+what+": its utilization is a share of what the machine has", slog.String("replica", replica), slog.Float64("machine", all))
+	m.log.Warn("no limit: utilization is a share of what the machine has", slog.String("of", what), slog.String("replica", replica), slog.Float64("machine", all))
 }
 
 // limits are those of the container as its newest reading or its vitals say.

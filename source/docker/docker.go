@@ -90,6 +90,6 @@ func (s *Source) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	defer engine.Close()
+	defer func() { _ = engine.Close() }() // nothing is under way any more
 	return containers.Measured{Meter: s.meter, Engine: engine, Replicas: replicas}.Run(ctx)
 }

@@ -152,7 +152,7 @@ func TestWithoutALimit(t *testing.T) {
 	must(t, err)
 	near(t, "of the machine", v["free"][scale.CPUUtilization], v["free"][containers.CPUCores]/float64(info.Info.NCPU))
 	near(t, "of the machine", v["free"][scale.MemoryUtilization], v["free"][containers.MemoryBytes]/float64(info.Info.MemTotal))
-	if said := strings.Count(log.String(), "no limit of CPU"); said != 1 {
+	if said := strings.Count(log.String(), "of=CPU"); said != 1 {
 		t.Errorf("said %d times:\n%s", said, log.String())
 	}
 }
