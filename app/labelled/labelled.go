@@ -155,8 +155,10 @@ func (s Swarm) await(ctx context.Context) {
 	wait := calm
 	select {
 	case <-happened:
-	case <-failed:
-		wait = retry
+	case err := <-failed:
+		if err != nil {
+			wait = retry
+		}
 	case <-s.Clock.After(15 * time.Second): // what was missed is seen then
 	case <-ctx.Done():
 		return

@@ -95,7 +95,7 @@ func (c Config) Check() error {
 	if err != nil {
 		return fmt.Errorf("endpoint: %w", err)
 	}
-	defer engine.Close()
+	defer func() { _ = engine.Close() }() // nobody waits for an answer
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
 	return c.check(ctx, engine)
@@ -107,7 +107,7 @@ func (c Config) Examine(ctx context.Context) []target.Finding {
 	if err != nil {
 		return []target.Finding{{Message: err.Error(), Fix: "correct endpoint in the document, or DOCKER_HOST"}}
 	}
-	defer engine.Close()
+	defer func() { _ = engine.Close() }() // nobody waits for an answer
 	service, err := engine.Service(ctx, c.Service)
 	switch {
 	case errors.Is(err, docker.ErrUnreachable):
