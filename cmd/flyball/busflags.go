@@ -23,12 +23,12 @@ type busFlags struct {
 }
 
 func (f *busFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.address, "bus", os.Getenv("FLYBALL_BUS"), "`URL` of the Redis that is the bus between processes (redis://host:6379, rediss:// with TLS, unix:///path); also FLYBALL_BUS")
+	flags.StringVar(&f.address, "bus", "", "`URL` of the Redis that is the bus between processes: redis://host:6379, rediss:// with TLS, unix:///path")
 	flags.StringVar(&f.namespace, "bus-namespace", "default", "word that keeps installations apart which share a Redis")
-	flags.StringVar(&f.passwordFile, "bus-password-file", "", "`FILE` with the password of the bus; also FLYBALL_BUS_PASSWORD")
-	flags.StringVar(&f.caFile, "bus-ca-file", "", "`FILE` with the certificate that vouches for the bus (PEM)")
-	flags.StringVar(&f.certFile, "bus-cert-file", "", "`FILE` with the certificate shown to the bus (PEM)")
-	flags.StringVar(&f.keyFile, "bus-key-file", "", "`FILE` with its key (PEM)")
+	flags.StringVar(&f.passwordFile, "bus-password-file", "", "`FILE` with the password of the bus; also "+passwordVariable)
+	flags.StringVar(&f.caFile, "bus-ca", "", "`FILE` with the certificate that vouches for the bus (PEM)")
+	flags.StringVar(&f.certFile, "bus-cert", "", "`FILE` with the certificate shown to the bus (PEM)")
+	flags.StringVar(&f.keyFile, "bus-key", "", "`FILE` with its key (PEM)")
 }
 
 // server reads where the bus is and how it lets in.
@@ -46,10 +46,10 @@ func (f *busFlags) server() (redis.Server, error) {
 		if err != nil {
 			return s, fmt.Errorf("--bus-password-file: %w", err)
 		}
-		s.Password = strings.TrimSpace(string(raw))
+		s.Password = strings.TrimRight(string(raw), "\r\n")
 		return s, nil
 	}
-	s.Password = cmp.Or(s.Password, os.Getenv("FLYBALL_BUS_PASSWORD"))
+	s.Password = cmp.Or(os.Getenv(passwordVariable), s.Password)
 	return s, nil
 }
 

@@ -46,6 +46,16 @@ func Signals() []string {
 	}
 }
 
+// Unreliable are the signals that many containers do not have, with the reason
+// in words: a policy that decides on one could wait for ever.
+func Unreliable() map[string]string {
+	const disks = "many kernels do not count what disks move for a container"
+	return map[string]string{
+		scale.DiskReadRate: disks, scale.DiskWriteRate: disks,
+		HealthyRatio: "only containers with a health check have one",
+	}
+}
+
 // Requested is what utilization is a share of, and over which time it is
 // averaged.
 type Requested struct {

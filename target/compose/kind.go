@@ -24,7 +24,7 @@ func (c *Config) Facts() target.Facts {
 	return target.Facts{
 		Description: "compose service " + c.name(), ReadinessPath: c.Readiness.Path,
 		StartTimeout: c.StartTimeout, DrainTimeout: c.DrainTimeout,
-		Signals: containers.Signals(),
+		Signals: containers.Signals(), Unreliable: containers.Unreliable(),
 	}
 }
 

@@ -27,7 +27,7 @@ func (c *Config) Facts() target.Facts {
 	return target.Facts{
 		Description: what, ReadinessPath: c.Readiness.Path,
 		StartTimeout: c.StartTimeout, DrainTimeout: c.DrainTimeout,
-		Signals: containers.Signals(),
+		Signals: containers.Signals(), Unreliable: containers.Unreliable(),
 	}
 }
 
@@ -61,7 +61,7 @@ func (c *Config) Examine(ctx context.Context) []target.Finding {
 	if err != nil {
 		return []target.Finding{{Message: err.Error(), Fix: "correct endpoint in the document, or DOCKER_HOST"}}
 	}
-	defer engine.Close()
+	defer func() { _ = engine.Close() }() // it was only asked
 	if c.From != "" {
 		_, err = engine.Template(ctx, c.From)
 	} else {
