@@ -215,6 +215,7 @@ func TestADecisionWaitsForAReportThatIsAboutToCome(t *testing.T) {
 			}
 		}
 		time.Sleep(48 * time.Second)
+		synctest.Wait()
 		if n := len(ages.seen); n < 15 {
 			t.Errorf("%d decisions: none without a report", n)
 		}
