@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -206,17 +207,17 @@ func TestADecisionWaitsForAReportThatIsAboutToCome(t *testing.T) {
 			time.Sleep(8*time.Second + time.Duration(50-i/12*100)*time.Millisecond)
 		}
 		synctest.Wait()
-		if n := len(ages.seen); n < 12 || n > 14 {
+		if n := len(ages.all()); n < 12 || n > 14 {
 			t.Fatalf("%d decisions in %v, want one in 16 s", n, time.Since(start))
 		}
-		for i, age := range ages.seen {
+		for i, age := range ages.all() {
 			if age > time.Second {
 				t.Errorf("decision %d sees what was measured %v ago", i, age)
 			}
 		}
 		time.Sleep(48 * time.Second)
 		synctest.Wait()
-		if n := len(ages.seen); n < 15 {
+		if n := len(ages.all()); n < 15 {
 			t.Errorf("%d decisions: none without a report", n)
 		}
 		cancel()
@@ -227,11 +228,20 @@ func TestADecisionWaitsForAReportThatIsAboutToCome(t *testing.T) {
 // agesSeen notes how old the newest measurement is, at each decision.
 type agesSeen struct {
 	forgetful
+	mu   sync.Mutex // guards seen
 	seen []time.Duration
+}
+
+func (a *agesSeen) all() []time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.seen)
 }
 
 func (a *agesSeen) Recommend(obs scale.Observation) (scale.Recommendation, error) {
 	points := obs.Signal("load").Points
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.seen = append(a.seen, obs.At.Sub(points[len(points)-1].At))
 	return scale.Recommendation{Replicas: 2}, nil
 }
