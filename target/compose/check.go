@@ -105,7 +105,7 @@ func (c Config) FindPort(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("endpoint: %w", err)
 	}
-	defer api.Close()
+	defer func() { _ = api.Close() }() // it was only asked
 	found, err := c.check(ctx, api)
 	switch {
 	case err != nil:

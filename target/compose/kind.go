@@ -68,7 +68,7 @@ func (c *Config) examine(ctx context.Context) (File, error) {
 	if err != nil {
 		return File{}, fmt.Errorf("endpoint: %w", err)
 	}
-	defer api.Close()
+	defer func() { _ = api.Close() }() // it was only asked
 	return c.check(ctx, api)
 }
 
