@@ -11,7 +11,7 @@ ENGINE_TESTS   = $(shell git grep -l 'dockertest\.Main(m)' -- '*_test.go' | xarg
 LDFLAGS       := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-short test-binaries test-docker lint generate check-generate ui bench setup clean vet-all release image
+.PHONY: help build demo test test-short test-binaries test-docker soak lint generate check-generate ui bench setup clean vet-all release image
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,12 @@ test-binaries: ## bin/traefik, for the tests (ten minutes of one core, once per 
 	@scripts/test-binaries
 
 test-docker: setup ## what drives a Docker engine, beside one of its own (needs docker.io)
-	$(GO) test -race -count=1 -p 1 -timeout 25m $(ENGINE_TESTS:%=./%)
+	$(GO) test -race -count=1 -p 1 -timeout 25m $(filter-out ./test/containers,$(ENGINE_TESTS:%=./%))
+	# Under load, where latencies are judged: the race detector would be what is measured.
+	$(GO) test -count=1 -timeout 25m ./test/containers
+
+soak: setup test-binaries ## every target behind every balancer, ten minutes each under load (three hours)
+	$(GO) test -count=1 -v -timeout 5h -run TestEveryPairUnderLoad ./test/containers -lasts 10m
 
 lint: $(GOLANGCI_LINT) vet-all ## format, vet for every system, linters, shell scripts
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these'; exit 1; }
