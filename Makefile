@@ -45,7 +45,7 @@ test-short: ## the inner loop: unit tests, under two minutes
 test-binaries: ## bin/traefik, for the tests (ten minutes of one core, once per test/traefik/go.sum)
 	@scripts/test-binaries
 
-test-docker: setup ## what drives a Docker engine, beside one of its own (needs docker.io)
+test-docker: setup test-binaries ## what drives a Docker engine, beside one of its own (needs docker.io)
 	$(GO) test -race -count=1 -p 1 -timeout 25m $(filter-out ./test/containers,$(ENGINE_TESTS:%=./%))
 	# Under load, where latencies are judged: the race detector would be what is measured.
 	$(GO) test -count=1 -timeout 25m ./test/containers
