@@ -110,3 +110,26 @@ func has(list any, want string) bool {
 	all, _ := list.([]any)
 	return slices.Contains(all, any(want))
 }
+
+// Whoever a service is, its secrets are its own: without capabilities not even
+// root reads those of others.
+func TestSecretsBelongToTheUserOfTheirService(t *testing.T) {
+	for _, gid := range []int{-1, 105} {
+		o := Default(Swarm, Environments()[1])
+		o.SocketGID = gid
+		seen := 0
+		for name, s := range servicesOf(t, parsed(t, o)) {
+			user, _, _ := strings.Cut(s["user"].(string), ":")
+			secrets, _ := s["secrets"].([]any)
+			for _, one := range secrets {
+				seen++
+				if secret := one.(map[string]any); secret["uid"] != user || secret["mode"] != 0o400 {
+					t.Errorf("%s is user %s and is shown %v", name, user, secret)
+				}
+			}
+		}
+		if seen < 8 {
+			t.Errorf("only %d secrets seen", seen)
+		}
+	}
+}

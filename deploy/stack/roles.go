@@ -34,7 +34,7 @@ func (p *planned) role(name, comment string, networks ...string) service {
 		DependsOn: []string{"redis"}, HealthCheck: &healthCheck{Disable: true}, // the image's asks for the dashboard
 		Command: append([]string{"run", "--roles", name}, p.arguments(name)...),
 	}
-	p.letIn(&s)
+	p.letIn(&s, p.userOf(name))
 	p.config(&s, p.document(), documentPath)
 	return s
 }
@@ -52,6 +52,15 @@ func (p *planned) arguments(role string) []string {
 	return all
 }
 
+// userOf is who a role is. Root without capabilities reads only what is its own,
+// secrets too.
+func (p *planned) userOf(role string) string {
+	if role == executorService && p.o.SocketGID < 0 {
+		return "0"
+	}
+	return flyballUser
+}
+
 // stateOf is where a role keeps what must outlive it. Root without capabilities
 // cannot write to a folder of Flyball's user: the volume of a folder that the
 // image does not have is root's.
@@ -67,9 +76,9 @@ func (p *planned) stateOf(role string) string {
 
 // letIn gives the password of the bus: from the environment under Compose,
 // whose secrets have the owner of the host's file, as a secret under Swarm.
-func (p *planned) letIn(s *service) {
+func (p *planned) letIn(s *service, uid string) {
 	if p.swarm() {
-		p.secret(s, File{Path: "secrets/redis.password", Data: []byte(p.m.RedisPassword)}, "/run/secrets/redis.password", flyballUser)
+		p.secret(s, File{Path: "secrets/redis.password", Data: []byte(p.m.RedisPassword)}, "/run/secrets/redis.password", uid)
 		return
 	}
 	if s.Environment == nil {
@@ -131,6 +140,6 @@ func (p *planned) agent() service {
 		s.Command = append(s.Command, "--bus-password-file", "/run/secrets/redis.password")
 		s.Deploy = &deploy{Mode: "global"}
 	}
-	p.letIn(&s)
+	p.letIn(&s, flyballUser)
 	return s
 }
