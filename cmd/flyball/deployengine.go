@@ -124,10 +124,32 @@ func (e engineCLI) endStack(ctx context.Context, keepData bool) error {
 	if err := e.run(ctx, "stack", "rm", e.options.Name); err != nil || keepData {
 		return err
 	}
-	return e.dropVolumes(ctx, "com.docker.stack.namespace="+e.options.Name)
+	label := "com.docker.stack.namespace=" + e.options.Name
+	if err := e.ended(ctx, label); err != nil {
+		return err
+	}
+	return e.dropVolumes(ctx, label)
 }
 
-// Tasks of a stack end a while after it; until then their volumes are in use.
+// ended waits for the tasks of a stack on this node: they end a while after it.
+func (e engineCLI) ended(ctx context.Context, label string) error {
+	ctx, cancel := context.WithTimeout(ctx, dropTimeout)
+	defer cancel()
+	for {
+		left, err := e.ask(ctx, "ps", "-aq", "--filter", "label="+label)
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("containers have not ended: %s", strings.Join(left, ", "))
+		case <-clock.System.After(dropPoll):
+		}
+	}
+}
+
+// A container may take its time to answer what it has; until it is gone its
+// volumes are in use.
 const (
 	dropTimeout = 90 * time.Second
 	dropPoll    = time.Second

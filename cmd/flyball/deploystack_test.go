@@ -41,9 +41,6 @@ func eachStack(t *testing.T, test func(t *testing.T, o stack.Options, files []st
 
 // Every container of Flyball's is started with a command and flags that exist.
 func TestStacksNameCommandsAndFlagsThatExist(t *testing.T) {
-	if newRunCommand().Flags().Lookup("roles") == nil {
-		t.Skip("flyball run has no --roles yet") //nolint:forbidigo // until it lands
-	}
 	eachStack(t, func(t *testing.T, _ stack.Options, files []stack.File) {
 		var file struct {
 			Services map[string]struct {
@@ -87,19 +84,13 @@ func commandExists(t *testing.T, service string, args []string) {
 
 // What the roles are told is a right document.
 func TestDocumentsOfStacksAreRight(t *testing.T) {
-	eachStack(t, func(t *testing.T, o stack.Options, files []stack.File) {
+	eachStack(t, func(t *testing.T, _ stack.Options, files []stack.File) {
 		at := slices.IndexFunc(files, func(f stack.File) bool { return f.Path == "flyball/service.yaml" })
 		path := filepath.Join(t.TempDir(), "service.yaml")
 		if err := os.WriteFile(path, files[at].Data, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		plugins := builtin.New()
-		if _, there := plugins.Targets.Defaults()[o.Orchestrator]; !there {
-			t.Skipf("target %s is not registered yet", o.Orchestrator) //nolint:forbidigo // until it lands
-		}
-		if _, there := plugins.Balancers.Defaults()[o.Balancer]; !there {
-			t.Skipf("balancer %s is not registered yet", o.Balancer) //nolint:forbidigo // until it lands
-		}
 		docs, err := v1alpha1.Loader{Plugins: plugins}.Load([]string{path})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, files[at].Data)
