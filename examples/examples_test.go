@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flyball-io/flyball/deploy/stack"
 	"github.com/flyball-io/flyball/internal/dockertest"
 	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/internal/traffictest"
@@ -211,13 +212,13 @@ func TestSwarmExampleServes(t *testing.T) {
 	m.Swarm(t)
 	m.buildFlyball()
 	dir := m.copyOf("swarm")
-	stack := filepath.Join(dir, "stack.yaml")
-	text, err := os.ReadFile(stack)
+	file := filepath.Join(dir, "stack.yaml")
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	here := strings.Replace(string(text), "- /var/run/docker.sock:", "- "+m.socket()+":", 1)
-	if err := os.WriteFile(stack, []byte(here), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(here), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	m.docker(dir, "stack", "deploy", "--resolve-image", "never", "-c", "stack.yaml", "shop")
@@ -230,6 +231,35 @@ func TestSwarmExampleServes(t *testing.T) {
 	traffic.End()
 	m.run(".", m.flyball(), "deploy", "swarm", "local", "--dir", dir, "--delete")
 	m.nothingLeft(namespace)
+}
+
+// Swarm takes every stack there is; none of them gets to start.
+func TestSwarmTakesEveryStack(t *testing.T) {
+	m := newMachine(t)
+	m.Swarm(t)
+	for _, environment := range stack.Environments() {
+		for _, balancer := range stack.Balancers() {
+			o := stack.Default(stack.Swarm, environment)
+			o.Name, o.Balancer = environment.Name+"-"+balancer, balancer
+			material := stack.Material{RedisPassword: "r", Token: "t", PrometheusToken: "p", GrafanaPassword: "g"}
+			if environment.TLS != stack.NoTLS {
+				material.Certificate, material.Key = []byte("c"), []byte("k")
+			}
+			files, err := stack.Render(o, material)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := filepath.Join(t.TempDir(), o.Name)
+			if err := stack.Write(dir, files, material); err != nil {
+				t.Fatal(err)
+			}
+			said := m.docker(dir, "stack", "deploy", "--resolve-image", "never", "-c", "stack.yaml", o.Name)
+			if strings.Contains(said, "Ignoring") || strings.Count(said, "Creating service") != 10 {
+				t.Errorf("%s: %s", o.Name, said)
+			}
+			m.docker(dir, "stack", "rm", o.Name)
+		}
+	}
 }
 
 const (

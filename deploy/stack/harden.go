@@ -70,7 +70,7 @@ func (p *planned) foreign(s *service) bool { return s.name == appService && p.o.
 // the balancer's, and kernels without IPVS are served too. What is stateful or
 // speaks to the engine stays on a manager.
 func (p *planned) settle(s *service) {
-	s.DependsOn, s.Build = nil, nil
+	s.DependsOn, s.Build, s.Expose = nil, nil, nil
 	if s.Deploy.Mode == "" && s.Deploy.EndpointMode == "" {
 		s.Deploy.EndpointMode = "dnsrr"
 	}

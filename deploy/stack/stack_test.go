@@ -3,6 +3,7 @@ package stack
 import (
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/flyball-io/flyball/internal/testenv"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -145,6 +148,26 @@ func TestEveryFileIsNamedAndEveryNameIsAFile(t *testing.T) {
 		delete(files, "./balancer.Containerfile")
 		for path := range files {
 			t.Errorf("%s is read by nobody", path)
+		}
+	})
+}
+
+// Compose itself takes every file.
+func TestComposeTakesEveryStack(t *testing.T) {
+	testenv.Long(t)
+	compose := testenv.Built(t, "compose")
+	each(t, func(t *testing.T, o Options) {
+		if o.Orchestrator != Compose {
+			return // examples deploys the others
+		}
+		dir := filepath.Join(t.TempDir(), "shop")
+		if err := Write(dir, rendered(t, o), known(o)); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(compose, "config", "--quiet")
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("%v: %s", err, out)
 		}
 	})
 }
