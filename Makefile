@@ -6,12 +6,12 @@ GOLANGCI_LINT := $(BIN)/golangci-lint
 GOLANGCI_LINT_VERSION := v2.15.0
 VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 PLATFORMS     := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
-# Packages whose tests have a Docker engine of their own.
-ENGINE_TESTS   = $(shell git grep -l 'dockertest\.Main(m)' -- '*_test.go' | xargs -n 1 dirname | sort -u)
+# Packages whose tests have a Docker engine of their own, and those with tests of programs that scripts/test-binaries builds.
+ENGINE_TESTS   = balancer/traefik deploy/stack $(shell git grep -l 'dockertest\.Main(m)' -- '*_test.go' | xargs -n 1 dirname | sort -u)
 LDFLAGS       := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-short test-binaries test-docker soak lint generate check-generate ui bench setup clean vet-all release image
+.PHONY: help build demo setup-engine test test-short test-binaries test-docker soak lint generate check-generate ui bench setup clean vet-all release image
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,13 +25,16 @@ demo: build ## real processes, real load, autoscaler and dashboard; needs only G
 setup: ## install what the tests need besides Go (Debian packages; names what it cannot install)
 	@scripts/setup-tests
 
-test: setup test-binaries build check-generate ## everything: unit, integration, end to end, with the race detector
+setup-engine: # and an engine
+	@scripts/setup-tests engine
+
+test: setup build check-generate ## everything: unit, integration, end to end, with the race detector
 	$(GO) vet ./...
 	$(GO) test -race -timeout 25m $$($(GO) list ./... | grep -v -e /test/e2e -e /record/sqlite -e /sim$$ -e /queueing$$ -e /guard$$ -e /capacity$$ -e /policy/predictive$$ $(ENGINE_TESTS:%=-e /%$$))
 	# One goroutine of long arithmetic each: the race detector would take twenty times as long to find nothing.
 	$(GO) test -race -run WhateverRunsBeside ./sim
-	$(MAKE) --no-print-directory test-docker
-	$(GO) test -race -short ./guard ./capacity ./policy/predictive
+	# What needs an engine or the programs of test-binaries is in test-docker, until all of it is there.
+	$(GO) test -race -short ./guard ./capacity ./policy/predictive $(ENGINE_TESTS:%=./%)
 	$(GO) test -timeout 25m ./sim ./queueing ./guard ./capacity ./policy/predictive
 	$(GO) test -race -short -timeout 25m ./record/sqlite
 	$(GO) test -timeout 25m ./record/sqlite
@@ -45,12 +48,12 @@ test-short: ## the inner loop: unit tests, under two minutes
 test-binaries: ## bin/traefik, for the tests (ten minutes of one core, once per test/traefik/go.sum)
 	@scripts/test-binaries
 
-test-docker: setup test-binaries ## what drives a Docker engine, beside one of its own (needs docker.io)
-	$(GO) test -race -count=1 -p 1 -timeout 25m $(filter-out ./test/containers,$(ENGINE_TESTS:%=./%))
+test-docker: setup-engine test-binaries ## what drives a Docker engine, beside one of its own, and Traefik
+	$(GO) test -race -count=1 -p 2 -timeout 25m $(filter-out ./test/containers,$(ENGINE_TESTS:%=./%))
 	# Under load, where latencies are judged: the race detector would be what is measured.
 	$(GO) test -count=1 -timeout 25m ./test/containers
 
-soak: setup test-binaries ## every target behind every balancer, ten minutes each under load (three hours)
+soak: setup-engine test-binaries ## every target behind every balancer, ten minutes each under load (three hours)
 	$(GO) test -count=1 -v -timeout 5h -run TestEveryPairUnderLoad ./test/containers -lasts 10m
 
 lint: $(GOLANGCI_LINT) vet-all ## format, vet for every system, linters, shell scripts
