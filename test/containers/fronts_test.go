@@ -4,7 +4,6 @@ package containers
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -173,7 +172,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !holds(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal(fmt.Sprintf("%s: not within %v", what, patience))
+			t.Fatalf("%s: not within %v", what, patience)
 		}
 	}
 }
