@@ -28,7 +28,7 @@ setup: ## install what the tests need besides Go (Debian packages; names what it
 setup-engine: # and an engine
 	@scripts/setup-tests engine
 
-test: setup build check-generate ## everything: unit, integration, end to end, with the race detector
+test: setup build check-generate ## unit, integration, end to end, with the race detector: all but test-docker
 	$(GO) vet ./...
 	$(GO) test -race -timeout 25m $$($(GO) list ./... | grep -v -e /test/e2e -e /record/sqlite -e /sim$$ -e /queueing$$ -e /guard$$ -e /capacity$$ -e /policy/predictive$$ $(ENGINE_TESTS:%=-e /%$$))
 	# One goroutine of long arithmetic each: the race detector would take twenty times as long to find nothing.
