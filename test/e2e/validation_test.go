@@ -13,7 +13,7 @@ import (
 // What it is wrong by on a quiet one is in docs/validation.md.
 const (
 	latencyBound      = 0.25
-	replicaHoursBound = 0.15
+	replicaHoursBound = 0.20
 	violationBound    = 0.02 // of the requests
 )
 
