@@ -128,7 +128,7 @@ func (p *Planner) loop(ctx context.Context, reports <-chan Report, changes <-cha
 // time, chance would decide whether a decision sees what was just measured or
 // what was measured an interval ago.
 func (p *Planner) coming() (patience time.Duration, soon bool) {
-	patience = p.plan.Sync / 16
+	patience = min(p.pause/8, p.plan.Sync/16)
 	off := p.reported.Add(p.pause).Sub(p.Clock.Now())
 	return patience, off.Abs() < patience
 }

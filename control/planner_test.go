@@ -245,3 +245,20 @@ func (a *agesSeen) Recommend(obs scale.Observation) (scale.Recommendation, error
 	a.seen = append(a.seen, obs.At.Sub(points[len(points)-1].At))
 	return scale.Recommendation{Replicas: 2}, nil
 }
+
+// Reports that come often are not worth waiting for: only one that is due at
+// this very moment is.
+func TestAReportIsWaitedForOnlyWhenItIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := Planner{Clock: clock.System, plan: Plan{Sync: 30 * time.Second}, pause: time.Second}
+		for _, tc := range []struct {
+			age  time.Duration
+			soon bool
+		}{{0, false}, {500 * time.Millisecond, false}, {900 * time.Millisecond, true}, {1100 * time.Millisecond, true}, {2 * time.Second, false}} {
+			p.reported = time.Now().Add(-tc.age)
+			if patience, soon := p.coming(); soon != tc.soon || patience != time.Second/8 {
+				t.Errorf("the newest is %v old: soon %v within %v, want %v within an eighth of a second", tc.age, soon, patience, tc.soon)
+			}
+		}
+	})
+}
