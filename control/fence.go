@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
+	"github.com/flyball-io/flyball/internal/atomicfile"
 	"github.com/flyball-io/flyball/record"
 )
 
@@ -73,28 +73,10 @@ func (f *Fence) pass(m record.Mark, changed bool) error {
 	}
 	data, err := json.Marshal(m)
 	if err == nil {
-		err = replaceFile(f.path, data)
+		err = atomicfile.Write(f.path, data, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("keep what was decided last: %w", err)
 	}
 	return nil
-}
-
-// replaceFile writes a file so that it is the old or the new one, whenever the
-// process ends.
-func replaceFile(path string, data []byte) error {
-	next, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".")
-	if err != nil {
-		return err
-	}
-	_, err = next.Write(data)
-	err = errors.Join(err, next.Sync(), next.Close())
-	if err == nil {
-		err = os.Rename(next.Name(), path)
-	}
-	if err != nil {
-		err = errors.Join(err, os.Remove(next.Name()))
-	}
-	return err
 }

@@ -3,10 +3,10 @@ package haproxy
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/flyball-io/flyball/internal/atomicfile"
 )
 
 // storeEvery is how often the states are written without a change of ours:
@@ -34,31 +34,11 @@ func (p *Plane) store(ctx context.Context) error {
 	if !strings.HasPrefix(states, "1\n") {
 		return fmt.Errorf("HAProxy's states of servers: %.200q", states)
 	}
-	if err := replace(p.cfg.StateFile, states); err != nil {
+	if err := atomicfile.Write(p.cfg.StateFile, []byte(states), 0o644); err != nil {
 		return fmt.Errorf("write HAProxy's states of servers: %w", err)
 	}
 	p.mu.Lock()
 	p.stored.due = now.Add(storeEvery)
 	p.mu.Unlock()
 	return nil
-}
-
-// replace writes a file so that a reader sees the old text or the new one.
-func replace(file, text string) error {
-	temporary, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".new*")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(temporary.Name()) // gone already when it was renamed
-	_, err = temporary.WriteString(text)
-	if err == nil {
-		err = temporary.Chmod(0o644)
-	}
-	if closing := temporary.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(temporary.Name(), file)
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/balancer"
+	"github.com/flyball-io/flyball/internal/atomicfile"
 )
 
 const (
@@ -183,9 +184,5 @@ func replace(file, text string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	fresh := file + ".new"
-	if err := os.WriteFile(fresh, []byte(text), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(fresh, file)
+	return atomicfile.Write(file, []byte(text), 0o644)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/balancer"
+	"github.com/flyball-io/flyball/internal/atomicfile"
 )
 
 const (
@@ -156,9 +157,5 @@ func replace(file string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	fresh := file + ".new"
-	if err := os.WriteFile(fresh, text, 0o644); err != nil {
-		return err
-	}
-	return os.Rename(fresh, file)
+	return atomicfile.Write(file, text, 0o644)
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flyball-io/flyball/internal/atomicfile"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/filelock"
 )
@@ -125,27 +126,11 @@ func (s *Store[S]) Read() (state S, found bool, err error) {
 func (s *Store[S]) Write(state S) error {
 	raw, err := json.MarshalIndent(state, "", "  ")
 	if err == nil && !bytes.Equal(raw, s.written) {
-		err = replace(s.path+".json", raw)
+		err = atomicfile.Write(s.path+".json", raw, 0o644)
 	}
 	if err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}
 	s.written = raw
 	return nil
-}
-
-// replace writes a new file and puts it in the place of the old one.
-func replace(path string, data []byte) error {
-	file, err := os.Create(path + ".new")
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(data)
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	if err := rename(path+".new", path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
 }

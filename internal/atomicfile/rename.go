@@ -1,6 +1,6 @@
 //go:build !windows
 
-package replicas
+package atomicfile
 
 import (
 	"errors"

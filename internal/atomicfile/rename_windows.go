@@ -1,4 +1,4 @@
-package replicas
+package atomicfile
 
 import (
 	"errors"
