@@ -25,7 +25,8 @@ const writeEvery = 250 * time.Millisecond
 func Remember(ctx context.Context, deps Deps, listening func()) error {
 	g := errgroup.Group{}
 	g.Go(func() error {
-		return (&control.Chronicler{Bus: deps.Bus, Log: deps.Log, SpeaksFor: deps.speaksFor}).Run(ctx)
+		chronicler := &control.Chronicler{Bus: deps.Bus, Log: deps.Log, SpeaksFor: deps.speaksFor}
+		return unlessDone(ctx, chronicler.Run(ctx)) // the end may come before it listens
 	})
 	if deps.Store == nil {
 		listening()

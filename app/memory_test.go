@@ -219,3 +219,14 @@ func TestAServiceStartsWhereTheRecordHasNoRoom(t *testing.T) {
 		t.Errorf("got %v, want a service in the mode of its document", err)
 	}
 }
+
+// An end that comes before anything has begun is no failure.
+func TestRememberThatIsEndedAtOnceSucceeds(t *testing.T) {
+	ended, end := context.WithCancel(t.Context())
+	end()
+	listened := false
+	err := Remember(ended, testDeps(t, busmemory.New(), memory.New(memory.Options{})), func() { listened = true })
+	if err != nil || !listened {
+		t.Errorf("Remember of a context that is done: %v, listened %v", err, listened)
+	}
+}
