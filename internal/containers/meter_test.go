@@ -255,14 +255,6 @@ func TestContainersOfReplicas(t *testing.T) {
 	}
 }
 
-func TestAmountsOfMemory(t *testing.T) {
-	for text, want := range map[string]float64{"512Mi": 512 * mi, "1.5G": 1.5e9, "7": 7, "": 0, "-1": 0, "1X": 0, "Mi": 0, "1e300G": 0, "NaN": 0} {
-		if got, err := ParseBytes(text); got != want || (err == nil) != (want > 0) {
-			t.Errorf("%q: got %v, %v; want %v", text, got, err, want)
-		}
-	}
-}
-
 func ExampleMeter() {
 	m := NewMeter(Requested{Cores: 2}, clock.System, nil)
 	began := clock.System.Now().Add(-2 * time.Second)

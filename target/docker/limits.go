@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/flyball-io/flyball/internal/quantity"
 )
 
 // Limits is what one replica may use at most; the engine sees to it.
@@ -18,7 +20,7 @@ type Limits struct {
 // machine has.
 const (
 	minCores, maxCores = 0.01, 1e6
-	minBytes, maxBytes = 6 << 20, 1e15
+	minBytes           = 6 << 20
 )
 
 func (l Limits) validate() error {
@@ -37,17 +39,11 @@ func (l Limits) bytes() (int64, error) {
 	if l.Memory == "" {
 		return 0, nil
 	}
-	number := strings.TrimRight(l.Memory, "kKMGTi")
-	factors := map[string]float64{
-		"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
-		"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40,
+	bytes, err := quantity.Bytes(l.Memory)
+	if err == nil && bytes < minBytes {
+		err = fmt.Errorf("must be at least 6Mi, the least that an engine takes, got %q", l.Memory)
 	}
-	factor, known := factors[l.Memory[len(number):]]
-	amount, err := strconv.ParseFloat(number, 64)
-	if bytes := amount * factor; known && err == nil && bytes >= minBytes && bytes <= maxBytes {
-		return int64(bytes), nil
-	}
-	return 0, fmt.Errorf("must be 6Mi to 1000T, a number with k, M, G, T, Ki, Mi, Gi or Ti, for example 512Mi, got %q", l.Memory)
+	return int64(bytes), err
 }
 
 // requests are the limits in the words of [scale.Container]: thousandths of

@@ -8,21 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestMemoryIsReadAsKubernetesWritesIt(t *testing.T) {
-	for text, want := range map[string]float64{
-		"1": 1, "1024": 1024, "512Mi": 512 << 20, "1.5Gi": 1.5 * (1 << 30), "2k": 2000, "64Ki": 65536, "3M": 3e6, "1G": 1e9, "1T": 1e12, "1Ti": 1 << 40, "1e3": 1000,
-	} {
-		if got, err := parseBytes(text); err != nil || got != want {
-			t.Errorf("%q: got %v, %v; want %v", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"", "Mi", "512MB", "512 Mi", "512mi", "512K", "1iM", "-1Mi", "0", "0.5", "NaN", "Inf", "1001T", "1MiMi"} {
-		if got, err := parseBytes(text); err == nil || !strings.Contains(err.Error(), "for example 512Mi") {
-			t.Errorf("%q: got %v, %v; want an error that shows what is allowed", text, got, err)
-		}
-	}
-}
-
 func TestRequestsAreThousandths(t *testing.T) {
 	for _, test := range []struct {
 		resources Resources
@@ -50,20 +35,4 @@ func TestResourcesThatNoReplicaCanHaveAreRefused(t *testing.T) {
 	if err := (Resources{CPU: 1, Memory: "lots"}).validate(); err == nil || !strings.Contains(err.Error(), "resources.memory: must be") {
 		t.Errorf("memory: %v", err)
 	}
-}
-
-func FuzzParseBytes(f *testing.F) {
-	for _, text := range []string{"512Mi", "1.5G", "0x10", "1_000", "1e400", "i"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		got, err := parseBytes(text)
-		if err != nil {
-			return
-		}
-		r := Resources{CPU: 1, Memory: text}
-		if !(got >= minBytes && got <= maxBytes) || r.requests()["memory"] <= 0 {
-			t.Errorf("%q: %v bytes, requests %v", text, got, r.requests())
-		}
-	})
 }
