@@ -17,13 +17,13 @@ const patience = 10 * time.Second
 func Run(t *testing.T, newBus func(t *testing.T) bus.Bus) {
 	t.Run("every subscriber gets every message in order", func(t *testing.T) {
 		topic := bus.Topic[string]{Bus: newBus(t), Subject: "a.x"}
-		first, second := subscribe(t, topic), subscribe(t, topic)
+		first, second := Subscribe(t, topic), Subscribe(t, topic)
 		for i := range 5 {
-			publish(t, topic, fmt.Sprint(i))
+			Publish(t, topic, fmt.Sprint(i))
 		}
 		for i := range 5 {
 			for _, ch := range []<-chan string{first, second} {
-				if got := receive(t, ch); got != fmt.Sprint(i) {
+				if got := Receive(t, ch); got != fmt.Sprint(i) {
 					t.Errorf("message %d: got %q, want %q", i, got, fmt.Sprint(i))
 				}
 			}
@@ -32,20 +32,20 @@ func Run(t *testing.T, newBus func(t *testing.T) bus.Bus) {
 	t.Run("subjects are kept apart", func(t *testing.T) {
 		b := newBus(t)
 		mine := bus.Topic[string]{Bus: b, Subject: "a.mine"}
-		ch := subscribe(t, mine)
-		publish(t, bus.Topic[string]{Bus: b, Subject: "a.other"}, "not for me")
-		publish(t, mine, "for me")
-		if got := receive(t, ch); got != "for me" {
+		ch := Subscribe(t, mine)
+		Publish(t, bus.Topic[string]{Bus: b, Subject: "a.other"}, "not for me")
+		Publish(t, mine, "for me")
+		if got := Receive(t, ch); got != "for me" {
 			t.Errorf("got %q, want the message of my subject", got)
 		}
 	})
 	t.Run("a subscriber to all hears everyone of its kind", func(t *testing.T) {
 		b := newBus(t)
-		all := subscribe(t, bus.Topic[string]{Bus: b, Subject: "reports." + bus.Any})
-		publish(t, bus.Topic[string]{Bus: b, Subject: "decisions.shop"}, "another kind")
+		all := Subscribe(t, bus.Topic[string]{Bus: b, Subject: "reports." + bus.Any})
+		Publish(t, bus.Topic[string]{Bus: b, Subject: "decisions.shop"}, "another kind")
 		for _, whom := range []string{"shop", "cart"} {
-			publish(t, bus.Topic[string]{Bus: b, Subject: "reports." + whom}, whom)
-			if got := receive(t, all); got != whom {
+			Publish(t, bus.Topic[string]{Bus: b, Subject: "reports." + whom}, whom)
+			if got := Receive(t, all); got != whom {
 				t.Errorf("got %q, want the message of %s", got, whom)
 			}
 		}
@@ -55,14 +55,14 @@ func Run(t *testing.T, newBus func(t *testing.T) bus.Bus) {
 	})
 	t.Run("a slow subscriber keeps the newest", func(t *testing.T) {
 		topic := bus.Topic[int]{Bus: newBus(t), Subject: "a.x"}
-		ch := subscribe(t, topic)
+		ch := Subscribe(t, topic)
 		const last = 20_000 // more than any buffer has room for
 		for i := range last + 1 {
-			publish(t, topic, i)
+			Publish(t, topic, i)
 		}
 		previous := -1
 		for previous != last {
-			got := receive(t, ch)
+			got := Receive(t, ch)
 			if got <= previous {
 				t.Fatalf("got %d after %d, want rising numbers", got, previous)
 			}
@@ -77,11 +77,11 @@ func Run(t *testing.T, newBus func(t *testing.T) bus.Bus) {
 		}
 		const last = 1001
 		for i := range last + 1 {
-			publish(t, topic, i)
+			Publish(t, topic, i)
 		}
 		received := 0
 		for got := -1; got != last-1; received++ {
-			if got = receive(t, even); got%2 != 0 {
+			if got = Receive(t, even); got%2 != 0 {
 				t.Fatalf("got %d, which was not wanted", got)
 			}
 			time.Sleep(20 * time.Millisecond) // busy: meanwhile the newest replaces the others
@@ -106,11 +106,12 @@ func Run(t *testing.T, newBus func(t *testing.T) bus.Bus) {
 		case <-time.After(patience):
 			t.Error("channel still open after its context was cancelled")
 		}
-		publish(t, topic, 1) // must not panic or block
+		Publish(t, topic, 1) // must not panic or block
 	})
 }
 
-func subscribe[T any](t *testing.T, topic bus.Topic[T]) <-chan T {
+// Subscribe fails the test where it cannot.
+func Subscribe[T any](t *testing.T, topic bus.Topic[T]) <-chan T {
 	t.Helper()
 	ch, err := topic.Subscribe(t.Context())
 	if err != nil {
@@ -119,14 +120,16 @@ func subscribe[T any](t *testing.T, topic bus.Topic[T]) <-chan T {
 	return ch
 }
 
-func publish[T any](t *testing.T, topic bus.Topic[T], message T) {
+// Publish fails the test where it cannot.
+func Publish[T any](t *testing.T, topic bus.Topic[T], message T) {
 	t.Helper()
 	if err := topic.Publish(t.Context(), message); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func receive[T any](t *testing.T, ch <-chan T) T {
+// Receive returns the next message, which must come in time.
+func Receive[T any](t *testing.T, ch <-chan T) T {
 	t.Helper()
 	select {
 	case m, open := <-ch:

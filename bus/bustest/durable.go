@@ -28,7 +28,7 @@ func RunDurable(t *testing.T, newBus func(t *testing.T) bus.Bus) {
 		c.close()
 		c.publish(2, 3, 4)
 		c.reopen()
-		batch := receive(t, c.handed)
+		batch := Receive(t, c.handed)
 		if len(batch) != 3 || batch[0].Message != 2 || batch[2].Message != 4 {
 			t.Errorf("got %v first, want 2, 3 and 4 at once", numbers(batch))
 		}
@@ -50,18 +50,18 @@ func RunDurable(t *testing.T, newBus func(t *testing.T) bus.Bus) {
 			t.Fatal(err)
 		}
 		elsewhere := bus.Topic[int]{Bus: c.topic.Bus, Subject: "decisions.elsewhere"}
-		publish(t, elsewhere, 7)
+		Publish(t, elsewhere, 7)
 		c.publish(1)
 		acknowledge(t, c.upTo(1))
-		if got := receive(t, other); got[0].Message != 1 {
+		if got := Receive(t, other); got[0].Message != 1 {
 			t.Errorf("the other consumer got %v, want 1 too", numbers(got))
 		}
 	})
 	t.Run("subscribers hear what is consumed", func(t *testing.T) {
 		c := open(t, newBus, "decisions.heard")
-		heard := subscribe(t, c.topic)
+		heard := Subscribe(t, c.topic)
 		c.publish(5)
-		if got := receive(t, heard); got != 5 {
+		if got := Receive(t, heard); got != 5 {
 			t.Errorf("heard %d, want 5", got)
 		}
 		acknowledge(t, c.upTo(5))
@@ -125,7 +125,7 @@ func (c *consumer) reopen() {
 func (c *consumer) publish(values ...int) {
 	c.t.Helper()
 	for _, v := range values {
-		publish(c.t, c.topic, v)
+		Publish(c.t, c.topic, v)
 	}
 }
 
@@ -133,7 +133,7 @@ func (c *consumer) publish(values ...int) {
 func (c *consumer) upTo(last int) (all []bus.Handed[int]) {
 	c.t.Helper()
 	for len(all) == 0 || all[len(all)-1].Message != last {
-		all = append(all, receive(c.t, c.handed)...)
+		all = append(all, Receive(c.t, c.handed)...)
 	}
 	return all
 }

@@ -67,9 +67,9 @@ func TestBusOverTLS(t *testing.T) {
 	server := redistest.StartTLS(t)
 	o := options(t, server)
 	topic := bus.Topic[string]{Bus: open(t, o), Subject: "a.x"}
-	heard := subscribe(t, topic)
-	publish(t, topic, "hello")
-	if got := receive(t, heard); got != "hello" {
+	heard := bustest.Subscribe(t, topic)
+	bustest.Publish(t, topic, "hello")
+	if got := bustest.Receive(t, heard); got != "hello" {
 		t.Errorf("got %q, want hello", got)
 	}
 	t.Run("who signed the certificate is not known", func(t *testing.T) {
@@ -109,13 +109,13 @@ func TestTheNewestComesFirst(t *testing.T) {
 	server := redistest.Start(t)
 	b := open(t, options(t, server))
 	for i := range 10 {
-		publish(t, bus.Topic[int]{Bus: b, Subject: "drains.shop"}, i)
-		publish(t, bus.Topic[int]{Bus: b, Subject: "drains.cart"}, 100+i)
+		bustest.Publish(t, bus.Topic[int]{Bus: b, Subject: "drains.shop"}, i)
+		bustest.Publish(t, bus.Topic[int]{Bus: b, Subject: "drains.cart"}, 100+i)
 	}
 	late := open(t, options(t, server))
-	heard := subscribe(t, bus.Topic[int]{Bus: late, Subject: "drains.shop"})
-	publish(t, bus.Topic[int]{Bus: b, Subject: "drains.shop"}, 10)
-	if first, second := receive(t, heard), receive(t, heard); first != 9 || second != 10 {
+	heard := bustest.Subscribe(t, bus.Topic[int]{Bus: late, Subject: "drains.shop"})
+	bustest.Publish(t, bus.Topic[int]{Bus: b, Subject: "drains.shop"}, 10)
+	if first, second := bustest.Receive(t, heard), bustest.Receive(t, heard); first != 9 || second != 10 {
 		t.Errorf("got %d and %d, want 9, the newest before, and then 10", first, second)
 	}
 }
@@ -128,14 +128,14 @@ func TestAKilledServerLosesNothing(t *testing.T) {
 			server := redistest.Start(t)
 			b := open(t, options(t, server))
 			topic := bus.Topic[int]{Bus: b, Subject: "decisions.shop"}
-			heard := subscribe(t, topic)
+			heard := bustest.Subscribe(t, topic)
 			handed, err := topic.Consume(t.Context(), "executor")
 			if err != nil {
 				t.Fatal(err)
 			}
-			publish(t, topic, 1)
-			receive(t, heard)
-			if err := receive(t, handed)[0].Ack(t.Context()); err != nil {
+			bustest.Publish(t, topic, 1)
+			bustest.Receive(t, heard)
+			if err := bustest.Receive(t, handed)[0].Ack(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			server.Kill()
@@ -148,17 +148,17 @@ func TestAKilledServerLosesNothing(t *testing.T) {
 			server.Run()
 			eventually(t, "publishing works again", func() bool { return topic.Publish(t.Context(), 3) == nil })
 			if !forgets { // the newest may come once more
-				if got := receive(t, heard); got != 3 {
+				if got := bustest.Receive(t, heard); got != 3 {
 					t.Errorf("heard %d, want 3", got)
 				}
-				if got := receive(t, handed); got[0].Message != 3 || len(got) != 1 {
+				if got := bustest.Receive(t, handed); got[0].Message != 3 || len(got) != 1 {
 					t.Errorf("handed %v, want 3", got[0].Message)
 				}
 				return
 			}
 			// Before the consumer was known anew nothing was kept for it.
 			eventually(t, "the consumer is handed what comes now", func() bool {
-				publish(t, topic, 4)
+				bustest.Publish(t, topic, 4)
 				select {
 				case <-handed:
 					return true
@@ -166,7 +166,7 @@ func TestAKilledServerLosesNothing(t *testing.T) {
 					return false
 				}
 			})
-			receive(t, heard)
+			bustest.Receive(t, heard)
 		})
 	}
 }
@@ -180,11 +180,11 @@ func TestPendingMessagesOutliveTheServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	publish(t, topic, 1)
-	receive(t, handed) // and not acknowledged
+	bustest.Publish(t, topic, 1)
+	bustest.Receive(t, handed) // and not acknowledged
 	server.Kill()
 	server.Run()
-	if again := receive(t, handed); again[0].Message != 1 {
+	if again := bustest.Receive(t, handed); again[0].Message != 1 {
 		t.Errorf("handed %v, want 1 again", again[0].Message)
 	}
 }
@@ -201,15 +201,15 @@ func TestWhatIsLeftLyingIsTakenOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	publish(t, topic, 1)
-	receive(t, handed)
+	bustest.Publish(t, topic, 1)
+	bustest.Receive(t, handed)
 	stop()
 	o.Instance = "elsewhere"
 	topic.Bus = open(t, o)
 	if handed, err = topic.Consume(t.Context(), "executor"); err != nil {
 		t.Fatal(err)
 	}
-	if again := receive(t, handed); again[0].Message != 1 {
+	if again := bustest.Receive(t, handed); again[0].Message != 1 {
 		t.Errorf("handed %v, want 1", again[0].Message)
 	}
 }
@@ -222,15 +222,15 @@ func TestANetworkThatIsCut(t *testing.T) {
 	o := options(t, server)
 	o.Network, o.Address = "tcp", wire.Addr().String()
 	far, near := open(t, o), open(t, options(t, server))
-	one := subscribe(t, bus.Topic[int]{Bus: far, Subject: "reports.shop"})
-	all := subscribe(t, bus.Topic[int]{Bus: far, Subject: "reports." + bus.Any})
+	one := bustest.Subscribe(t, bus.Topic[int]{Bus: far, Subject: "reports.shop"})
+	all := bustest.Subscribe(t, bus.Topic[int]{Bus: far, Subject: "reports." + bus.Any})
 	topic := bus.Topic[int]{Bus: near, Subject: "reports.shop"}
-	publish(t, topic, 0)
-	receive(t, one)
-	receive(t, all)
+	bustest.Publish(t, topic, 0)
+	bustest.Receive(t, one)
+	bustest.Receive(t, all)
 	wire.cut(true)
 	for i := 1; i <= 1000; i++ {
-		publish(t, topic, i)
+		bustest.Publish(t, topic, i)
 	}
 	if err := (bus.Topic[int]{Bus: far, Subject: "reports.shop"}).Publish(t.Context(), 7); err == nil {
 		t.Error("published over a network that is cut")
@@ -238,11 +238,11 @@ func TestANetworkThatIsCut(t *testing.T) {
 	time.Sleep(4 * time.Second) // every connection has noticed
 	wire.cut(false)
 	for want := 1; want <= 1000; want++ {
-		if got := receive(t, all); got != want {
+		if got := bustest.Receive(t, all); got != want {
 			t.Fatalf("who watches all: got %d, want %d", got, want)
 		}
 	}
-	if got := receive(t, one); got != 1000 {
+	if got := bustest.Receive(t, one); got != 1000 {
 		t.Errorf("who follows one subject: got %d, want 1000, the newest", got)
 	}
 }
@@ -251,7 +251,7 @@ func TestANetworkThatIsCut(t *testing.T) {
 func TestEventsAreCloudEvents(t *testing.T) {
 	server := redistest.Start(t)
 	b := open(t, options(t, server))
-	publish(t, bus.Topic[map[string]int]{Bus: b, Subject: "reports.shop"}, map[string]int{"n": 1})
+	bustest.Publish(t, bus.Topic[map[string]int]{Bus: b, Subject: "reports.shop"}, map[string]int{"n": 1})
 	c, err := redigo.Dial("unix", strings.TrimPrefix(server.Address, "unix://"), redigo.DialPassword(server.Password))
 	if err != nil {
 		t.Fatal(err)
@@ -289,7 +289,7 @@ func TestStreamsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 5000 {
-		publish(t, topic, i)
+		bustest.Publish(t, topic, i)
 	}
 	c, err := redigo.Dial("unix", strings.TrimPrefix(server.Address, "unix://"), redigo.DialPassword(server.Password))
 	if err != nil {
@@ -368,36 +368,6 @@ func (w *wire) cut(dead bool) {
 			_ = c.Close()
 		}
 		w.conns = nil
-	}
-}
-
-func subscribe[T any](t *testing.T, topic bus.Topic[T]) <-chan T {
-	t.Helper()
-	ch, err := topic.Subscribe(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ch
-}
-
-func publish[T any](t *testing.T, topic bus.Topic[T], message T) {
-	t.Helper()
-	if err := topic.Publish(t.Context(), message); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func receive[T any](t *testing.T, ch <-chan T) T {
-	t.Helper()
-	select {
-	case m, open := <-ch:
-		if !open {
-			t.Fatal("channel closed, want a message")
-		}
-		return m
-	case <-time.After(patience):
-		t.Fatal("no message")
-		panic("unreachable")
 	}
 }
 
