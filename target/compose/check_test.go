@@ -14,6 +14,7 @@ import (
 	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/target/compose"
 	"github.com/flyball-io/flyball/target/docker"
+	"github.com/flyball-io/flyball/target/targettest"
 )
 
 // What cannot have replicas is refused before anything is touched, with the
@@ -42,10 +43,10 @@ func TestWhatOnlyOneCanHaveIsRefused(t *testing.T) {
 				return
 			}
 			w := p.world(nil)
-			w.run()
-			w.set(2)
-			s := w.until("it is told", told(docker.TemplateMissing))
-			t.Log(condition(s, docker.TemplateMissing).Message)
+			w.Run()
+			w.Set(2)
+			s := w.Until("it is told", targettest.Told(docker.TemplateMissing))
+			t.Log(targettest.Condition(s, docker.TemplateMissing).Message)
 			if all := p.containers(); len(all) != 1 {
 				t.Errorf("%d containers, want the one there was", len(all))
 			}
@@ -92,15 +93,15 @@ func TestContainerThatDiesIsReplacedAtOnce(t *testing.T) {
 	p := newProject(t, v5, file)
 	p.compose("up", "-d")
 	w := p.world(nil)
-	w.run()
+	w.Run()
 	for _, n := range []int{3, 1} { // the only one too
-		w.set(n)
-		victim := w.until("they are ready", ready(n)).Replicas[0].ID
+		w.Set(n)
+		victim := w.Until("they are ready", targettest.Ready(n)).Replicas[0].ID
 		began := time.Now()
 		p.kill(p.containers()[0].ID)
-		w.until("it is noticed", func(s target.Status) bool { return !ready(n)(s) || !has(s, victim) })
+		w.Until("it is noticed", func(s target.Status) bool { return !targettest.Ready(n)(s) || !targettest.Has(s, victim) })
 		noticed := time.Since(began)
-		w.until("as many are ready", ready(n))
+		w.Until("as many are ready", targettest.Ready(n))
 		t.Logf("of %d: noticed after %v, another one ready after %v", n, noticed, time.Since(began))
 		if noticed > 2*time.Second {
 			t.Errorf("noticed after %v", noticed)
@@ -119,18 +120,18 @@ func TestEngineThatGoesAwayIsWaitedFor(t *testing.T) {
 				p := newProject(t, v5, strings.Replace(file, "image: web:1", "image: web:1\n    restart: '"+policy+"'", 1))
 				p.compose("up", "-d")
 				w := p.world(nil)
-				w.run()
-				w.set(3)
-				w.until("3 are ready", ready(3))
+				w.Run()
+				w.Set(3)
+				w.Until("3 are ready", targettest.Ready(3))
 				if how == "SIGTERM" {
 					w.daemon.Stop(t)
 				} else {
 					w.daemon.Kill(t)
 				}
-				w.until("it is told", told(docker.EngineUnreachable))
+				w.Until("it is told", targettest.Told(docker.EngineUnreachable))
 				w.daemon.Start(t)
 				back := time.Now()
-				w.until("3 are ready", func(s target.Status) bool { return ready(3)(s) && len(s.Conditions) == 0 })
+				w.Until("3 are ready", func(s target.Status) bool { return targettest.Ready(3)(s) && len(s.Conditions) == 0 })
 				t.Logf("right %v after the engine was back", time.Since(back))
 				w.settled(3)
 			})
@@ -156,13 +157,13 @@ func TestChangedFileIsTakenOver(t *testing.T) {
 		p := newProject(t, v, file)
 		p.compose("up", "-d")
 		w := p.world(nil)
-		w.run()
-		w.set(3)
-		w.until("3 are ready", ready(3))
+		w.Run()
+		w.Set(3)
+		w.Until("3 are ready", targettest.Ready(3))
 		before := p.containers()[0].Labels["com.docker.compose.config-hash"]
 		p.write(strings.Replace(file, "green", "blue", 1))
 		p.compose("up", "-d")
-		w.until("3 are ready", ready(3))
+		w.Until("3 are ready", targettest.Ready(3))
 		w.settled(3)
 		for _, c := range p.containers() {
 			if c.Labels["shop.colour"] != "blue" || c.Labels["com.docker.compose.config-hash"] == before {
@@ -176,13 +177,13 @@ func TestCountSetUpByHandIsTakenBack(t *testing.T) {
 	p := newProject(t, v5, file)
 	p.compose("up", "-d")
 	w := p.world(nil)
-	w.run()
-	w.set(2)
-	w.until("2 are ready", ready(2))
+	w.Run()
+	w.Set(2)
+	w.Until("2 are ready", targettest.Ready(2))
 	p.compose("up", "-d", "--scale", "web=4")
-	s := w.until("it is told", told(scale.CountReset))
-	t.Log(condition(s, scale.CountReset).Message)
-	w.until("2 are left", ready(2))
+	s := w.Until("it is told", targettest.Told(scale.CountReset))
+	t.Log(targettest.Condition(s, scale.CountReset).Message)
+	w.Until("2 are left", targettest.Ready(2))
 	w.settled(2)
 }
 
@@ -191,14 +192,14 @@ func TestNextControllerFindsWhatThereIs(t *testing.T) {
 	p := newProject(t, v5, file)
 	p.compose("up", "-d")
 	w := p.world(nil)
-	w.run()
-	w.set(3)
-	w.until("3 are ready", ready(3))
-	w.leave()
+	w.Run()
+	w.Set(3)
+	w.Until("3 are ready", targettest.Ready(3))
+	w.Leave()
 	p.compose("up", "-d") // to 1, while nobody looks
-	w.target = open(t, p.config(), w.dir, nil)
-	w.run()
-	s := w.until("3 are ready", ready(3))
+	w.Target = open(t, p.config(), w.dir, nil)
+	w.Run()
+	s := w.Until("3 are ready", targettest.Ready(3))
 	if s.SpecReplicas != 3 {
 		t.Errorf("%d are asked for, want 3", s.SpecReplicas)
 	}
@@ -214,9 +215,9 @@ func TestPublishedPorts(t *testing.T) {
 	p := newProject(t, v5, strings.Replace(file, "image: web:1", "image: web:1\n    ports: ['8080']", 1))
 	p.compose("up", "-d")
 	w := p.world(func(c *compose.Config) { c.Address = docker.AtPublished })
-	w.run()
-	w.set(3)
-	s := w.until("3 are ready", ready(3))
+	w.Run()
+	w.Set(3)
+	s := w.Until("3 are ready", targettest.Ready(3))
 	var addresses []string
 	for _, r := range s.Replicas {
 		if !strings.HasPrefix(r.Address, "127.0.0.1:") {

@@ -11,6 +11,7 @@ import (
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/target/docker"
+	"github.com/flyball-io/flyball/target/targettest"
 )
 
 // each runs a test with both programs.
@@ -27,11 +28,11 @@ func TestServiceIsTakenOverAsItRuns(t *testing.T) {
 		p := newProject(t, v, file)
 		p.compose("up", "-d", "--scale", "web=2")
 		w := p.world(nil)
-		if s := w.status(); s.SpecReplicas != 2 || len(s.Replicas) != 2 {
+		if s := w.Status(); s.SpecReplicas != 2 || len(s.Replicas) != 2 {
 			t.Errorf("before Run: %+v", s)
 		}
-		w.run()
-		if s := w.until("2 are ready", ready(2)); s.SpecReplicas != 2 {
+		w.Run()
+		if s := w.Until("2 are ready", targettest.Ready(2)); s.SpecReplicas != 2 {
 			t.Errorf("%d are asked for, want 2", s.SpecReplicas)
 		}
 		if got := len(p.names()); got != 2 {
@@ -46,9 +47,9 @@ func TestReplicasAreComposesOwn(t *testing.T) {
 		p := newProject(t, v, file)
 		p.compose("up", "-d")
 		w := p.world(nil)
-		w.run()
-		w.set(3)
-		w.until("3 are ready", ready(3))
+		w.Run()
+		w.Set(3)
+		w.Until("3 are ready", targettest.Ready(3))
 		if got, want := p.names(), []string{"web" + p.sep() + "1", "web" + p.sep() + "2", "web" + p.sep() + "3"}; !slices.Equal(got, want) {
 			t.Errorf("names %v, want %v", got, want)
 		}
@@ -62,7 +63,7 @@ func TestReplicasAreComposesOwn(t *testing.T) {
 		if after := p.ids(); !slices.Equal(before, after) {
 			t.Errorf("up has made %v of %v", after, before)
 		}
-		w.leave()
+		w.Leave()
 		p.compose("down", "--timeout", "1")
 		if left := p.containers(); len(left) > 0 {
 			t.Errorf("down has left %v", left)
@@ -76,16 +77,16 @@ func TestCountThatWasResetIsRestored(t *testing.T) {
 		p := newProject(t, v, file)
 		p.compose("up", "-d")
 		w := p.world(nil)
-		w.run()
-		w.set(4)
-		w.until("4 are ready", ready(4))
+		w.Run()
+		w.Set(4)
+		w.Until("4 are ready", targettest.Ready(4))
 		p.compose("up", "-d")
 		began := time.Now()
-		s := w.until("it is told", told(scale.CountReset))
-		t.Log(condition(s, scale.CountReset).Message)
-		w.until("4 are ready again", ready(4))
+		s := w.Until("it is told", targettest.Told(scale.CountReset))
+		t.Log(targettest.Condition(s, scale.CountReset).Message)
+		w.Until("4 are ready again", targettest.Ready(4))
 		t.Logf("restored %v after up", time.Since(began))
-		if s := w.status(); s.SpecReplicas != 4 || condition(s, scale.CountReset).Type == "" || condition(s, scale.CrashLoop).Type != "" {
+		if s := w.Status(); s.SpecReplicas != 4 || targettest.Condition(s, scale.CountReset).Type == "" || targettest.Condition(s, scale.CrashLoop).Type != "" {
 			t.Errorf("%+v", s)
 		}
 	})
@@ -98,12 +99,12 @@ func TestServiceThatIsStoppedStaysDown(t *testing.T) {
 		p := newProject(t, v, file)
 		p.compose("up", "-d")
 		w := p.world(nil)
-		w.run()
-		w.set(3)
-		w.until("3 are ready", ready(3))
+		w.Run()
+		w.Set(3)
+		w.Until("3 are ready", targettest.Ready(3))
 		p.compose("down")
-		s := w.until("it is told", told(docker.ServiceDown))
-		if m := condition(s, docker.ServiceDown).Message; !strings.Contains(m, "docker compose up -d web") {
+		s := w.Until("it is told", targettest.Told(docker.ServiceDown))
+		if m := targettest.Condition(s, docker.ServiceDown).Message; !strings.Contains(m, "docker compose up -d web") {
 			t.Errorf("the message does not say what to do: %s", m)
 		}
 		time.Sleep(2 * time.Second)
@@ -111,8 +112,8 @@ func TestServiceThatIsStoppedStaysDown(t *testing.T) {
 			t.Errorf("down has left %v", left)
 		}
 		p.compose("up", "-d")
-		w.until("3 are ready again", ready(3))
-		w.until("it is over", func(s target.Status) bool { return condition(s, docker.ServiceDown).Type == "" })
+		w.Until("3 are ready again", targettest.Ready(3))
+		w.Until("it is over", func(s target.Status) bool { return targettest.Condition(s, docker.ServiceDown).Type == "" })
 	})
 }
 
@@ -121,18 +122,18 @@ func TestLastContainerIsKept(t *testing.T) {
 	p := newProject(t, v5, file)
 	p.compose("up", "-d")
 	w := p.world(nil)
-	w.run()
-	w.set(3)
-	w.until("3 are ready", ready(3))
-	w.set(0)
-	w.until("none is left", ready(0))
+	w.Run()
+	w.Set(3)
+	w.Until("3 are ready", targettest.Ready(3))
+	w.Set(0)
+	w.Until("none is left", targettest.Ready(0))
 	if all := p.containers(); len(all) != 1 {
 		t.Errorf("%d containers at zero, want 1 that is stopped", len(all))
 	}
-	w.leave()
-	w.run()
-	w.set(2)
-	w.until("2 are ready", ready(2))
+	w.Leave()
+	w.Run()
+	w.Set(2)
+	w.Until("2 are ready", targettest.Ready(2))
 	if all := p.containers(); len(all) != 2 {
 		t.Errorf("%d containers, want 2", len(all))
 	}

@@ -3,7 +3,6 @@ package compose_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,9 +17,9 @@ import (
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/dockertest"
 	"github.com/flyball-io/flyball/internal/testenv"
-	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/target/compose"
+	"github.com/flyball-io/flyball/target/targettest"
 )
 
 // TestMain gives the tests an engine of their own.
@@ -145,10 +144,8 @@ func (p *project) names() []string {
 // world is one controller of service web.
 type world struct {
 	*project
-	dir    string
-	target *compose.Target
-	stop   context.CancelFunc
-	done   chan error
+	targettest.Controlled[*compose.Target]
+	dir string
 }
 
 func (p *project) world(change func(*compose.Config)) *world {
@@ -158,99 +155,18 @@ func (p *project) world(change func(*compose.Config)) *world {
 		change(&cfg)
 	}
 	w := &world{project: p, dir: p.t.TempDir()}
-	w.target = open(p.t, cfg, w.dir, nil)
+	w.T = p.t
+	w.Target = open(p.t, cfg, w.dir, nil)
 	return w
 }
 
 func open(t *testing.T, cfg compose.Config, dir string, traffic target.Traffic) *compose.Target {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
-	tgt, err := compose.New("web", cfg, target.Options{Clock: clock.System, Log: log, StateDir: dir, Traffic: traffic}, nil)
+	tgt, err := compose.New("web", cfg, target.Options{Clock: clock.System, Log: targettest.Log(t), StateDir: dir, Traffic: traffic}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return tgt
-}
-
-// run starts the target's own work; it ends with the test at the latest.
-func (w *world) run() {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	w.stop, w.done = cancel, done
-	tgt := w.target
-	go func() { done <- tgt.Run(ctx) }()
-	w.t.Cleanup(w.leave)
-}
-
-// leave ends the controller's work; the replicas stay.
-func (w *world) leave() {
-	w.stop()
-	if err := <-w.done; err != nil {
-		w.t.Errorf("Run: %v", err)
-	}
-	w.done <- nil
-}
-
-func (w *world) set(n int) {
-	w.t.Helper()
-	if err := w.target.SetReplicas(w.t.Context(), n); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-func (w *world) status() target.Status {
-	w.t.Helper()
-	s, err := w.target.Status(w.t.Context())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return s
-}
-
-// until waits for a status in which the condition holds.
-func (w *world) until(what string, holds func(target.Status) bool) target.Status {
-	w.t.Helper()
-	deadline := time.Now().Add(90 * time.Second)
-	for {
-		s := w.status()
-		if holds(s) {
-			return s
-		}
-		if time.Now().After(deadline) {
-			w.t.Fatalf("waited 90 s in vain until %s; last status: %+v", what, s)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
-// ready is a condition for until: exactly n replicas, all of them ready.
-func ready(n int) func(target.Status) bool {
-	return func(s target.Status) bool {
-		for i := range s.Replicas {
-			if !s.Replicas[i].TakesWork() {
-				return false
-			}
-		}
-		return len(s.Replicas) == n
-	}
-}
-
-// told is a condition for until: a condition of this type is shown.
-func told(kind string) func(target.Status) bool {
-	return func(s target.Status) bool { return condition(s, kind).Type != "" }
-}
-
-func condition(s target.Status, kind string) scale.Condition {
-	for _, c := range s.Conditions {
-		if c.Type == kind {
-			return c
-		}
-	}
-	return scale.Condition{}
-}
-
-func has(s target.Status, id string) bool {
-	return slices.ContainsFunc(s.Replicas, func(r scale.Replica) bool { return r.ID == id })
 }
 
 func (p *project) remove(file string) {

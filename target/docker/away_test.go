@@ -16,6 +16,7 @@ import (
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/target/docker"
+	"github.com/flyball-io/flyball/target/targettest"
 )
 
 // counter looks every 50 ms which containers of a target have neither ended
@@ -49,7 +50,7 @@ func (w *world) count() *counter {
 func (c *counter) look() {
 	var working []string
 	before := recorded(c.w.dir)
-	listed := owned(c.w.t, c.w.daemon, c.w.dir)
+	listed := owned(c.w.T, c.w.daemon, c.w.dir)
 	after := recorded(c.w.dir)
 	for _, found := range listed {
 		name := strings.TrimPrefix(found.Names[0], "/")
@@ -71,14 +72,14 @@ func (c *counter) look() {
 
 // atMost ends the counting.
 func (c *counter) atMost(n int) {
-	c.w.t.Helper()
+	c.w.T.Helper()
 	close(c.stop)
 	c.done.Wait()
 	if len(c.most) > n {
-		c.w.t.Errorf("there were %d containers at a time, want at most %d: %v", len(c.most), n, c.most)
+		c.w.T.Errorf("there were %d containers at a time, want at most %d: %v", len(c.most), n, c.most)
 	}
 	if len(c.reused) > 0 {
-		c.w.t.Errorf("made a second time: %v", c.reused)
+		c.w.T.Errorf("made a second time: %v", c.reused)
 	}
 }
 
@@ -98,14 +99,14 @@ func alive(all []container.Summary) int {
 
 // exactly fails unless n containers exist and all of them run.
 func (w *world) exactly(n int) {
-	w.t.Helper()
-	all := owned(w.t, w.daemon, w.dir)
+	w.T.Helper()
+	all := owned(w.T, w.daemon, w.dir)
 	for patience := 300; patience > 0 && (len(all) != n || alive(all) != n); patience-- {
 		time.Sleep(100 * time.Millisecond) // an engine that is back ends what it finds, and then says so
-		all = owned(w.t, w.daemon, w.dir)
+		all = owned(w.T, w.daemon, w.dir)
 	}
 	if len(all) != n || alive(all) != n {
-		w.t.Errorf("%d containers, %d of them alive, want %d: %+v", len(all), alive(all), n, all)
+		w.T.Errorf("%d containers, %d of them alive, want %d: %+v", len(all), alive(all), n, all)
 	}
 }
 
@@ -113,28 +114,28 @@ func TestEngineThatGoesAwayIsWaitedFor(t *testing.T) {
 	for _, how := range []string{"SIGTERM", "SIGKILL"} {
 		t.Run(how, func(t *testing.T) {
 			w := newWorld(t, soon)
-			w.run()
-			w.set(3)
-			before := w.until("3 are ready", ready(3))
+			w.Run()
+			w.Set(3)
+			before := w.Until("3 are ready", targettest.Ready(3))
 			counted := w.count()
 			if how == "SIGTERM" {
 				w.daemon.Stop(t)
 			} else {
 				w.daemon.Kill(t)
 			}
-			w.until("it is told", told(docker.EngineUnreachable))
-			w.set(4)
-			if got := w.status().SpecReplicas; got != 4 {
+			w.Until("it is told", targettest.Told(docker.EngineUnreachable))
+			w.Set(4)
+			if got := w.Status().SpecReplicas; got != 4 {
 				t.Errorf("%d are asked for while the engine is away, want 4", got)
 			}
 			w.daemon.Start(t)
 			began := time.Now()
-			s := w.until("4 are ready", back(4))
+			s := w.Until("4 are ready", back(4))
 			t.Logf("right %v after the engine was back", time.Since(began))
 			w.exactly(4)
 			counted.atMost(4)
 			for _, r := range before.Replicas {
-				if has(s, r.ID) {
+				if targettest.Has(s, r.ID) {
 					t.Errorf("%s is another start than before and has the same ID", r.ID)
 				}
 			}
@@ -153,17 +154,17 @@ func TestReplicasThatOutliveTheEngineStay(t *testing.T) {
 	w.daemon.Start(t, "--live-restore")
 	t.Cleanup(func() { w.daemon.Stop(t) })
 	t.Cleanup(func() { removeOwned(t, w.daemon, w.dir) })
-	w.run()
-	w.set(2)
-	before := w.until("2 are ready", ready(2))
+	w.Run()
+	w.Set(2)
+	before := w.Until("2 are ready", targettest.Ready(2))
 	w.daemon.Kill(t)
-	away := w.until("it is told", told(docker.EngineUnreachable))
-	if !ready(2)(away) {
+	away := w.Until("it is told", targettest.Told(docker.EngineUnreachable))
+	if !targettest.Ready(2)(away) {
 		t.Errorf("while the engine is away: %+v", away.Replicas)
 	}
 	w.daemon.Start(t, "--live-restore")
-	after := w.until("the engine is back", func(s target.Status) bool { return len(s.Conditions) == 0 })
-	if !ready(2)(after) || !slices.Equal(ids(before), ids(after)) {
+	after := w.Until("the engine is back", func(s target.Status) bool { return len(s.Conditions) == 0 })
+	if !targettest.Ready(2)(after) || !slices.Equal(ids(before), ids(after)) {
 		t.Errorf("before %v, after %+v", ids(before), after.Replicas)
 	}
 	w.exactly(2)
@@ -172,17 +173,17 @@ func TestReplicasThatOutliveTheEngineStay(t *testing.T) {
 func TestEngineThatHangsIsFoundOut(t *testing.T) {
 	testenv.Long(t)
 	w := newWorld(t, soon)
-	w.run()
-	w.set(2)
-	before := w.until("2 are ready", ready(2))
+	w.Run()
+	w.Set(2)
+	before := w.Until("2 are ready", targettest.Ready(2))
 	goOn := w.daemon.Hang(t)
 	began := time.Now()
-	s := w.until("it is told", told(docker.EngineUnreachable))
-	t.Logf("told after %v: %s", time.Since(began), condition(s, docker.EngineUnreachable).Message)
-	w.set(3)
+	s := w.Until("it is told", targettest.Told(docker.EngineUnreachable))
+	t.Logf("told after %v: %s", time.Since(began), targettest.Condition(s, docker.EngineUnreachable).Message)
+	w.Set(3)
 	goOn()
-	s = w.until("3 are ready", ready(3))
-	if !has(s, before.Replicas[0].ID) || !has(s, before.Replicas[1].ID) {
+	s = w.Until("3 are ready", targettest.Ready(3))
+	if !targettest.Has(s, before.Replicas[0].ID) || !targettest.Has(s, before.Replicas[1].ID) {
 		t.Errorf("before %v, after %v", ids(before), ids(s))
 	}
 	w.exactly(3)
@@ -203,14 +204,14 @@ func TestEngineKilledWhileReplicasStart(t *testing.T) {
 				testenv.Long(t)
 			}
 			w := newWorld(t, impatient)
-			w.run()
+			w.Run()
 			counted := w.count()
-			w.set(4)
+			w.Set(4)
 			time.Sleep(after)
 			w.daemon.Kill(t)
-			w.until("it is told", told(docker.EngineUnreachable))
+			w.Until("it is told", targettest.Told(docker.EngineUnreachable))
 			w.daemon.Start(t)
-			w.until("4 are ready", back(4))
+			w.Until("4 are ready", back(4))
 			w.exactly(4)
 			counted.atMost(4)
 		})
@@ -219,15 +220,15 @@ func TestEngineKilledWhileReplicasStart(t *testing.T) {
 
 func TestEngineKilledWhileReplicasEnd(t *testing.T) {
 	w := newWorld(t, soon)
-	w.run()
-	w.set(4)
-	w.until("4 are ready", ready(4))
-	w.set(1)
+	w.Run()
+	w.Set(4)
+	w.Until("4 are ready", targettest.Ready(4))
+	w.Set(1)
 	time.Sleep(20 * time.Millisecond)
 	w.daemon.Kill(t)
-	w.until("it is told", told(docker.EngineUnreachable))
+	w.Until("it is told", targettest.Told(docker.EngineUnreachable))
 	w.daemon.Start(t)
-	w.until("1 is left", back(1))
+	w.Until("1 is left", back(1))
 	w.exactly(1)
 }
 
@@ -243,8 +244,8 @@ func TestKilledControllerIsFollowed(t *testing.T) {
 			counted := w.count()
 			killController(t, w, 3, after)
 			found := alive(owned(t, w.daemon, w.dir))
-			w.run()
-			s := w.until("3 are ready", ready(3))
+			w.Run()
+			s := w.Until("3 are ready", targettest.Ready(3))
 			if s.SpecReplicas != 3 {
 				t.Errorf("%d are asked for, want 3", s.SpecReplicas)
 			}
@@ -286,18 +287,18 @@ func killController(t *testing.T, w *world, replicas int, after time.Duration) {
 
 func TestChangedConfigurationIsRolledOut(t *testing.T) {
 	w := newWorld(t, nil)
-	w.run()
-	w.set(2)
-	before := w.until("2 are ready", ready(2))
+	w.Run()
+	w.Set(2)
+	before := w.Until("2 are ready", targettest.Ready(2))
 	counted := w.count()
 	cfg := webConfig(w.daemon)
 	cfg.Env = map[string]string{"COLOUR": "red"}
-	if err := w.target.Update(t.Context(), cfg); err != nil {
+	if err := w.Target.Update(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
 	rolling := false
-	w.until("2 others are ready", func(s target.Status) bool {
-		rolling = rolling || condition(s, scale.RolloutInProgress).Type != ""
+	w.Until("2 others are ready", func(s target.Status) bool {
+		rolling = rolling || targettest.Condition(s, scale.RolloutInProgress).Type != ""
 		able := 0
 		for i := range s.Replicas {
 			if s.Replicas[i].TakesWork() {
@@ -307,7 +308,7 @@ func TestChangedConfigurationIsRolledOut(t *testing.T) {
 		if able < 2 {
 			t.Errorf("%d replicas take work during the rollout: %+v", able, s.Replicas)
 		}
-		return ready(2)(s) && !has(s, before.Replicas[0].ID) && !has(s, before.Replicas[1].ID)
+		return targettest.Ready(2)(s) && !targettest.Has(s, before.Replicas[0].ID) && !targettest.Has(s, before.Replicas[1].ID)
 	})
 	if !rolling {
 		t.Error("no rollout was told")

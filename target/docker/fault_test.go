@@ -14,6 +14,7 @@ import (
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/target/docker"
+	"github.com/flyball-io/flyball/target/targettest"
 )
 
 // soon lets what failed be tried again soon.
@@ -49,22 +50,22 @@ func TestWhatIsMissingIsToldAndTriedAgain(t *testing.T) {
 	} {
 		t.Run(test.condition, func(t *testing.T) {
 			w := newWorld(t, func(cfg *docker.Config) { soon(cfg); test.change(cfg) })
-			w.run()
-			w.set(2)
-			s := w.until("it is told", told(test.condition))
-			if c := condition(s, test.condition); !strings.Contains(c.Message, test.mention) || c.Since.IsZero() {
+			w.Run()
+			w.Set(2)
+			s := w.Until("it is told", targettest.Told(test.condition))
+			if c := targettest.Condition(s, test.condition); !strings.Contains(c.Message, test.mention) || c.Since.IsZero() {
 				t.Errorf("told is %+v", c)
 			}
-			w.until("nothing is left of the attempt", func(s target.Status) bool {
+			w.Until("nothing is left of the attempt", func(s target.Status) bool {
 				return len(s.Replicas) == 0 && len(owned(t, daemon, w.dir)) == 0
 			})
 			test.repair(t)
-			s = w.until("both are ready", ready(2))
-			if c := condition(s, test.condition); c.Type != "" {
+			s = w.Until("both are ready", targettest.Ready(2))
+			if c := targettest.Condition(s, test.condition); c.Type != "" {
 				t.Errorf("still told: %+v", c)
 			}
-			w.set(0)
-			w.until("none is left", ready(0))
+			w.Set(0)
+			w.Until("none is left", targettest.Ready(0))
 		})
 	}
 }
@@ -72,26 +73,26 @@ func TestWhatIsMissingIsToldAndTriedAgain(t *testing.T) {
 func TestImageThatIsRemovedEndsNoReplica(t *testing.T) {
 	w := newWorld(t, func(cfg *docker.Config) { soon(cfg); cfg.Image = "passing:1" })
 	w.daemon.Image(t, "passing:1", "LABEL which=passing")
-	w.run()
-	w.set(1)
-	first := w.until("1 is ready", ready(1)).Replicas[0].ID
+	w.Run()
+	w.Set(1)
+	first := w.Until("1 is ready", targettest.Ready(1)).Replicas[0].ID
 	if _, err := w.daemon.API.ImageRemove(t.Context(), "passing:1", client.ImageRemoveOptions{Force: true}); err != nil {
 		t.Fatal(err)
 	}
-	w.set(2)
-	s := w.until("it is told", func(s target.Status) bool { return told(docker.ImageMissing)(s) && len(s.Replicas) == 1 })
-	if !has(s, first) || !s.Replicas[0].TakesWork() {
+	w.Set(2)
+	s := w.Until("it is told", func(s target.Status) bool { return targettest.Told(docker.ImageMissing)(s) && len(s.Replicas) == 1 })
+	if !targettest.Has(s, first) || !s.Replicas[0].TakesWork() {
 		t.Errorf("the first one: %+v", s.Replicas)
 	}
-	w.set(1)
-	w.until("the condition goes with the need", func(s target.Status) bool { return len(s.Conditions) == 0 && ready(1)(s) })
+	w.Set(1)
+	w.Until("the condition goes with the need", func(s target.Status) bool { return len(s.Conditions) == 0 && targettest.Ready(1)(s) })
 }
 
 func TestForeignContainerWithTheNameIsLeftAlone(t *testing.T) {
 	w := newWorld(t, soon)
 	newContainer(t, w.daemon, "flyball-web-foreign")
 	names := []string{"flyball-web-foreign"}
-	if err := w.target.NameReplicas(t.Context(), func(service string) string {
+	if err := w.Target.NameReplicas(t.Context(), func(service string) string {
 		if len(names) == 0 {
 			return docker.RandomName(service)
 		}
@@ -101,11 +102,11 @@ func TestForeignContainerWithTheNameIsLeftAlone(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	w.run()
-	w.set(1)
-	s := w.until("it is told", told(docker.NameTaken))
-	t.Log(condition(s, docker.NameTaken).Message)
-	w.until("it has another name", ready(1))
+	w.Run()
+	w.Set(1)
+	s := w.Until("it is told", targettest.Told(docker.NameTaken))
+	t.Log(targettest.Condition(s, docker.NameTaken).Message)
+	w.Until("it has another name", targettest.Ready(1))
 	if _, err := w.daemon.API.ContainerInspect(t.Context(), "flyball-web-foreign", client.ContainerInspectOptions{}); err != nil {
 		t.Errorf("the foreign one: %v", err)
 	}
@@ -116,21 +117,21 @@ func TestCrashLoopBacksOffAndSaysWhy(t *testing.T) {
 		cfg.Command = []string{"fail"}
 		cfg.Backoff.Min, cfg.Backoff.Max = scale.Duration(500*time.Millisecond), scale.Duration(time.Second)
 	})
-	w.run()
+	w.Run()
 	began := time.Now()
-	w.set(2)
-	s := w.until("the crash loop is told", func(s target.Status) bool {
-		return strings.Contains(condition(s, scale.CrashLoop).Message, "4 failed starts")
+	w.Set(2)
+	s := w.Until("the crash loop is told", func(s target.Status) bool {
+		return strings.Contains(targettest.Condition(s, scale.CrashLoop).Message, "4 failed starts")
 	})
 	// Between four failures lie three waits: 0.5, 1 and 1 s.
 	if took := time.Since(began); took < 2500*time.Millisecond {
 		t.Errorf("4 failures in %v: no back-off", took)
 	}
-	if m := condition(s, scale.CrashLoop).Message; !strings.Contains(m, "exit status 3: told to fail") {
+	if m := targettest.Condition(s, scale.CrashLoop).Message; !strings.Contains(m, "exit status 3: told to fail") {
 		t.Errorf("the condition lacks exit code or last line: %s", m)
 	}
-	w.set(0)
-	w.until("nothing is left", func(s target.Status) bool {
+	w.Set(0)
+	w.Until("nothing is left", func(s target.Status) bool {
 		return len(s.Replicas) == 0 && len(s.Conditions) == 0 && len(owned(t, w.daemon, w.dir)) == 0
 	})
 }
@@ -146,9 +147,9 @@ func TestReplicasAreLikeTheirTemplate(t *testing.T) {
 		o.HostConfig.NetworkMode = "front"
 		o.HostConfig.Memory = 64 << 20
 	})
-	w.run()
-	w.set(2)
-	s := w.until("2 are ready", ready(2))
+	w.Run()
+	w.Set(2)
+	s := w.Until("2 are ready", targettest.Ready(2))
 	for _, r := range s.Replicas {
 		found, err := w.daemon.API.ContainerInspect(t.Context(), r.ID, client.ContainerInspectOptions{})
 		if err != nil {
@@ -165,8 +166,8 @@ func TestReplicasAreLikeTheirTemplate(t *testing.T) {
 			t.Errorf("%s has a limit of %d bytes", c.Name, c.HostConfig.Memory)
 		}
 	}
-	w.set(0)
-	w.until("none is left", ready(0))
+	w.Set(0)
+	w.Until("none is left", targettest.Ready(0))
 	if _, err := w.daemon.API.ContainerInspect(t.Context(), "shop", client.ContainerInspectOptions{}); err != nil {
 		t.Errorf("the template: %v", err)
 	}

@@ -15,9 +15,9 @@ import (
 
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/dockertest"
-	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/target/docker"
+	"github.com/flyball-io/flyball/target/targettest"
 )
 
 // TestMain gives the tests an engine of their own, and lets the test binary
@@ -68,128 +68,42 @@ func webConfig(d *dockertest.Daemon) docker.Config {
 
 // world is one target under test with all that belongs to it.
 type world struct {
-	t      *testing.T
+	targettest.Controlled[*docker.Target]
 	daemon *dockertest.Daemon
 	dir    string
-	target *docker.Target
-	stop   context.CancelFunc
-	done   chan error
 }
 
 // newWorld makes a target and sees to it that none of its containers outlives
 // the test.
 func newWorld(t *testing.T, change func(*docker.Config)) *world {
 	t.Helper()
-	w := &world{t: t, daemon: dockertest.Engine(t), dir: t.TempDir()}
+	w := &world{daemon: dockertest.Engine(t), dir: t.TempDir()}
+	w.T = t
 	w.daemon.Image(t, image)
 	t.Cleanup(func() { removeOwned(t, w.daemon, w.dir) })
 	cfg := webConfig(w.daemon)
 	if change != nil {
 		change(&cfg)
 	}
-	w.target = open(t, cfg, w.dir, nil)
+	w.Target = open(t, cfg, w.dir, nil)
 	return w
 }
 
 func open(t *testing.T, cfg docker.Config, dir string, traffic target.Traffic) *docker.Target {
 	t.Helper()
-	tgt, err := docker.New("web", cfg, docker.Options{Clock: clock.System, Log: testLog(t), StateDir: dir, Traffic: traffic})
+	tgt, err := docker.New("web", cfg, docker.Options{Clock: clock.System, Log: targettest.Log(t), StateDir: dir, Traffic: traffic})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return tgt
 }
 
-// run starts the target's own work; it ends with the test at the latest.
-func (w *world) run() {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	w.stop, w.done = cancel, done
-	tgt := w.target
-	go func() { done <- tgt.Run(ctx) }()
-	w.t.Cleanup(w.leave)
-}
-
-// leave ends the controller's work; the replicas stay.
-func (w *world) leave() {
-	w.stop()
-	if err := <-w.done; err != nil {
-		w.t.Errorf("Run: %v", err)
-	}
-	w.done <- nil
-}
-
-func (w *world) set(n int) {
-	w.t.Helper()
-	if err := w.target.SetReplicas(w.t.Context(), n); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-func (w *world) status() target.Status {
-	w.t.Helper()
-	s, err := w.target.Status(w.t.Context())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return s
-}
-
-// until waits for a status in which the condition holds.
-func (w *world) until(what string, holds func(target.Status) bool) target.Status {
-	w.t.Helper()
-	deadline := time.Now().Add(90 * time.Second)
-	for {
-		s := w.status()
-		if holds(s) {
-			return s
-		}
-		if time.Now().After(deadline) {
-			w.t.Fatalf("waited 90 s in vain until %s; last status: %+v", what, s)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
-// ready is a condition for until: exactly n replicas, all of them ready.
-func ready(n int) func(target.Status) bool {
-	return func(s target.Status) bool {
-		for i := range s.Replicas {
-			if !s.Replicas[i].TakesWork() {
-				return false
-			}
-		}
-		return len(s.Replicas) == n
-	}
-}
-
 // back is a condition for until: the engine is there and n replicas are ready.
 // While it is away they are known by their probes alone.
 func back(n int) func(target.Status) bool {
-	return func(s target.Status) bool { return ready(n)(s) && !told(docker.EngineUnreachable)(s) }
-}
-
-// told is a condition for until: a condition of this type is shown.
-func told(kind string) func(target.Status) bool {
-	return func(s target.Status) bool { return condition(s, kind).Type != "" }
-}
-
-func condition(s target.Status, kind string) scale.Condition {
-	for _, c := range s.Conditions {
-		if c.Type == kind {
-			return c
-		}
+	return func(s target.Status) bool {
+		return targettest.Ready(n)(s) && !targettest.Told(docker.EngineUnreachable)(s)
 	}
-	return scale.Condition{}
-}
-
-func has(s target.Status, id string) bool {
-	for _, r := range s.Replicas {
-		if r.ID == id {
-			return true
-		}
-	}
-	return false
 }
 
 func ids(s target.Status) []string {
@@ -264,9 +178,4 @@ func kill(t *testing.T, d *dockertest.Daemon, id string) {
 	if _, err := d.API.ContainerKill(t.Context(), id, client.ContainerKillOptions{}); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// testLog writes to the test's output.
-func testLog(t *testing.T) *slog.Logger {
-	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/flyball-io/flyball/source/sourcetest"
 	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/target/process"
+	"github.com/flyball-io/flyball/target/targettest"
 )
 
 // playBurner is a replica that listens on PORT and uses BURN cores, itself or
@@ -127,9 +128,9 @@ func TestCollectMeasuresRealProcesses(t *testing.T) {
 			cfg := burnerConfig(t, test.burn, test.in)
 			cfg.Resources.CPU = test.cores
 			w := newWorld(t, cfg, nil)
-			w.run()
-			w.set(2)
-			w.until("2 are ready", ready(2))
+			w.Run()
+			w.Set(2)
+			w.Until("2 are ready", targettest.Ready(2))
 			w.usage(fmt.Sprintf("CPU is %v to %v", test.low, test.high), func(u used) bool {
 				cpu := u[scale.CPUUtilization]
 				// Two replicas, and the target is their mean.
@@ -158,12 +159,12 @@ type used map[string]map[string]scale.Sample
 
 // usage waits until what is collected fits.
 func (w *world) usage(what string, fits func(used) bool) {
-	w.t.Helper()
+	w.T.Helper()
 	var last []scale.Sample
-	eventually(w.t, what, func() bool {
-		samples, err := w.target.Collect(w.t.Context())
+	eventually(w.T, what, func() bool {
+		samples, err := w.Target.Collect(w.T.Context())
 		if err != nil {
-			w.t.Fatal(err)
+			w.T.Fatal(err)
 		}
 		last = samples
 		u := used{scale.CPUUtilization: {}, scale.MemoryUtilization: {}}
@@ -183,8 +184,8 @@ func TestCollectMeasuresDisks(t *testing.T) {
 	cfg.WorkingDirectory = t.TempDir()
 	cfg.UsageWindow = scale.Duration(3 * time.Second)
 	w := newWorld(t, cfg, nil)
-	w.run()
-	w.set(1)
+	w.Run()
+	w.Set(1)
 	// 1 MiB in a bit more than 0.25 s; counted twice it would be 8 MiB/s.
 	w.usage("about 3.5 MiB/s are written", func(u used) bool {
 		for replica, s := range u[scale.DiskWriteRate] {
@@ -199,19 +200,19 @@ func TestCollectMeasuresDisks(t *testing.T) {
 
 func TestCollectIsSilentWhileNothingIsReady(t *testing.T) {
 	w := newWorld(t, shellConfig("sleep 600"), nil)
-	if samples, err := w.target.Collect(t.Context()); err != nil || len(samples) != 0 {
+	if samples, err := w.Target.Collect(t.Context()); err != nil || len(samples) != 0 {
 		t.Errorf("before Run: %+v, %v; want nothing", samples, err)
 	}
-	w.run()
-	w.set(1)
+	w.Run()
+	w.Set(1)
 	w.usage("the replica is measured", func(u used) bool {
 		if whole, ok := u[scale.CPUUtilization][""]; ok {
 			t.Errorf("the target has the value %+v, though no replica takes work", whole)
 		}
 		return len(u[scale.CPUUtilization]) == 1
 	})
-	w.leave()
-	if samples, err := w.target.Collect(t.Context()); err != nil || len(samples) != 0 {
+	w.Leave()
+	if samples, err := w.Target.Collect(t.Context()); err != nil || len(samples) != 0 {
 		t.Errorf("after Run: %+v, %v; want nothing", samples, err)
 	}
 }
@@ -219,10 +220,10 @@ func TestCollectIsSilentWhileNothingIsReady(t *testing.T) {
 func TestSamplerEndsWithRun(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	w := newWorld(t, shellConfig("sleep 600"), nil)
-	w.run()
-	w.set(1)
+	w.Run()
+	w.Set(1)
 	w.usage("the replica is measured", func(u used) bool { return len(u[scale.CPUUtilization]) == 1 })
-	w.leave()
+	w.Leave()
 	w.end()
 }
 
@@ -230,19 +231,19 @@ func TestStatusSaysWhatIsRequested(t *testing.T) {
 	cfg := appConfig(t, nil)
 	cfg.Resources = process.Resources{CPU: 0.5, Memory: "64Mi"}
 	w := newWorld(t, cfg, nil)
-	w.run()
-	w.set(1)
-	s := w.until("1 is ready", ready(1))
+	w.Run()
+	w.Set(1)
+	s := w.Until("1 is ready", targettest.Ready(1))
 	requests := s.Replicas[0].Containers[0].Requests
 	if requests["cpu"] != 500 || requests["memory"] != 64<<20*1000 {
 		t.Errorf("requests %v, want 500 thousandths of a core and 64 Mi thousandths of a byte", requests)
 	}
 	id := s.Replicas[0].ID
 	cfg.Resources.CPU = 2
-	if err := w.target.Update(t.Context(), cfg); err != nil {
+	if err := w.Target.Update(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	s = w.until("2 cores are requested", func(s target.Status) bool { return s.Replicas[0].Containers[0].Requests["cpu"] == 2000 })
+	s = w.Until("2 cores are requested", func(s target.Status) bool { return s.Replicas[0].Containers[0].Requests["cpu"] == 2000 })
 	if s.Replicas[0].ID != id {
 		t.Error("the replica was replaced, though what it runs is the same")
 	}
@@ -260,12 +261,12 @@ func TestSourceConformance(t *testing.T) {
 			if err := os.Symlink("/proc", table); err != nil {
 				t.Fatal(err)
 			}
-			process.ReadUsageFrom(w.target, table)
-			tables[w.target] = table
-			w.run()
-			w.set(1)
+			process.ReadUsageFrom(w.Target, table)
+			tables[w.Target] = table
+			w.Run()
+			w.Set(1)
 			w.usage("the target is measured", func(u used) bool { _, ok := u[scale.CPUUtilization][""]; return ok })
-			return w.target
+			return w.Target
 		},
 		Now:     clock.System.Now,
 		Signals: []string{scale.CPUUtilization, scale.MemoryUtilization, scale.DiskReadRate, scale.DiskWriteRate},

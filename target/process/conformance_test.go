@@ -16,7 +16,7 @@ func TestConformance(t *testing.T) {
 	open := func(t *testing.T, dir string, traffic target.Traffic) target.Target {
 		t.Helper()
 		tgt, err := process.New("web", appConfig(t, nil), process.Options{
-			Clock: clock.System, Log: testLog(t), StateDir: dir, Traffic: traffic,
+			Clock: clock.System, Log: targettest.Log(t), StateDir: dir, Traffic: traffic,
 		})
 		if err != nil {
 			t.Fatal(err)

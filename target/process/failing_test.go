@@ -19,6 +19,7 @@ import (
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/target/process"
+	"github.com/flyball-io/flyball/target/targettest"
 )
 
 func TestCrashLoopBacksOffAndSaysWhy(t *testing.T) {
@@ -26,10 +27,10 @@ func TestCrashLoopBacksOffAndSaysWhy(t *testing.T) {
 	cfg := shellConfig("echo x >> " + runs + "; echo no such table: users; exit 3")
 	cfg.Backoff.Min, cfg.Backoff.Max = scale.Duration(300*time.Millisecond), scale.Duration(400*time.Millisecond)
 	w := newWorld(t, cfg, nil)
-	w.run()
+	w.Run()
 	begin := clock.System.Now()
-	w.set(2)
-	s := w.until("the crash loop is told", func(s target.Status) bool {
+	w.Set(2)
+	s := w.Until("the crash loop is told", func(s target.Status) bool {
 		c, ok := condition(s, "CrashLoop")
 		return ok && strings.Contains(c.Message, "4 failed starts")
 	})
@@ -44,8 +45,8 @@ func TestCrashLoopBacksOffAndSaysWhy(t *testing.T) {
 	if raw, err := os.ReadFile(runs); err != nil || len(raw) > 2*2*5 {
 		t.Errorf("2 replicas were started %d times for 4 failures (%v)", len(raw)/2, err)
 	}
-	w.set(0)
-	w.until("the condition goes with the need", func(s target.Status) bool { return len(s.Conditions) == 0 && len(s.Replicas) == 0 })
+	w.Set(0)
+	w.Until("the condition goes with the need", func(s target.Status) bool { return len(s.Conditions) == 0 && len(s.Replicas) == 0 })
 }
 
 func TestProgramThatGoesAwayIsACrashLoop(t *testing.T) {
@@ -57,12 +58,12 @@ func TestProgramThatGoesAwayIsACrashLoop(t *testing.T) {
 	cfg.Command = []string{program}
 	cfg.Backoff.Min = scale.Duration(10 * time.Millisecond)
 	w := newWorld(t, cfg, nil)
-	w.run()
+	w.Run()
 	if err := os.Remove(program); err != nil {
 		t.Fatal(err)
 	}
-	w.set(1)
-	s := w.until("the crash loop is told", func(s target.Status) bool { return len(s.Conditions) > 0 })
+	w.Set(1)
+	s := w.Until("the crash loop is told", func(s target.Status) bool { return len(s.Conditions) > 0 })
 	if c := s.Conditions[0]; c.Type != "CrashLoop" || !strings.Contains(c.Message, "no such file") {
 		t.Errorf("got %+v", c)
 	}
@@ -73,14 +74,14 @@ func TestReplicaThatRanForLongIsReplacedAtOnce(t *testing.T) {
 	cfg := appConfig(t, nil)
 	cfg.Backoff.Min, cfg.Backoff.Max = scale.Duration(time.Hour), scale.Duration(time.Hour)
 	w := newWorld(t, cfg, nil)
-	w.run()
-	w.set(1)
-	first := w.until("it is ready", ready(1)).Replicas[0]
+	w.Run()
+	w.Set(1)
+	first := w.Until("it is ready", targettest.Ready(1)).Replicas[0]
 	<-clock.System.After(10*time.Second + 100*time.Millisecond)
 	if err := syscall.Kill(pidOf(t, w.owner(), first.ID), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	second := w.until("another one is ready", func(s target.Status) bool { return ready(1)(s) && !has(s, first.ID) }).Replicas[0]
+	second := w.Until("another one is ready", func(s target.Status) bool { return targettest.Ready(1)(s) && !targettest.Has(s, first.ID) }).Replicas[0]
 	if second.Restarts != 1 {
 		t.Errorf("the successor counts %d restarts, want 1", second.Restarts)
 	}
@@ -92,15 +93,17 @@ func TestHungReplicaIsReplaced(t *testing.T) {
 	cfg.LivenessTimeout = scale.Duration(300 * time.Millisecond)
 	cfg.TerminationGracePeriod = scale.Duration(200 * time.Millisecond)
 	w := newWorld(t, cfg, nil)
-	w.run()
-	w.set(2)
-	s := w.until("2 are ready", ready(2))
+	w.Run()
+	w.Set(2)
+	s := w.Until("2 are ready", targettest.Ready(2))
 	fail(t, s.Replicas[0].Address, sampleapp.Hang)
-	w.until("the hung one is not ready", func(s target.Status) bool {
-		return readyCount(s) == 1
+	w.Until("the hung one is not ready", func(s target.Status) bool {
+		return targettest.ReadyCount(s) == 1
 	})
-	after := w.until("another one is ready", func(now target.Status) bool { return ready(2)(now) && !has(now, s.Replicas[0].ID) })
-	if !has(after, s.Replicas[1].ID) {
+	after := w.Until("another one is ready", func(now target.Status) bool {
+		return targettest.Ready(2)(now) && !targettest.Has(now, s.Replicas[0].ID)
+	})
+	if !targettest.Has(after, s.Replicas[1].ID) {
 		t.Errorf("the other one went too: %v", ids(after))
 	}
 }
@@ -110,9 +113,9 @@ func TestReplicaThatDoesNotGetReadyIsReplaced(t *testing.T) {
 	cfg.StartTimeout = scale.Duration(200 * time.Millisecond)
 	cfg.Backoff.Min = scale.Duration(10 * time.Millisecond)
 	w := newWorld(t, cfg, nil)
-	w.run()
-	w.set(1)
-	s := w.until("it is a crash loop", func(s target.Status) bool { return len(s.Conditions) > 0 })
+	w.Run()
+	w.Set(1)
+	s := w.Until("it is a crash loop", func(s target.Status) bool { return len(s.Conditions) > 0 })
 	if c := s.Conditions[0]; c.Type != "CrashLoop" || !strings.Contains(c.Message, "not ready within startTimeout: nothing listens on 127.0.0.1:") {
 		t.Errorf("got %+v", c)
 	}
@@ -123,12 +126,12 @@ func TestStubbornReplicaIsKilledAfterItsGrace(t *testing.T) {
 	cfg := shellConfig("trap '' TERM; : > '" + deaf + "'; while :; do sleep 0.1; done")
 	cfg.TerminationGracePeriod = scale.Duration(300 * time.Millisecond)
 	w := newWorld(t, cfg, nil)
-	w.run()
-	w.set(1)
+	w.Run()
+	w.Set(1)
 	eventually(t, "it ignores SIGTERM", func() bool { _, err := os.Stat(deaf); return err == nil }, func() string { return "" })
 	begin := clock.System.Now()
-	w.set(0)
-	w.until("it is gone", func(s target.Status) bool { return len(s.Replicas) == 0 })
+	w.Set(0)
+	w.Until("it is gone", func(s target.Status) bool { return len(s.Replicas) == 0 })
 	if took := clock.System.Now().Sub(begin); took < 300*time.Millisecond {
 		t.Errorf("killed after %v, before its grace was over", took)
 	}
@@ -150,8 +153,8 @@ func TestGrandchildrenGoToo(t *testing.T) {
 			cfg.TerminationGracePeriod = scale.Duration(200 * time.Millisecond)
 			cfg.Backoff.Min, cfg.Backoff.Max = scale.Duration(time.Hour), scale.Duration(time.Hour)
 			w := newWorld(t, cfg, nil)
-			w.run()
-			w.set(1)
+			w.Run()
+			w.Set(1)
 			eventually(t, "it has started its children", func() bool {
 				for _, pids := range owned(t, w.owner()) {
 					return len(pids) >= 3
@@ -159,9 +162,9 @@ func TestGrandchildrenGoToo(t *testing.T) {
 				return false
 			}, func() string { return "" })
 			if test.how != "end of the leader" {
-				w.set(0)
+				w.Set(0)
 			}
-			w.until("it is gone", func(s target.Status) bool { return len(s.Replicas) == 0 })
+			w.Until("it is gone", func(s target.Status) bool { return len(s.Replicas) == 0 })
 			if left := owned(t, w.owner()); len(left) > 0 {
 				t.Errorf("left: %v", left)
 			}
@@ -174,16 +177,16 @@ func TestWholeGroupHasItsGrace(t *testing.T) {
 	done := filepath.Join(t.TempDir(), "done")
 	program := `trap "sleep 0.3; echo > ` + done + `; exit" TERM; while :; do sleep 0.02; done`
 	w := newWorld(t, shellConfig("sh -c '"+program+"' & wait"), nil)
-	w.run()
-	w.set(1)
+	w.Run()
+	w.Set(1)
 	eventually(t, "the program runs", func() bool {
 		for _, pids := range owned(t, w.owner()) {
 			return len(pids) >= 3 // leader, program and what that waits for
 		}
 		return false
 	}, func() string { return "" })
-	w.set(0)
-	w.until("it is gone", func(s target.Status) bool { return len(s.Replicas) == 0 })
+	w.Set(0)
+	w.Until("it is gone", func(s target.Status) bool { return len(s.Replicas) == 0 })
 	if _, err := os.Stat(done); err != nil {
 		t.Errorf("the program was killed within its grace: %v", err)
 	}
@@ -195,13 +198,13 @@ func TestTargetsWithOneRangeDoNotClash(t *testing.T) {
 	cfg.PortRange = strconv.Itoa(first) + "-" + strconv.Itoa(last)
 	cfg.Backoff.Min, cfg.Backoff.ResetAfter = scale.Duration(50*time.Millisecond), scale.Duration(time.Second)
 	one, two := newWorld(t, cfg, nil), newWorld(t, cfg, nil)
-	one.run()
-	two.run()
-	one.set(3)
-	two.set(3)
+	one.Run()
+	two.Run()
+	one.Set(3)
+	two.Set(3)
 	addresses := map[string]bool{}
 	for _, w := range []*world{one, two} {
-		for _, r := range w.until("3 are ready", ready(3)).Replicas {
+		for _, r := range w.Until("3 are ready", targettest.Ready(3)).Replicas {
 			if r.Restarts > 0 {
 				t.Errorf("%s failed before: %+v", r.ID, r)
 			}
@@ -211,16 +214,16 @@ func TestTargetsWithOneRangeDoNotClash(t *testing.T) {
 	if len(addresses) != 6 {
 		t.Errorf("6 replicas on %d ports", len(addresses))
 	}
-	one.set(4)
-	s := one.until("the range is told to be exhausted", func(s target.Status) bool { return len(s.Conditions) > 0 })
+	one.Set(4)
+	s := one.Until("the range is told to be exhausted", func(s target.Status) bool { return len(s.Conditions) > 0 })
 	if c := s.Conditions[0]; !strings.Contains(c.Message, "no free port in "+cfg.PortRange) {
 		t.Errorf("got %+v", c)
 	}
-	if readyCount(s) != 3 {
-		t.Errorf("%d of 3 are ready", readyCount(s))
+	if targettest.ReadyCount(s) != 3 {
+		t.Errorf("%d of 3 are ready", targettest.ReadyCount(s))
 	}
-	one.set(3)
-	one.until("the condition goes with what could not be started", func(s target.Status) bool { return len(s.Conditions) == 0 })
+	one.Set(3)
+	one.Until("the condition goes with what could not be started", func(s target.Status) bool { return len(s.Conditions) == 0 })
 }
 
 // freeRange finds n ports in a row that nobody listens on.

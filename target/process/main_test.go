@@ -16,8 +16,8 @@ import (
 
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/sampleapp"
-	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/target/process"
+	"github.com/flyball-io/flyball/target/targettest"
 )
 
 // TestMain lets the test binary play the replica and the controller, so that
@@ -145,18 +145,16 @@ type controllerOrders struct {
 
 // world is one target under test with all that belongs to it.
 type world struct {
-	t      *testing.T
-	dir    string
-	target *process.Target
-	stop   context.CancelFunc
-	done   chan error
+	targettest.Controlled[*process.Target]
+	dir string
 }
 
 // newWorld makes a target and sees to it that none of its processes outlives
 // the test.
 func newWorld(t *testing.T, cfg process.Config, change func(*process.Options)) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir()}
+	w := &world{dir: t.TempDir()}
+	w.T = t
 	t.Cleanup(func() { killOwned(t, w.owner()) })
 	w.open(cfg, change)
 	return w
@@ -166,93 +164,26 @@ func (w *world) owner() string { return w.dir + "/web" }
 
 // open builds the target, as a controller that has just been started does.
 func (w *world) open(cfg process.Config, change func(*process.Options)) {
-	w.t.Helper()
-	opts := process.Options{Clock: clock.System, Log: testLog(w.t), StateDir: w.dir}
+	w.T.Helper()
+	opts := process.Options{Clock: clock.System, Log: targettest.Log(w.T), StateDir: w.dir}
 	if change != nil {
 		change(&opts)
 	}
 	tgt, err := process.New("web", cfg, opts)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
-	w.target = tgt
-}
-
-// run starts the target's own work; it ends with the test at the latest.
-func (w *world) run() {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	w.stop, w.done = cancel, done
-	tgt := w.target
-	go func() { done <- tgt.Run(ctx) }()
-	w.t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			w.t.Errorf("Run: %v", err)
-		}
-		done <- nil
-	})
-}
-
-// leave ends the controller's work; the replicas stay.
-func (w *world) leave() {
-	w.stop()
-	if err := <-w.done; err != nil {
-		w.t.Errorf("Run: %v", err)
-	}
-	w.done <- nil
+	w.Target = tgt
 }
 
 // end stops the target with all its replicas.
 func (w *world) end() {
-	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	w.T.Helper()
+	ctx, cancel := context.WithTimeout(w.T.Context(), time.Minute)
 	defer cancel()
-	if err := w.target.Stop(ctx); err != nil {
-		w.t.Fatal(err)
+	if err := w.Target.Stop(ctx); err != nil {
+		w.T.Fatal(err)
 	}
-}
-
-func (w *world) set(n int) {
-	w.t.Helper()
-	if err := w.target.SetReplicas(w.t.Context(), n); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-func (w *world) status() target.Status {
-	w.t.Helper()
-	s, err := w.target.Status(w.t.Context())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return s
-}
-
-// until waits for a status in which the condition holds.
-func (w *world) until(what string, holds func(target.Status) bool) target.Status {
-	w.t.Helper()
-	var last target.Status
-	eventually(w.t, what, func() bool {
-		last = w.status()
-		return holds(last)
-	}, func() string { return fmt.Sprintf("last status: %+v", last) })
-	return last
-}
-
-// ready is a condition for until: exactly n replicas, all of them ready.
-func ready(n int) func(target.Status) bool {
-	return func(s target.Status) bool { return len(s.Replicas) == n && readyCount(s) == n }
-}
-
-func readyCount(s target.Status) int {
-	n := 0
-	for _, r := range s.Replicas {
-		if r.TakesWork() {
-			n++
-		}
-	}
-	return n
 }
 
 // eventually polls until the condition holds.
@@ -265,9 +196,4 @@ func eventually(t *testing.T, what string, holds func() bool, detail func() stri
 		}
 		<-clock.System.After(10 * time.Millisecond)
 	}
-}
-
-// testLog writes to the test's output.
-func testLog(t *testing.T) *slog.Logger {
-	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

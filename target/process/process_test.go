@@ -11,13 +11,14 @@ import (
 
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
+	"github.com/flyball-io/flyball/target/targettest"
 )
 
 func TestReplicasStartAndStop(t *testing.T) {
 	w := newWorld(t, appConfig(t, nil), nil)
-	w.run()
-	w.set(3)
-	s := w.until("3 are ready", ready(3))
+	w.Run()
+	w.Set(3)
+	s := w.Until("3 are ready", targettest.Ready(3))
 	for _, r := range s.Replicas {
 		resp, err := http.Get("http://" + r.Address)
 		if err != nil {
@@ -29,8 +30,8 @@ func TestReplicasStartAndStop(t *testing.T) {
 			t.Errorf("%s at %s answers %q", r.ID, r.Address, body)
 		}
 	}
-	w.set(1)
-	w.until("1 is left", ready(1))
+	w.Set(1)
+	w.Until("1 is left", targettest.Ready(1))
 	w.end()
 	if left := owned(t, w.owner()); len(left) > 0 {
 		t.Errorf("left after Stop: %v", left)
@@ -39,25 +40,25 @@ func TestReplicasStartAndStop(t *testing.T) {
 
 func TestKilledReplicaIsReplaced(t *testing.T) {
 	w := newWorld(t, appConfig(t, nil), nil)
-	w.run()
-	w.set(2)
-	before := w.until("2 are ready", ready(2))
+	w.Run()
+	w.Set(2)
+	before := w.Until("2 are ready", targettest.Ready(2))
 	victim := before.Replicas[0].ID
 	if err := syscall.Kill(pidOf(t, w.owner(), victim), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	after := w.until("another one is ready", func(s target.Status) bool { return ready(2)(s) && !has(s, victim) })
-	if !has(after, before.Replicas[1].ID) {
+	after := w.Until("another one is ready", func(s target.Status) bool { return targettest.Ready(2)(s) && !targettest.Has(s, victim) })
+	if !targettest.Has(after, before.Replicas[1].ID) {
 		t.Errorf("the other replica went too: %v, before %v", ids(after), ids(before))
 	}
 }
 
 func TestStopWorksWhereNobodyRuns(t *testing.T) {
 	w := newWorld(t, appConfig(t, nil), nil)
-	w.run()
-	w.set(2)
-	w.until("2 are ready", ready(2))
-	w.leave()
+	w.Run()
+	w.Set(2)
+	w.Until("2 are ready", targettest.Ready(2))
+	w.Leave()
 	if got := len(owned(t, w.owner())); got != 2 {
 		t.Fatalf("%d replicas after Run has ended, want 2: they stay", got)
 	}
@@ -65,15 +66,6 @@ func TestStopWorksWhereNobodyRuns(t *testing.T) {
 	if left := owned(t, w.owner()); len(left) > 0 {
 		t.Errorf("left after Stop: %v", left)
 	}
-}
-
-func has(s target.Status, id string) bool {
-	for _, r := range s.Replicas {
-		if r.ID == id {
-			return true
-		}
-	}
-	return false
 }
 
 func ids(s target.Status) []string {

@@ -26,19 +26,19 @@ import (
 
 // controller is a controller in a process of its own, that can be killed.
 func (w *world) controller(orders controllerOrders) *exec.Cmd {
-	w.t.Helper()
+	w.T.Helper()
 	orders.StateDir = w.dir
 	raw, err := json.Marshal(orders)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
-	cmd := exec.Command(executable(w.t))
+	cmd := exec.Command(executable(w.T))
 	cmd.Env = append(os.Environ(), "TEST_ROLE=controller", "CONTROLLER="+string(raw))
-	cmd.Stdout, cmd.Stderr = w.t.Output(), w.t.Output()
+	cmd.Stdout, cmd.Stderr = w.T.Output(), w.T.Output()
 	if err := cmd.Start(); err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
-	w.t.Cleanup(func() { end(cmd) })
+	w.T.Cleanup(func() { end(cmd) })
 	return cmd
 }
 
@@ -64,17 +64,17 @@ type stateOnDisk struct {
 }
 
 func (w *world) state() stateOnDisk {
-	w.t.Helper()
+	w.T.Helper()
 	var state stateOnDisk
 	raw, err := os.ReadFile(filepath.Join(w.dir, "web.json"))
 	if errors.Is(err, os.ErrNotExist) {
 		return state
 	}
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	if err := json.Unmarshal(raw, &state); err != nil {
-		w.t.Fatalf("%v in %s", err, raw)
+		w.T.Fatalf("%v in %s", err, raw)
 	}
 	return state
 }
@@ -115,37 +115,37 @@ func TestControllerKilledAtAnyMoment(t *testing.T) {
 // checkReturn lets a controller come back and checks that what runs is what
 // should.
 func (w *world) checkReturn(cfg process.Config) {
-	w.t.Helper()
+	w.T.Helper()
 	want, alive := w.desired(), w.staying()
 	w.open(cfg, nil)
-	w.run()
-	w.until(fmt.Sprintf("%d are ready", want), ready(want))
-	replicas := owned(w.t, w.owner())
+	w.Run()
+	w.Until(fmt.Sprintf("%d are ready", want), targettest.Ready(want))
+	replicas := owned(w.T, w.owner())
 	if len(replicas) != want {
-		w.t.Errorf("%d replicas run, want %d: %v", len(replicas), want, replicas)
+		w.T.Errorf("%d replicas run, want %d: %v", len(replicas), want, replicas)
 	}
 	for id, pids := range replicas {
 		if len(pids) != 1 {
-			w.t.Errorf("%s runs %d times: %v", id, len(pids), pids)
+			w.T.Errorf("%s runs %d times: %v", id, len(pids), pids)
 		}
 	}
 	for _, id := range alive {
 		if len(alive) <= want && replicas[id] == nil {
-			w.t.Errorf("%s was replaced although %v ran where %d are desired", id, alive, want)
+			w.T.Errorf("%s was replaced although %v ran where %d are desired", id, alive, want)
 		}
 	}
-	w.leave()
+	w.Leave()
 }
 
 // staying lists the replicas that run and were not asked to end.
 func (w *world) staying() []string {
-	w.t.Helper()
+	w.T.Helper()
 	leaving := map[string]bool{}
 	for _, r := range w.state().Replicas {
 		leaving[r.ID] = !r.DeletedAt.IsZero()
 	}
 	var all []string
-	for id := range owned(w.t, w.owner()) {
+	for id := range owned(w.T, w.owner()) {
 		if !leaving[id] {
 			all = append(all, id)
 		}
@@ -162,8 +162,8 @@ func TestNextControllerAdoptsTheSameReplicas(t *testing.T) {
 	end(cmd)
 	before := owned(t, w.owner())
 	w.open(cfg, nil)
-	w.run()
-	s := w.until("3 are ready", ready(3))
+	w.Run()
+	s := w.Until("3 are ready", targettest.Ready(3))
 	if got, want := ids(s), slices.Sorted(maps.Keys(before)); !slices.Equal(got, want) {
 		t.Errorf("adopted %v, want %v", got, want)
 	}
@@ -171,7 +171,7 @@ func TestNextControllerAdoptsTheSameReplicas(t *testing.T) {
 	if err := syscall.Kill(pidOf(t, w.owner(), ids(s)[0]), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	w.until("the killed one is replaced", func(now target.Status) bool { return ready(3)(now) && !has(now, ids(s)[0]) })
+	w.Until("the killed one is replaced", func(now target.Status) bool { return targettest.Ready(3)(now) && !targettest.Has(now, ids(s)[0]) })
 	w.end()
 	if left := owned(t, w.owner()); len(left) > 0 {
 		t.Errorf("left after Stop: %v", left)
@@ -181,16 +181,16 @@ func TestNextControllerAdoptsTheSameReplicas(t *testing.T) {
 func TestCountIsThatOfTheReplicasWhereNoneIsWrittenDown(t *testing.T) {
 	cfg := appConfig(t, nil)
 	w := newWorld(t, cfg, nil)
-	w.run()
-	w.set(2)
-	before := ids(w.until("2 are ready", ready(2)))
-	w.leave()
+	w.Run()
+	w.Set(2)
+	before := ids(w.Until("2 are ready", targettest.Ready(2)))
+	w.Leave()
 	if err := os.Remove(filepath.Join(w.dir, "web.json")); err != nil {
 		t.Fatal(err)
 	}
 	w.open(cfg, nil)
-	w.run()
-	s := w.until("2 are ready", ready(2))
+	w.Run()
+	s := w.Until("2 are ready", targettest.Ready(2))
 	if s.SpecReplicas != 2 || !slices.Equal(ids(s), before) {
 		t.Errorf("asked for %d, found %v, want %v", s.SpecReplicas, ids(s), before)
 	}
@@ -202,19 +202,19 @@ func TestReplicaWithoutMarkIsAdopted(t *testing.T) {
 	cfg := shellConfig(`exec env -i /bin/sh -c "trap '' TERM; while :; do /bin/sleep 0.05; done"`)
 	cfg.TerminationGracePeriod = scale.Duration(100 * time.Millisecond)
 	w := newWorld(t, cfg, nil)
-	w.run()
-	w.set(1)
-	s := w.until("it runs", func(s target.Status) bool { return len(s.Replicas) == 1 })
+	w.Run()
+	w.Set(1)
+	s := w.Until("it runs", func(s target.Status) bool { return len(s.Replicas) == 1 })
 	pid := 0
 	eventually(t, "it has lost its mark", func() bool {
 		pid = w.recordedPID()
 		return pid > 0 && len(owned(t, w.owner())) == 0
 	}, func() string { return "" })
 	t.Cleanup(func() { syscall.Kill(pid, syscall.SIGKILL) })
-	w.leave()
+	w.Leave()
 	w.open(cfg, nil)
-	w.run()
-	now := w.until("it is known again", func(s target.Status) bool { return len(s.Replicas) == 1 })
+	w.Run()
+	now := w.Until("it is known again", func(s target.Status) bool { return len(s.Replicas) == 1 })
 	if !slices.Equal(ids(now), ids(s)) {
 		t.Errorf("found %v, want %v", ids(now), ids(s))
 	}
@@ -230,23 +230,23 @@ func TestEndThatWasBegunIsFinishedByTheNextController(t *testing.T) {
 	traffic := &targettest.Traffic{}
 	cfg := appConfig(t, nil)
 	w := newWorld(t, cfg, func(opts *process.Options) { opts.Traffic = traffic })
-	w.run()
-	w.set(3)
-	all := ids(w.until("3 are ready", ready(3)))
+	w.Run()
+	w.Set(3)
+	all := ids(w.Until("3 are ready", targettest.Ready(3)))
 	traffic.Hold()
 	defer traffic.Release()
 	for i, id := range all {
 		traffic.SetLoad(id, []int{1, 0, 2}[i])
 	}
-	w.set(2)
-	w.until("the drain has begun", func(target.Status) bool { return len(traffic.Begun()) == 1 })
-	w.leave()
+	w.Set(2)
+	w.Until("the drain has begun", func(target.Status) bool { return len(traffic.Begun()) == 1 })
+	w.Leave()
 	if got := len(owned(t, w.owner())); got != 3 {
 		t.Fatalf("%d of 3 run while one is being drained", got)
 	}
 	w.open(cfg, nil)
-	w.run()
-	left := w.until("2 are left", ready(2))
+	w.Run()
+	left := w.Until("2 are left", targettest.Ready(2))
 	if want := []string{all[0], all[2]}; !slices.Equal(ids(left), want) {
 		t.Errorf("left are %v, want %v: %s was being drained", ids(left), want, all[1])
 	}
@@ -272,8 +272,8 @@ func TestLeftoversOfDeadReplicasAreEnded(t *testing.T) {
 		left = id
 	}
 	w.open(cfg, nil)
-	w.run()
-	w.until("a new one runs", func(s target.Status) bool { return len(s.Replicas) == 1 && !has(s, left) })
+	w.Run()
+	w.Until("a new one runs", func(s target.Status) bool { return len(s.Replicas) == 1 && !targettest.Has(s, left) })
 	if pids := owned(t, w.owner())[left]; len(pids) > 0 {
 		t.Errorf("the dead %s still has processes %v", left, pids)
 	}
@@ -298,16 +298,16 @@ func TestReplicasDieWithTheController(t *testing.T) {
 func TestTwoControllersAreRefused(t *testing.T) {
 	cfg := appConfig(t, nil)
 	w := newWorld(t, cfg, nil)
-	w.run()
-	w.set(1)
-	w.until("1 is ready", ready(1))
-	second, err := process.New("web", cfg, process.Options{Clock: clock.System, Log: testLog(t), StateDir: w.dir})
+	w.Run()
+	w.Set(1)
+	w.Until("1 is ready", targettest.Ready(1))
+	second, err := process.New("web", cfg, process.Options{Clock: clock.System, Log: targettest.Log(t), StateDir: w.dir})
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Looking is allowed, and sees what the first one looks after.
 	s, err := second.Status(t.Context())
-	if err != nil || !ready(1)(s) || s.SpecReplicas != 1 {
+	if err != nil || !targettest.Ready(1)(s) || s.SpecReplicas != 1 {
 		t.Errorf("Status of the second: %+v, %v", s, err)
 	}
 	for what, err := range map[string]error{
@@ -323,32 +323,32 @@ func TestTwoControllersAreRefused(t *testing.T) {
 
 func TestCountCanBeSetBeforeRun(t *testing.T) {
 	w := newWorld(t, appConfig(t, nil), nil)
-	w.set(2)
-	if s := w.status(); s.SpecReplicas != 2 || len(s.Replicas) != 0 {
+	w.Set(2)
+	if s := w.Status(); s.SpecReplicas != 2 || len(s.Replicas) != 0 {
 		t.Errorf("before Run: %+v", s)
 	}
-	w.run()
-	w.until("2 are ready", ready(2))
+	w.Run()
+	w.Until("2 are ready", targettest.Ready(2))
 }
 
 func TestCountThatCannotBeWrittenIsNotTaken(t *testing.T) {
 	w := newWorld(t, appConfig(t, nil), nil)
-	w.run()
-	w.set(1)
-	w.until("1 is ready", ready(1))
+	w.Run()
+	w.Set(1)
+	w.Until("1 is ready", targettest.Ready(1))
 	obstacle := filepath.Join(w.dir, "web.json.new")
 	if err := os.Mkdir(obstacle, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.target.SetReplicas(t.Context(), 2); err == nil {
+	if err := w.Target.SetReplicas(t.Context(), 2); err == nil {
 		t.Error("a count that cannot be written down gave no error")
 	}
-	if s := w.status(); s.SpecReplicas != 1 {
+	if s := w.Status(); s.SpecReplicas != 1 {
 		t.Errorf("asked for %d, want 1 as before", s.SpecReplicas)
 	}
 	if err := os.Remove(obstacle); err != nil {
 		t.Fatal(err)
 	}
-	w.set(2)
-	w.until("2 are ready", ready(2))
+	w.Set(2)
+	w.Until("2 are ready", targettest.Ready(2))
 }

@@ -25,9 +25,9 @@ import (
 // replicas take work on the way.
 func (w *world) neverBelow(n int, holds func(target.Status) bool) func(target.Status) bool {
 	return func(s target.Status) bool {
-		w.t.Helper()
-		if got := readyCount(s); got < n {
-			w.t.Errorf("%d take work, want never below %d: %+v", got, n, s.Replicas)
+		w.T.Helper()
+		if got := targettest.ReadyCount(s); got < n {
+			w.T.Errorf("%d take work, want never below %d: %+v", got, n, s.Replicas)
 		}
 		return holds(s)
 	}
@@ -36,18 +36,18 @@ func (w *world) neverBelow(n int, holds func(target.Status) bool) func(target.St
 func TestUpdateReplacesOneByOne(t *testing.T) {
 	cfg := appConfig(t, nil)
 	w := newWorld(t, cfg, nil)
-	w.run()
-	w.set(3)
-	before := w.until("3 are ready", ready(3))
+	w.Run()
+	w.Set(3)
+	before := w.Until("3 are ready", targettest.Ready(3))
 	cfg.Env["VERSION"] = "2"
-	if err := w.target.Update(t.Context(), cfg); err != nil {
+	if err := w.Target.Update(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	w.until("the rollout is told", w.neverBelow(3, func(s target.Status) bool {
+	w.Until("the rollout is told", w.neverBelow(3, func(s target.Status) bool {
 		_, rolling := condition(s, "RolloutInProgress")
 		return rolling
 	}))
-	w.until("all are of the new version", w.neverBelow(3, func(s target.Status) bool {
+	w.Until("all are of the new version", w.neverBelow(3, func(s target.Status) bool {
 		staying := 0
 		for _, r := range s.Replicas {
 			if r.DeletedAt.IsZero() {
@@ -58,27 +58,27 @@ func TestUpdateReplacesOneByOne(t *testing.T) {
 			t.Errorf("%d replicas where 3 are desired and one more may be", staying)
 		}
 		for _, r := range before.Replicas {
-			if has(s, r.ID) {
+			if targettest.Has(s, r.ID) {
 				return false
 			}
 		}
-		return ready(3)(s)
+		return targettest.Ready(3)(s)
 	}))
-	w.until("the rollout is over", func(s target.Status) bool { return len(s.Conditions) == 0 })
+	w.Until("the rollout is over", func(s target.Status) bool { return len(s.Conditions) == 0 })
 }
 
 func TestAdoptedReplicasOfAnotherCommandAreReplaced(t *testing.T) {
 	cfg := appConfig(t, nil)
 	w := newWorld(t, cfg, nil)
-	w.run()
-	w.set(2)
-	before := w.until("2 are ready", ready(2))
-	w.leave()
+	w.Run()
+	w.Set(2)
+	before := w.Until("2 are ready", targettest.Ready(2))
+	w.Leave()
 	cfg.Env["VERSION"] = "2"
 	w.open(cfg, nil)
-	w.run()
-	w.until("both are of the new version", func(s target.Status) bool {
-		return ready(2)(s) && !has(s, before.Replicas[0].ID) && !has(s, before.Replicas[1].ID)
+	w.Run()
+	w.Until("both are of the new version", func(s target.Status) bool {
+		return targettest.Ready(2)(s) && !targettest.Has(s, before.Replicas[0].ID) && !targettest.Has(s, before.Replicas[1].ID)
 	})
 }
 
@@ -86,40 +86,40 @@ func TestUpdateToACommandThatFailsKeepsTheOldReplicas(t *testing.T) {
 	cfg := appConfig(t, nil)
 	cfg.Backoff.Min = scale.Duration(50 * time.Millisecond)
 	w := newWorld(t, cfg, nil)
-	w.run()
-	w.set(2)
-	w.until("2 are ready", ready(2))
+	w.Run()
+	w.Set(2)
+	w.Until("2 are ready", targettest.Ready(2))
 	bad := appConfig(t, func(app *sampleapp.Config) { app.StartFail = true })
 	bad.Backoff = cfg.Backoff
-	if err := w.target.Update(t.Context(), bad); err != nil {
+	if err := w.Target.Update(t.Context(), bad); err != nil {
 		t.Fatal(err)
 	}
-	s := w.until("the crash loop is told", w.neverBelow(2, func(s target.Status) bool {
+	s := w.Until("the crash loop is told", w.neverBelow(2, func(s target.Status) bool {
 		_, failing := condition(s, "CrashLoop")
 		return failing
 	}))
 	if c, _ := condition(s, "CrashLoop"); !strings.Contains(c.Message, "told to fail at start") {
 		t.Errorf("got %s", c.Message)
 	}
-	if err := w.target.Update(t.Context(), cfg); err != nil {
+	if err := w.Target.Update(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	w.until("all is well again", w.neverBelow(2, func(s target.Status) bool { return ready(2)(s) && len(s.Conditions) == 0 }))
+	w.Until("all is well again", w.neverBelow(2, func(s target.Status) bool { return targettest.Ready(2)(s) && len(s.Conditions) == 0 }))
 }
 
 func TestUpdateOfTheProbeKeepsTheReplicas(t *testing.T) {
 	cfg := appConfig(t, func(app *sampleapp.Config) { app.Mode = sampleapp.Unready })
 	cfg.Readiness.Path = "/"
 	w := newWorld(t, cfg, nil)
-	w.run()
-	w.set(1)
-	before := w.until("it is ready by its old probe", ready(1))
+	w.Run()
+	w.Set(1)
+	before := w.Until("it is ready by its old probe", targettest.Ready(1))
 	cfg.Readiness.Path, cfg.Readiness.FailureThreshold = "/healthz", 1
-	if err := w.target.Update(t.Context(), cfg); err != nil {
+	if err := w.Target.Update(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	after := w.until("it is not by the new one", func(s target.Status) bool { return readyCount(s) == 0 })
-	if len(after.Replicas) != 1 || !has(after, before.Replicas[0].ID) {
+	after := w.Until("it is not by the new one", func(s target.Status) bool { return targettest.ReadyCount(s) == 0 })
+	if len(after.Replicas) != 1 || !targettest.Has(after, before.Replicas[0].ID) {
 		t.Errorf("replicas are now %v, want still %v", ids(after), ids(before))
 	}
 }
@@ -129,7 +129,7 @@ func TestUpdateThatCannotRunIsRefused(t *testing.T) {
 	w := newWorld(t, cfg, nil)
 	bad := cfg
 	bad.Command = []string{"/no/such/program"}
-	if err := w.target.Update(t.Context(), bad); err == nil || !strings.Contains(err.Error(), "/no/such/program") {
+	if err := w.Target.Update(t.Context(), bad); err == nil || !strings.Contains(err.Error(), "/no/such/program") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -142,9 +142,9 @@ func TestScaleDownFinishesRequestsInProgress(t *testing.T) {
 		app.ServiceLaw, app.ServiceMean = sampleapp.Deterministic, scale.Duration(600*time.Millisecond)
 	})
 	w := newWorld(t, cfg, func(opts *process.Options) { opts.Traffic = traffic })
-	w.run()
-	w.set(1)
-	r := w.until("1 is ready", ready(1)).Replicas[0]
+	w.Run()
+	w.Set(1)
+	r := w.Until("1 is ready", targettest.Ready(1)).Replicas[0]
 	traffic.Hold()
 	answered := make(chan error, 1)
 	go func() {
@@ -158,8 +158,8 @@ func TestScaleDownFinishesRequestsInProgress(t *testing.T) {
 	eventually(t, "the request is in progress", func() bool {
 		return strings.Contains(fetch(t, "http://"+r.Address+"/metrics"), "http_slots_busy 1\n")
 	}, func() string { return "" })
-	w.set(0)
-	w.until("its drain has begun", func(s target.Status) bool {
+	w.Set(0)
+	w.Until("its drain has begun", func(s target.Status) bool {
 		return !s.Replicas[0].DeletedAt.IsZero() && len(traffic.Begun()) == 1
 	})
 	if resp := fetch(t, "http://"+r.Address+"/healthz"); resp != "ok\n" {
@@ -169,7 +169,7 @@ func TestScaleDownFinishesRequestsInProgress(t *testing.T) {
 	if err := <-answered; err != nil {
 		t.Errorf("request in progress: %v", err)
 	}
-	w.until("it is gone", func(s target.Status) bool { return len(s.Replicas) == 0 })
+	w.Until("it is gone", func(s target.Status) bool { return len(s.Replicas) == 0 })
 }
 
 func TestDrainTimeoutIsTheLongestWait(t *testing.T) {
@@ -177,13 +177,13 @@ func TestDrainTimeoutIsTheLongestWait(t *testing.T) {
 	cfg := appConfig(t, nil)
 	cfg.DrainTimeout = scale.Duration(200 * time.Millisecond)
 	w := newWorld(t, cfg, func(opts *process.Options) { opts.Traffic = traffic })
-	w.run()
-	w.set(3)
-	w.until("3 are ready", ready(3))
+	w.Run()
+	w.Set(3)
+	w.Until("3 are ready", targettest.Ready(3))
 	traffic.Hold()
 	defer traffic.Release()
-	w.set(0)
-	w.until("all are gone although no drain has finished", func(s target.Status) bool { return len(s.Replicas) == 0 })
+	w.Set(0)
+	w.Until("all are gone although no drain has finished", func(s target.Status) bool { return len(s.Replicas) == 0 })
 	if got := len(traffic.Begun()); got != 3 {
 		t.Errorf("%d drains were begun, want 3", got)
 	}
@@ -196,9 +196,9 @@ func TestEachReplicaIsToldItsPort(t *testing.T) {
 	cfg.Env = map[string]string{"GREETING": "hello"}
 	cfg.WorkingDirectory = dir
 	w := newWorld(t, cfg, nil)
-	w.run()
-	w.set(1)
-	r := w.until("it runs", func(s target.Status) bool { return len(s.Replicas) == 1 }).Replicas[0]
+	w.Run()
+	w.Set(1)
+	r := w.Until("it runs", func(s target.Status) bool { return len(s.Replicas) == 1 }).Replicas[0]
 	_, port, _ := strings.Cut(r.Address, ":")
 	want := port + " --port=" + port + " hello " + dir + " " + r.ID + "\n"
 	got := ""
@@ -215,25 +215,25 @@ func TestEachReplicaIsToldItsPort(t *testing.T) {
 func TestRunLeavesNoGoroutineBehind(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	w := newWorld(t, appConfig(t, nil), nil)
-	w.run()
-	w.set(2)
-	w.until("2 are ready", ready(2))
-	w.set(1)
-	w.until("1 is left", ready(1))
-	w.leave()
+	w.Run()
+	w.Set(2)
+	w.Until("2 are ready", targettest.Ready(2))
+	w.Set(1)
+	w.Until("1 is left", targettest.Ready(1))
+	w.Leave()
 	w.end()
 }
 
 func TestStoppedTargetTakesNoOrders(t *testing.T) {
 	w := newWorld(t, appConfig(t, nil), nil)
-	w.run()
-	w.set(1)
-	w.until("1 is ready", ready(1))
+	w.Run()
+	w.Set(1)
+	w.Until("1 is ready", targettest.Ready(1))
 	w.end()
-	if err := w.target.SetReplicas(t.Context(), 1); err == nil || !strings.Contains(err.Error(), process.ErrStopped.Error()) {
+	if err := w.Target.SetReplicas(t.Context(), 1); err == nil || !strings.Contains(err.Error(), process.ErrStopped.Error()) {
 		t.Errorf("SetReplicas after Stop: %v", err)
 	}
-	if s := w.status(); s.SpecReplicas != 0 {
+	if s := w.Status(); s.SpecReplicas != 0 {
 		t.Errorf("after Stop %d are asked for", s.SpecReplicas)
 	}
 	if got := w.desired(); got != 1 {

@@ -13,6 +13,7 @@ import (
 	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
+	"github.com/flyball-io/flyball/target/targettest"
 )
 
 // A crash loop is none the less one because the controller was killed: the
@@ -30,8 +31,8 @@ func TestCrashLoopOutlivesTheController(t *testing.T) {
 	before := w.state().Failures
 
 	w.open(cfg, nil)
-	w.run()
-	c, loop := condition(w.status(), scale.CrashLoop)
+	w.Run()
+	c, loop := condition(w.Status(), scale.CrashLoop)
 	if want := fmt.Sprint(before.InARow, " failed starts"); !loop || !strings.Contains(c.Message, want) || !strings.Contains(c.Message, "no such table: users") {
 		t.Errorf("the first status: got %v %q, want the crash loop with %q and its last line", loop, c.Message, want)
 	}
@@ -50,13 +51,13 @@ func TestFailuresOfAnotherCommandAreNotTakenOver(t *testing.T) {
 	bad := shellConfig("exit 3")
 	bad.Backoff.Min = scale.Duration(50 * time.Millisecond)
 	w := newWorld(t, bad, nil)
-	w.run()
-	w.set(1)
-	w.until("it is a crash loop", func(s target.Status) bool { _, loop := condition(s, scale.CrashLoop); return loop })
-	w.leave()
+	w.Run()
+	w.Set(1)
+	w.Until("it is a crash loop", func(s target.Status) bool { _, loop := condition(s, scale.CrashLoop); return loop })
+	w.Leave()
 	w.open(shellConfig("exec sleep 1000"), nil)
-	w.run()
-	if c, loop := condition(w.status(), scale.CrashLoop); loop {
+	w.Run()
+	if c, loop := condition(w.Status(), scale.CrashLoop); loop {
 		t.Errorf("got %+v, want no crash loop of a command that never ran", c)
 	}
 }
@@ -79,16 +80,19 @@ func TestRolloutKeepsItsBeginning(t *testing.T) {
 
 	for range 2 {
 		w.open(stuck, nil)
-		w.run()
-		s := w.until("the rollout is told", func(s target.Status) bool { _, rolling := condition(s, scale.RolloutInProgress); return rolling })
+		w.Run()
+		s := w.Until("the rollout is told", func(s target.Status) bool {
+			_, rolling := condition(s, scale.RolloutInProgress)
+			return rolling
+		})
 		if c, _ := condition(s, scale.RolloutInProgress); !c.Since.Equal(began) {
 			t.Errorf("rollout since %v, want %v as before the controller was killed", c.Since, began)
 		}
-		w.leave()
+		w.Leave()
 	}
 	w.open(cfg, nil)
-	w.run()
-	w.until("the rollout was taken back", func(s target.Status) bool { return len(s.Conditions) == 0 && ready(1)(s) })
+	w.Run()
+	w.Until("the rollout was taken back", func(s target.Status) bool { return len(s.Conditions) == 0 && targettest.Ready(1)(s) })
 	if at := w.state().Rollout; !at.IsZero() {
 		t.Errorf("the rollout that is over is still on disk: %v", at)
 	}
@@ -100,8 +104,8 @@ func TestStateOfAnEarlierVersionIsRead(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(w.dir, "web.json"), []byte(`{"desired": 2, "replicas": []}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.run()
-	if s := w.until("2 are ready", ready(2)); len(s.Conditions) > 0 {
+	w.Run()
+	if s := w.Until("2 are ready", targettest.Ready(2)); len(s.Conditions) > 0 {
 		t.Errorf("got %+v, want no conditions", s.Conditions)
 	}
 }
@@ -114,15 +118,15 @@ func TestScalingGoesOnWhileTheDiskIsFull(t *testing.T) {
 	w := newWorld(t, cfg, nil)
 	w.dir = filepath.Join(disk, "state")
 	w.open(cfg, nil)
-	w.run()
-	w.set(1)
-	w.until("1 is ready", ready(1))
+	w.Run()
+	w.Set(1)
+	w.Until("1 is ready", targettest.Ready(1))
 	ballast := filepath.Join(disk, "ballast")
 	if err := os.WriteFile(ballast, make([]byte, 2<<20), 0o600); err == nil {
 		t.Fatal("the disk is not full")
 	}
-	w.set(3)
-	w.until("3 are ready", ready(3))
+	w.Set(3)
+	w.Until("3 are ready", targettest.Ready(3))
 	if n := w.desired(); n != 1 {
 		t.Errorf("%d on a full disk, want what was written before", n)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -17,9 +16,8 @@ import (
 
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/dockertest"
-	"github.com/flyball-io/flyball/scale"
-	"github.com/flyball-io/flyball/target"
 	targetswarm "github.com/flyball-io/flyball/target/swarm"
+	"github.com/flyball-io/flyball/target/targettest"
 )
 
 func TestMain(m *testing.M) { dockertest.Main(m) }
@@ -89,7 +87,7 @@ func webConfig(d *dockertest.Daemon, service string) targetswarm.Config {
 
 func open(t *testing.T, cfg targetswarm.Config) *targetswarm.Target {
 	t.Helper()
-	tgt, err := targetswarm.New("web", cfg, targetswarm.Options{Clock: clock.System, Log: testLog(t)})
+	tgt, err := targetswarm.New("web", cfg, targetswarm.Options{Clock: clock.System, Log: targettest.Log(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,83 +96,38 @@ func open(t *testing.T, cfg targetswarm.Config) *targetswarm.Target {
 
 // world is one service with the target that scales it.
 type world struct {
-	t       *testing.T
+	targettest.Controlled[*targetswarm.Target]
 	daemon  *dockertest.Daemon
 	service string
-	target  *targetswarm.Target
 }
 
 func newWorld(t *testing.T, d *dockertest.Daemon, replicas int, change func(*swarm.ServiceSpec)) *world {
 	t.Helper()
-	w := &world{t: t, daemon: d, service: newService(t, d, replicas, change)}
-	w.target = open(t, webConfig(d, w.service))
+	w := &world{daemon: d, service: newService(t, d, replicas, change)}
+	w.T = t
+	w.Target = open(t, webConfig(d, w.service))
 	return w
-}
-
-// run starts the target's own work, until the test ends.
-func (w *world) run() {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- w.target.Run(ctx) }()
-	w.t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			w.t.Errorf("Run: %v", err)
-		}
-	})
-}
-
-func (w *world) set(n int) {
-	w.t.Helper()
-	if err := w.target.SetReplicas(w.t.Context(), n); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-func (w *world) status() target.Status {
-	w.t.Helper()
-	s, err := w.target.Status(w.t.Context())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return s
-}
-
-// until waits for a status in which the condition holds.
-func (w *world) until(what string, holds func(target.Status) bool) target.Status {
-	w.t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for {
-		s := w.status()
-		if holds(s) {
-			return s
-		}
-		if time.Now().After(deadline) {
-			w.t.Fatalf("waited a minute in vain until %s; last status: %+v", what, s)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
 }
 
 // inspect is the service as the manager has it.
 func (w *world) inspect() swarm.Service {
-	w.t.Helper()
-	found, err := w.daemon.API.ServiceInspect(w.t.Context(), w.service, client.ServiceInspectOptions{})
+	w.T.Helper()
+	found, err := w.daemon.API.ServiceInspect(w.T.Context(), w.service, client.ServiceInspectOptions{})
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return found.Service
 }
 
 // change updates the service as somebody else does.
 func (w *world) change(to func(*swarm.ServiceSpec)) {
-	w.t.Helper()
-	err := w.changed(w.t.Context(), to)
+	w.T.Helper()
+	err := w.changed(w.T.Context(), to)
 	for err != nil && strings.Contains(err.Error(), "out of sequence") {
-		err = w.changed(w.t.Context(), to)
+		err = w.changed(w.T.Context(), to)
 	}
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 }
 
@@ -188,44 +141,6 @@ func (w *world) changed(ctx context.Context, to func(*swarm.ServiceSpec)) error 
 	to(&s.Spec)
 	_, err = w.daemon.API.ServiceUpdate(ctx, s.ID, client.ServiceUpdateOptions{Version: s.Version, Spec: s.Spec})
 	return err
-}
-
-// ready is a condition for until: exactly n replicas, all of them ready.
-func ready(n int) func(target.Status) bool {
-	return func(s target.Status) bool { return len(s.Replicas) == n && working(s) == n }
-}
-
-func working(s target.Status) int {
-	n := 0
-	for i := range s.Replicas {
-		if s.Replicas[i].TakesWork() {
-			n++
-		}
-	}
-	return n
-}
-
-// told is a condition for until: a condition of this type is shown.
-func told(kind string) func(target.Status) bool {
-	return func(s target.Status) bool { return condition(s, kind).Type != "" }
-}
-
-// says is a condition for until: one of this type is shown, with these words.
-func says(kind, words string) func(target.Status) bool {
-	return func(s target.Status) bool { return strings.Contains(condition(s, kind).Message, words) }
-}
-
-func condition(s target.Status, kind string) scale.Condition {
-	for _, c := range s.Conditions {
-		if c.Type == kind {
-			return c
-		}
-	}
-	return scale.Condition{}
-}
-
-func testLog(t *testing.T) *slog.Logger {
-	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // publishAt publishes port 8080 of each task at a port of its node.

@@ -10,6 +10,7 @@ import (
 	"github.com/flyball-io/flyball/internal/dockertest"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
+	"github.com/flyball-io/flyball/target/targettest"
 )
 
 // Two engines on one machine, connected by a cable: what is placed where is
@@ -24,9 +25,9 @@ func TestANodeThatDiesTakesItsRoomWithIt(t *testing.T) {
 		s.TaskTemplate.Networks = []swarm.NetworkAttachmentConfig{{Target: "far"}}
 		s.TaskTemplate.Placement = &swarm.Placement{MaxReplicas: 2}
 	})
-	w.run()
-	w.set(4)
-	s := w.until("4 are ready, on two nodes", ready(4))
+	w.Run()
+	w.Set(4)
+	s := w.Until("4 are ready, on two nodes", targettest.Ready(4))
 	if len(s.Conditions) != 0 {
 		t.Errorf("told %+v", s.Conditions)
 	}
@@ -35,20 +36,20 @@ func TestANodeThatDiesTakesItsRoomWithIt(t *testing.T) {
 			t.Errorf("%s is reached at %q, which is not in the overlay network", r.ID, r.Address)
 		}
 	}
-	w.set(5)
-	w.until("5 are too many", says(scale.CannotPlace, "1 of 5 replicas cannot be placed, 4 fit"))
+	w.Set(5)
+	w.Until("5 are too many", targettest.Says(scale.CannotPlace, "1 of 5 replicas cannot be placed, 4 fit"))
 	worker.Kill(t)
-	s = w.until("half of the room is gone", func(s target.Status) bool {
-		return working(s) == 2 && says(scale.CannotPlace, "3 of 5 replicas cannot be placed, 2 fit")(s)
+	s = w.Until("half of the room is gone", func(s target.Status) bool {
+		return targettest.ReadyCount(s) == 2 && targettest.Says(scale.CannotPlace, "3 of 5 replicas cannot be placed, 2 fit")(s)
 	})
-	t.Log(condition(s, scale.CannotPlace).Message)
+	t.Log(targettest.Condition(s, scale.CannotPlace).Message)
 	for _, r := range s.Replicas {
 		if r.Readiness.Ready && !r.TakesWork() {
 			t.Errorf("one on a dead node is left: %+v", r)
 		}
 	}
-	w.set(2)
-	w.until("2 are left", ready(2))
+	w.Set(2)
+	w.Until("2 are left", targettest.Ready(2))
 }
 
 func overlay(t *testing.T, d *dockertest.Daemon) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
+	"github.com/flyball-io/flyball/target/targettest"
 )
 
 func TestOnlyReplicatedServicesAreScaled(t *testing.T) {
@@ -33,7 +34,7 @@ func TestOnlyReplicatedServicesAreScaled(t *testing.T) {
 					s.TaskTemplate.RestartPolicy.Condition = swarm.RestartPolicyConditionNone
 				}
 			})
-			err := w.target.SetReplicas(t.Context(), 3)
+			err := w.Target.SetReplicas(t.Context(), 3)
 			if err == nil || !strings.Contains(err.Error(), tc.wants) || !strings.Contains(err.Error(), tc.mode) {
 				t.Errorf("SetReplicas: %v, want it refused because of its mode", err)
 			}
@@ -53,7 +54,7 @@ func TestOnlyReplicatedServicesAreScaled(t *testing.T) {
 // What is lost is put back.
 func TestCountIsSetWhileSomebodyElseChangesTheService(t *testing.T) {
 	w := newWorld(t, newSwarm(t), 1, nil)
-	w.run()
+	w.Run()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	changed := make(chan int, 1)
@@ -67,8 +68,8 @@ func TestCountIsSetWhileSomebodyElseChangesTheService(t *testing.T) {
 		changed <- n
 	}()
 	for n := range 30 {
-		w.set(n % 4)
-		w.until("the service has the count", func(s target.Status) bool { return s.SpecReplicas == n%4 })
+		w.Set(n % 4)
+		w.Until("the service has the count", func(s target.Status) bool { return s.SpecReplicas == n%4 })
 	}
 	cancel()
 	if n := <-changed; n < 10 {
@@ -78,31 +79,31 @@ func TestCountIsSetWhileSomebodyElseChangesTheService(t *testing.T) {
 
 func TestTooManyForTheNodesAreAConditionAndNoLoop(t *testing.T) {
 	w := newWorld(t, newSwarm(t), 1, func(s *swarm.ServiceSpec) { s.TaskTemplate.Placement = &swarm.Placement{MaxReplicas: 3} })
-	w.run()
-	w.set(7)
+	w.Run()
+	w.Set(7)
 	const words = "4 of 7 replicas cannot be placed, 3 fit: "
-	s := w.until("it is told that there is no room", says(scale.CannotPlace, words))
-	c := condition(s, scale.CannotPlace)
+	s := w.Until("it is told that there is no room", targettest.Says(scale.CannotPlace, words))
+	c := targettest.Condition(s, scale.CannotPlace)
 	before := w.inspect().Version
 	for range 30 {
-		if again := condition(w.status(), scale.CannotPlace); again.Limit != 3 || !again.Since.Equal(c.Since) {
+		if again := targettest.Condition(w.Status(), scale.CannotPlace); again.Limit != 3 || !again.Since.Equal(c.Since) {
 			t.Fatalf("told %+v, after %+v", again, c)
 		}
-		w.set(7) // what a decision says each time
+		w.Set(7) // what a decision says each time
 		time.Sleep(time.Second)
 	}
 	if after := w.inspect().Version; after != before {
 		t.Errorf("the service was updated in 30 s: version %d, then %d", before.Index, after.Index)
 	}
-	w.set(3)
-	w.until("3 are ready", ready(3))
-	if c := condition(w.status(), scale.CannotPlace); c.Limit != 3 {
+	w.Set(3)
+	w.Until("3 are ready", targettest.Ready(3))
+	if c := targettest.Condition(w.Status(), scale.CannotPlace); c.Limit != 3 {
 		t.Errorf("the room was forgotten at once: %+v", c)
 	}
 	w.change(func(s *swarm.ServiceSpec) { s.TaskTemplate.Placement.MaxReplicas = 5 })
-	w.until("the room may have changed", func(s target.Status) bool { return !told(scale.CannotPlace)(s) })
-	w.set(5)
-	w.until("5 are ready", ready(5))
+	w.Until("the room may have changed", func(s target.Status) bool { return !targettest.Told(scale.CannotPlace)(s) })
+	w.Set(5)
+	w.Until("5 are ready", targettest.Ready(5))
 }
 
 func TestAReservationThatGoesMakesRoom(t *testing.T) {
@@ -111,18 +112,18 @@ func TestAReservationThatGoesMakesRoom(t *testing.T) {
 		s.TaskTemplate.Resources = &swarm.ResourceRequirements{Reservations: &swarm.Resources{NanoCPUs: 9e8}}
 	}
 	other := newWorld(t, daemon, 1, reserve)
-	other.until("the other one has its room", ready(1))
+	other.Until("the other one has its room", targettest.Ready(1))
 	w := newWorld(t, daemon, 1, reserve)
-	w.set(2)
-	w.run()
-	c := condition(w.until("there is no room", told(scale.CannotPlace)), scale.CannotPlace)
+	w.Set(2)
+	w.Run()
+	c := targettest.Condition(w.Until("there is no room", targettest.Told(scale.CannotPlace)), scale.CannotPlace)
 	t.Log(c.Message)
 	if c.Limit != 1 {
 		t.Errorf("told %+v", c)
 	}
-	other.set(0)
-	w.until("both are placed", ready(2))
-	if c := condition(w.status(), scale.CannotPlace); c.Type != "" {
+	other.Set(0)
+	w.Until("both are placed", targettest.Ready(2))
+	if c := targettest.Condition(w.Status(), scale.CannotPlace); c.Type != "" {
 		t.Errorf("still told: %+v", c)
 	}
 }
@@ -131,40 +132,42 @@ func TestARolloutIsTold(t *testing.T) {
 	w := newWorld(t, newSwarm(t), 3, func(s *swarm.ServiceSpec) {
 		s.UpdateConfig = &swarm.UpdateConfig{Parallelism: 1, Delay: time.Second, FailureAction: swarm.UpdateFailureActionPause, Monitor: 2 * time.Second}
 	})
-	w.until("3 are ready", ready(3))
+	w.Until("3 are ready", targettest.Ready(3))
 	w.change(func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec.Env = []string{"A=b"} })
-	s := w.until("the rollout is told", told(scale.RolloutInProgress))
-	if c := condition(s, scale.RolloutInProgress); c.Since.After(s.At) || s.At.Sub(c.Since) > time.Minute {
+	s := w.Until("the rollout is told", targettest.Told(scale.RolloutInProgress))
+	if c := targettest.Condition(s, scale.RolloutInProgress); c.Since.After(s.At) || s.At.Sub(c.Since) > time.Minute {
 		t.Errorf("told at %v: %+v", s.At, c)
 	}
-	w.until("it is over", func(s target.Status) bool { return !told(scale.RolloutInProgress)(s) && ready(3)(s) })
+	w.Until("it is over", func(s target.Status) bool {
+		return !targettest.Told(scale.RolloutInProgress)(s) && targettest.Ready(3)(s)
+	})
 	w.change(func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec.Args = []string{"fail"} })
-	s = w.until("the rollout has stopped", told(scale.RolloutPaused))
-	if !told(scale.RolloutInProgress)(s) {
+	s = w.Until("the rollout has stopped", targettest.Told(scale.RolloutPaused))
+	if !targettest.Told(scale.RolloutInProgress)(s) {
 		t.Errorf("a paused rollout holds nothing: %+v", s.Conditions)
 	}
-	if c := condition(s, scale.RolloutPaused); !strings.Contains(c.Message, "docker service rollback") {
+	if c := targettest.Condition(s, scale.RolloutPaused); !strings.Contains(c.Message, "docker service rollback") {
 		t.Errorf("told %+v", c)
 	}
 }
 
 func TestTasksThatFailAreACrashLoop(t *testing.T) {
 	w := newWorld(t, newSwarm(t), 2, func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec.Args = []string{"fail"} })
-	s := w.until("the loop is told", told(scale.CrashLoop))
-	if c := condition(s, scale.CrashLoop); !strings.Contains(c.Message, "non-zero exit (3)") {
+	s := w.Until("the loop is told", targettest.Told(scale.CrashLoop))
+	if c := targettest.Condition(s, scale.CrashLoop); !strings.Contains(c.Message, "non-zero exit (3)") {
 		t.Errorf("told %+v", c)
 	}
 	w.change(func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec.Args = nil })
-	w.until("it is over", func(s target.Status) bool { return !told(scale.CrashLoop)(s) && ready(2)(s) })
+	w.Until("it is over", func(s target.Status) bool { return !targettest.Told(scale.CrashLoop)(s) && targettest.Ready(2)(s) })
 }
 
 func TestWhatGoesIsToldBeforeItEnds(t *testing.T) {
 	w := newWorld(t, newSwarm(t), 3, nil)
-	w.until("3 are ready", ready(3))
-	w.run()
+	w.Until("3 are ready", targettest.Ready(3))
+	w.Run()
 	began := time.Now()
-	w.set(1)
-	s := w.until("two are on their way out", func(s target.Status) bool { return working(s) == 1 })
+	w.Set(1)
+	s := w.Until("two are on their way out", func(s target.Status) bool { return targettest.ReadyCount(s) == 1 })
 	took := time.Since(began)
 	t.Logf("told %v after the order", took)
 	leaving := 0
@@ -176,7 +179,7 @@ func TestWhatGoesIsToldBeforeItEnds(t *testing.T) {
 	if leaving != 2 || took > time.Second {
 		t.Errorf("after %v %d of 2 are told to go: %+v", took, leaving, s.Replicas)
 	}
-	w.until("one is left", ready(1))
+	w.Until("one is left", targettest.Ready(1))
 }
 
 func TestPublishedPorts(t *testing.T) {
@@ -184,8 +187,8 @@ func TestPublishedPorts(t *testing.T) {
 	w := newWorld(t, daemon, 2, publishAt(0))
 	cfg := webConfig(daemon, w.service)
 	cfg.Address = "published"
-	w.target = open(t, cfg)
-	for _, r := range w.until("2 are ready", ready(2)).Replicas {
+	w.Target = open(t, cfg)
+	for _, r := range w.Until("2 are ready", targettest.Ready(2)).Replicas {
 		if !strings.HasPrefix(r.Address, "127.0.0.1:") {
 			t.Errorf("%s is reached at %q", r.ID, r.Address)
 		}
@@ -195,7 +198,7 @@ func TestPublishedPorts(t *testing.T) {
 
 func TestTasksAreReachedAtTheirAddresses(t *testing.T) {
 	w := newWorld(t, newSwarm(t), 2, nil)
-	for _, r := range w.until("2 are ready", ready(2)).Replicas {
+	for _, r := range w.Until("2 are ready", targettest.Ready(2)).Replicas {
 		get(t, r.Address)
 	}
 }
@@ -229,25 +232,26 @@ func TestCountThatAStackDeployHasResetIsPutBack(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	w := &world{t: t, daemon: daemon, service: "shop_web"}
-	w.target = open(t, webConfig(daemon, w.service))
-	w.run()
-	w.set(4)
-	w.until("4 are ready", ready(4))
+	w := &world{daemon: daemon, service: "shop_web"}
+	w.T = t
+	w.Target = open(t, webConfig(daemon, w.service))
+	w.Run()
+	w.Set(4)
+	w.Until("4 are ready", targettest.Ready(4))
 	began := time.Now()
 	deploy()
-	s := w.until("it is put back", func(s target.Status) bool { return s.SpecReplicas == 4 && told(scale.CountReset)(s) })
+	s := w.Until("it is put back", func(s target.Status) bool { return s.SpecReplicas == 4 && targettest.Told(scale.CountReset)(s) })
 	t.Logf("put back %v after the beginning of the deployment", time.Since(began))
-	if c := condition(s, scale.CountReset); !strings.Contains(c.Message, "somebody else set 1 replica; put back") {
+	if c := targettest.Condition(s, scale.CountReset); !strings.Contains(c.Message, "somebody else set 1 replica; put back") {
 		t.Errorf("told %+v", c)
 	}
-	w.until("4 are ready again", ready(4))
-	if err := w.target.Keep(t.Context(), false); err != nil {
+	w.Until("4 are ready again", targettest.Ready(4))
+	if err := w.Target.Keep(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	deploy()
 	time.Sleep(3 * time.Second)
-	if s := w.status(); s.SpecReplicas != 1 || told(scale.CountReset)(s) {
+	if s := w.Status(); s.SpecReplicas != 1 || targettest.Told(scale.CountReset)(s) {
 		t.Errorf("put back although it was not to be kept: %+v", s)
 	}
 }

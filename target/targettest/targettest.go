@@ -77,20 +77,9 @@ type subject struct {
 // run does what a controller does: it runs a target that wants to be run.
 func (s *subject) run() {
 	s.leave = func() {}
-	runner, ok := s.target.(target.Runner)
-	if !ok {
-		return
+	if runner, ok := s.target.(target.Runner); ok {
+		s.leave = run(s.T, runner)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- runner.Run(ctx) }()
-	s.leave = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			s.Errorf("Run: %v", err)
-		}
-	})
-	s.Cleanup(s.leave)
 }
 
 func (s *subject) set(n int) {
@@ -126,24 +115,7 @@ func compare(a, b string) int {
 // until waits for a status in which the condition holds.
 func (s *subject) until(what string, holds func(target.Status) bool) target.Status {
 	s.Helper()
-	deadline := time.Now().Add(s.h.Patience)
-	for {
-		status := s.status()
-		if holds(status) {
-			return status
-		}
-		if time.Now().After(deadline) {
-			s.Fatalf("waited %v in vain until %s; last status: %+v", s.h.Patience, what, status)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-}
-
-// working is a condition for until: n replicas, all able to take work.
-func working(n int) func(target.Status) bool {
-	return func(status target.Status) bool {
-		return len(status.Replicas) == n && len(takingWork(status)) == n
-	}
+	return until(s.T, s.h.Patience, what, s.status, holds)
 }
 
 func takingWork(status target.Status) []string {
@@ -185,7 +157,7 @@ func specIsSeenAtOnce(s *subject) {
 
 func reachesTheCount(s *subject) {
 	s.set(3)
-	status := s.until("3 replicas take work", working(3))
+	status := s.until("3 replicas take work", Ready(3))
 	addresses := map[string]bool{}
 	for _, r := range status.Replicas {
 		if r.ID == "" || r.Address == "" || r.StartedAt.IsZero() || !r.DeletedAt.IsZero() {
@@ -203,11 +175,11 @@ func reachesTheCount(s *subject) {
 
 func isIdempotent(s *subject) {
 	s.set(2)
-	before := ids(s.until("2 replicas take work", working(2)).Replicas)
+	before := ids(s.until("2 replicas take work", Ready(2)).Replicas)
 	for range 10 {
 		s.set(2)
 	}
-	if after := ids(s.until("2 replicas take work", working(2)).Replicas); !slices.Equal(before, after) {
+	if after := ids(s.until("2 replicas take work", Ready(2)).Replicas); !slices.Equal(before, after) {
 		s.Errorf("asking again for the same count changed %v to %v", before, after)
 	}
 }
@@ -224,13 +196,13 @@ func refusesNegative(s *subject) {
 
 func scalesDownToSurvivors(s *subject) {
 	s.set(3)
-	before := takingWork(s.until("3 replicas take work", working(3)))
+	before := takingWork(s.until("3 replicas take work", Ready(3)))
 	s.set(1)
 	after := s.until("1 replica is left", func(status target.Status) bool {
 		if len(takingWork(status)) < 1 {
 			s.Errorf("no replica took work on the way from 3 to 1: %+v", status.Replicas)
 		}
-		return working(1)(status)
+		return Ready(1)(status)
 	})
 	if !slices.Contains(before, after.Replicas[0].ID) {
 		s.Errorf("%v survived, which was not among %v", ids(after.Replicas), before)
@@ -239,11 +211,11 @@ func scalesDownToSurvivors(s *subject) {
 
 func neverUsesAnIDTwice(s *subject) {
 	s.set(2)
-	before := ids(s.until("2 replicas take work", working(2)).Replicas)
+	before := ids(s.until("2 replicas take work", Ready(2)).Replicas)
 	s.set(0)
-	s.until("none is left", working(0))
+	s.until("none is left", Ready(0))
 	s.set(2)
-	for _, id := range ids(s.until("2 replicas take work", working(2)).Replicas) {
+	for _, id := range ids(s.until("2 replicas take work", Ready(2)).Replicas) {
 		if slices.Contains(before, id) {
 			s.Errorf("%s was used twice", id)
 		}
@@ -261,7 +233,7 @@ func (s *subject) chooses() {
 func drainsBeforeItEnds(s *subject) {
 	s.chooses()
 	s.set(2)
-	s.until("2 replicas take work", working(2))
+	s.until("2 replicas take work", Ready(2))
 	s.traffic.Hold()
 	s.set(0)
 	s.until("both drains have begun", func(target.Status) bool { return len(s.traffic.Begun()) == 2 })
@@ -275,18 +247,18 @@ func drainsBeforeItEnds(s *subject) {
 		s.Errorf("ended before it was drained: only %v are left", ids(status.Replicas))
 	}
 	s.traffic.Release()
-	s.until("none is left", working(0))
+	s.until("none is left", Ready(0))
 }
 
 func leastWorkGoes(s *subject) {
 	s.chooses()
 	s.set(3)
-	all := ids(s.until("3 replicas take work", working(3)).Replicas)
+	all := ids(s.until("3 replicas take work", Ready(3)).Replicas)
 	for i, id := range all {
 		s.traffic.SetLoad(id, []int{5, 2, 9}[i])
 	}
 	s.set(2)
-	left := ids(s.until("2 are left", working(2)).Replicas)
+	left := ids(s.until("2 are left", Ready(2)).Replicas)
 	if want := []string{all[0], all[2]}; !slices.Equal(left, want) {
 		s.Errorf("with 5, 2 and 9 requests in progress %v are left of %v, want %v", left, all, want)
 	}
@@ -295,7 +267,7 @@ func leastWorkGoes(s *subject) {
 func doesNotResurrect(s *subject) {
 	s.chooses()
 	s.set(1)
-	first := ids(s.until("1 replica takes work", working(1)).Replicas)
+	first := ids(s.until("1 replica takes work", Ready(1)).Replicas)
 	s.traffic.Hold()
 	s.set(0)
 	s.until("the drain has begun", func(target.Status) bool { return len(s.traffic.Begun()) == 1 })
@@ -305,7 +277,7 @@ func doesNotResurrect(s *subject) {
 		return len(able) == 1 && !slices.Contains(first, able[0])
 	})
 	s.traffic.Release()
-	s.until("only that one is left", working(1))
+	s.until("only that one is left", Ready(1))
 }
 
 func tellsOfChanges(s *subject) {
@@ -343,7 +315,7 @@ func concurrentUse(s *subject) {
 	}
 	callers.Wait()
 	s.set(1)
-	s.until("1 replica takes work", working(1))
+	s.until("1 replica takes work", Ready(1))
 }
 
 func (s *subject) stopper() target.Stopper {
@@ -357,7 +329,7 @@ func (s *subject) stopper() target.Stopper {
 func stopEndsEverything(s *subject) {
 	stopper := s.stopper()
 	s.set(2)
-	s.until("2 replicas take work", working(2))
+	s.until("2 replicas take work", Ready(2))
 	ctx, cancel := context.WithTimeout(s.Context(), s.h.Patience)
 	defer cancel()
 	if err := stopper.Stop(ctx); err != nil {
@@ -374,7 +346,7 @@ func stopEndsEverything(s *subject) {
 func stopByForce(s *subject) {
 	stopper := s.stopper()
 	s.set(2)
-	s.until("2 replicas take work", working(2))
+	s.until("2 replicas take work", Ready(2))
 	s.traffic.Hold()
 	defer s.traffic.Release()
 	ctx, cancel := context.WithCancel(s.Context())
@@ -400,11 +372,11 @@ func outlivesTheController(s *subject) {
 		s.Skip("nothing of this kind outlives a controller")
 	}
 	s.set(3)
-	before := ids(s.until("3 replicas take work", working(3)).Replicas)
+	before := ids(s.until("3 replicas take work", Ready(3)).Replicas)
 	s.leave()
 	s.target = s.h.Reopen(s.T, s.target)
 	s.run()
-	status := s.until("3 replicas take work", working(3))
+	status := s.until("3 replicas take work", Ready(3))
 	if after := ids(status.Replicas); !slices.Equal(before, after) {
 		s.Errorf("the next controller finds %v, want %v", after, before)
 	}
@@ -412,7 +384,7 @@ func outlivesTheController(s *subject) {
 		s.Errorf("the next controller is asked for %d replicas, want 3", status.SpecReplicas)
 	}
 	s.set(1)
-	after := s.until("1 is left", working(1))
+	after := s.until("1 is left", Ready(1))
 	if !slices.Contains(before, after.Replicas[0].ID) {
 		s.Errorf("%v survived, which was not among %v", ids(after.Replicas), before)
 	}
