@@ -6,6 +6,8 @@ GOLANGCI_LINT := $(BIN)/golangci-lint
 GOLANGCI_LINT_VERSION := v2.15.0
 VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 PLATFORMS     := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+# Long arithmetic in one goroutine each: the race detector, which takes twenty times as long to find nothing there, sees the short tests only.
+ARITHMETIC    := guard capacity policy/predictive evaluate cmd/flyball record/sqlite
 # Packages whose tests have a Docker engine of their own, and those with tests of programs that scripts/test-binaries builds.
 ENGINE_TESTS   = balancer/traefik deploy/stack $(shell git grep -l 'dockertest\.Main(m)' -- '*_test.go' | xargs -n 1 dirname | sort -u)
 LDFLAGS       := -s -w -X main.version=$(VERSION)
@@ -30,14 +32,11 @@ setup-engine: # and an engine
 
 test: setup build check-generate ## unit, integration, end to end, with the race detector: all but test-docker
 	$(GO) vet ./...
-	$(GO) test -race -timeout 25m $$($(GO) list ./... | grep -v -e /test/e2e -e /record/sqlite -e /sim$$ -e /queueing$$ -e /guard$$ -e /capacity$$ -e /policy/predictive$$ $(ENGINE_TESTS:%=-e /%$$))
-	# One goroutine of long arithmetic each: the race detector would take twenty times as long to find nothing.
+	$(GO) test -race -timeout 25m $$($(GO) list ./... | grep -v -e /test/e2e -e /sim$$ -e /queueing$$ $(ARITHMETIC:%=-e /%$$) $(ENGINE_TESTS:%=-e /%$$))
 	$(GO) test -race -run WhateverRunsBeside ./sim
 	# What needs an engine or the programs of test-binaries is in test-docker, until all of it is there.
-	$(GO) test -race -short ./guard ./capacity ./policy/predictive $(ENGINE_TESTS:%=./%)
-	$(GO) test -timeout 25m ./sim ./queueing ./guard ./capacity ./policy/predictive
-	$(GO) test -race -short -timeout 25m ./record/sqlite
-	$(GO) test -timeout 25m ./record/sqlite
+	$(GO) test -race -short -timeout 25m $(ARITHMETIC:%=./%) $(ENGINE_TESTS:%=./%)
+	$(GO) test -timeout 25m ./sim ./queueing $(ARITHMETIC:%=./%)
 	cd test/hpadiff && $(GO) test -timeout 25m ./...
 	$(GO) test -timeout 25m -count=1 -p 1 ./test/e2e/...
 	$(GO) test -race -timeout 25m -count=1 -p 1 -run 'TestRun|TestController|TestDemoLeaves|TestKilled' ./test/e2e/...

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/sim"
 	"github.com/flyball-io/flyball/workload"
@@ -55,6 +56,7 @@ func saved(t *testing.T, contestants []Contestant, o Options) string {
 }
 
 func TestResultsAreTheSameHoweverManyWorkOnThem(t *testing.T) {
+	testenv.Long(t)
 	want := saved(t, smallField(), Options{Workers: 1})
 	before := runtime.GOMAXPROCS(1)
 	defer runtime.GOMAXPROCS(before)

@@ -22,14 +22,15 @@ import (
 
 func TestMain(m *testing.M) { dockertest.Main(m) }
 
-// machine is an engine with everything that a stack pulls, and its clients.
+// machine is an engine with everything that a stack with a balancer pulls, and
+// its clients.
 type machine struct {
 	*dockertest.Daemon
 	t       *testing.T
 	context string // flyballContext
 }
 
-func newMachine(t *testing.T) *machine {
+func newMachine(t *testing.T, balancer string) *machine {
 	t.Helper()
 	m := &machine{Daemon: dockertest.Engine(t), t: t}
 	config := t.TempDir()
@@ -40,7 +41,7 @@ func newMachine(t *testing.T) *machine {
 	testenv.Command(t, "docker")
 	t.Setenv("DOCKER_HOST", m.Endpoint)
 	t.Setenv("DOCKER_CONFIG", config)
-	makeImages(t, m.Daemon)
+	makeImages(t, m.Daemon, balancer)
 	m.context = flyballContext(t)
 	return m
 }
@@ -158,7 +159,7 @@ func (m *machine) leastPrivilege(line string, root bool) {
 
 // One command, and a service is scaled on load; one more, and nothing is left.
 func TestComposeExampleScales(t *testing.T) {
-	m := newMachine(t)
+	m := newMachine(t, "nginx:1.28")
 	dir := m.copyOf("compose")
 	m.docker(dir, "compose", "up", "--build", "-d")
 	t.Cleanup(func() {
@@ -182,7 +183,7 @@ func TestComposeExampleScales(t *testing.T) {
 
 // Applied again a stack is as it was; deleted, it is gone.
 func TestDeployComposeAgainChangesNothing(t *testing.T) {
-	m := newMachine(t)
+	m := newMachine(t, "nginx:1.28")
 	m.buildFlyball()
 	dir := filepath.Join(t.TempDir(), "shop")
 	apply := []string{"deploy", "compose", "local", "--dir", dir}
@@ -208,7 +209,7 @@ func TestDeployComposeAgainChangesNothing(t *testing.T) {
 
 // One command on a swarm, and requests are answered.
 func TestSwarmExampleServes(t *testing.T) {
-	m := newMachine(t)
+	m := newMachine(t, "")
 	m.Swarm(t)
 	m.buildFlyball()
 	dir := m.copyOf("swarm")
@@ -235,7 +236,7 @@ func TestSwarmExampleServes(t *testing.T) {
 
 // Swarm takes every stack there is; none of them gets to start.
 func TestSwarmTakesEveryStack(t *testing.T) {
-	m := newMachine(t)
+	m := newMachine(t, "")
 	m.Swarm(t)
 	for _, environment := range stack.Environments() {
 		for _, balancer := range stack.Balancers() {

@@ -19,7 +19,7 @@ import (
 // pulled is an image as a registry has it, made of Debian's program.
 type pulled struct {
 	name    string
-	program string // Debian's
+	program string // Debian's, but for Traefik
 	as      string // where the image has it
 	folders []folder
 	changes []string
@@ -30,11 +30,19 @@ type folder struct {
 	uid, gid int
 }
 
-// images are those that the stacks would pull. Grafana cannot be had: in its
+// balancers are the images that a stack may take for its balancer.
+func balancers() []pulled {
+	return []pulled{
+		{name: "nginx:1.28", program: "nginx", as: "/usr/sbin/nginx", folders: []folder{{path: "/var/log/nginx", uid: 65532, gid: 65532}}},
+		{name: "haproxy:3.0", program: "haproxy", as: "/usr/local/sbin/haproxy"},
+		{name: "traefik:v3.5", program: "traefik", as: "/usr/local/bin/traefik"},
+	}
+}
+
+// images are those that every stack would pull. Grafana cannot be had: in its
 // place something listens.
 func images() []pulled {
 	return []pulled{
-		{name: "nginx:1.28", program: "nginx", as: "/usr/sbin/nginx", folders: []folder{{path: "/var/log/nginx", uid: 65532, gid: 65532}}},
 		{name: "redis:7", program: "redis-server", as: "/usr/local/bin/redis-server", folders: []folder{{"/data", 999, 1000}}},
 		{
 			name: "prom/prometheus:v3.5.0", program: "prometheus", as: "/bin/prometheus", folders: []folder{{"/prometheus", 65534, 65534}},
@@ -43,9 +51,16 @@ func images() []pulled {
 	}
 }
 
-func makeImages(t *testing.T, engine *dockertest.Daemon) {
+// makeImages makes what every stack pulls, and one balancer, unless it is "".
+func makeImages(t *testing.T, engine *dockertest.Daemon, balancer string) {
 	t.Helper()
-	for _, p := range images() {
+	all := images()
+	for _, p := range balancers() {
+		if p.name == balancer {
+			all = append(all, p)
+		}
+	}
+	for _, p := range all {
 		p.make(t, engine)
 	}
 	engine.Image(t, "grafana/grafana:12.1.0")
@@ -53,11 +68,17 @@ func makeImages(t *testing.T, engine *dockertest.Daemon) {
 
 func (p pulled) make(t *testing.T, engine *dockertest.Daemon) {
 	t.Helper()
-	program := testenv.Command(t, p.program)
+	program, linked := "", []string(nil)
+	if p.program == "traefik" { // Debian does not have it
+		program = testenv.Built(t, p.program)
+	} else {
+		program = testenv.Command(t, p.program)
+		linked = libraries(t, program)
+	}
 	var layer bytes.Buffer
 	w := tar.NewWriter(&layer)
 	file(t, w, program, p.as)
-	for _, library := range libraries(t, program) {
+	for _, library := range linked {
 		file(t, w, library, library)
 	}
 	text(t, w, "/etc/passwd", "root:x:0:0::/:/\nnobody:x:65534:65534::/:/\n")

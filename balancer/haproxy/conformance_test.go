@@ -15,7 +15,7 @@ import (
 func TestConformance(t *testing.T) {
 	balancertest.Run(t, func(t *testing.T) balancertest.Subject {
 		p := start(t, 8, nil)
-		return balancertest.Subject{Balancer: p.plane(), URL: p.url}
+		return balancertest.Subject{Balancer: p.plane(), URL: p.URL}
 	})
 }
 
@@ -27,11 +27,11 @@ func TestSourceConformance(t *testing.T) {
 			p = start(t, 4, nil)
 			plane := p.plane()
 			web := balancertest.Replica(t, "web", nil)
-			p.must(plane.SetBackends(t.Context(), []balancer.Backend{web}))
-			p.get("/")
-			p.eventually("the request is counted", func() bool {
+			p.Must(plane.SetBackends(t.Context(), []balancer.Backend{web}))
+			p.Get("/")
+			p.Eventually("the request is counted", func() bool {
 				samples, err := plane.Collect(t.Context())
-				p.must(err)
+				p.Must(err)
 				for _, s := range samples {
 					if s.Signal == scale.Latency {
 						return true
@@ -42,6 +42,6 @@ func TestSourceConformance(t *testing.T) {
 			return plane
 		},
 		Signals: haproxy.Signals(),
-		Break:   func(*testing.T, source.Source) { p.kill() },
+		Break:   func(*testing.T, source.Source) { p.Kill() },
 	})
 }

@@ -90,8 +90,6 @@ func New(cfg Config, clk clock.Clock, log *slog.Logger) (*Plane, error) {
 // Run looks at HAProxy until ctx is done, and mends what is not as it should
 // be. HAProxy goes on afterwards.
 func (p *Plane) Run(ctx context.Context) error {
-	ticker := p.clk.NewTicker(p.cfg.PollInterval.Std())
-	defer ticker.Stop()
 	failing := false
 	for {
 		err := p.sync(ctx)
@@ -107,9 +105,15 @@ func (p *Plane) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C:
+		case <-p.clk.After(p.pollInterval()):
 		}
 	}
+}
+
+func (p *Plane) pollInterval() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cfg.PollInterval.Std()
 }
 
 // SetBackends makes exactly these the known backends. An ID with another

@@ -24,21 +24,21 @@ import (
 func TestAKilledHAProxyStartsWithTheSameServers(t *testing.T) {
 	p := start(t, 5, nil)
 	plane := p.plane()
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil), balancertest.Replica(t, "b", nil), balancertest.Replica(t, "c", nil)}))
-	p.must(plane.Drain(t.Context(), "c"))
-	p.kill()
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil), balancertest.Replica(t, "b", nil), balancertest.Replica(t, "c", nil)}))
+	p.Must(plane.Drain(t.Context(), "c"))
+	p.Kill()
 	if _, err := plane.Backends(t.Context()); err == nil {
 		t.Error("no error while HAProxy is away")
 	}
 	stopped := p.cfg
 	p.cfg.Socket += "2" // the plane does not see it
 	text, err := os.ReadFile(p.file)
-	p.must(err)
-	p.must(os.WriteFile(p.file, []byte(strings.ReplaceAll(string(text), stopped.Socket+" ", p.cfg.Socket+" ")), 0o600))
+	p.Must(err)
+	p.Must(os.WriteFile(p.file, []byte(strings.ReplaceAll(string(text), stopped.Socket+" ", p.cfg.Socket+" ")), 0o600))
 	p.begin()
 	seen := map[string]int{}
 	for range 40 {
-		code, text := p.get("/")
+		code, text := p.Get("/")
 		seen[fmt.Sprint(code, " ", text)]++
 	}
 	if seen["200 a"] == 0 || seen["200 b"] == 0 || len(seen) != 2 {
@@ -51,18 +51,18 @@ func TestAKilledHAProxyStartsWithTheSameServers(t *testing.T) {
 func TestWhatHAProxyForgotItIsToldAgain(t *testing.T) {
 	p := start(t, 5, nil)
 	plane := p.plane()
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil), balancertest.Replica(t, "b", nil)}))
-	p.get("/")
-	p.eventually("the request is counted", func() bool { return requests(t, plane) == 1 })
-	p.kill()
-	p.must(os.Remove(p.cfg.StateFile))
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil), balancertest.Replica(t, "b", nil)}))
+	p.Get("/")
+	p.Eventually("the request is counted", func() bool { return requests(t, plane) == 1 })
+	p.Kill()
+	p.Must(os.Remove(p.cfg.StateFile))
 	p.begin()
-	p.eventually("both serve again", func() bool {
-		_, one := p.get("/")
-		_, two := p.get("/")
+	p.Eventually("both serve again", func() bool {
+		_, one := p.Get("/")
+		_, two := p.Get("/")
 		return one != two && len(one) == 1 && len(two) == 1
 	})
-	p.eventually("what was counted before is not forgotten", func() bool { return requests(t, plane) >= 3 })
+	p.Eventually("what was counted before is not forgotten", func() bool { return requests(t, plane) >= 3 })
 	if _, err := os.Stat(p.cfg.StateFile); err != nil {
 		t.Error("the state file was not written again:", err)
 	}
@@ -84,21 +84,21 @@ func requests(t *testing.T, plane *haproxy.Plane) (n uint64) {
 func TestAnotherControllerTakesOver(t *testing.T) {
 	p := start(t, 4, nil)
 	a, b, c := balancertest.Replica(t, "a", nil), balancertest.Replica(t, "b", nil), balancertest.Replica(t, "c", nil)
-	p.must(p.plane().SetBackends(t.Context(), []balancer.Backend{a, b}))
+	p.Must(p.plane().SetBackends(t.Context(), []balancer.Backend{a, b}))
 	before, err := os.ReadFile(p.cfg.StateFile)
-	p.must(err)
+	p.Must(err)
 	cfg := p.cfg
 	cfg.StateFile += "2"
 	second := p.planeWith(cfg)
 	if got, err := second.Backends(t.Context()); err != nil || len(got) != 0 {
 		t.Fatalf("got %v, %v, want none", got, err)
 	}
-	if code, _ := p.get("/"); code != http.StatusOK {
+	if code, _ := p.Get("/"); code != http.StatusOK {
 		t.Errorf("a look took the servers out: %d", code)
 	}
-	p.must(second.SetBackends(t.Context(), []balancer.Backend{b, c}))
+	p.Must(second.SetBackends(t.Context(), []balancer.Backend{b, c}))
 	after, err := os.ReadFile(cfg.StateFile)
-	p.must(err)
+	p.Must(err)
 	if one, two := slotOf(before, b.Address), slotOf(after, b.Address); one == "" || one != two {
 		t.Errorf("b was in %q and is in %q, want it left where it was", one, two)
 	}
@@ -122,26 +122,26 @@ func TestMoreReplicasThanSlotsIsSaid(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "1 of 3 backends have no server") {
 		t.Errorf("got %v, want that one of three has no server", err)
 	}
-	if code, _ := p.get("/"); code != http.StatusOK {
+	if code, _ := p.Get("/"); code != http.StatusOK {
 		t.Errorf("the two that have one do not serve: %d", code)
 	}
 	if all, err := plane.Backends(t.Context()); err != nil || len(all) != 3 || all[2].State == balancer.Active {
 		t.Errorf("%v: %v, want three, the last without requests", err, all)
 	}
-	p.must(plane.Drain(t.Context(), "a")) // or no slot would ever become free
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{b, c}))
-	p.eventually("c serves in the slot of a", func() bool { _, text := p.get("/"); return text == "c" })
+	p.Must(plane.Drain(t.Context(), "a")) // or no slot would ever become free
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{b, c}))
+	p.Eventually("c serves in the slot of a", func() bool { _, text := p.Get("/"); return text == "c" })
 }
 
 func TestAReplicaAtAnotherAddressIsAnotherBackend(t *testing.T) {
 	p := start(t, 3, nil)
 	plane := p.plane()
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
-	p.must(plane.Drain(t.Context(), "a"))
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
+	p.Must(plane.Drain(t.Context(), "a"))
 	moved := balancertest.Replica(t, "moved", nil)
 	moved.ID = "a"
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{moved}))
-	if _, text := p.get("/"); text != "moved" {
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{moved}))
+	if _, text := p.Get("/"); text != "moved" {
 		t.Errorf("answered by %q, want the new address", text)
 	}
 }
@@ -149,10 +149,10 @@ func TestAReplicaAtAnotherAddressIsAnotherBackend(t *testing.T) {
 func TestAReplicaThatDoesNotAnswerIsUnhealthy(t *testing.T) {
 	p := start(t, 3, nil)
 	plane := p.plane()
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{{ID: "gone", Address: "127.0.0.1:1"}, balancertest.Replica(t, "a", nil)}))
-	p.eventually("the check finds out", func() bool {
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{{ID: "gone", Address: "127.0.0.1:1"}, balancertest.Replica(t, "a", nil)}))
+	p.Eventually("the check finds out", func() bool {
 		all, err := plane.Backends(t.Context())
-		p.must(err)
+		p.Must(err)
 		return all[0].State == balancer.Active && all[1].State == balancer.Unhealthy
 	})
 	if _, takes := plane.Load("gone"); takes {
@@ -176,7 +176,7 @@ func TestTheHistogramAgreesWithTheClient(t *testing.T) {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 	})
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{slow}))
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{slow}))
 	began := time.Now()
 	var took []float64
 	var bad int
@@ -185,7 +185,7 @@ func TestTheHistogramAgreesWithTheClient(t *testing.T) {
 		clients.Go(func() {
 			for i := range 100 {
 				from := time.Now()
-				code, _ := p.get([]string{"/", "/bad"}[min(1, (i+c)%20/19)])
+				code, _ := p.Get([]string{"/", "/bad"}[min(1, (i+c)%20/19)])
 				d := time.Since(from).Seconds()
 				mu.Lock()
 				took = append(took, d)
@@ -199,7 +199,7 @@ func TestTheHistogramAgreesWithTheClient(t *testing.T) {
 	clients.Wait()
 	lasted := time.Since(began).Seconds()
 	slices.Sort(took)
-	p.eventually("all are counted", func() bool { return requests(t, plane) == 800 })
+	p.Eventually("all are counted", func() bool { return requests(t, plane) == 800 })
 	got := signals(t, plane)
 	want := took[len(took)*95/100]
 	t.Logf("p95 %.1f ms, the client's %.1f ms; not good %.3f, the client's %.3f; in progress %.2f, by Little %.2f", got[scale.Latency]*1e3, want*1e3,
@@ -242,11 +242,11 @@ func signals(t *testing.T, plane *haproxy.Plane) map[string]float64 {
 func TestARequestNobodyTookIsAFailure(t *testing.T) {
 	p := start(t, 2, nil)
 	plane := p.plane()
-	p.must(plane.SetBackends(t.Context(), nil))
-	if code, _ := p.get("/"); code != http.StatusServiceUnavailable {
+	p.Must(plane.SetBackends(t.Context(), nil))
+	if code, _ := p.Get("/"); code != http.StatusServiceUnavailable {
 		t.Fatalf("answered %d, want 503", code)
 	}
-	p.eventually("it is a failure, and not good", func() bool {
+	p.Eventually("it is a failure, and not good", func() bool {
 		s := signals(t, plane)
 		return s[scale.ErrorRate] > 0 && s[scale.ViolationRatio] == 1 && s[scale.RequestRate] > 0
 	})
@@ -258,9 +258,9 @@ func TestWithoutItsHistogramThereIsNoLatency(t *testing.T) {
 	p := start(t, 2, nil)
 	p.cfg.Threshold *= 2
 	plane := p.plane()
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
-	p.get("/")
-	p.eventually("the request is counted", func() bool { return signals(t, plane)[scale.RequestRate] > 0 })
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
+	p.Get("/")
+	p.Eventually("the request is counted", func() bool { return signals(t, plane)[scale.RequestRate] > 0 })
 	got := signals(t, plane)
 	_, latency := got[scale.Latency]
 	_, violations := got[scale.ViolationRatio]
@@ -278,10 +278,10 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 	for i := range 4 {
 		all = append(all, balancertest.Replica(t, fmt.Sprint("r", i), balancertest.Echo))
 	}
-	p.must(plane.SetBackends(t.Context(), all[:1]))
+	p.Must(plane.SetBackends(t.Context(), all[:1]))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan balancertest.Flooded)
-	go func() { done <- balancertest.Flood(ctx, p.url, 500) }()
+	go func() { done <- balancertest.Flood(ctx, p.URL, 500) }()
 	balancertest.Churn(t.Context(), t, plane, all, 300*time.Millisecond, 12)
 	cancel()
 	got := <-done

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flyball-io/flyball/balancer/balancertest"
 	"github.com/flyball-io/flyball/balancer/haproxy"
 	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/scale"
@@ -45,7 +46,7 @@ func TestHAProxyAcceptsWhatIsShipped(t *testing.T) {
 			}
 			file := filepath.Join(t.TempDir(), "haproxy.cfg")
 			if tc.site.CertFile != "" {
-				certificate(t, tc.site.CertFile)
+				balancertest.TLSClient(t, tc.site.CertFile)
 			}
 			if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
 				t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 func TestConformance(t *testing.T) {
 	balancertest.Run(t, func(t *testing.T) balancertest.Subject {
 		p := start(t, nil)
-		return balancertest.Subject{Balancer: p.plane(), URL: p.url}
+		return balancertest.Subject{Balancer: p.plane(), URL: p.URL}
 	})
 }
 
@@ -34,16 +34,16 @@ func TestSourceConformance(t *testing.T) {
 				New: func(t *testing.T) source.Source {
 					p = start(t, change)
 					plane := p.plane()
-					p.must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "web", nil)}))
-					p.get("/")
-					p.eventually("the request is counted", func() bool {
+					p.Must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "web", nil)}))
+					p.Get("/")
+					p.Eventually("the request is counted", func() bool {
 						_, there := signals(t, plane)[scale.Latency]
 						return there
 					})
 					return plane
 				},
 				Signals: nginx.Signals(),
-				Break:   func(*testing.T, source.Source) { p.kill() },
+				Break:   func(*testing.T, source.Source) { p.Kill() },
 			})
 		})
 	}

@@ -48,6 +48,8 @@ func (p *Plane) setReading() {
 func (p *Plane) count(one line) {
 	now := p.clk.Now()
 	failed := one.status >= http.StatusInternalServerError
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	slow := p.cfg.Threshold > 0 && one.seconds > p.cfg.Threshold.Std().Seconds()
 	c := latency.Counts{Arrived: 1, Busy: time.Duration(one.seconds * float64(time.Second))}
 	if one.status == clientGone && !slow {
@@ -56,8 +58,6 @@ func (p *Plane) count(one line) {
 		c.Ended, c.Failed, c.NotGood = 1, is(failed), is(failed || slow)
 		p.total.Answered(now, one.seconds, c)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	for i, a := range one.attempts {
 		b := p.byAddr[a.address]
 		if b == nil {

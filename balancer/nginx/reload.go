@@ -74,7 +74,10 @@ func (p *Plane) done(version uint64) bool {
 
 // pause waits until nginx may be reloaded again.
 func (p *Plane) pause(ctx context.Context) error {
-	wait := p.cfg.Reload.MinInterval.Std() - p.clk.Now().Sub(p.reloaded)
+	p.mu.Lock()
+	interval := p.cfg.Reload.MinInterval.Std()
+	p.mu.Unlock()
+	wait := interval - p.clk.Now().Sub(p.reloaded)
 	if p.reloaded.IsZero() || wait <= 0 {
 		return ctx.Err()
 	}

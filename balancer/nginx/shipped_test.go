@@ -18,10 +18,10 @@ import (
 
 func TestTheLimitOfAClient(t *testing.T) {
 	p := start(t, func(_ *nginx.Config, s *nginx.Site) { s.RateLimit = 2 })
-	p.must(p.plane().SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
+	p.Must(p.plane().SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
 	seen := map[int]int{}
 	for range 40 { // 20 may come in a burst, and 2 each second
-		code, _ := p.get("/")
+		code, _ := p.Get("/")
 		seen[code]++
 	}
 	if seen[200] < 20 || seen[200] > 25 || seen[429] != 40-seen[200] {
@@ -40,7 +40,7 @@ func TestNginxAcceptsWhatIsShipped(t *testing.T) {
 		{"as it is", func(string, *nginx.Config, *nginx.Site) {}},
 		{"everything", func(dir string, c *nginx.Config, s *nginx.Site) {
 			s.CertFile, s.KeyFile, s.RateLimit, c.Status = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "cert.pem"), 100, "http://127.0.0.1:18081/stub"
-			certificate(t, s.CertFile)
+			balancertest.TLSClient(t, s.CertFile)
 		}},
 		{"a file as log", func(dir string, c *nginx.Config, _ *nginx.Site) {
 			c.Log = nginx.Log{File: filepath.Join(dir, "access.log")}

@@ -20,7 +20,7 @@ func TestConformance(t *testing.T) {
 			balancertest.Run(t, func(t *testing.T) balancertest.Subject {
 				plane, stop := p.controller()
 				t.Cleanup(stop)
-				return balancertest.Subject{Balancer: plane, URL: p.url, Blind: true}
+				return balancertest.Subject{Balancer: plane, URL: p.URL, Blind: true}
 			})
 		})
 	}
@@ -33,9 +33,9 @@ func TestSourceConformance(t *testing.T) {
 		New: func(t *testing.T) source.Source {
 			p = start(t, overFile)
 			plane := p.plane()
-			p.must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "web", nil)}))
-			p.eventually("a request is counted", func() bool {
-				if code, _ := p.get("/"); code != http.StatusOK {
+			p.Must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "web", nil)}))
+			p.Eventually("a request is counted", func() bool {
+				if code, _ := p.Get("/"); code != http.StatusOK {
 					t.Fatal(code)
 				}
 				_, counted := signals(t, plane)[scale.Latency]
@@ -44,6 +44,6 @@ func TestSourceConformance(t *testing.T) {
 			return plane
 		},
 		Signals: traefik.Signals(),
-		Break:   func(*testing.T, source.Source) { p.kill() },
+		Break:   func(*testing.T, source.Source) { p.Kill() },
 	})
 }

@@ -60,11 +60,11 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 			p := start(t, way)
 			plane := p.plane()
 			now := []mortal{begin(t, "r0-0")}
-			p.must(plane.SetBackends(t.Context(), backends(now)))
+			p.Must(plane.SetBackends(t.Context(), backends(now)))
 			ctx, cancel := context.WithCancel(t.Context())
 			flooded, streamed := make(chan balancertest.Flooded), make(chan []string)
-			go func() { flooded <- balancertest.Flood(ctx, p.url, 500) }()
-			go func() { streamed <- stream(ctx, p.url+"/stream", 8) }()
+			go func() { flooded <- balancertest.Flood(ctx, p.URL, 500) }()
+			go func() { streamed <- stream(ctx, p.URL+"/stream", 8) }()
 			time.Sleep(1500 * time.Millisecond) // the first streams have ended
 			for round := range 5 {
 				old := now
@@ -72,9 +72,9 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 				for i := range 1 + (round+1)%3 {
 					now = append(now, begin(t, fmt.Sprintf("r%d-%d", round+1, i)))
 				}
-				p.must(plane.SetBackends(t.Context(), backends(append(slices.Clone(old), now...))))
+				p.Must(plane.SetBackends(t.Context(), backends(append(slices.Clone(old), now...))))
 				drainAll(t, plane, old)
-				p.must(plane.SetBackends(t.Context(), backends(now)))
+				p.Must(plane.SetBackends(t.Context(), backends(now)))
 				for _, one := range old {
 					one.end()
 				}
@@ -119,7 +119,7 @@ func stream(ctx context.Context, url string, clients int) (broken []string) {
 	for range clients {
 		running.Go(func() {
 			for ctx.Err() == nil {
-				if code, text := get(http.DefaultClient, url); code != http.StatusOK || text != strings.Repeat(".", chunks) {
+				if code, text := balancertest.Get(http.DefaultClient, url); code != http.StatusOK || text != strings.Repeat(".", chunks) {
 					mu.Lock()
 					broken = append(broken, fmt.Sprint(code, " ", text))
 					mu.Unlock()
@@ -140,7 +140,7 @@ func TestTheMetricsAgreeWithTheClient(t *testing.T) {
 	var mu sync.Mutex
 	random := rand.New(rand.NewPCG(7, 7))
 	var served, seen watched // Traefik is between the two, whatever else the machine does
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "slow", func(w http.ResponseWriter, r *http.Request) {
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "slow", func(w http.ResponseWriter, r *http.Request) {
 		from := time.Now()
 		mu.Lock()
 		d := time.Duration(40 * math.Exp(0.6*random.NormFloat64()) * float64(time.Millisecond))
@@ -160,7 +160,7 @@ func TestTheMetricsAgreeWithTheClient(t *testing.T) {
 		clients.Go(func() {
 			for i := range 100 {
 				from := time.Now()
-				code, _ := p.get([]string{"/", "/bad"}[min(1, (i+c)%20/19)])
+				code, _ := p.Get([]string{"/", "/bad"}[min(1, (i+c)%20/19)])
 				mu.Lock()
 				seen.add(time.Since(from), code != http.StatusOK, p.cfg.Threshold)
 				mu.Unlock()

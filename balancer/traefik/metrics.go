@@ -83,7 +83,7 @@ func (p *Plane) readMetrics(ctx context.Context) (snapshot, error) {
 	if answer.Status != http.StatusOK {
 		return snapshot{}, fmt.Errorf("%s answered %d", p.cfg.Metrics.URL, answer.Status)
 	}
-	s, err := parse(answer.Body, answer.Header.Get("Content-Type"), p.cfg)
+	s, err := parse(answer.Body, answer.Header.Get("Content-Type"), p.config())
 	if err != nil {
 		return snapshot{}, fmt.Errorf("metrics of Traefik: %w", err)
 	}

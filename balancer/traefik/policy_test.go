@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flyball-io/flyball/balancer/balancertest"
 	"github.com/flyball-io/flyball/balancer/traefik"
 	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/internal/traffictest"
@@ -38,13 +39,13 @@ func TestTheDefaultPolicyScalesOnTraefikAlone(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	document := filepath.Join(p.dir, "shop.yaml")
-	p.must(os.WriteFile(document, fmt.Appendf(nil, shop, program, p.cfg.File, p.cfg.Metrics.URL), 0o600))
-	run := exec.Command(program, "run", "-f", document, "--state-dir", p.state, "--listen", local(freePort(t)), "--on-exit", "stop")
+	p.Must(os.WriteFile(document, fmt.Appendf(nil, shop, program, p.cfg.File, p.cfg.Metrics.URL), 0o600))
+	run := exec.Command(program, "run", "-f", document, "--state-dir", p.state, "--listen", balancertest.FreeAddress(t), "--on-exit", "stop")
 	testenv.EndWithTest(run)
 	var err error
 	run.Stderr, err = os.Create(filepath.Join(p.dir, "run.log"))
-	p.must(err)
-	p.must(run.Start())
+	p.Must(err)
+	p.Must(run.Start())
 	t.Cleanup(func() {
 		_ = run.Process.Signal(syscall.SIGTERM)
 		_ = run.Wait()
@@ -53,11 +54,11 @@ func TestTheDefaultPolicyScalesOnTraefikAlone(t *testing.T) {
 			t.Logf("%s", said)
 		}
 	})
-	p.eventually("the first replica serves", func() bool { code, _ := p.get("/"); return code == 200 })
-	traffic := traffictest.Send(t, strings.TrimPrefix(p.url, "http://"), traffictest.Only(traffictest.Gets, traffictest.Posts), 60, 45*time.Second)
+	p.Eventually("the first replica serves", func() bool { code, _ := p.Get("/"); return code == 200 })
+	traffic := traffictest.Send(t, strings.TrimPrefix(p.URL, "http://"), traffictest.Only(traffictest.Gets, traffictest.Posts), 60, 45*time.Second)
 	traffic.Perfect()
 	text, err := os.ReadFile(p.cfg.File)
-	p.must(err)
+	p.Must(err)
 	if serving := strings.Count(string(text), `"url"`); serving < 2 {
 		t.Errorf("%d replicas serve, want at least 2", serving)
 	}

@@ -2,14 +2,6 @@ package traefik_test
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -23,58 +15,31 @@ import (
 	"github.com/flyball-io/flyball/scale"
 )
 
-// certificate writes chain and key for 127.0.0.1 into one file, as both may
-// be, and returns who signed it.
-func certificate(t *testing.T, file string) *x509.CertPool {
-	t.Helper()
-	must := func(err error) {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(err)
-	wanted := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
-	der, err := x509.CreateCertificate(rand.Reader, wanted, wanted, &key.PublicKey, key)
-	must(err)
-	raw, err := x509.MarshalPKCS8PrivateKey(key)
-	must(err)
-	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})...)
-	must(os.WriteFile(file, text, 0o600))
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(text)
-	return pool
-}
-
 // Everything at once: clients speak TLS, plain HTTP is sent there, one client
 // may ask only so often, and Traefik fetches its configuration over TLS.
 func TestTLSAndTheLimitOfAClient(t *testing.T) {
-	var pool *x509.CertPool
-	redirect := local(freePort(t))
+	var client *http.Client
+	redirect := balancertest.FreeAddress(t)
 	p := start(t, overHTTP, func(c *traefik.Config, s *traefik.Site) {
 		s.CAFile = filepath.Join(filepath.Dir(s.CAFile), "site.pem")
-		pool = certificate(t, s.CAFile)
+		client = balancertest.TLSClient(t, s.CAFile)
 		c.Route.CertFile, c.Route.KeyFile, c.HTTP.CertFile, c.HTTP.KeyFile = s.CAFile, s.CAFile, s.CAFile, s.CAFile
 		s.Redirect, c.RateLimit = redirect, 2
 	})
-	p.must(p.plane().SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport}
+	p.Must(p.plane().SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
 	seen := map[int]int{}
 	for range 30 { // a burst of ten times two is free
-		code, _ := get(client, "https"+strings.TrimPrefix(p.url, "http"))
+		code, _ := balancertest.Get(client, "https"+strings.TrimPrefix(p.URL, "http"))
 		seen[code]++
 	}
 	if seen[http.StatusOK] < 20 || seen[http.StatusTooManyRequests] < 5 || len(seen) != 2 {
 		t.Errorf("got %v, want 20 or a few more of 200, and 429", seen)
 	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	if code, _ := get(client, "http://"+redirect); code != http.StatusMovedPermanently {
+	if code, _ := balancertest.Get(client, "http://"+redirect); code != http.StatusMovedPermanently {
 		t.Errorf("plain HTTP was answered %d, want 301", code)
 	}
-	if code, text := p.get("/"); code == http.StatusOK {
+	if code, text := p.Get("/"); code == http.StatusOK {
 		t.Errorf("the entry point of the route answered plain HTTP: %q", text)
 	}
 }
@@ -88,11 +53,11 @@ func TestTraefikAcceptsACME(t *testing.T) {
 			p := start(t, overFile, func(c *traefik.Config, s *traefik.Site) {
 				c.Route.CertResolver, c.Route.Rule = "letsencrypt", `Host("shop.example.com")`
 				s.ACME = traefik.ACME{Email: "ops@example.com", Storage: storage, Challenge: challenge, Server: "https://127.0.0.1:1/directory"}
-				s.Redirect = local(freePort(t))
+				s.Redirect = balancertest.FreeAddress(t)
 			})
-			p.must(p.plane().SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
-			p.eventually("it asks for a certificate", func() bool {
-				text, err := os.ReadFile(p.log)
+			p.Must(p.plane().SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
+			p.Eventually("it asks for a certificate", func() bool {
+				text, err := os.ReadFile(p.Log)
 				return err == nil && bytes.Contains(text, []byte("https://127.0.0.1:1/directory")) && bytes.Contains(text, []byte("shop.example.com"))
 			})
 		})

@@ -108,8 +108,6 @@ func (p *Plane) Run(ctx context.Context) error {
 
 // watch looks at Traefik's metrics and at the file.
 func (p *Plane) watch(ctx context.Context) error {
-	ticker := p.clk.NewTicker(p.cfg.PollInterval.Std())
-	defer ticker.Stop()
 	failing := false
 	for {
 		err := p.look(ctx)
@@ -128,7 +126,7 @@ func (p *Plane) watch(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C:
+		case <-p.clk.After(p.config().PollInterval.Std()):
 		}
 	}
 }

@@ -17,21 +17,21 @@ import (
 // first call to return is served by the next request.
 func TestTheFirstConfigurationIsWaitedFor(t *testing.T) {
 	p := start(t, overHTTP)
-	if code, _ := p.get("/"); code != http.StatusNotFound {
+	if code, _ := p.Get("/"); code != http.StatusNotFound {
 		t.Errorf("answered %d before the first configuration, want 404", code)
 	}
 	plane := p.plane()
-	p.must(plane.SetBackends(t.Context(), nil))
+	p.Must(plane.SetBackends(t.Context(), nil))
 	signals(t, plane)
-	if code, _ := p.get("/"); code != http.StatusServiceUnavailable {
+	if code, _ := p.Get("/"); code != http.StatusServiceUnavailable {
 		t.Errorf("answered %d without replicas, want 503", code)
 	}
 	got := signals(t, plane)
 	if got[scale.ErrorRate] <= 0 || got[scale.ViolationRatio] != 1 || got[scale.RequestRate] <= 0 {
 		t.Errorf("got %v, want that the refused request counts", got)
 	}
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
-	if code, text := p.get("/"); code != http.StatusOK || text != "a" {
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
+	if code, text := p.Get("/"); code != http.StatusOK || text != "a" {
 		t.Errorf("answered %d %q, want the replica", code, text)
 	}
 }
@@ -43,9 +43,9 @@ func TestTraefikIsExamined(t *testing.T) {
 		if found := p.cfg.Examine(t.Context()); len(found) != 1 || found[0].Fix != "" || !strings.Contains(found[0].Message, want) {
 			t.Errorf("found %+v, want %q and nothing to mend", found, want)
 		}
-		p.must(p.plane().SetBackends(t.Context(), nil))
+		p.Must(p.plane().SetBackends(t.Context(), nil))
 	}
-	p.kill()
+	p.Kill()
 	if found := p.cfg.Examine(t.Context()); len(found) != 1 || !strings.Contains(found[0].Fix, "start Traefik") {
 		t.Errorf("found %+v, want that Traefik is to be started", found)
 	}
@@ -58,18 +58,18 @@ func TestTheControllerMayBeAway(t *testing.T) {
 	p := start(t, overHTTP)
 	plane, stop := p.controller()
 	a, b := balancertest.Replica(t, "a", nil), balancertest.Replica(t, "b", nil)
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{a}))
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{a}))
 	stop()
 	time.Sleep(1200 * time.Millisecond) // two fetches fail
-	if _, text := p.get("/"); text != "a" {
+	if _, text := p.Get("/"); text != "a" {
 		t.Errorf("answered by %q while the controller is away, want a", text)
 	}
-	p.kill()
+	p.Kill()
 	p.begin()
 	plane = p.plane()
-	p.eventually("a Traefik that was started anew serves as before", func() bool { _, text := p.get("/"); return text == "a" })
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{b}))
-	if _, text := p.get("/"); text != "b" {
+	p.Eventually("a Traefik that was started anew serves as before", func() bool { _, text := p.Get("/"); return text == "a" })
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{b}))
+	if _, text := p.Get("/"); text != "b" {
 		t.Errorf("answered by %q, want b", text)
 	}
 }
@@ -77,17 +77,17 @@ func TestTheControllerMayBeAway(t *testing.T) {
 func TestAFileChangedByHandIsMended(t *testing.T) {
 	p := start(t, overFile)
 	plane := p.plane()
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
 	wanted, err := os.ReadFile(p.cfg.File)
-	p.must(err)
-	p.must(os.WriteFile(p.cfg.File, []byte("http: {routers: {}}\n"), 0o644))
-	p.eventually("the file is as it should be", func() bool {
+	p.Must(err)
+	p.Must(os.WriteFile(p.cfg.File, []byte("http: {routers: {}}\n"), 0o644))
+	p.Eventually("the file is as it should be", func() bool {
 		held, err := os.ReadFile(p.cfg.File)
 		return err == nil && string(held) == string(wanted)
 	})
-	p.kill()
+	p.Kill()
 	p.begin()
-	p.eventually("a Traefik that was started anew serves as before", func() bool { _, text := p.get("/"); return text == "a" })
+	p.Eventually("a Traefik that was started anew serves as before", func() bool { _, text := p.Get("/"); return text == "a" })
 }
 
 // A change that Traefik cannot take is an error while it lasts, and made once
@@ -95,8 +95,8 @@ func TestAFileChangedByHandIsMended(t *testing.T) {
 func TestATraefikThatIsAwayIsSaid(t *testing.T) {
 	p := start(t, overFile)
 	plane := p.plane()
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
-	p.kill()
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
+	p.Kill()
 	b := []balancer.Backend{balancertest.Replica(t, "b", nil)}
 	failed := make(chan error)
 	go func() { failed <- plane.SetBackends(t.Context(), b) }()
@@ -109,8 +109,8 @@ func TestATraefikThatIsAwayIsSaid(t *testing.T) {
 		t.Errorf("%v, %v: a replica is shown that no request can reach yet", shown, err)
 	}
 	p.begin()
-	p.must(<-failed)
-	if _, text := p.get("/"); text != "b" {
+	p.Must(<-failed)
+	if _, text := p.Get("/"); text != "b" {
 		t.Errorf("answered by %q, want b", text)
 	}
 }
@@ -124,18 +124,18 @@ func TestAReplicaThatDoesNotAnswer(t *testing.T) {
 				c.Attempts, c.Health.Path, c.Health.Interval = 8, path, scale.Duration(200*time.Millisecond)
 			})
 			plane := p.plane()
-			p.must(plane.SetBackends(t.Context(), []balancer.Backend{{ID: "gone", Address: "127.0.0.1:1"}, balancertest.Replica(t, "a", nil)}))
+			p.Must(plane.SetBackends(t.Context(), []balancer.Backend{{ID: "gone", Address: "127.0.0.1:1"}, balancertest.Replica(t, "a", nil)}))
 			for range 20 {
-				if code, text := p.get("/"); code != http.StatusOK || text != "a" {
+				if code, text := p.Get("/"); code != http.StatusOK || text != "a" {
 					t.Fatalf("answered %d %q", code, text)
 				}
 			}
 			if path == "" {
 				return
 			}
-			p.eventually("the check finds out", func() bool {
+			p.Eventually("the check finds out", func() bool {
 				all, err := plane.Backends(t.Context())
-				p.must(err)
+				p.Must(err)
 				_, takes := plane.Load("gone")
 				return all[0].State == balancer.Active && all[1].State == balancer.Unhealthy && !takes
 			})
@@ -149,11 +149,11 @@ func TestTheCircuitBreaks(t *testing.T) {
 	p := start(t, overFile)
 	plane := p.plane()
 	gone := begin(t, "a")
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{gone.Backend}))
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{gone.Backend}))
 	gone.end()
-	p.eventually("the circuit is open", func() bool { code, _ := p.get("/"); return code == http.StatusServiceUnavailable })
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "b", nil)}))
-	if code, _ := p.get("/"); code != http.StatusOK {
+	p.Eventually("the circuit is open", func() bool { code, _ := p.Get("/"); return code == http.StatusServiceUnavailable })
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "b", nil)}))
+	if code, _ := p.Get("/"); code != http.StatusOK {
 		t.Errorf("answered %d after a replica came", code)
 	}
 }
@@ -164,19 +164,19 @@ func TestADrainGivesTheTimeThatRequestsTake(t *testing.T) {
 	p := start(t, overFile)
 	plane := p.plane()
 	slow := balancertest.Replica(t, "slow", func(http.ResponseWriter, *http.Request) { time.Sleep(900 * time.Millisecond) })
-	p.must(plane.SetBackends(t.Context(), []balancer.Backend{slow}))
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{slow}))
 	signals(t, plane)
-	if code, _ := p.get("/"); code != http.StatusOK {
+	if code, _ := p.Get("/"); code != http.StatusOK {
 		t.Fatal(code)
 	}
 	signals(t, plane)
 	began := time.Now()
-	p.must(plane.Drain(t.Context(), "slow"))
-	if took := time.Since(began); took < 800*time.Millisecond || took > patience/2 {
+	p.Must(plane.Drain(t.Context(), "slow"))
+	if took := time.Since(began); took < 800*time.Millisecond || took > 10*time.Second {
 		t.Errorf("drained within %v, want the 900ms that the request took", took)
 	}
-	p.must(plane.SetBackends(t.Context(), nil))
-	p.must(plane.Drain(t.Context(), "slow")) // no longer listed, and finished
+	p.Must(plane.SetBackends(t.Context(), nil))
+	p.Must(plane.Drain(t.Context(), "slow")) // no longer listed, and finished
 }
 
 // Who has no token is told nothing.
@@ -188,11 +188,11 @@ func TestTheConfigurationTakesAToken(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	p.must(p.plane().SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
-	if _, text := p.get("/"); text != "a" {
+	p.Must(p.plane().SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
+	if _, text := p.Get("/"); text != "a" {
 		t.Errorf("answered by %q, want a: Traefik has the token", text)
 	}
-	code, text := get(http.DefaultClient, "http://"+p.cfg.HTTP.Listen+"/v1/traefik/app")
+	code, text := balancertest.Get(http.DefaultClient, "http://"+p.cfg.HTTP.Listen+"/v1/traefik/app")
 	if code != http.StatusUnauthorized || strings.Contains(text, "loadBalancer") {
 		t.Errorf("answered %d %q without a token, want 401", code, text)
 	}

@@ -16,6 +16,10 @@ import (
 	"github.com/flyball-io/flyball/internal/clock"
 )
 
+// passwordVariable is where the bus's password is read, so that no list of
+// processes shows it.
+const passwordVariable = "FLYBALL_BUS_PASSWORD"
+
 // busFlags say where the bus between processes is.
 type busFlags struct {
 	address, namespace, passwordFile string
@@ -23,12 +27,12 @@ type busFlags struct {
 }
 
 func (f *busFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.address, "bus", "", "`URL` of the Redis that is the bus between processes: redis://host:6379, rediss:// with TLS, unix:///path")
-	flags.StringVar(&f.namespace, "bus-namespace", "default", "word that keeps installations apart which share a Redis")
-	flags.StringVar(&f.passwordFile, "bus-password-file", "", "`FILE` with the password of the bus; also "+passwordVariable)
-	flags.StringVar(&f.caFile, "bus-ca", "", "`FILE` with the certificate that vouches for the bus (PEM)")
-	flags.StringVar(&f.certFile, "bus-cert", "", "`FILE` with the certificate shown to the bus (PEM)")
-	flags.StringVar(&f.keyFile, "bus-key", "", "`FILE` with its key (PEM)")
+	flags.StringVar(&f.address, "bus", "", "`URL` of the Redis between processes: redis://host:port/database, rediss:// for TLS, unix:///path")
+	flags.StringVar(&f.namespace, "bus-namespace", "default", "word that keeps apart those who share a Redis")
+	flags.StringVar(&f.passwordFile, "bus-password-file", "", "`FILE` with the password of the bus; "+passwordVariable+" may hold it instead")
+	flags.StringVar(&f.caFile, "bus-ca", "", "`FILE` with the certificates that may have signed the bus's (default those this machine trusts)")
+	flags.StringVar(&f.certFile, "bus-cert", "", "`FILE` with a certificate to show to the bus")
+	flags.StringVar(&f.keyFile, "bus-key", "", "`FILE` with its key")
 }
 
 // server reads where the bus is and how it lets in.

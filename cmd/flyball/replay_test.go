@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/flyball-io/flyball/app/simulate"
+	"github.com/flyball-io/flyball/internal/testenv"
 )
 
 // shopDocument is of a service that a simulation stands for.
@@ -113,6 +114,7 @@ func TestReplayOfARecordAgreesWithTheRun(t *testing.T) {
 
 // The report on a run is what the run said of itself.
 func TestReportOfARecord(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	state, document, card := simulatedRun(t)
 	out := filepath.Join(t.TempDir(), "pages", "report.html")

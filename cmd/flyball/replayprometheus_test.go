@@ -170,6 +170,7 @@ func within(t *testing.T, what string, got, want, share float64) {
 // What well-known metrics of a Deployment hold is enough to find the service
 // again, and the replica-hours of its HPA.
 func TestReplayOfARealPrometheus(t *testing.T) {
+	testenv.Long(t)
 	t.Parallel()
 	server, truth := watchedDeployment(t)
 	span := []string{"--prometheus", server, "--from", "2026-09-01T00:00:00Z", "--to", "2026-09-01T02:00:00Z", "--out", "", "--policy", "hpa:cpuUtilization=70", "--step", "15s"}

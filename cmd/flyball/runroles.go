@@ -19,41 +19,26 @@ import (
 	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/app/roles"
 	"github.com/flyball-io/flyball/bus/memory"
-	"github.com/flyball-io/flyball/bus/redis"
 )
-
-// passwordVariable is where the bus's password is read, so that no list of
-// processes shows it.
-const passwordVariable = "FLYBALL_BUS_PASSWORD"
 
 // roleFlags say which part of a controller this process is, and how it speaks
 // to the others.
 type roleFlags struct {
-	names        string
-	bus          string
-	passwordFile string
-	ca           string
-	cert, key    string
-	namespace    string
-	dryRun       bool
+	names  string
+	bus    busFlags
+	dryRun bool
 
-	set    roles.Set
-	server redis.Server
+	set roles.Set
 }
 
 func (f *roleFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.names, "roles", "", "the roles of this process, separated by commas: monitor, planner, executor, balancer, dashboard (default all); needs --bus")
-	flags.StringVar(&f.bus, "bus", "", "Redis between the roles: redis://host:port/database, or rediss:// for TLS; its password comes from "+passwordVariable+" or --bus-password-file")
-	flags.StringVar(&f.passwordFile, "bus-password-file", "", "file of the bus's password")
-	flags.StringVar(&f.ca, "bus-ca", "", "file of the certificates that may have signed the bus's (default those this machine trusts)")
-	flags.StringVar(&f.cert, "bus-cert", "", "file of a certificate to show to the bus")
-	flags.StringVar(&f.key, "bus-key", "", "file of its key")
-	flags.StringVar(&f.namespace, "bus-namespace", "default", "keeps controllers apart that share a Redis")
+	f.bus.add(flags)
 	flags.BoolVar(&f.dryRun, "dry-run", false, "with the role executor: acknowledge decisions and change nothing")
 }
 
 // split reports whether the controller is in several processes.
-func (f *roleFlags) split() bool { return f.bus != "" }
+func (f *roleFlags) split() bool { return f.bus.address != "" }
 
 // has reports whether this process has one of the roles.
 func (f *roleFlags) has(any ...roles.Role) bool { return f.set.Has(any...) }
@@ -84,26 +69,8 @@ func (f *roleFlags) check(cmd *cobra.Command, onExit *string) error {
 	} else if *onExit != "keep" {
 		return errors.New("--on-exit: must be keep where roles are processes of their own: others go on")
 	}
-	if f.server, err = redis.Parse(f.bus); err != nil {
-		return fmt.Errorf("--bus: %w", err)
-	}
-	f.server.CAFile, f.server.CertFile, f.server.KeyFile = f.ca, f.cert, f.key
-	return f.password()
-}
-
-func (f *roleFlags) password() error {
-	if password := os.Getenv(passwordVariable); password != "" {
-		f.server.Password = password
-	}
-	if f.passwordFile == "" {
-		return nil
-	}
-	data, err := os.ReadFile(f.passwordFile)
-	if err != nil {
-		return fmt.Errorf("--bus-password-file: %w", err)
-	}
-	f.server.Password = strings.TrimRight(string(data), "\r\n")
-	return nil
+	_, err = f.bus.server()
+	return err
 }
 
 // open connects a process to the others; close ends that.
@@ -116,7 +83,7 @@ func (f *roleFlags) open(ctx context.Context, deps *app.Deps) (closing func() er
 	if err != nil {
 		return nil, err
 	}
-	far, err := redis.Open(ctx, redis.Options{Server: f.server, Namespace: f.namespace, Instance: instance, Clock: deps.Clock, Log: deps.Log})
+	far, err := f.bus.open(ctx, instance, deps.Log)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func assemble(t *testing.T, kind, balancer string) *crew {
 	c := &crew{t: t, log: &complaints{Handler: slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})}}
 	log := slog.New(c.log)
 	c.front = fronts[balancer](t, log)
-	cfg := kinds[kind](t)
+	cfg := kinds[kind](t, behaviour(kind))
 	dir := t.TempDir()
 	opened, err := cfg.Open("web", target.Options{Clock: clock.System, Log: log, Traffic: c.front.plane, StateDir: dir, DieWithController: true})
 	must(t, err)

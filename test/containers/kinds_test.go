@@ -27,24 +27,33 @@ import (
 )
 
 // kinds are how the configuration of each kind of target comes about: a service
-// of sample apps that takes little time for a request.
-var kinds = map[string]func(t *testing.T) target.Config{
+// of sample apps that behave as they are told.
+var kinds = map[string]func(t *testing.T, app string) target.Config{
 	"process": processes, "docker": containers, "compose": composeService, "swarm": swarmService,
 }
 
 const (
 	image = "web:1"
-	// app is how sample apps behave: they cut off what is in progress when they
-	// are asked to end, so that nothing but the draining protects it.
-	app = `{"slots":64,"serviceMean":"5ms","shutdownTimeout":"1ms"}`
+	// abrupt is how sample apps behave: they take little time for a request, and
+	// cut off what is in progress when they are asked to end, so that nothing but
+	// the draining protects it.
+	abrupt = `{"slots":64,"serviceMean":"5ms","shutdownTimeout":"1ms"}`
 	// Swarm chooses who goes, and no balancer knows before: its replicas serve on
 	// until the balancer has heard of it, and finish what they have.
 	lingering = `{"slots":64,"serviceMean":"5ms","linger":"3s","shutdownTimeout":"5s"}`
 )
 
-func processes(t *testing.T) target.Config {
+// behaviour is that of the sample apps of a kind in the matrix.
+func behaviour(kind string) string {
+	if kind == "swarm" {
+		return lingering
+	}
+	return abrupt
+}
+
+func processes(t *testing.T, _ string) target.Config {
 	cfg := process.Default()
-	cfg.Command = []string{program(), "sample-app", "--slots", "64", "--service-mean", "5ms", "--shutdown-timeout", "1ms"}
+	cfg.Command = []string{program(), "sample-app", "--slots", "64", "--service-mean", "5ms", "--shutdown-timeout", "1ms"} // abrupt
 	cfg.Readiness.Path = "/healthz"
 	return &cfg
 }
@@ -62,7 +71,7 @@ var program = sync.OnceValue(func() string {
 	return file
 })
 
-func containers(t *testing.T) target.Config {
+func containers(t *testing.T, app string) target.Config {
 	engine := dockertest.Engine(t)
 	engine.Image(t, image)
 	cfg := docker.Default()
@@ -76,14 +85,14 @@ services:
   web:
     image: web:1
     stop_grace_period: 3s
-    environment: {APP: '` + app + `'}
+    environment: {APP: '%s'}
 `
 
-func composeService(t *testing.T) target.Config {
+func composeService(t *testing.T, app string) target.Config {
 	engine := dockertest.Engine(t)
 	engine.Image(t, image)
 	dir, plugins := t.TempDir(), filepath.Join(t.TempDir(), "cli-plugins")
-	must(t, os.WriteFile(filepath.Join(dir, "compose.yaml"), []byte(composeFile), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "compose.yaml"), fmt.Appendf(nil, composeFile, app), 0o600))
 	must(t, os.MkdirAll(plugins, 0o755))
 	must(t, os.Symlink(testenv.Built(t, "compose"), filepath.Join(plugins, "docker-compose")))
 	project := fmt.Sprintf("shop%d", serial.Add(1))
@@ -102,7 +111,7 @@ func composeService(t *testing.T) target.Config {
 	return &cfg
 }
 
-func swarmService(t *testing.T) target.Config {
+func swarmService(t *testing.T, app string) target.Config {
 	engine := dockertest.Engine(t)
 	engine.Image(t, image)
 	engine.Swarm(t)
@@ -115,7 +124,7 @@ func swarmService(t *testing.T) target.Config {
 	_, err = engine.API.ServiceCreate(t.Context(), client.ServiceCreateOptions{Spec: swarm.ServiceSpec{
 		Annotations: swarm.Annotations{Name: name},
 		TaskTemplate: swarm.TaskSpec{
-			ContainerSpec: &swarm.ContainerSpec{Image: image, StopGracePeriod: &grace, Env: []string{"APP=" + lingering}},
+			ContainerSpec: &swarm.ContainerSpec{Image: image, StopGracePeriod: &grace, Env: []string{"APP=" + app}},
 			Networks:      []swarm.NetworkAttachmentConfig{{Target: network}},
 		},
 		Mode:         swarm.ServiceMode{Replicated: &swarm.ReplicatedService{Replicas: &count}},
