@@ -13,10 +13,11 @@ ENGINE_TESTS   = balancer/traefik deploy/stack $(shell git grep -l 'dockertest\.
 LDFLAGS       := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo setup-engine test test-short test-binaries test-docker soak lint generate check-generate ui bench setup clean vet-all release image
+.NOTPARALLEL:
+.PHONY: help build demo setup-engine test test-units test-e2e test-docker test-short test-binaries soak lint generate check-generate ui bench setup clean vet-all release image
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/flyball
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(FLYBALL) ./cmd/flyball
@@ -30,27 +31,30 @@ setup: ## install what the tests need besides Go (Debian packages; names what it
 setup-engine: # and an engine
 	@scripts/setup-tests engine
 
-test: setup build check-generate ## unit, integration, end to end, with the race detector: all but test-docker
+test: setup setup-engine check-generate test-units test-e2e test-docker ## everything: unit, integration, end to end, with real engines and balancers
+
+test-units: setup ## unit and integration tests, with the race detector
 	$(GO) vet ./...
 	$(GO) test -race -timeout 25m $$($(GO) list ./... | grep -v -e /test/e2e -e /sim$$ -e /queueing$$ $(ARITHMETIC:%=-e /%$$) $(ENGINE_TESTS:%=-e /%$$))
 	$(GO) test -race -run WhateverRunsBeside ./sim
-	# What needs an engine or the programs of test-binaries is in test-docker, until all of it is there.
-	$(GO) test -race -short -timeout 25m $(ARITHMETIC:%=./%) $(ENGINE_TESTS:%=./%)
+	$(GO) test -race -short -timeout 25m $(ARITHMETIC:%=./%)
 	$(GO) test -timeout 25m ./sim ./queueing $(ARITHMETIC:%=./%)
 	cd test/hpadiff && $(GO) test -timeout 25m ./...
+
+test-e2e: setup build ## whole programs, real load, a real browser
 	$(GO) test -timeout 25m -count=1 -p 1 ./test/e2e/...
 	$(GO) test -race -timeout 25m -count=1 -p 1 -run 'TestRun|TestController|TestDemoLeaves|TestKilled' ./test/e2e/...
+
+test-docker: setup-engine test-binaries ## what drives a Docker engine, beside one of its own, and Traefik
+	$(GO) test -race -count=1 -p 2 -timeout 25m $(filter-out ./test/containers,$(ENGINE_TESTS:%=./%))
+	# Under load, where latencies are judged: the race detector would be what is measured.
+	$(GO) test -count=1 -timeout 25m ./test/containers
 
 test-short: ## the inner loop: unit tests, under two minutes
 	$(GO) test -short $$($(GO) list ./... | grep -v /test/e2e)
 
 test-binaries: ## bin/traefik, for the tests (ten minutes of one core, once per test/traefik/go.sum)
 	@scripts/test-binaries
-
-test-docker: setup-engine test-binaries ## what drives a Docker engine, beside one of its own, and Traefik
-	$(GO) test -race -count=1 -p 2 -timeout 25m $(filter-out ./test/containers,$(ENGINE_TESTS:%=./%))
-	# Under load, where latencies are judged: the race detector would be what is measured.
-	$(GO) test -count=1 -timeout 25m ./test/containers
 
 soak: setup-engine test-binaries ## every target behind every balancer, ten minutes each under load (three hours)
 	$(GO) test -count=1 -v -timeout 5h -run TestEveryPairUnderLoad ./test/containers -lasts 10m
