@@ -1,7 +1,6 @@
 package haproxy_test
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -279,14 +278,5 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 		all = append(all, balancertest.Replica(t, fmt.Sprint("r", i), balancertest.Echo))
 	}
 	p.Must(plane.SetBackends(t.Context(), all[:1]))
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan balancertest.Flooded)
-	go func() { done <- balancertest.Flood(ctx, p.URL, 500) }()
-	balancertest.Churn(t.Context(), t, plane, all, 300*time.Millisecond, 12)
-	cancel()
-	got := <-done
-	t.Logf("%d requests, slowest %v", got.Sent, got.Slowest)
-	if len(got.Lost) > 0 || got.Sent < 500 {
-		t.Errorf("lost %d of %d requests, for example %v", len(got.Lost), got.Sent, got.Lost[:min(3, len(got.Lost))])
-	}
+	p.NothingLost(func() { balancertest.Churn(t.Context(), t, plane, all, 300*time.Millisecond, 12) })
 }

@@ -122,16 +122,7 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 		all = append(all, balancertest.Replica(t, fmt.Sprint("r", i), balancertest.Echo))
 	}
 	p.Must(plane.SetBackends(t.Context(), all[:1]))
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan balancertest.Flooded)
-	go func() { done <- balancertest.Flood(ctx, p.URL, 500) }()
-	balancertest.Churn(t.Context(), t, plane, all, 200*time.Millisecond, 8)
-	cancel()
-	got := <-done
-	t.Logf("%d requests, %d reloads, slowest %v", got.Sent, p.reloads(), got.Slowest)
-	if len(got.Lost) > 0 || got.Sent < 500 {
-		t.Errorf("lost %d of %d requests, for example %v", len(got.Lost), got.Sent, got.Lost[:min(3, len(got.Lost))])
-	}
+	p.NothingLost(func() { balancertest.Churn(t.Context(), t, plane, all, 200*time.Millisecond, 8) })
 }
 
 // A replica that is gone without a word costs no request: another one gets it.
