@@ -26,6 +26,9 @@ type Daemon struct {
 	Endpoint string
 	// API is for what tests do to it behind the back of who is tested.
 	API *client.Client
+	// Cgroups is where containers on this node find its control groups, the same
+	// path on each node of a swarm of two; "" without one.
+	Cgroups string
 
 	dir    string
 	flags  []string

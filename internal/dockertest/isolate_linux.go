@@ -107,11 +107,14 @@ func cgroupParent(dir string) string { return "/flyball-test-" + filepath.Base(d
 // removeCgroups takes away what is outside of the namespaces: the groups of
 // containers, the inner ones first.
 func removeCgroups(dir string) {
-	roots, err := filepath.Glob("/sys/fs/cgroup/*" + cgroupParent(dir))
-	if err != nil {
-		return
+	var roots []string
+	for _, tree := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
+		for _, engine := range []string{"", "-*"} { // ours, and those of second nodes
+			found, _ := filepath.Glob(tree + cgroupParent(dir) + engine)
+			roots = append(roots, found...)
+		}
 	}
-	for _, root := range append(roots, "/sys/fs/cgroup"+cgroupParent(dir)) {
+	for _, root := range roots {
 		var groups []string
 		_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 			if err == nil && entry.IsDir() {

@@ -2,6 +2,7 @@ package dockertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -40,10 +41,18 @@ func (d *Daemon) swarm(t testing.TB, address string) {
 // SwarmOfTwo makes the engine the manager of a swarm, and returns a second
 // engine in a network of its own that has joined it as a worker. Both end with
 // the test. The worker can be killed, and not be started again.
+//
+// Each has its control groups apart from the other's, and shows them at
+// Cgroups: what reads files there on one node sees nothing of the other.
 func (d *Daemon) SwarmOfTwo(t testing.TB) (worker *Daemon) {
 	t.Helper()
 	worker = d.second(t)
 	d.cable(t, worker)
+	d.Cgroups = filepath.Join(d.dir, "cgroup")
+	worker.Cgroups = d.Cgroups
+	t.Cleanup(func() { d.Cgroups = "" })
+	d.show(t, cgroupParent(d.dir))
+	worker.show(t, cgroupParent(d.dir)+"-"+filepath.Base(worker.dir))
 	d.swarm(t, managerAddress)
 	tokens, err := d.API.SwarmInspect(t.Context(), client.SwarmInspectOptions{})
 	if err != nil {
@@ -57,6 +66,33 @@ func (d *Daemon) SwarmOfTwo(t testing.TB) (worker *Daemon) {
 		t.Fatal(err)
 	}
 	return worker
+}
+
+// show mounts the control groups below a parent, as the kernel lays them out, at
+// Cgroups of the mount namespace of an engine.
+func (d *Daemon) show(t testing.TB, parent string) {
+	t.Helper()
+	const root = "/sys/fs/cgroup"
+	mounts := map[string]string{root + parent: d.Cgroups} // version 2 has one tree
+	if _, err := os.Stat(root + "/cgroup.controllers"); err != nil {
+		clear(mounts)
+		for _, controller := range []string{"cpu", "cpuacct", "cpu,cpuacct", "cpuset", "memory", "blkio", "pids"} {
+			if _, err := os.Stat(filepath.Join(root, controller)); err == nil {
+				mounts[filepath.Join(root, controller)+parent] = filepath.Join(d.Cgroups, controller)
+			}
+		}
+	}
+	for from, at := range mounts {
+		if err := errors.Join(os.MkdirAll(from, 0o755), os.MkdirAll(at, 0o755)); err != nil {
+			t.Fatal(err)
+		}
+		d.inside(t, "mount", "--bind", from, at)
+		t.Cleanup(func() {
+			if d.running() { // else it went with the mount namespace
+				d.inside(t, "umount", at)
+			}
+		})
+	}
 }
 
 // second starts another engine, in a network of its own. It ends with the test.
@@ -80,9 +116,9 @@ func (d *Daemon) second(t testing.TB) *Daemon {
 	}
 	defer log.Close()
 	other.cmd = exec.Command(program, "--host", other.Endpoint, "--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"),
-		"--pidfile", filepath.Join(dir, "docker.pid"), "--cgroup-parent", cgroupParent(d.dir), "--shutdown-timeout", "2")
+		"--pidfile", filepath.Join(dir, "docker.pid"), "--cgroup-parent", cgroupParent(d.dir)+"-"+filepath.Base(dir), "--shutdown-timeout", "2")
 	other.cmd.Stdout, other.cmd.Stderr = log, log
-	other.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	other.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS}
 	if err := other.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +131,7 @@ func (d *Daemon) second(t testing.TB) *Daemon {
 			t.Error(err)
 		}
 	})
-	other.inNetwork(t, "ip", "link", "set", "lo", "up")
+	other.inside(t, "ip", "link", "set", "lo", "up")
 	if err := other.await(); err != nil {
 		t.Fatal(err)
 	}
@@ -109,8 +145,8 @@ func (d *Daemon) cable(t testing.TB, worker *Daemon) {
 	run(t, "ip", "link", "add", "flymgr", "type", "veth", "peer", "name", "flywrk", "netns", pid)
 	run(t, "ip", "addr", "add", managerAddress+"/24", "dev", "flymgr")
 	run(t, "ip", "link", "set", "flymgr", "up")
-	worker.inNetwork(t, "ip", "addr", "add", workerAddress+"/24", "dev", "flywrk")
-	worker.inNetwork(t, "ip", "link", "set", "flywrk", "up")
+	worker.inside(t, "ip", "addr", "add", workerAddress+"/24", "dev", "flywrk")
+	worker.inside(t, "ip", "link", "set", "flywrk", "up")
 	t.Cleanup(func() {
 		if path, err := find("ip"); err == nil {
 			_ = exec.Command(path, "link", "del", "flymgr").Run() // it goes with the other end, too
@@ -118,14 +154,14 @@ func (d *Daemon) cable(t testing.TB, worker *Daemon) {
 	})
 }
 
-// inNetwork runs a program in the network of an engine.
-func (d *Daemon) inNetwork(t testing.TB, program string, args ...string) {
+// inside runs a program in the network of an engine, and with its mounts.
+func (d *Daemon) inside(t testing.TB, program string, args ...string) {
 	t.Helper()
 	path, err := find(program)
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, "nsenter", append([]string{"--net", "--target", strconv.Itoa(d.cmd.Process.Pid), path}, args...)...)
+	run(t, "nsenter", append([]string{"--net", "--mount", "--target", strconv.Itoa(d.cmd.Process.Pid), path}, args...)...)
 }
 
 func run(t testing.TB, program string, args ...string) {
