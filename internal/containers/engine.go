@@ -26,15 +26,36 @@ type Engine struct {
 
 // Run measures until ctx is done.
 func (e *Engine) Run(ctx context.Context) error {
-	var streams sync.WaitGroup
-	defer streams.Wait()
 	machine, known := e.machine(ctx)
 	if !known {
 		return nil
 	}
+	e.Meter.attend(ctx, func(ctx context.Context, id string) { e.follow(ctx, id, machine) })
+	return nil
+}
+
+// Vitals is the back end of who measures nothing itself and has an engine: what
+// it knows of containers beside what they use goes into the roll.
+type Vitals struct {
+	Meter *Meter
+	// Ask asks the engine, as docker.Meter says.
+	Ask func(ctx context.Context, id string, withSize bool) (docker.Vitals, error)
+}
+
+// Run asks until ctx is done.
+func (v *Vitals) Run(ctx context.Context) error {
+	v.Meter.attend(ctx, func(ctx context.Context, id string) { v.watch(ctx, id, make(chan struct{})) })
+	return nil
+}
+
+// attend calls follow for each container while it is to be measured, until ctx
+// is done.
+func (m *Meter) attend(ctx context.Context, follow func(ctx context.Context, id string)) {
+	var following sync.WaitGroup
+	defer following.Wait()
 	running := map[string]context.CancelFunc{}
 	for {
-		wanted := e.Meter.containers()
+		wanted := m.containers()
 		for id, stop := range running {
 			if !wanted[id] {
 				stop()
@@ -43,18 +64,18 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		for id := range wanted {
 			if running[id] == nil {
-				follow, stop := context.WithCancel(ctx)
+				one, stop := context.WithCancel(ctx)
 				running[id] = stop
-				streams.Go(func() { e.follow(follow, id, machine) })
+				following.Go(func() { follow(one, id) })
 			}
 		}
 		select {
-		case <-e.Meter.changed:
+		case <-m.changed:
 		case <-ctx.Done():
 			for _, stop := range running {
 				stop()
 			}
-			return nil
+			return
 		}
 	}
 }
@@ -83,7 +104,8 @@ func (e *Engine) follow(ctx context.Context, id string, machine cgroups.Machine)
 	var asking sync.WaitGroup
 	defer asking.Wait()
 	limited := make(chan struct{})
-	asking.Go(func() { e.watch(ctx, id, limited) })
+	vitals := Vitals{Meter: e.Meter, Ask: e.Engine.Vitals}
+	asking.Go(func() { vitals.watch(ctx, id, limited) })
 	select {
 	case <-limited: // a reading says nothing before the limits are known
 	case <-ctx.Done():
@@ -107,31 +129,31 @@ func (e *Engine) follow(ctx context.Context, id string, machine cgroups.Machine)
 
 // watch asks for the vitals of one container until ctx is done, and closes
 // known once it has them. Later the stream says what goes wrong.
-func (e *Engine) watch(ctx context.Context, id string, known chan<- struct{}) {
+func (v *Vitals) watch(ctx context.Context, id string, known chan<- struct{}) {
 	var sized time.Time
 	for {
-		now := e.Meter.clock.Now()
+		now := v.Meter.clock.Now()
 		withSize := known == nil && (sized.IsZero() || now.Sub(sized) >= sizeInterval)
-		v, err := e.Engine.Vitals(ctx, id, withSize)
+		found, err := v.Ask(ctx, id, withSize)
 		wait := vitalsInterval
 		switch {
 		case err == nil && known != nil:
-			e.Meter.learn(id, v, now, now)
+			v.Meter.learn(id, found, now, now)
 			close(known)
 			known, wait = nil, 0 // the size is next, which takes longer
 		case err == nil:
-			e.Meter.learn(id, v, now, now)
+			v.Meter.learn(id, found, now, now)
 			if withSize {
 				sized = now
 			}
 		default:
 			wait = retryInterval
 			if known != nil && ctx.Err() == nil {
-				e.Meter.failOne(id, err)
+				v.Meter.failOne(id, err)
 			}
 		}
 		select {
-		case <-e.Meter.clock.After(wait):
+		case <-v.Meter.clock.After(wait):
 		case <-ctx.Done():
 			return
 		}

@@ -77,6 +77,8 @@ type Service struct {
 	RolloutSays  string
 	// StopGracePeriod is the time from SIGTERM to SIGKILL.
 	StopGracePeriod time.Duration
+	// Checked: its description has a health check. An image may have one beside.
+	Checked bool
 	// Placement is everything but the count that decides what can be placed
 	// where, in a form that is equal when it is.
 	Placement string

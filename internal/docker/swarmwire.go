@@ -180,6 +180,7 @@ func serviceOf(s swarm.Service) Service {
 		if c.StopGracePeriod != nil {
 			d.StopGracePeriod = *c.StopGracePeriod
 		}
+		d.Checked = c.Healthcheck != nil && len(c.Healthcheck.Test) > 0 && c.Healthcheck.Test[0] != "NONE"
 	}
 	d.Placement, d.Demands = placementOf(s.Spec)
 	return d

@@ -156,10 +156,15 @@ type story struct {
 
 // tell runs a story.
 func tell(t *testing.T, fake *fakeSwarm, play func(s *story)) {
+	tellOf(t, fake, fake, play)
+}
+
+// tellOf runs one in which the target sees more of the swarm than a manager.
+func tellOf(t *testing.T, fake *fakeSwarm, engine docker.Cluster, play func(s *story)) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := Default()
 		cfg.Service = "web"
-		tgt, err := New("web", cfg, Options{Clock: clock.System, Log: slog.New(slog.DiscardHandler), Engine: fake})
+		tgt, err := New("web", cfg, Options{Clock: clock.System, Log: slog.New(slog.DiscardHandler), Engine: engine})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -35,7 +35,8 @@ func (v *view) look(ctx context.Context, now time.Time) (target.Status, error) {
 	switch {
 	case err == nil:
 		v.away = scale.Condition{}
-		v.status, v.tasks, v.seen = v.statusOf(s), s.tasks, true
+		v.status, v.known, v.seen = v.statusOf(s), known{s.tasks, s.service.Checked, now}, true
+		v.follow(ctx)
 		return v.status, nil
 	case v.seen && ctx.Err() == nil && (errors.Is(err, docker.ErrUnreachable) || errors.Is(err, docker.ErrNoManager)):
 		return v.remembered(now, err), nil

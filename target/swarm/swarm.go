@@ -11,8 +11,8 @@
 //
 // Who wants to understand it reads, in this order: seen.go (what a manager
 // says, as replicas; pure), conditions.go, room.go (what can be placed),
-// reset.go (whose count it is), watch.go (when to look again), labels.go (a
-// stack file as a document).
+// reset.go (whose count it is), watch.go (when to look again), roll.go (for who
+// measures on the nodes), labels.go (a stack file as a document).
 //
 //	SetReplicas ──► service ──► swarm ──► tasks ──► Status ──► balancer
 //	                   ▲                              │
@@ -26,6 +26,7 @@ import (
 	"log/slog"
 
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/internal/containers"
 	"github.com/flyball-io/flyball/internal/docker"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
@@ -47,6 +48,7 @@ type Target struct {
 	idle    chan *view
 	changes chan struct{}
 	wake    chan struct{} // there is something to look at
+	near    *containers.Meter
 	clock   clock.Clock
 	log     *slog.Logger
 }
@@ -66,7 +68,8 @@ func New(name string, cfg Config, opts Options) (*Target, error) {
 		clock:   opts.Clock,
 		log:     opts.Log.With(slog.String("target", name)),
 	}
-	v := &view{engine: opts.Engine, leaving: map[string]mark{}, local: map[string]docker.Container{}}
+	t.near = containers.NewMeter(containers.Requested{}, opts.Clock, nil)
+	v := &view{engine: opts.Engine, near: t.near, leaving: map[string]mark{}, local: map[string]docker.Container{}}
 	if err := v.take(cfg); err != nil {
 		return nil, t.wrap(err)
 	}
@@ -174,8 +177,10 @@ type view struct {
 
 	seen   bool
 	status target.Status // as seen last
-	tasks  []docker.Task // likewise
+	known                // likewise
 	away   scale.Condition
+
+	near *containers.Meter // of the manager's own node, for the roll
 }
 
 // take begins with a configuration, or goes on with a changed one.

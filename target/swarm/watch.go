@@ -5,8 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"reflect"
+	"sync"
 	"time"
 
+	"github.com/flyball-io/flyball/internal/containers"
 	"github.com/flyball-io/flyball/internal/docker"
 	"github.com/flyball-io/flyball/target"
 )
@@ -24,6 +26,9 @@ const (
 // back where somebody else has set it, until ctx is cancelled. The service
 // stays as it is.
 func (t *Target) Run(ctx context.Context) error {
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { _ = (&containers.Vitals{Meter: t.near, Ask: t.ask}).Run(ctx) }) // it ends with ctx alone
 	w := &watcher{Target: t}
 	defer w.deafen()
 	for ctx.Err() == nil {
