@@ -60,9 +60,15 @@ var programs = sync.OnceValues(func() (map[string][]byte, error) {
 func engine(t *testing.T) *dockertest.Daemon {
 	t.Helper()
 	d := dockertest.Engine(t)
-	if _, err := d.API.ImageInspect(t.Context(), image); err == nil {
-		return d
+	if _, err := d.API.ImageInspect(t.Context(), image); err != nil {
+		load(t, d)
 	}
+	return d
+}
+
+// load gives an engine the image.
+func load(t *testing.T, d *dockertest.Daemon) {
+	t.Helper()
 	all, err := programs()
 	must(t, err)
 	var layer bytes.Buffer
@@ -78,7 +84,6 @@ func engine(t *testing.T) *dockertest.Daemon {
 	defer answer.Close()
 	_, err = io.Copy(io.Discard, answer)
 	must(t, err)
-	return d
 }
 
 func must(t *testing.T, err error) {

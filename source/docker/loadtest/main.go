@@ -3,6 +3,8 @@
 //	loadtest busy       computes for ever
 //	loadtest files 64   writes 64 MiB to a file and reads them, keeps 40 MiB of
 //	                    memory, and takes what comes on port 8080
+//	loadtest has FILE   says to a health check whether there is a file: /written
+//	                    is there once everything is written
 package main
 
 import (
@@ -31,12 +33,18 @@ func run(args []string) error {
 		for n := 0; ; n++ {
 			spun.Store(int64(n)) // so that it is not for nothing
 		}
+	case len(args) == 2 && args[0] == "has":
+		_, err := os.Stat(args[1])
+		return err
 	case len(args) == 2 && args[0] == "files":
 		mib, err := strconv.Atoi(args[1])
 		if err != nil {
 			return err
 		}
 		if err := files(mib); err != nil {
+			return err
+		}
+		if err := os.WriteFile("/written", nil, 0o600); err != nil {
 			return err
 		}
 		kept := bytes.Repeat([]byte{1}, 40<<20)
