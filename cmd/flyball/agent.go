@@ -51,7 +51,7 @@ read-only, and HOST_PROC and HOST_CGROUP say where:
 	}
 	flags := cmd.Flags()
 	f.bus.add(flags)
-	flags.StringVar(&f.node, "node", "", "name of this node, by which it differs from all others (default: its host name, in a container its boot ID)")
+	flags.StringVar(&f.node, "node", os.Getenv("FLYBALL_NODE"), "name of this node, by which it differs from all others; also FLYBALL_NODE (default: its host name, in a container its boot ID)")
 	flags.DurationVar(&f.interval, "interval", time.Second, "time between two reports, 200ms to 1m")
 	flags.StringVar(&f.proc, "proc", cmp.Or(os.Getenv("HOST_PROC"), ownProc), "`FOLDER` where /proc of the machine is; also HOST_PROC")
 	flags.StringVar(&f.groups, "cgroup", cmp.Or(os.Getenv("HOST_CGROUP"), "/sys/fs/cgroup"), "`FOLDER` where /sys/fs/cgroup of the machine is; also HOST_CGROUP")

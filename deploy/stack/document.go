@@ -22,10 +22,20 @@ spec:
     max: %d
   objective:
     latency: {threshold: %s, target: 99%%, window: 1h}
-  policy:
+%s  policy:
     predictive: {}
-`, p.o.Name, p.targetFields(), p.balancerFields(), e.MinReplicas, e.MaxReplicas, Threshold)
+`, p.o.Name, p.targetFields(), p.balancerFields(), e.MinReplicas, e.MaxReplicas, Threshold, p.signalFields())
 	return File{Path: "flyball/service.yaml", Data: []byte(b.String())}
+}
+
+// signalFields are spec.signals: a swarm's tasks are measured by the agents of
+// their nodes. Compose's containers are all the executor's engine's, which
+// measures them as the target.
+func (p *planned) signalFields() string {
+	if !p.swarm() {
+		return ""
+	}
+	return "  signals:\n    - name: cpuUtilization\n      docker: {from: agents, also: [memoryUtilization, cpuCores, memoryBytes, networkReceiveRate, networkTransmitRate, restarts]}\n"
 }
 
 // targetFields are the body of spec.target.

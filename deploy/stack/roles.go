@@ -138,6 +138,7 @@ func (p *planned) agent() service {
 	}
 	if p.swarm() {
 		s.Command = append(s.Command, "--bus-password-file", "/run/secrets/redis.password")
+		s.Environment["FLYBALL_NODE"] = "{{.Node.Hostname}}-{{.Node.ID}}" // Swarm fills it in; hosts may have the same name
 		s.Deploy = &deploy{Mode: "global"}
 	}
 	p.letIn(&s, flyballUser)
