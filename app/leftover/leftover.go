@@ -17,7 +17,7 @@ import (
 	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/balancer/builtin/remote"
 	"github.com/flyball-io/flyball/internal/clock"
-	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/target/docker"
 	"github.com/flyball-io/flyball/target/process"
 )
@@ -31,7 +31,11 @@ type Service struct {
 	// ProxyPID is its balancer process; 0: none.
 	ProxyPID int    `json:"proxyPid"`
 	Address  string `json:"address,omitempty"` // where that takes requests
-	Replicas int    `json:"replicas"`
+	// Replicas are those that end with it, processes and containers.
+	Replicas int `json:"replicas"`
+	// Stay is the command that starts its replicas where they are somebody
+	// else's: those are neither counted nor ended.
+	Stay string `json:"stay,omitempty"`
 	// Controller is the process that looks after it; "" when nobody does.
 	Controller string `json:"controller,omitempty"`
 	// Damaged says why its state cannot be read.
@@ -52,8 +56,8 @@ func names(stateDir string) ([]string, error) {
 	}
 	var found []string
 	for _, e := range entries {
-		for _, ext := range []string{".json", ".proxy.sock"} {
-			// The names of services have no dot; shop.docker.json is that of containers.
+		for _, ext := range []string{".docker.json", ".json", ".proxy.sock"} {
+			// The names of services have no dot.
 			if name, ok := strings.CutSuffix(e.Name(), ext); ok && name != "" && !strings.Contains(name, ".") && !e.IsDir() {
 				found = append(found, name)
 			}
@@ -85,12 +89,12 @@ func look(ctx context.Context, stateDir, name string, clk clock.Clock) Service {
 	if info, err := remote.NewClient(app.Socket(stateDir, name)).Info(ctx); err == nil {
 		s.ProxyPID, s.Address = info.PID, info.Address
 	}
-	t, err := open(stateDir, name, clk)
-	if err == nil {
-		var replicas []scale.Replica
-		if replicas, err = running(ctx, t); err == nil {
-			s.Replicas = len(replicas)
-		}
+	targets, stay, err := open(stateDir, name, clk)
+	s.Stay = stay
+	for _, t := range targets {
+		status, unseen := t.Status(ctx)
+		s.Replicas += len(status.Replicas)
+		err = errors.Join(err, unseen)
 	}
 	if err != nil {
 		s.Damaged = err.Error()
@@ -124,23 +128,40 @@ func controller(lock string) string {
 	return "unknown"
 }
 
-// open makes the target of a service from what is on disk alone. What it
-// would start does not matter: it only ends.
-func open(stateDir, name string, clk clock.Clock) (*process.Target, error) {
-	program, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	cfg := process.Default()
-	cfg.Command = []string{program}
-	return process.New(name, cfg, process.Options{
-		Clock: clk, Log: slog.New(slog.DiscardHandler), StateDir: stateDir, Traffic: remote.NewClient(app.Socket(stateDir, name)),
-	})
+// ours are replicas that end when nobody wants them any more.
+type ours interface {
+	target.Target
+	target.Stopper
 }
 
-func running(ctx context.Context, t *process.Target) ([]scale.Replica, error) {
-	status, err := t.Status(ctx)
-	return status.Replicas, err
+// open makes the targets of a service from what is on disk alone: what they
+// would start does not matter, they only end. Of replicas that are somebody
+// else's it returns the command that starts them.
+func open(stateDir, name string, clk clock.Clock) (targets []ours, stay string, err error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, "", err
+	}
+	log, traffic := slog.New(slog.DiscardHandler), remote.NewClient(app.Socket(stateDir, name))
+	cfg := process.Default()
+	cfg.Command = []string{program}
+	processes, err := process.New(name, cfg, process.Options{Clock: clk, Log: log, StateDir: stateDir, Traffic: traffic})
+	if err != nil {
+		return nil, "", err
+	}
+	targets = []ours{processes}
+	left, err := docker.Leftover(stateDir, name)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return targets, "", nil
+	case err != nil || left.Replicas == 0 || left.Up != "":
+		return targets, left.Up, err
+	}
+	containers, err := left.Open(name, docker.Options{Clock: clk, Log: log, StateDir: stateDir, Traffic: traffic})
+	if err != nil {
+		return targets, "", err
+	}
+	return append(targets, containers), "", nil
 }
 
 // Stop ends what runs of a service: first the balancer takes no more requests
@@ -156,11 +177,12 @@ func Stop(ctx context.Context, s Service, stateDir string, clk clock.Clock) erro
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.Name, err)
 	}
-	t, err := open(stateDir, s.Name, clk)
-	if err != nil {
-		return err
+	targets, _, err := open(stateDir, s.Name, clk)
+	errs := []error{err, stopProxy(ctx, s, stateDir)}
+	for _, t := range targets {
+		errs = append(errs, t.Stop(ctx))
 	}
-	return errors.Join(stopProxy(ctx, s, stateDir), t.Stop(ctx))
+	return errors.Join(errs...)
 }
 
 func stopProxy(ctx context.Context, s Service, stateDir string) error {

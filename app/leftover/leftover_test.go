@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,12 +94,38 @@ func TestWhatAControllerLeftIsListedAndEnded(t *testing.T) {
 }
 
 func TestADamagedStateIsShown(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "shop.json"), []byte("{"), 0o600); err != nil {
-		t.Fatal(err)
+	for _, file := range []string{"shop.json", "shop.docker.json"} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, file), []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := leftover.List(t.Context(), dir, clock.System)
+		if err != nil || len(got) != 1 || got[0].Name != "shop" || got[0].Damaged == "" {
+			t.Errorf("%s: got %+v, %v, want shop with what is wrong", file, got, err)
+		}
 	}
+}
+
+// Containers of an engine that is away are shown as what nobody can see; those of
+// a Compose project are neither counted nor ended.
+func TestContainersOfSomebodyElseStay(t *testing.T) {
+	dir := t.TempDir()
+	write := func(up string) {
+		state := `{"owner": "o", "desired": 1, "replicas": [{"id": "a", "name": "a", "container": "c", "config": ""}], "ending": {"endpoint": "unix:///none", "up": "` + up + `"}}`
+		if err := os.WriteFile(filepath.Join(dir, "shop.docker.json"), []byte(state), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("")
 	got, err := leftover.List(t.Context(), dir, clock.System)
-	if err != nil || len(got) != 1 || got[0].Damaged == "" {
-		t.Errorf("got %+v, %v, want shop with what is wrong", got, err)
+	if err != nil || len(got) != 1 || !strings.Contains(got[0].Damaged, "unix:///none") {
+		t.Errorf("ours: got %+v, %v, want that the engine is away", got, err)
+	}
+	write("docker compose up -d web")
+	if got, err := leftover.List(t.Context(), dir, clock.System); err != nil || len(got) != 0 {
+		t.Errorf("somebody else's: got %+v, %v, want nothing to end", got, err)
+	}
+	if err := leftover.Stop(t.Context(), leftover.Service{Name: "shop"}, dir, clock.System); err != nil {
+		t.Errorf("somebody else's: %v", err)
 	}
 }

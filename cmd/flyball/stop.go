@@ -31,7 +31,11 @@ func newStopCommand() *cobra.Command {
 		Long: `Balancers and replicas go on when the controller crashes, ends with --on-exit
 keep, or when a document was renamed. Without NAME this lists what a state
 folder still holds. With NAME or --all it ends it: the balancer answers the
-requests it has, then the replicas end. Ctrl-C makes it kill them.
+requests it has, then the replicas end, processes and containers. Ctrl-C makes
+it kill them. A balancer that is not ours (nginx, HAProxy, Traefik) goes on.
+
+Services of Docker Compose and Swarm are not Flyball's: their replicas stay as
+they are, and docker compose stop or docker service scale ends them.
 
 What a running controller looks after is left alone: end that controller, or
 remove its document.`,
@@ -149,6 +153,9 @@ func describe(s leftover.Service) string {
 	parts := []string{replicas(s.Replicas)}
 	if s.ProxyPID != 0 {
 		parts = append(parts, fmt.Sprintf("balancer process %d at %s", s.ProxyPID, s.Address))
+	}
+	if s.Stay != "" {
+		parts = append(parts, "its containers stay, they are not ours: "+s.Stay+" started them")
 	}
 	return strings.Join(parts, ", ")
 }

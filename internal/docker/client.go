@@ -41,6 +41,9 @@ func Open(endpoint string) (*Client, error) {
 	return &Client{api: api}, nil
 }
 
+// Endpoint is where the engine answers, also where the environment says that.
+func (c *Client) Endpoint() string { return c.api.DaemonHost() }
+
 // Close gives its connections back.
 func (c *Client) Close() error { return c.api.Close() }
 

@@ -64,6 +64,9 @@ func TestReplicasAreComposesOwn(t *testing.T) {
 			t.Errorf("up has made %v of %v", after, before)
 		}
 		w.Leave()
+		if left, err := docker.Leftover(w.dir, "web"); err != nil || left.Up == "" {
+			t.Errorf("got %+v, %v: whoever ends what is left must know whose they are", left, err)
+		}
 		p.compose("down", "--timeout", "1")
 		if left := p.containers(); len(left) > 0 {
 			t.Errorf("down has left %v", left)

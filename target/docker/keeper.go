@@ -22,9 +22,11 @@ type keeper struct {
 	log     *slog.Logger
 	traffic target.Traffic
 	engine  docker.Engine
-	store   *replicas.Store[state]
-	newName func(service string) string
-	project *Project // nil: the containers are the target's alone
+	// endpoint is where that answers.
+	endpoint string
+	store    *replicas.Store[state]
+	newName  func(service string) string
+	project  *Project // nil: the containers are the target's alone
 
 	job      job
 	owner    string
@@ -56,6 +58,7 @@ func newKeeper(t *Target, j job, opts Options) *keeper {
 		log:      opts.Log.With(slog.String("target", t.name)),
 		traffic:  opts.Traffic,
 		engine:   opts.Engine,
+		endpoint: endpointOf(opts.Engine, j.cfg),
 		store:    newStore(opts.StateDir, t.name),
 		newName:  randomName,
 		project:  opts.Project,
@@ -67,6 +70,14 @@ func newKeeper(t *Target, j job, opts Options) *keeper {
 		changes:  t.changes,
 		gone:     t.gone,
 	}
+}
+
+// endpointOf is where an engine answers, as far as it says so itself.
+func endpointOf(engine docker.Engine, cfg Config) string {
+	if own, says := engine.(*docker.Client); says {
+		return own.Endpoint()
+	}
+	return cfg.Endpoint
 }
 
 // randomName is one that was never used: 40 random bits.

@@ -102,10 +102,19 @@ func (k *keeper) save() error {
 	}
 	st := state{
 		Owner: k.owner, Desired: k.desired, Replicas: []record{},
-		Rollout: k.rollout, Failures: k.failures.Trouble(k.job.hash),
+		Rollout: k.rollout, Failures: k.failures.Trouble(k.job.hash), Ending: k.rules(),
 	}
 	for _, id := range sortedIDs(k.replicas) {
 		st.Replicas = append(st.Replicas, k.replicas[id].record())
 	}
 	return k.store.Write(st)
+}
+
+// rules are those by which replicas end now.
+func (k *keeper) rules() *rules {
+	r := &rules{Endpoint: k.endpoint, DrainTimeout: k.job.cfg.DrainTimeout, StopGracePeriod: k.job.cfg.StopGracePeriod}
+	if k.project != nil {
+		r.Up = k.project.Up
+	}
+	return r
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/internal/replicas"
+	"github.com/flyball-io/flyball/scale"
 )
 
 // state is the content of <name>.docker.json.
@@ -18,6 +19,17 @@ type state struct {
 	// Rollout is when the one that is under way began.
 	Rollout  time.Time         `json:"rollout,omitzero"`
 	Failures *replicas.Trouble `json:"failures,omitempty"`
+	Ending   *rules            `json:"ending,omitempty"`
+}
+
+// rules say how the replicas end, for who has no document any more.
+type rules struct {
+	Endpoint        string         `json:"endpoint"`
+	DrainTimeout    scale.Duration `json:"drainTimeout"`
+	StopGracePeriod scale.Duration `json:"stopGracePeriod"`
+	// Up is the command that starts the service they belong to; "": they are
+	// the target's own.
+	Up string `json:"up,omitempty"`
 }
 
 // record is a replica as it was when the state was written. One without a

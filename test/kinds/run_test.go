@@ -5,6 +5,7 @@ package kinds
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -75,7 +76,19 @@ func TestContainersBehindTheBuiltInBalancer(t *testing.T) {
 	_, err := engine.API.ContainerKill(t.Context(), victim, client.ContainerKillOptions{})
 	must(t, err)
 	c.untilReady("a container that dies is replaced", func(n int) bool { return n == 1 && !slices.Contains(c.ready(), victim) })
-	c.stop()
+	stop := []string{"stop", "--state-dir", p.state()}
+	p.says(true, stop, `shop +1 +`+address+` .*\d+\n`)
+	p.says(false, append(stop, "shop", "--yes"), `a controller looks after it`)
+	c.kill()
+	p.says(true, stop, `shop +1 +`+address+` .*none: flyball stop shop ends it`)
+	stream, err := http.Get("http://" + address + "/stream?chunks=100&interval=30ms") // takes three seconds
+	must(t, err)
+	defer stream.Body.Close()
+	p.says(true, append(stop, "shop", "--yes"), `shop: ended \(1 replica, balancer process \d+ at `+address)
+	if all, err := io.ReadAll(stream.Body); err != nil || !strings.HasSuffix(string(all), "event: end\ndata: 100\n\n") {
+		t.Errorf("what was in progress was cut off after %d bytes: %v", len(all), err)
+	}
+	p.says(true, stop, `Nothing runs in `)
 	if left := containers(); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
