@@ -46,6 +46,7 @@ func TestEveryTargetBehindEveryBalancer(t *testing.T) {
 		{"builtin: {}", "concurrency errorRate latency queueDepth requestRate violationRatio"},
 		{"nginx: {}", "concurrency errorRate latency requestRate violationRatio"},
 		{"haproxy: {}", "concurrency errorRate latency requestRate violationRatio"},
+		{"traefik: {}", "concurrency errorRate latency openConnections requestRate violationRatio"},
 	} {
 		for _, document := range []string{shop, containers} {
 			document = strings.Replace(document, "  balancer: {builtin: {}}\n", "", 1) + "  balancer: {" + tc.balancer + "}\n"
@@ -76,6 +77,8 @@ func TestFaultsOfKinds(t *testing.T) {
 			"-:7: spec.balancer.haproxy.threshold: must be between 0 and 1m, got 2m"},
 		"one upstream for two": {nginx + "---" + strings.Replace(nginx, "shop-web", "shop-api", 1),
 			"spec.target: shop-api writes /etc/nginx/flyball/upstream.conf, and so does shop-web"},
+		"one Traefik's configuration for two": {strings.Replace(nginx, "nginx: {}", "traefik: {}", 1) + "---" + strings.NewReplacer("nginx: {}", "traefik: {}", "shop-web", "shop-api").Replace(nginx),
+			"shop-api serves the configuration of Traefik at 127.0.0.1:9071, and so does shop-web"},
 		"one address for two": {containers + "---" + strings.Replace(containers, "shop-web", "shop-api", 1),
 			"spec.target: shop-api takes requests at 127.0.0.1:8080, and so does shop-web"},
 		"one backend for two": {strings.Replace(nginx, "nginx: {}", "haproxy: {}", 1) + "---" + strings.NewReplacer("nginx: {}", "haproxy: {}", "shop-web", "shop-api").Replace(nginx),

@@ -1,11 +1,15 @@
 package traefik
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -16,9 +20,10 @@ import (
 )
 
 var (
-	_ balancer.Config = (*Config)(nil)
-	_ balancer.Plane  = (*Plane)(nil)
-	_ target.Examiner = (*Config)(nil)
+	_ balancer.Config  = (*Config)(nil)
+	_ balancer.Plane   = (*Plane)(nil)
+	_ target.Examiner  = (*Config)(nil)
+	_ balancer.Shipped = (*Config)(nil)
 )
 
 // Complete takes the readiness path and the threshold from the rest of the
@@ -43,6 +48,38 @@ func (c *Config) Facts() balancer.Facts {
 		Claims: []string{claim, "is service " + c.Service + " of the Traefik at " + c.Metrics.URL}, Topology: queueing.PowerOfTwo,
 		Window: &c.MetricWindow, Threshold: c.Threshold, Signals: Signals(),
 	}
+}
+
+// Ship writes a traefik.yml for a Traefik on this machine, with the token that
+// it must show in it. A resolver of certificates takes more than a document says.
+func (c *Config) Ship(_ context.Context, w io.Writer, listen string, _ balancer.Service) error {
+	if c.Route.CertResolver != "" {
+		return errors.New("route.certResolver: needs an email address and a file for its keys, which no document has: leave it out, and add certificatesResolvers to what is written (docs/balancers.md)")
+	}
+	site := DefaultSite(listen)
+	u, err := url.Parse(c.Metrics.URL)
+	if err != nil {
+		return fmt.Errorf("metrics.url: %w", err)
+	}
+	site.MetricsListen = net.JoinHostPort(listening(u.Hostname()), cmp.Or(u.Port(), "80"))
+	if c.File == "" {
+		if site.Token, err = c.HTTP.token(); err != nil {
+			return err
+		}
+	}
+	return Render(w, *c, site)
+}
+
+// listening is where Traefik takes what is asked of it under a name: there,
+// where that is an address, or else everywhere.
+func listening(host string) string {
+	switch {
+	case host == "localhost":
+		return "127.0.0.1"
+	case net.ParseIP(host) != nil:
+		return host
+	}
+	return ""
 }
 
 // Check looks for the files. Those of the route are Traefik's, maybe elsewhere.
@@ -104,7 +141,7 @@ func (c *Config) Examine(ctx context.Context) []target.Finding {
 	defer p.client.Close()
 	if _, err := p.readMetrics(ctx); err != nil && !errors.Is(err, errNoConfiguration) {
 		return []target.Finding{{Message: fmt.Sprintf("metrics of Traefik: %v", err),
-			Fix: "start Traefik with the entry point " + c.Metrics.EntryPoint + " and metrics there; docs/balancers.md shows a traefik.yml"}}
+			Fix: "start Traefik with the entry point " + c.Metrics.EntryPoint + " and metrics there; flyball balancer-config writes a traefik.yml"}}
 	}
 	if _, err := p.followed(ctx); err != nil {
 		return []target.Finding{{Message: fmt.Sprintf("Traefik answers at %s and has no configuration of service %s yet: it gets that from flyball run", c.Metrics.URL, c.Service)}}

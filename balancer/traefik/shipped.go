@@ -153,7 +153,11 @@ func (c Config) fetch() string {
 	if c.HTTP.CertFile != "" {
 		scheme = "https://"
 	}
-	return scheme + c.HTTP.Listen + providePath(c.Service)
+	host, port, _ := net.SplitHostPort(c.HTTP.Listen) // it was validated
+	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return scheme + net.JoinHostPort(host, port) + providePath(c.Service)
 }
 
 // quote writes a text so that YAML reads it as one.

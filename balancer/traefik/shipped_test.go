@@ -44,6 +44,27 @@ func TestTLSAndTheLimitOfAClient(t *testing.T) {
 	}
 }
 
+// What a document alone makes serves: Traefik shows the token, and is steered
+// and measured.
+func TestWhatADocumentShipsServes(t *testing.T) {
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("a-token-of-16-characters"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, overHTTP, func(c *traefik.Config, s *traefik.Site) { c.HTTP.TokenFile, s.Token = token, "a-token-of-another-day" })
+	p.Kill()
+	var text bytes.Buffer
+	p.Must(p.cfg.Ship(t.Context(), &text, strings.TrimPrefix(p.URL, "http://"), balancer.Service{}))
+	p.Must(os.WriteFile(p.file, text.Bytes(), 0o600))
+	p.begin()
+	plane := p.plane()
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil)}))
+	p.Eventually("requests are answered and measured", func() bool {
+		_, body := p.Get("/")
+		return body == "a" && signals(t, plane)[scale.RequestRate] > 0
+	})
+}
+
 // Traefik takes the configuration of both challenges and tries to get a
 // certificate: from a server that is not there, as there is none to be had.
 func TestTraefikAcceptsACME(t *testing.T) {

@@ -13,7 +13,7 @@ func newBalancerConfigCommand() *cobra.Command {
 	documents, listen := documentFlags{}, ""
 	cmd := &cobra.Command{
 		Use:   "balancer-config -f FILE",
-		Short: "Write the configuration of a document's nginx or HAProxy",
+		Short: "Write the configuration of a document's nginx, HAProxy or Traefik",
 		Long: `Prints the configuration file of the balancer that a document names, where that
 is a program of its own: complete, and ready to be started with. It counts
 latencies for the objective of the document, so it is to be written anew when
