@@ -21,6 +21,7 @@ type Environment struct {
 	LogSize                  string // of a container, before its log is turned over
 	LogFiles                 int
 	AppCPUs, AppMemory       string // limits of a replica
+	BalancerMemory           string // limit of the balancer and the role beside it
 	RoleMemory               string // limit of each of the other containers
 	Restart                  string // Compose's word
 	TLS                      string
@@ -33,15 +34,15 @@ func Environments() []Environment {
 	return []Environment{
 		{
 			Name: "local", MinReplicas: 1, MaxReplicas: 4, LogLevel: "debug", LogFormat: "text", LogSize: "10m", LogFiles: 1,
-			AppCPUs: "0.50", AppMemory: "128M", RoleMemory: "256M", Restart: "unless-stopped", TLS: NoTLS, Retention: "2d", Address: "127.0.0.1",
+			AppCPUs: "0.50", AppMemory: "128M", BalancerMemory: "512M", RoleMemory: "256M", Restart: "unless-stopped", TLS: NoTLS, Retention: "2d", Address: "127.0.0.1",
 		},
 		{
 			Name: "staging", MinReplicas: 2, MaxReplicas: 6, LogLevel: "info", LogFormat: "json", LogSize: "20m", LogFiles: 3,
-			AppCPUs: "1.00", AppMemory: "256M", RoleMemory: "512M", Restart: "always", TLS: SelfSigned, Retention: "7d", Address: "0.0.0.0",
+			AppCPUs: "1.00", AppMemory: "256M", BalancerMemory: "1G", RoleMemory: "512M", Restart: "always", TLS: SelfSigned, Retention: "7d", Address: "0.0.0.0",
 		},
 		{
 			Name: "production", MinReplicas: 2, MaxReplicas: 20, LogLevel: "info", LogFormat: "json", LogSize: "50m", LogFiles: 5,
-			AppCPUs: "1.00", AppMemory: "512M", RoleMemory: "1G", Restart: "always", TLS: GivenTLS, Retention: "30d", Address: "0.0.0.0",
+			AppCPUs: "1.00", AppMemory: "512M", BalancerMemory: "2G", RoleMemory: "1G", Restart: "always", TLS: GivenTLS, Retention: "30d", Address: "0.0.0.0",
 		},
 	}
 }
@@ -67,6 +68,7 @@ type row struct {
 var rows = []row{
 	{"replicas of the app", func(e Environment) string { return fmt.Sprintf("%d to %d", e.MinReplicas, e.MaxReplicas) }},
 	{"limits of a replica", func(e Environment) string { return e.AppCPUs + " cores, " + e.AppMemory }},
+	{"memory limit of the balancer", func(e Environment) string { return e.BalancerMemory }},
 	{"memory limit of every other container", func(e Environment) string { return e.RoleMemory }},
 	{"log of Flyball's roles", func(e Environment) string { return e.LogLevel + ", " + e.LogFormat }},
 	{"log kept of a container", func(e Environment) string { return fmt.Sprintf("%d × %s", e.LogFiles, e.LogSize) }},
