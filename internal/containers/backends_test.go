@@ -168,6 +168,31 @@ func TestTheEngineIsFollowed(t *testing.T) {
 	})
 }
 
+// Who only tells others what an engine knows asks it for that and follows no
+// stream.
+func TestVitalsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &engine{vitals: docker.Vitals{Health: docker.Healthy}}
+		m := NewMeter(Requested{}, clock.System, nil)
+		m.Follow(map[string]Subject{"a": {Container: "1"}})
+		stop := running(t, (&Vitals{Meter: m, Ask: e.Vitals}).Run)
+		pass(25 * time.Second)
+		known := m.Roll("web").Replicas["a"]
+		if known.Vitals == nil || known.Vitals.Health != docker.Healthy || known.Vitals.Size == nil || *known.Vitals.Size != 70 {
+			t.Errorf("known is %+v", known)
+		}
+		if asked, sizes := e.count("vitals"), e.count("size"); asked != 3 || sizes != 1 || e.count("stats") != 0 {
+			t.Errorf("asked %d times, %d for a size; want each 10 s, and one size a minute", asked, sizes)
+		}
+		m.Follow(map[string]Subject{})
+		pass(time.Minute)
+		if again := e.count("vitals"); again != 3 {
+			t.Errorf("asked about nobody, %d times", again-3)
+		}
+		stop()
+	})
+}
+
 // Who works on a target measures meanwhile, and not longer.
 func TestMeasuringBesideWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
