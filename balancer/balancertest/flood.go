@@ -19,7 +19,13 @@ import (
 // to. Without a handler it answers with its name.
 func Replica(t *testing.T, name string, handler http.HandlerFunc) balancer.Backend {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return ReplicaAt(t, "127.0.0.1", name, handler)
+}
+
+// ReplicaAt is a Replica at an address of its own, one of the host's.
+func ReplicaAt(t *testing.T, host, name string, handler http.HandlerFunc) balancer.Backend {
+	t.Helper()
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}

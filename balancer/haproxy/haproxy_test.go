@@ -23,7 +23,7 @@ import (
 func TestAKilledHAProxyStartsWithTheSameServers(t *testing.T) {
 	p := start(t, 5, nil)
 	plane := p.plane()
-	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.Replica(t, "a", nil), balancertest.Replica(t, "b", nil), balancertest.Replica(t, "c", nil)}))
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{balancertest.ReplicaAt(t, "127.0.0.2", "a", nil), balancertest.ReplicaAt(t, "127.0.0.3", "b", nil), balancertest.Replica(t, "c", nil)}))
 	p.Must(plane.Drain(t.Context(), "c"))
 	p.Kill()
 	if _, err := plane.Backends(t.Context()); err == nil {
