@@ -28,8 +28,9 @@ import (
 	"github.com/flyball-io/flyball/scale"
 )
 
-// document is of a service that is scaled by the sum of its cores: half of them
-// would be half of its tasks.
+// document is of a service that is scaled by the sum of its cores. Tasks that
+// use a tenth each are as many as there may be, whatever they were before; half
+// of their sum would be 3 instead of 4.
 const document = `apiVersion: flyball.io/v1alpha1
 kind: Autoscaler
 metadata: {name: shop}
@@ -37,7 +38,7 @@ spec:
   target: {swarm: {service: shop, endpoint: %q}}
   balancer: {builtin: {listen: "127.0.0.1:0"}}
   replicas: {min: %d, max: 4}
-  policy: {hpa: {metrics: [{signal: cpuCores, averageValue: 0.1}]}}
+  policy: {hpa: {metrics: [{signal: cpuCores, averageValue: 0.08}]}}
   behavior: {scaleDown: {stabilizationWindowSeconds: 0}}
   signals:
     - name: cpuCores
