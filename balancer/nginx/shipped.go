@@ -37,6 +37,9 @@ type Site struct {
 
 // DefaultSite returns a site that serves at an address.
 func DefaultSite(listen string) Site {
+	if strings.HasPrefix(listen, ":") {
+		listen = "*" + listen // as nginx writes every address
+	}
 	return Site{
 		Listen: listen, MaxBodyMegabytes: 100, WorkerConnections: 4096, ErrorLog: "stderr", ErrorLevel: "warn",
 		ResponseTimeout: scale.Duration(time.Minute), DrainTimeout: scale.Duration(30 * time.Second),

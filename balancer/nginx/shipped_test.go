@@ -52,7 +52,7 @@ func TestNginxAcceptsWhatIsShipped(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			dir, cfg := t.TempDir(), nginx.Default()
 			cfg.ConfigFile, cfg.PIDFile, cfg.Include = filepath.Join(dir, "nginx.conf"), filepath.Join(dir, "pid"), filepath.Join(dir, "upstream.conf")
-			site := nginx.DefaultSite("127.0.0.1:18080")
+			site := nginx.DefaultSite(":18080") // everywhere
 			site.TempDir = dir
 			tc.change(dir, &cfg, &site)
 			var text bytes.Buffer
