@@ -115,15 +115,16 @@ func (s *Spec) wakes() error {
 	return errors.New("must be at least 1 behind this balancer: it refuses requests while there is no replica, so none would ever wake the service; the balancer builtin holds them")
 }
 
-// shared is what the balancers of two services would both do, in words: "takes
-// requests at 127.0.0.1:80"; "" where they do not meet.
+// shared is what two services would both do, in words: "takes requests at
+// 127.0.0.1:80"; "" where they do not meet.
 func shared(a, b *Spec) string {
 	mine, other := a.front(), b.front()
 	if mine.Listen != "" && mine.Listen == other.Listen && !strings.HasSuffix(mine.Listen, ":0") {
 		return "takes requests at " + mine.Listen
 	}
-	for _, claim := range mine.Claims {
-		if slices.Contains(other.Claims, claim) {
+	claimed := slices.Concat(other.Claims, b.served().Claims)
+	for _, claim := range slices.Concat(mine.Claims, a.served().Claims) {
+		if slices.Contains(claimed, claim) {
 			return claim
 		}
 	}

@@ -65,6 +65,7 @@ func TestEveryTargetBehindEveryBalancer(t *testing.T) {
 
 // Faults that come of the two together name file, line and what is allowed.
 func TestFaultsOfKinds(t *testing.T) {
+	t.Setenv("DOCKER_HOST", "")
 	nginx := strings.NewReplacer("builtin: {}", "nginx: {}").Replace(containers)
 	for name, tc := range map[string]struct{ document, want string }{
 		"nobody wakes a service at zero": {strings.Replace(nginx, "min: 2", "min: 0", 1),
@@ -83,9 +84,39 @@ func TestFaultsOfKinds(t *testing.T) {
 			"spec.target: shop-api takes requests at 127.0.0.1:8080, and so does shop-web"},
 		"one backend for two": {strings.Replace(nginx, "nginx: {}", "haproxy: {}", 1) + "---" + strings.NewReplacer("nginx: {}", "haproxy: {}", "shop-web", "shop-api").Replace(nginx),
 			"shop-api sets the servers of backend app at /run/haproxy/admin.sock, and so does shop-web"},
+		"one Compose service for two": {scaling("compose: {project: shop, service: np}"),
+			"spec.target: shop-api scales the Compose service shop/np of the engine at unix:///var/run/docker.sock, and so does shop-web"},
+		"one service of a swarm for two": {scaling("swarm: {service: shop_web, endpoint: 'tcp://manager:2375'}"),
+			"spec.target: shop-api scales the service shop_web of the swarm at tcp://manager:2375, and so does shop-web"},
 	} {
 		if _, err := decode(tc.document); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: got %v, want %s", name, err, tc.want)
+		}
+	}
+}
+
+// scaling are two documents that scale the same and meet nowhere else.
+func scaling(target string) string {
+	first := strings.NewReplacer("builtin: {}", "builtin: {listen: '127.0.0.1:0'}").Replace(containers)
+	begin, rest, _ := strings.Cut(first, "  target:")
+	_, rest, _ = strings.Cut(rest, "\n")
+	first = begin + "  target: {" + target + "}\n" + rest
+	return first + "---" + strings.Replace(first, "shop-web", "shop-api", 1)
+}
+
+// What a target starts itself is its own, whoever is made of the same; so is a
+// service that is of another project, or of another engine.
+func TestTargetsThatDoNotMeet(t *testing.T) {
+	t.Setenv("DOCKER_HOST", "")
+	for _, targets := range [][2]string{
+		{"docker: {from: web, service: web}", "docker: {from: web, service: web}"},
+		{"compose: {project: shop, service: np}", "compose: {project: shop2, service: np}"},
+		{"compose: {project: shop, service: np}", "compose: {project: shop, service: np, endpoint: 'tcp://elsewhere:2375'}"},
+	} {
+		a, _, _ := strings.Cut(scaling(targets[0]), "---")
+		_, b, _ := strings.Cut(scaling(targets[1]), "---")
+		if _, err := decode(a + "---" + b); err != nil {
+			t.Errorf("%v: %v", targets, err)
 		}
 	}
 }

@@ -26,6 +26,10 @@ type Config interface {
 type Facts struct {
 	// Description says in words what is scaled: "process sleep 60".
 	Description string
+	// Claims are what no other service may do, in words that are the same for
+	// everybody: "scales the Compose service shop/web of the engine at …". None
+	// where two targets never meet, as those that start what they scale.
+	Claims []string
 	// Port is where the service is to be reached; 0: wherever the balancer is.
 	Port int
 	// ReadinessPath is that of the HTTP GET by which a replica is known to take

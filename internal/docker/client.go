@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -43,6 +44,12 @@ func Open(endpoint string) (*Client, error) {
 
 // Endpoint is where the engine answers, also where the environment says that.
 func (c *Client) Endpoint() string { return c.api.DaemonHost() }
+
+// EndpointOf is where the engine of a configuration answers, without asking:
+// the same words for the same place.
+func EndpointOf(endpoint string) string {
+	return cmp.Or(endpoint, os.Getenv(client.EnvOverrideHost), client.DefaultDockerHost)
+}
 
 // Close gives its connections back.
 func (c *Client) Close() error { return c.api.Close() }

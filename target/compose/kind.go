@@ -23,6 +23,7 @@ var (
 func (c *Config) Facts() target.Facts {
 	return target.Facts{
 		Description: "compose service " + c.name(), ReadinessPath: c.Readiness.Path,
+		Claims:       []string{fmt.Sprintf("scales the Compose service %s of the engine at %s", c.name(), docker.EndpointOf(c.Endpoint))},
 		StartTimeout: c.StartTimeout, DrainTimeout: c.DrainTimeout,
 		Signals: containers.Signals(), Unreliable: containers.Unreliable(),
 	}

@@ -82,7 +82,8 @@ func (c Config) Validate() error {
 // Facts says what others must know of the service. Nothing is drained before
 // it ends: the swarm chooses what ends.
 func (c Config) Facts() target.Facts {
-	return target.Facts{Description: "swarm service " + c.Service, StartTimeout: c.StartTimeout}
+	claim := fmt.Sprintf("scales the service %s of the swarm at %s", c.Service, docker.EndpointOf(c.Endpoint))
+	return target.Facts{Description: "swarm service " + c.Service, Claims: []string{claim}, StartTimeout: c.StartTimeout}
 }
 
 // checkTimeout is how long a manager may take to say that the service is there.
