@@ -64,7 +64,7 @@ func (s Spec) request() (*container.Config, *container.HostConfig, []endpoint) {
 	config.Env = mergeEnv(config.Env, s.Env)
 	config.Labels = maps.Clone(config.Labels)
 	if s.Twin {
-		config.Labels, host.PortBindings = maps.Clone(like.labels), like.ports
+		config.Labels, host.PortBindings, host.PublishAllPorts = maps.Clone(like.labels), like.ports, like.publishAll
 	}
 	if config.Labels == nil {
 		config.Labels = map[string]string{}

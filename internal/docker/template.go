@@ -11,14 +11,16 @@ import (
 )
 
 // Template is what a container is made of, without what only one container
-// can have: name, addresses, fixed ports of the host.
+// can have (name, addresses) and without ports of the host: whoever reaches a
+// copy there goes past the balancer.
 type Template struct {
 	config   container.Config
 	host     container.HostConfig
 	networks []endpoint
 	// Of the container itself, for a twin.
-	labels map[string]string
-	ports  network.PortMap
+	labels     map[string]string
+	ports      network.PortMap
+	publishAll bool
 }
 
 // Networks are the names of its networks, the first one first.
@@ -65,13 +67,14 @@ func templateOf(c container.InspectResponse) (Template, error) {
 	if mode := c.HostConfig.NetworkMode; mode.IsHost() || mode.IsNone() || mode.IsContainer() {
 		return Template{}, fmt.Errorf("container %s: %w: with network mode %q replicas have no address of their own", name, ErrOnlyOne, mode)
 	}
-	t := Template{config: *c.Config, host: *c.HostConfig, labels: c.Config.Labels, ports: c.HostConfig.PortBindings}
+	t := Template{config: *c.Config, host: *c.HostConfig, labels: c.Config.Labels,
+		ports: c.HostConfig.PortBindings, publishAll: c.HostConfig.PublishAllPorts}
 	if strings.HasPrefix(c.ID, t.config.Hostname) {
 		t.config.Hostname = "" // made of its ID
 	}
 	t.config.Labels = ownLabels(c.Config.Labels)
 	t.host.ContainerIDFile, t.host.AutoRemove = "", false
-	t.host.PortBindings = anyHostPort(c.HostConfig.PortBindings)
+	t.host.PortBindings, t.host.PublishAllPorts = nil, false
 	t.networks = networksOf(c)
 	return t, nil
 }
@@ -86,18 +89,6 @@ func ownLabels(labels map[string]string) map[string]string {
 		return slices.ContainsFunc(managed, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
 	})
 	return own
-}
-
-// anyHostPort lets the engine choose the ports of the host: a fixed one can
-// be had once.
-func anyHostPort(fixed network.PortMap) network.PortMap {
-	free := network.PortMap{}
-	for port, bindings := range fixed {
-		for _, b := range bindings {
-			free[port] = append(free[port], network.PortBinding{HostIP: b.HostIP})
-		}
-	}
-	return free
 }
 
 // networksOf are the container's networks, the one it was made in first, with

@@ -39,7 +39,7 @@ func original(t *testing.T, d *dockertest.Daemon) {
 			SecurityOpt: []string{"no-new-privileges"}, RestartPolicy: container.RestartPolicy{Name: "always"},
 			Mounts:       []mount.Mount{{Type: mount.TypeTmpfs, Target: "/scratch"}},
 			Resources:    container.Resources{NanoCPUs: 5e8, Memory: 64 << 20},
-			PortBindings: publishedAt("18090"), ExtraHosts: []string{"db:10.1.2.3"},
+			PortBindings: publishedAt("18090"), PublishAllPorts: true, ExtraHosts: []string{"db:10.1.2.3"},
 		},
 		NetworkingConfig: network("front"),
 	})
@@ -87,8 +87,15 @@ func TestCopyIsLikeItsTemplate(t *testing.T) {
 		t.Errorf("-original +copy:\n%s", diff)
 	}
 	if diff := cmp.Diff(*first.HostConfig, *second.HostConfig, cmpopts.EquateComparable(netip.Addr{}), ports(),
-		cmpopts.IgnoreFields(container.HostConfig{}, "RestartPolicy", "PortBindings")); diff != "" {
+		cmpopts.IgnoreFields(container.HostConfig{}, "RestartPolicy", "PortBindings", "PublishAllPorts")); diff != "" {
 		t.Errorf("-original +copy:\n%s", diff)
+	}
+	if open := published(second); len(open) > 0 {
+		t.Errorf("the copy is reached at %v of the host, past the balancer", open)
+	}
+	run(t, c, "reached", docker.Spec{Like: &template, Labels: labels, Port: 8080, Publish: &docker.Publish{IP: "127.0.0.1"}})
+	if open := published(inspect(t, daemon, "reached")); len(open) != 1 || open[0].HostIP.String() != "127.0.0.1" || open[0].HostPort == "18090" {
+		t.Errorf("a copy that is to be published is reached at %v", open)
 	}
 	if diff := cmp.Diff(map[string]string{"traefik.enable": "true", "test": t.Name()}, second.Config.Labels); diff != "" {
 		t.Errorf("labels: -want +got:\n%s", diff)
@@ -101,6 +108,14 @@ func TestCopyIsLikeItsTemplate(t *testing.T) {
 	if second.HostConfig.RestartPolicy.Name != "no" {
 		t.Errorf("restart policy %q: the engine would bring back what was ended", second.HostConfig.RestartPolicy.Name)
 	}
+}
+
+// published are the ports of the host at which a container is reached.
+func published(c container.InspectResponse) (all []network.PortBinding) {
+	for _, bindings := range c.NetworkSettings.Ports {
+		all = append(all, bindings...)
+	}
+	return all
 }
 
 func ports() cmp.Option { return cmp.Comparer(func(a, b network.Port) bool { return a == b }) }
