@@ -3,6 +3,7 @@ package containers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -29,6 +30,7 @@ var errAway = errors.New("engine away")
 type engine struct {
 	mu     sync.Mutex
 	away   bool
+	gone   string // the ID of a container that has ended
 	names  []docker.Name
 	vitals docker.Vitals
 	asked  map[string]int // what it was asked for, how often
@@ -54,6 +56,18 @@ func (e *engine) setAway(away bool) {
 	e.away = away
 }
 
+func (e *engine) end(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.gone = id
+}
+
+func (e *engine) isGone(id string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.gone == id
+}
+
 func (e *engine) count(what string) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -72,7 +86,7 @@ func (e *engine) Machine(context.Context) (cgroups.Machine, error) {
 
 func (e *engine) Running(context.Context) ([]docker.Name, error) { return e.names, e.ask("running") }
 
-func (e *engine) Stats(ctx context.Context, _ string, report func(docker.Stats)) error {
+func (e *engine) Stats(ctx context.Context, id string, report func(docker.Stats)) error {
 	e.mu.Lock()
 	e.open++
 	e.mu.Unlock()
@@ -84,6 +98,9 @@ func (e *engine) Stats(ctx context.Context, _ string, report func(docker.Stats))
 	for {
 		if err := e.ask("stats"); err != nil {
 			return err
+		}
+		if e.isGone(id) {
+			return fmt.Errorf("measure: %w", docker.ErrGone)
 		}
 		now := clock.System.Now()
 		report(docker.Stats{At: now, Usage: cgroups.Usage{CPU: time.Duration(now.UnixNano() / 10), Memory: 10 * mi}})
@@ -228,6 +245,31 @@ func TestAnEngineThatIsAwayAtTheBegin(t *testing.T) {
 		}
 		expect(t, got, map[string]float64{scale.CPUUtilization: 0.025, CPUCores: absent})
 		stop()
+	})
+}
+
+// A container that has ended is no fault of the engine, and the rest of the
+// replicas are all there are. One that stays on the list all the same is told.
+func TestAContainerThatHasEndedIsNoFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &engine{names: []docker.Name{{ID: "1", Name: "web-a"}, {ID: "2", Name: "web-b"}}}
+		m := NewMeter(Requested{}, clock.System, nil)
+		stop := running(t, Measured{Meter: m, Engine: e, Replicas: ready("web-a", "web-b")}.Run)
+		defer stop()
+		pass(15 * time.Second)
+		e.end("2")
+		for range 5 {
+			pass(time.Second)
+			got, err := values(t, m, "")
+			if err != nil {
+				t.Errorf("a container has ended, the engine is fine: %v", err)
+			}
+			expect(t, got, map[string]float64{CPUCores: 0.1})
+		}
+		pass(10 * time.Second)
+		if _, err := values(t, m, ""); err == nil || !strings.Contains(err.Error(), "1 of 2 replicas are not measured (web-b)") {
+			t.Errorf("still a replica after 15 s without a reading: %v", err)
+		}
 	})
 }
 

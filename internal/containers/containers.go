@@ -110,6 +110,7 @@ type followed struct {
 	vitalsAt time.Time // zero: not known
 	sizeAt   time.Time // zero: not known
 	fault    error     // why it cannot be measured
+	ended    bool      // its container has, whoever follows whom may not know it yet
 }
 
 // NewMeter returns one that follows nobody yet.
@@ -183,7 +184,7 @@ func (m *Meter) each(container string, f func(*followed)) {
 // add keeps one reading of a container, and where it runs.
 func (m *Meter) add(container string, r Reading, machine cgroups.Machine) {
 	m.each(container, func(f *followed) {
-		f.fault, f.machine = nil, machine
+		f.fault, f.ended, f.machine = nil, false, machine
 		f.add(r, m.requested.Window)
 	})
 }
@@ -223,9 +224,15 @@ func (m *Meter) learn(container string, v docker.Vitals, at, sizeAt time.Time) {
 	})
 }
 
-// failOne notes why a container cannot be measured, until it can.
+// failOne notes why a container cannot be measured, until it can. One that has
+// ended is no fault: it counts for nothing any more.
 func (m *Meter) failOne(container string, err error) {
-	m.each(container, func(f *followed) { f.fault = err })
+	m.each(container, func(f *followed) {
+		if f.ended = errors.Is(err, docker.ErrGone); f.ended {
+			err = nil
+		}
+		f.fault = err
+	})
 }
 
 // Fail notes why nothing can be measured; nil: it can.

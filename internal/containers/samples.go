@@ -30,7 +30,7 @@ func (m *Meter) samples() []scale.Sample {
 			s.Replica = replica
 			all = append(all, s)
 		}
-		if f.Since.IsZero() {
+		if f.Since.IsZero() || f.ended {
 			continue
 		}
 		working++

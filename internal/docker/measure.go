@@ -3,7 +3,9 @@ package docker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -20,7 +22,8 @@ type Meter interface {
 	// Running names the containers that run.
 	Running(ctx context.Context) ([]Name, error)
 	// Stats reports what a container uses about once a second, until ctx is
-	// done or the stream breaks. It never returns nil. Limits are not told.
+	// done or the stream breaks. It never returns nil, and ErrGone where the
+	// container has ended. Limits are not told.
 	Stats(ctx context.Context, id string, report func(Stats)) error
 	// Vitals says what changes seldom. The size of the writable layer takes
 	// the engine long where there are many files, so it is asked for apart.
@@ -101,14 +104,24 @@ func (c *Client) Stats(ctx context.Context, id string, report func(Stats)) error
 	for {
 		var s container.StatsResponse
 		if err := decoder.Decode(&s); err != nil {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			return fmt.Errorf("measure container %s: %w", id, lost(err))
+			return fmt.Errorf("measure container %s: %w", id, brokenOff(ctx, err))
 		}
 		if !s.Read.IsZero() { // else it does not run, and every count is 0
 			report(Stats{At: s.Read, Usage: usageOf(s)})
 		}
+	}
+}
+
+// brokenOff is why a stream of measurements has ended. The engine closes it in
+// order when the container is gone; one that goes away itself breaks it off.
+func brokenOff(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("%w: it has ended", ErrGone)
+	default:
+		return lost(err)
 	}
 }
 
