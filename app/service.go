@@ -127,6 +127,7 @@ func (s *Service) Run(ctx context.Context, ending func() Ending) error {
 		err = s.loop(loop)
 	}
 	if last := ending(); last.StopReplicas && context.Cause(parts) == nil {
+		err = errors.Join(err, s.seeOff(last.Hurry))
 		plane.finish(last.Hurry)
 		err = errors.Join(err, s.stopPlane(last.Hurry), s.stopReplicas(last.Hurry))
 	}

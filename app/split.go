@@ -138,13 +138,62 @@ func (s *Service) stages(ctx context.Context, g *errgroup.Group) {
 func (s *Service) balance(ctx context.Context, g *errgroup.Group) {
 	router := &control.Router{Name: s.name, Balancer: s.plane, Reports: control.Reports(s.deps.Bus, s.name), Log: s.deps.Log}
 	if !s.deps.has(roles.Executor) {
-		far := s.deps.Split.Far
-		drainer := &control.Drainer{Name: s.name, Balancer: s.plane, Wanted: control.WantedDrains(far, s.name), Done: control.DoneDrains(far, s.name),
-			Clock: s.deps.Clock, Log: s.deps.Log}
+		drainer := s.drainer()
 		router.Leaving = drainer.Leaving
 		g.Go(func() error { return drainer.Run(ctx) })
 	}
 	g.Go(func() error { return router.Run(ctx) })
+}
+
+// drainer drains what the executor of another process ends.
+func (s *Service) drainer() *control.Drainer {
+	far := s.deps.Split.Far
+	return &control.Drainer{Name: s.name, Balancer: s.plane, Wanted: control.WantedDrains(far, s.name), Done: control.DoneDrains(far, s.name),
+		Clock: s.deps.Clock, Log: s.deps.Log}
+}
+
+// drained is how long an executor wants nothing drained before it is believed
+// to have ended everything: it begins all drains at about the same time.
+const drained = 2 * time.Second
+
+// seeOff drains what the executor of another process ends with the document,
+// until that wants nothing drained any more or is not heard of. Only then may
+// the balancer end: requests in progress would be lost with it.
+func (s *Service) seeOff(hurry context.Context) error {
+	if s.deps.Split == nil || !s.deps.has(roles.Balancer) || s.deps.has(roles.Executor) {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(hurry)
+	g, ctx := errgroup.WithContext(ctx)
+	wanted, err := control.WantedDrains(s.deps.Split.Far, s.name).Subscribe(ctx)
+	if err != nil {
+		cancel()
+		return unlessDone(ctx, err)
+	}
+	g.Go(func() error { return s.drainer().Run(ctx) })
+	s.untilDrained(ctx, wanted)
+	cancel()
+	return unlessDone(ctx, g.Wait())
+}
+
+func (s *Service) untilDrained(ctx context.Context, wanted <-chan control.Drains) {
+	patience := drainPatience
+	for begun := false; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.deps.Clock.After(patience):
+			return
+		case w, open := <-wanted:
+			if !open {
+				return
+			}
+			begun = begun || len(w.IDs) > 0
+			if patience = drainPatience; begun && len(w.IDs) == 0 {
+				patience = drained
+			}
+		}
+	}
 }
 
 // callTheRoll tells those who measure without an engine which container each

@@ -2,9 +2,12 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -185,4 +188,32 @@ func TestAPauseReachesThePlanner(t *testing.T) {
 		t.Fatalf("resume: exit status %d", status)
 	}
 	c.settled(4)
+}
+
+// A document that is removed ends in all roles: what is in progress is answered,
+// and nobody waits for a balancer that has gone first.
+func TestADocumentIsRemovedAcrossRoles(t *testing.T) {
+	p := newPlace(t)
+	c := p.inParts(redistest.Start(t), document{name: "shop", port: freePort(t), min: 2, max: 2})
+	c.settled(2)
+	stream, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/stream?chunks=100&interval=30ms", c.shop.port)) // takes three seconds
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Body.Close()
+	began := clock.System.Now()
+	p.write("shop.yaml", p.text(document{name: "other", port: freePort(t), min: 1, max: 1}))
+	if all, err := io.ReadAll(stream.Body); err != nil || !strings.HasSuffix(string(all), "event: end\ndata: 100\n\n") {
+		t.Errorf("what was in progress was cut off after %d bytes: %v", len(all), err)
+	}
+	eventually(t, 2*patience, "nothing of it is left", func() bool { return len(p.replicas("shop")) == 0 }, func() string { return fmt.Sprint(p.replicas("shop")) })
+	took := clock.System.Now().Sub(began)
+	t.Logf("ended %v after its document", took)
+	if took > 20*time.Second { // the drainTimeout is 30 s
+		t.Errorf("it took %v: the executor has waited for a balancer that was gone", took)
+	}
+	if said := c.now[roles.Executor].stderr.String(); strings.Contains(said, "ends undrained") {
+		t.Errorf("a replica was ended undrained:\n%s", said)
+	}
+	eventually(t, 2*patience, "its balancer ends too", func() bool { return len(p.proxies("shop")) == 0 }, func() string { return fmt.Sprint(p.proxies("shop")) })
 }
