@@ -78,7 +78,9 @@ func (v *view) remembered(now time.Time, why error) target.Status {
 }
 
 // lookInside asks the manager's own node for the addresses of its tasks in
-// networks that do not span nodes: those a manager does not know.
+// networks that do not span nodes: those a manager does not know. Only of tasks
+// that run: the engine says nothing of a container while it starts it, which
+// takes seconds when several start at once, and nobody is sent there before.
 func (v *view) lookInside(ctx context.Context, s *seen) (err error) {
 	if v.cfg.Port == 0 || v.cfg.Address != AtNetwork {
 		return nil
@@ -96,7 +98,7 @@ func (v *view) lookInside(ctx context.Context, s *seen) (err error) {
 			}
 		}
 		one, known := before[t.Container]
-		if t.Node == v.node && (!known || len(one.Addresses) == 0) {
+		if t.Node == v.node && t.State == docker.TaskRunning && (!known || len(one.Addresses) == 0) {
 			one, err = v.engine.Inspect(ctx, t.Container)
 			if err != nil && !errors.Is(err, docker.ErrGone) {
 				return err

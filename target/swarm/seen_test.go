@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -72,5 +73,39 @@ func TestSinceWhenATaskGoes(t *testing.T) {
 	v.statusOf(s)
 	if len(v.leaving) != 0 {
 		t.Errorf("remembered for ever: %v", v.leaving)
+	}
+}
+
+// startsSlowly is a swarm whose engine is starting a container, and says nothing
+// of it until that is done.
+type startsSlowly struct{ *fakeSwarm }
+
+func (s startsSlowly) Tasks(context.Context, string) ([]docker.Task, error) {
+	return []docker.Task{
+		{ID: "t1", Slot: 1, Stays: true, State: docker.TaskRunning, Node: "n1", Container: "ready"},
+		{ID: "t2", Slot: 2, Stays: true, State: docker.TaskStarting, Node: "n1", Container: "begins"},
+	}, nil
+}
+
+func (s startsSlowly) Inspect(ctx context.Context, id string) (docker.Container, error) {
+	if id == "begins" {
+		<-ctx.Done()
+		return docker.Container{}, ctx.Err()
+	}
+	return docker.Container{ID: id, Addresses: map[string]string{"near": "172.18.0.2"}}, nil
+}
+
+// Who looks at the tasks does not wait for one that starts.
+func TestATaskThatStartsKeepsNobodyWaiting(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	v := &view{cfg: Default(), engine: startsSlowly{newFakeSwarm(2, 2)}, leaving: map[string]mark{}, local: map[string]docker.Container{}}
+	v.cfg.Port = 8080
+	s, err := v.ask(ctx, time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := v.statusOf(s).Replicas; len(r) != 2 || r[0].Address != "172.18.0.2:8080" || r[1].TakesWork() {
+		t.Errorf("got %+v", r)
 	}
 }
