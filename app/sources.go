@@ -281,7 +281,7 @@ func (s *Service) look(ctx context.Context, spec Spec, readers map[string]*reade
 		all["balancer"] = without{s.plane, named}
 	}
 	if s.deps.has(roles.Executor) {
-		all["target"] = without{s.target, named}
+		all["target usage"] = without{s.target, named} // "target" is its status
 	}
 	for name, r := range readers {
 		all[name] = r.source

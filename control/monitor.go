@@ -28,7 +28,10 @@ type Monitor struct {
 	// By names this monitor where several report of one target.
 	By string
 
-	failing map[string]bool // what failed last time, so that it is logged once
+	// What failed last time, so that it is logged once: the status of the
+	// target and, by name, its sources. A target may be a source too.
+	unread  bool
+	failing map[string]bool
 }
 
 // Run reports every Interval, and the target alone whenever it changes, until
@@ -90,7 +93,10 @@ func (m *Monitor) count(ctx context.Context, report *Report) {
 	call, cancel := m.limit(ctx)
 	defer cancel()
 	status, err := m.Target.Status(call)
-	if ctx.Err() == nil && m.check(report, "target", err) {
+	if ctx.Err() != nil {
+		return
+	}
+	if m.unread = m.check(report, "target", err, m.unread); err == nil {
 		report.Status = &status
 	}
 }
@@ -113,7 +119,7 @@ func (m *Monitor) measure(ctx context.Context, report *Report) {
 		return // the end of the loop is no fault of what it reads
 	}
 	for i, name := range names {
-		m.check(report, name, faults[i])
+		m.failing[name] = m.check(report, name, faults[i], m.failing[name])
 		report.Samples = append(report.Samples, samples[i]...)
 	}
 }
@@ -123,18 +129,18 @@ func (m *Monitor) limit(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithTimeout(ctx, max(2*m.Interval, time.Second))
 }
 
-// check notes a fault in the report and logs when it begins and ends.
-func (m *Monitor) check(report *Report, from string, err error) (ok bool) {
-	if err != nil {
+// check notes a fault in the report, and logs when it begins and ends.
+func (m *Monitor) check(report *Report, from string, err error, before bool) (failed bool) {
+	if failed = err != nil; failed {
 		report.Faults = append(report.Faults, Fault{From: from, Error: err.Error()})
 	}
-	switch failed := err != nil; {
-	case errors.Is(err, context.Canceled): // this is the end, and no fault
-	case failed && !m.failing[from]:
+	switch {
+	case errors.Is(err, context.Canceled):
+		return before // this is the end, and no fault
+	case failed && !before:
 		m.Log.Warn("cannot read", slog.String("target", m.Name), slog.String("from", from), slog.Any("error", err))
-	case !failed && m.failing[from]:
+	case !failed && before:
 		m.Log.Info("can read again", slog.String("target", m.Name), slog.String("from", from))
 	}
-	m.failing[from] = err != nil
-	return err == nil
+	return failed
 }
