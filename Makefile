@@ -59,6 +59,9 @@ test-binaries: ## bin/traefik, for the tests (ten minutes of one core, once per 
 soak: setup-engine test-binaries ## every target behind every balancer, ten minutes each under load (three hours)
 	$(GO) test -count=1 -v -timeout 5h -run TestEveryPairUnderLoad ./test/containers -lasts 10m
 
+measure-step: setup-engine test-binaries ## time from a load step to a new container that answers, per target (ten minutes; ARGS="-step-sync 15s")
+	$(GO) test -count=1 -v -timeout 1h -run TestTimeFromLoadStep ./test/containers -step-runs 5 -step-sync 1s $(ARGS)
+
 lint: $(GOLANGCI_LINT) vet-all ## format, vet for every system, linters, shell scripts
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these'; exit 1; }
 	$(GOLANGCI_LINT) run --allow-parallel-runners ./...

@@ -58,7 +58,7 @@ func TestTimeFromLoadStepToNewReplica(t *testing.T) {
 	if runs == 0 {
 		measured, runs, sync, known = measured[:1], 1, time.Second, 10*time.Second
 	}
-	t.Logf("load average %s", loadAverage(t))
+	table := stepTable
 	for _, kind := range measured {
 		t.Run(kind, func(t *testing.T) {
 			physical := starts(t, kind, max(3, runs))
@@ -66,21 +66,26 @@ func TestTimeFromLoadStepToNewReplica(t *testing.T) {
 			for i := range runs {
 				// Steps fall everywhere between two decisions.
 				phase := time.Duration((float64(i) + 0.5) / float64(runs) * float64(sync))
-				t.Run(fmt.Sprint(i), func(t *testing.T) { steps = append(steps, measureStep(t, kind, sync, known+phase)) })
+				t.Run(fmt.Sprint(i), func(t *testing.T) { steps = append(steps, measureStep(t, kind, sync, known, phase)) })
 			}
 			if len(steps) == runs {
-				t.Logf("load average %s\n%s", loadAverage(t), report(kind, physical, steps))
+				table += row(kind, physical, steps) + loadAverage(t) + " |\n"
 			}
 		})
 	}
+	t.Logf("one decision in %v, %d runs each: median, worst\n%s", sync, runs, table)
 }
+
+const stepTable = `| target | by hand, no step | decided | runs | answers | answers after the decision | load average |
+|---|---|---|---|---|---|---|
+`
 
 // step is what happened after the first request of a load step, and when.
 type step struct{ decided, runs, answered time.Duration }
 
 // measureStep runs the program on a service that has known a steady load for a
-// time when it rises.
-func measureStep(t *testing.T, kind string, sync, known time.Duration) step {
+// time when it rises, a phase after it has settled.
+func measureStep(t *testing.T, kind string, sync, known, phase time.Duration) step {
 	engine, address := dockertest.Engine(t), freeAddress(t)
 	cfg := kinds[kind](t, stepApp)
 	if tasks, is := cfg.(*swarm.Config); is {
@@ -91,6 +96,7 @@ func measureStep(t *testing.T, kind string, sync, known time.Duration) step {
 	calm := sendNoting(t, address, steady)
 	time.Sleep(known)
 	settled(t, server)
+	time.Sleep(phase) // it settles with a decision
 	decisions, started := hearDecisions(t, server), hearStarts(t, engine)
 	rise := sendNoting(t, address, stepped-steady)
 	rise.old = calm.seen()

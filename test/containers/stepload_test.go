@@ -174,8 +174,8 @@ func addressOf(t *testing.T, engine *dockertest.Daemon, id string) string {
 	return ""
 }
 
-// report is the row of a table.
-func report(kind string, physical []time.Duration, steps []step) string {
+// row is that of a kind in the table.
+func row(kind string, physical []time.Duration, steps []step) string {
 	cell := func(of func(step) time.Duration) string {
 		var all []time.Duration
 		for _, s := range steps {
@@ -183,8 +183,8 @@ func report(kind string, physical []time.Duration, steps []step) string {
 		}
 		return medianAndWorst(all)
 	}
-	return strings.Join([]string{
-		"", kind, medianAndWorst(physical),
+	return "| " + strings.Join([]string{
+		kind, medianAndWorst(physical),
 		cell(func(s step) time.Duration { return s.decided }), cell(func(s step) time.Duration { return s.runs }), cell(func(s step) time.Duration { return s.answered }),
 		cell(func(s step) time.Duration { return s.answered - s.decided }), "",
 	}, " | ")
