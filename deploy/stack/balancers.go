@@ -37,7 +37,7 @@ func (p *planned) balancer() {
 	}
 	s.StopGrace = "40s" // requests in progress, and a margin
 	// In an overload every request that waits is held here: Traefik was killed
-	// with 256M and some 1,500 of them.
+	// with 256M and some 2,000 of them.
 	s.Deploy = &deploy{Resources: &resources{Limits: limits{Memory: p.o.Environment.BalancerMemory}}}
 	p.volume(&s, "balancer", stateDir)
 	p.publish(&s, p.o.Published, balancerPort)
