@@ -18,8 +18,11 @@ type View struct {
 	Desired  int
 	Stopping bool // everything goes, nothing is started
 	// RetryAt is when the back-off after a failure ends.
-	RetryAt         time.Time
-	Held            bool // nothing is started until another hand has started something
+	RetryAt time.Time
+	Held    bool // nothing is started until another hand has started something
+	// SpareAt is until when what is too many is left alone: another hand has
+	// started it.
+	SpareAt         time.Time
 	StartTimeout    time.Duration
 	LivenessTimeout time.Duration // 0: never
 	Replicas        []Member
@@ -110,6 +113,9 @@ func (v View) shrinkOrRoll(stay []Member) []Action {
 	}
 	outdated := count(stay, func(m Member) bool { return m.Outdated })
 	excess := len(stay) - v.Desired
+	if excess > 0 && v.SpareAt.After(v.Now) {
+		return nil
+	}
 	if outdated == 0 || v.Desired == 0 {
 		return removals(v.victims(stay, excess), ForScaleDown)
 	}
@@ -202,6 +208,9 @@ func (v View) Wake() time.Time {
 	}
 	if v.RetryAt.After(v.Now) {
 		at = Earlier(at, v.RetryAt)
+	}
+	if v.SpareAt.After(v.Now) {
+		at = Earlier(at, v.SpareAt)
 	}
 	return at
 }

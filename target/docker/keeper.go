@@ -149,6 +149,7 @@ func (k *keeper) reconcile(ctx context.Context) {
 		v := k.view()
 		for _, a := range replicas.Plan(v) {
 			k.apply(a)
+			k.noteRestored(a, v.Now)
 		}
 		k.noteRollout(v)
 		k.failures.ForgetPredecessors(k.desired - k.staying())

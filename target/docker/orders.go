@@ -34,7 +34,10 @@ func (k *keeper) setDesired(n int) error {
 		k.desired, k.fresh = before, fresh
 		return err
 	}
-	k.changed = k.changed || before != n
+	if before != n {
+		k.changed = true
+		k.hand.contest.Insist()
+	}
 	return nil
 }
 

@@ -20,7 +20,7 @@ func (k *keeper) view() replicas.View {
 		Load:            k.traffic.Load,
 	}
 	quiet, never := k.quietAt()
-	v.RetryAt, v.Held = later(v.RetryAt, quiet), never
+	v.RetryAt, v.Held, v.SpareAt = later(v.RetryAt, quiet), never, k.restoreAt()
 	for _, id := range sortedIDs(k.replicas) {
 		v.Replicas = append(v.Replicas, k.replicas[id].member(k.job.hash, k.contact.back))
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/internal/replicas"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -23,7 +24,8 @@ import (
 //	the last one is stopped and not removed: it is what others are made like
 //	by hand      what another hand ends is no failure: the count is restored a
 //	             moment later, unless nothing is left that runs (that hand
-//	             stopped the service, and starts it again)
+//	             stopped the service, and starts it again). One that changes it
+//	             again and again is waited for longer and longer
 type Project struct {
 	// Labels are those of all containers of the service.
 	Labels map[string]string
@@ -51,15 +53,17 @@ const (
 	// handPause is how long after the last end by another hand replicas are
 	// made again, so as not to meet that hand at work.
 	handPause = time.Second
-	// toldFor is how long a reset is told at least.
+	// toldFor is how long a reset is told at least; one of many until there has
+	// been peace.
 	toldFor = 30 * time.Second
 )
 
 // hand is what another hand did to the replicas of a project.
 type hand struct {
 	began, last    time.Time // of what is told; zero: nothing is
-	before         int       // desired when it began
-	ended, started int
+	before         int       // desired when its newest round began
+	ended, started int       // in that
+	contest        replicas.Contest
 	down           time.Time // since when nothing is left that runs; zero: something is
 	// idle are the containers that do not run and are nobody's replica, by ID.
 	idle map[string]docker.Container
@@ -148,6 +152,7 @@ func (k *keeper) forgetAsked() {
 	k.hand.down = time.Time{}
 	if k.clock.Now().Sub(k.hand.last) <= handPatience {
 		k.hand.began, k.hand.last = time.Time{}, time.Time{}
+		k.hand.contest.Withdraw()
 	}
 	for _, r := range k.replicas {
 		r.askedAt = time.Time{}
@@ -192,10 +197,38 @@ func (k *keeper) reset(r *replica, text string, exists bool) {
 
 // noteHand takes note that another hand is at work.
 func (k *keeper) noteHand(now time.Time) {
+	if k.hand.contest.Disturb(now) {
+		k.hand.before, k.hand.ended, k.hand.started = k.desired, 0, 0
+	}
 	if k.hand.began.IsZero() {
-		k.hand.began, k.hand.before, k.hand.ended, k.hand.started = now, k.desired, 0, 0
+		k.hand.began = now
 	}
 	k.hand.last, k.changed = now, true
+}
+
+// restoreAt is when the count may be brought back as far as another hand is
+// concerned: once that has done what it does, and later each time it comes
+// again. What dies meanwhile is replaced where nothing else is left.
+func (k *keeper) restoreAt() (at time.Time) {
+	if k.project == nil || k.hand.last.IsZero() {
+		return at
+	}
+	at = k.hand.last.Add(handPause)
+	if k.hand.contest.Disturbed() && k.runsOn() {
+		at = later(at, k.hand.contest.Next())
+	}
+	return at
+}
+
+// noteRestored takes note that the count is being brought back.
+func (k *keeper) noteRestored(a replicas.Action, now time.Time) {
+	if k.project == nil || a.Verb == replicas.Replace || !k.hand.contest.Disturbed() {
+		return
+	}
+	if k.hand.contest.Restore(now); k.hand.contest.Again() {
+		k.log.Warn("another hand changes the count again and again: is there another autoscaler?", slog.Time("until", k.hand.contest.Next()))
+	}
+	k.changed = true
 }
 
 // surplus takes note of a replica that another hand started beyond the count.
@@ -239,9 +272,7 @@ func (k *keeper) quietAt() (at time.Time, never bool) {
 	if k.project == nil {
 		return at, false
 	}
-	if !k.hand.last.IsZero() {
-		at = k.hand.last.Add(handPause)
-	}
+	at = k.restoreAt()
 	for _, r := range k.replicas {
 		if r.stays() && k.byHand(r) { // it is about to end
 			at = later(at, r.askedAt.Add(handPatience))
@@ -275,15 +306,20 @@ func later(a, b time.Time) time.Time {
 func (k *keeper) forgetHand() {
 	if at := k.forgetHandAt(); !at.IsZero() && !at.After(k.clock.Now()) {
 		k.hand.began, k.hand.last, k.changed = time.Time{}, time.Time{}, true
+		k.hand.contest.Withdraw()
 		k.log.Info("count restored", slog.Int("replicas", k.desired))
 	}
 }
 
 func (k *keeper) forgetHandAt() time.Time {
-	if k.hand.began.IsZero() || !k.complete() {
+	switch {
+	case k.hand.began.IsZero() || !k.complete() || k.staying() > k.desired:
 		return time.Time{}
+	case k.hand.contest.Again():
+		return k.hand.last.Add(replicas.ContestPeace)
+	default:
+		return k.hand.last.Add(toldFor)
 	}
-	return k.hand.last.Add(toldFor)
 }
 
 // first counts what runs where nothing was ever asked for: the count was
@@ -327,14 +363,44 @@ func (k *keeper) handConditions(desired int) []scale.Condition {
 			Message: "another hand stopped the service; to go on run " + k.project.Up,
 		})
 	}
-	if !k.hand.began.IsZero() {
-		all = append(all, scale.Condition{
-			Type: scale.CountReset, Since: k.hand.began,
-			Message: fmt.Sprintf("another hand ended %d and started %d of %d replicas (docker compose up does, to the count of its file); brought back to %d",
-				k.hand.ended, k.hand.started, k.hand.before, desired),
-		})
+	counting := k.hand.ended == 0 && k.clock.Now().Sub(k.hand.last) < handPause
+	if !k.hand.began.IsZero() && !counting {
+		message := k.hand.did()
+		if len(all) == 0 { // somebody must start the service first
+			message += k.hand.follows(desired)
+		}
+		all = append(all, scale.Condition{Type: scale.CountReset, Since: k.hand.began, Message: message})
 	}
 	return all
+}
+
+// did says what another hand did.
+func (h *hand) did() string {
+	var what, who string
+	switch {
+	case h.started == 0:
+		what, who = fmt.Sprintf("ended %d of %s", h.ended, scale.Count(h.before, "replica")), " (docker compose up does, to the count of its file)"
+	case h.ended == 0:
+		what, who = fmt.Sprintf("started %d more than the %s asked for", h.started, scale.Count(h.before, "replica")), " (docker compose up --scale does)"
+	default:
+		what = fmt.Sprintf("ended %d and started %d where %s had been asked for", h.ended, h.started, scale.Count(h.before, "replica"))
+	}
+	if h.contest.Again() {
+		who = ", and did so before: is there another autoscaler?"
+	}
+	return "another hand " + what + who
+}
+
+// follows says what becomes of that.
+func (h *hand) follows(desired int) string {
+	switch {
+	case !h.contest.Disturbed():
+		return fmt.Sprintf("; brought back to %d", desired)
+	case h.contest.Next().After(h.last.Add(handPause)):
+		return fmt.Sprintf("; it is brought back to %d at %s", desired, h.contest.Next().UTC().Format(time.TimeOnly))
+	default:
+		return fmt.Sprintf("; it is about to be brought back to %d", desired)
+	}
 }
 
 // twin is what a container of a project is made of: like its newest one.

@@ -7,12 +7,14 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/internal/replicas"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 )
@@ -184,6 +186,99 @@ func TestServiceThatAnotherHandStops(t *testing.T) {
 		s.byHand("web-2", asked, died, destroyed)
 		if status = s.after(time.Hour); len(s.names()) > 0 || !slices.Contains(conditions(status), ServiceDown) {
 			t.Errorf("after it was taken away: %+v, %v", status, s.names())
+		}
+	})
+}
+
+// told is the message of a condition.
+func told(s target.Status, condition string) string {
+	for _, c := range s.Conditions {
+		if c.Type == condition {
+			return c.Message
+		}
+	}
+	return ""
+}
+
+// What is told is what was done and what follows: nothing is brought back while
+// somebody else must start the service first.
+func TestWordsOfWhatAnotherHandDid(t *testing.T) {
+	tellOfProject(t, 3, func(s *story) {
+		s.after(time.Minute)
+		for _, name := range []string{"web-1", "web-2", "web-3"} {
+			s.byHand(name, asked, died)
+		}
+		status := s.after(time.Minute)
+		if got, want := told(status, scale.CountReset), "another hand ended 3 of 3 replicas (docker compose up does, to the count of its file)"; got != want {
+			t.Errorf("stopped: got %q, want %q", got, want)
+		}
+	})
+	tellOfProject(t, 1, func(s *story) {
+		s.after(time.Minute)
+		for _, name := range []string{"web-2", "web-3", "web-4"} { // as up --scale web=4 does
+			s.engine.found(name, docker.Created)
+			s.byHand(name, begun)
+			s.after(handPause / 4)
+		}
+		status := s.after(2 * time.Second)
+		if got, want := told(status, scale.CountReset), "another hand started 3 more than the 1 replica asked for (docker compose up --scale does); brought back to 1"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+// Another autoscaler that wants more, or fewer, is left alone for longer and
+// longer; an order of our own is not.
+func TestAnotherAutoscalerIsNotFought(t *testing.T) {
+	const again = "is there another autoscaler?"
+	tellOfProject(t, 3, func(s *story) {
+		s.after(time.Minute)
+		restored := 0
+		for range 400 { // forty minutes of one that wants 1
+			status := s.after(6 * time.Second)
+			if len(status.Replicas) < 3 {
+				continue
+			}
+			restored++
+			for _, name := range s.names()[1:] {
+				s.byHand(name, asked, died, destroyed)
+			}
+		}
+		if restored < 8 || restored > 20 {
+			t.Errorf("the count was brought back %d times in 40 minutes, want often at first and every 5 minutes then", restored)
+		}
+		status := s.after(time.Second)
+		if got := told(status, scale.CountReset); !strings.Contains(got, again) || strings.Contains(got, "compose up") || !strings.Contains(got, "; it is brought back to 3 at ") {
+			t.Errorf("told %q", got)
+		}
+		s.ask(4)
+		if status = s.after(5 * time.Second); working(status) != 4 {
+			t.Errorf("an order waits: %+v", status)
+		}
+		if status = s.after(replicas.ContestPeace + time.Minute); len(status.Conditions) > 0 {
+			t.Errorf("still told: %+v", status.Conditions)
+		}
+	})
+	tellOfProject(t, 1, func(s *story) {
+		s.after(time.Minute)
+		ended := 0
+		for i := range 400 { // one that wants 3
+			for len(s.names()) < 3 {
+				ended++
+				name := fmt.Sprintf("web-%d", 100+2*i+len(s.names()))
+				s.engine.found(name, docker.Created)
+				s.byHand(name, begun)
+			}
+			s.after(6 * time.Second)
+		}
+		if ended < 16 || ended > 40 {
+			t.Errorf("%d were ended in 40 minutes, want often at first and 2 every 5 minutes then", ended)
+		}
+		if got := told(s.after(time.Second), scale.CountReset); !strings.Contains(got, again) {
+			t.Errorf("told %q", got)
+		}
+		if status := s.after(10 * time.Minute); working(status) != 1 {
+			t.Errorf("left at %+v", status)
 		}
 	})
 }

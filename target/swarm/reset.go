@@ -4,18 +4,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/flyball-io/flyball/internal/replicas"
 	"github.com/flyball-io/flyball/scale"
 )
 
-// How long it is told that somebody else has set the count, and how long it is
-// waited before it is put back once more: whoever sets it again and again is
-// not fought with. The wait is the shortest again after a while of peace.
-const (
-	resetTold = 5 * time.Minute
-	waitMin   = time.Second
-	waitMax   = 5 * time.Minute
-	peace     = 10 * time.Minute
-)
+// resetTold is how long it is told that somebody else has set the count.
+const resetTold = 5 * time.Minute
 
 // count is the one that was asked for, of one service, and what becomes of it.
 type count struct {
@@ -25,12 +19,8 @@ type count struct {
 	wanted  int
 	unsure  bool // nobody knows whether the order has arrived
 
-	last      time.Time // when somebody else had set it
-	found     int
-	restored  bool
-	next      time.Time // when it may be put back again
-	wait      time.Duration
-	contested bool
+	contest replicas.Contest // with somebody else who sets it
+	found   int
 }
 
 // ask notes an order. One that was lost may be of any service of the name.
@@ -61,49 +51,43 @@ func (c *count) see(now time.Time, service string, found int) {
 		c.of, c.wanted = service, found
 	case found == c.wanted:
 		c.unsure = false
-		if !c.last.IsZero() && now.Sub(c.last) > peace {
-			c.wait, c.contested = 0, false
-		}
+		c.contest.Withdraw()
 	case c.unsure:
-	case c.last.IsZero() || c.restored:
-		c.last, c.found, c.restored = now, found, false
 	default:
+		c.contest.Disturb(now)
 		c.found = found
 	}
 }
 
 // due reports whether the count must be put back now.
 func (c *count) due(now time.Time, found int) bool {
-	return c.known && found != c.wanted && (c.unsure || !now.Before(c.next))
+	return c.known && found != c.wanted && (c.unsure || !now.Before(c.contest.Next()))
 }
 
 // done notes that it was put back.
 func (c *count) done(now time.Time) {
-	if c.unsure {
-		return
+	if !c.unsure {
+		c.contest.Restore(now)
 	}
-	c.restored = true
-	c.contested = c.wait > 0
-	c.wait = min(max(waitMin, 4*c.wait), waitMax)
-	c.next = now.Add(c.wait)
 }
 
 // condition says whose count was set aside.
 func (c *count) condition(now time.Time) (scale.Condition, bool) {
-	if c.last.IsZero() || now.Sub(c.last) > resetTold && c.restored {
+	last, put := c.contest.Last(), !c.contest.Disturbed()
+	if last.IsZero() || now.Sub(last) > resetTold && put {
 		return scale.Condition{}, false
 	}
 	message := fmt.Sprintf("somebody else set %s; ", scale.Count(c.found, "replica"))
 	switch {
 	case !c.known:
 		return scale.Condition{}, false
-	case c.restored:
+	case put:
 		message += "put back to what was asked for"
 	default:
-		message += fmt.Sprintf("%d are put back at %s", c.wanted, c.next.UTC().Format(time.TimeOnly))
+		message += fmt.Sprintf("%d are put back at %s", c.wanted, c.contest.Next().UTC().Format(time.TimeOnly))
 	}
-	if c.contested {
+	if c.contest.Again() {
 		message += "; it was set again and again: is there another autoscaler?"
 	}
-	return scale.Condition{Type: scale.CountReset, Since: c.last, Message: message}, true
+	return scale.Condition{Type: scale.CountReset, Since: last, Message: message}, true
 }
