@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -30,7 +31,8 @@ type Options struct {
 	Reloads <-chan struct{}
 	// Open makes the parts of a service; nothing of them must run or serve yet.
 	Open func(ctx context.Context, s Spec) (Parts, error)
-	// Dashboard is where API and dashboard are served.
+	// Dashboard is where API and dashboard are served, or the metrics alone where
+	// those are another process's; nil: nothing is.
 	Dashboard net.Listener
 	Version   string
 	// Tokens allow who may ask; none: everyone who can connect. ReloadTokens
@@ -139,14 +141,31 @@ func (c *Controller) remember(ctx context.Context) (stop func() error) {
 func (c *Controller) serve(ctx context.Context) (stop func() error) {
 	metrics := start(ctx, "metrics", c.metrics.Run, c.failed)
 	page := start(ctx, "dashboard", func(ctx context.Context) error {
-		if !c.opts.has(roles.Dashboard) {
+		if c.opts.Dashboard == nil {
 			return c.watch(ctx)
 		}
-		err := ServeDashboard(ctx, c.opts.Dashboard, c.dashboard, c.opts.Log)
+		err := ServeDashboard(ctx, c.opts.Dashboard, c.dashboard, c.handler(), c.opts.Log)
 		c.broken.Store(c.broken.Load() || err != nil)
 		return err
 	}, c.failed)
 	return func() error { return errors.Join(page.end(), metrics.end()) }
+}
+
+// handler answers what this process serves: without the role dashboard only how
+// it is itself.
+func (c *Controller) handler() http.Handler {
+	all := c.dashboard.Handler()
+	if c.opts.has(roles.Dashboard) {
+		return all
+	}
+	some := http.NewServeMux()
+	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
+		some.Handle("GET "+path, all)
+	}
+	some.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, fmt.Sprintf("this process is %s and serves /metrics, /healthz and /readyz; API and dashboard are those of the role dashboard", c.opts.roles()), http.StatusNotFound)
+	})
+	return some
 }
 
 // watch is a dashboard that nobody sees.

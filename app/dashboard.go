@@ -39,14 +39,15 @@ func (p PolicySpec) Description() string {
 	return p.Kind
 }
 
-// ServeDashboard serves the API and the dashboard on l until ctx is done.
-func ServeDashboard(ctx context.Context, l net.Listener, dashboard *web.Server, log *slog.Logger) error {
+// ServeDashboard serves the API and the dashboard, or what of it a handler lets
+// through, on l until ctx is done.
+func ServeDashboard(ctx context.Context, l net.Listener, dashboard *web.Server, handler http.Handler, log *slog.Logger) error {
 	watching, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
 	watched := make(chan error, 1)
 	go func() { watched <- dashboard.Run(watching) }()
 
-	server := &http.Server{Handler: dashboard.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		// Whoever knocks with another protocol is no fault of ours.
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	served := make(chan error, 1)

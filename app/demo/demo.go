@@ -112,7 +112,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	g.Go(func() error { return app.ServeDashboard(running, o.Dashboard, dashboard, o.Log) })
+	g.Go(func() error { return app.ServeDashboard(running, o.Dashboard, dashboard, dashboard.Handler(), o.Log) })
 	listening := make(chan struct{})
 	g.Go(func() error { return app.Remember(running, deps, func() { close(listening) }) })
 	<-listening

@@ -131,7 +131,10 @@ func (f *runFlags) controller(ctx context.Context, dashboard *serving, o app.Opt
 	if o.Reloads, err = f.reloads(ctx); err != nil {
 		return nil, err
 	}
-	o.Dashboard, o.Tokens, o.ReloadTokens = dashboard, dashboard.tokens, f.serving.tokens
+	if dashboard.Listener != (nowhere{}) {
+		o.Dashboard = dashboard
+	}
+	o.Tokens, o.ReloadTokens = dashboard.tokens, f.serving.tokens
 	o.AllowedHosts, o.Version = f.serving.hosts, programVersion()
 	controller, err := app.NewController(ctx, o)
 	if err != nil {

@@ -28,7 +28,8 @@ type roleFlags struct {
 	bus    busFlags
 	dryRun bool
 
-	set roles.Set
+	set     roles.Set
+	listens bool // the address was named
 }
 
 func (f *roleFlags) add(flags *pflag.FlagSet) {
@@ -54,7 +55,7 @@ func (f *roleFlags) check(cmd *cobra.Command, onExit *string) error {
 		}
 		return nil
 	}
-	f.set = roles.All()
+	f.set, f.listens = roles.All(), cmd.Flags().Changed("listen")
 	var err error
 	if f.names != "" {
 		if f.set, err = roles.Parse(f.names); err != nil {
@@ -125,10 +126,10 @@ func (f *runFlags) specs(in io.Reader) ([]app.Spec, error) {
 	return specs, errors.Join(errs...)
 }
 
-// dashboard opens the address of API and dashboard, where they are of this
-// process.
+// dashboard opens the address of API and dashboard where they are of this
+// process, or of its metrics alone where that is named.
 func (f *runFlags) dashboard(ctx context.Context, log *slog.Logger) (*serving, error) {
-	if f.roles.has(roles.Dashboard) {
+	if f.roles.has(roles.Dashboard) || f.roles.listens {
 		return f.serving.open(ctx, log)
 	}
 	return &serving{Listener: nowhere{}}, nil

@@ -26,7 +26,7 @@ type servingFlags struct {
 }
 
 func (f *servingFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.listen, "listen", "127.0.0.1:7070", "address of API and dashboard; one that other machines can reach needs --token-file")
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:7070", "address of API and dashboard, or where it is named of the metrics of --roles without dashboard; one that other machines can reach needs --token-file")
 	flags.StringVar(&f.tokenFile, "token-file", "", "file of tokens that allow to use the API and the dashboard, one `name: token` a line; read again with the documents")
 	flags.StringVar(&f.cert, "tls-cert", "", "file of the certificate chain to serve with; read again when it changes")
 	flags.StringVar(&f.key, "tls-key", "", "file of its key")

@@ -173,6 +173,12 @@ func TestAPauseReachesThePlanner(t *testing.T) {
 	address := func() string {
 		return c.now[roles.Dashboard].says(0, `msg="flyball runs".* dashboard=(\S+)`)
 	}
+	executor := c.now[roles.Executor].says(0, `msg="flyball runs".* dashboard=(\S+)`)
+	for path, want := range map[string]string{"/metrics": "flyball_changes_total", "/healthz": "ok", "/api/v1/targets": "this process is executor and serves /metrics"} {
+		if got := body(t, executor+path); !strings.Contains(got, want) {
+			t.Errorf("%s of an executor answers %.200q, want %q", path, got, want)
+		}
+	}
 	if status := p.run("pause", "shop", "--server", address()).status; status != 0 {
 		t.Fatalf("pause: exit status %d", status)
 	}
@@ -188,6 +194,20 @@ func TestAPauseReachesThePlanner(t *testing.T) {
 		t.Fatalf("resume: exit status %d", status)
 	}
 	c.settled(4)
+}
+
+func body(t *testing.T, url string) string {
+	t.Helper()
+	answer, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // A document that is removed ends in all roles: what is in progress is answered,
