@@ -31,7 +31,8 @@ type Runner interface {
 
 // Stopper is a target whose replicas can be ended with the controller. Stop
 // drains and ends every replica, by force once ctx is done, and returns when
-// none is left.
+// none is left. An end by force returns ctx's error; where a replica had to be
+// left behind another one, which names it.
 type Stopper interface {
 	Stop(ctx context.Context) error
 }

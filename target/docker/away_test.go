@@ -1,7 +1,9 @@
 package docker_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"slices"
@@ -314,4 +316,35 @@ func TestChangedConfigurationIsRolledOut(t *testing.T) {
 		t.Error("no rollout was told")
 	}
 	counted.atMost(3) // one more than 2
+}
+
+// A controller that is asked to end while the engine is away waits for it, but
+// not when it is asked again: then it says what it leaves.
+func TestStopWhileTheEngineIsAwayEndsAtOnceWhenHurried(t *testing.T) {
+	w := newWorld(t, soon)
+	w.Run()
+	w.Set(2)
+	before := w.Until("2 are ready", targettest.Ready(2))
+	w.daemon.Kill(t)
+	defer w.daemon.Start(t)
+	w.Until("it is told", targettest.Told(docker.EngineUnreachable))
+	hurry, rush := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.Target.Stop(hurry) }()
+	select {
+	case err := <-ended:
+		t.Errorf("the engine is not waited for: %v", err)
+	case <-time.After(2 * time.Second):
+	}
+	rush()
+	began := time.Now()
+	select {
+	case err := <-ended:
+		if err == nil || !strings.Contains(err.Error(), before.Replicas[0].ID+", "+before.Replicas[1].ID) || errors.Is(err, context.Canceled) {
+			t.Errorf("what is left is not named: %v", err)
+		}
+		t.Logf("ended %v after nobody had patience any more: %v", time.Since(began), err)
+	case <-time.After(5 * time.Second):
+		t.Error("still waiting 5s after nobody had patience any more")
+	}
 }

@@ -24,8 +24,6 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
-	"sync"
-	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/containers"
@@ -67,7 +65,9 @@ type Target struct {
 	calls   chan func(*keeper)
 	changes chan struct{}
 	gone    chan struct{} // closed when stopped and no replica is left
-	clock   clock.Clock
+	// stranded is closed when replicas are to be killed and the engine is away.
+	stranded chan struct{}
+	clock    clock.Clock
 	// measured says what the containers use, where the engine tells.
 	measured containers.Measured
 }
@@ -110,6 +110,8 @@ func New(name string, cfg Config, opts Options) (*Target, error) {
 		changes: make(chan struct{}, 1),
 		gone:    make(chan struct{}),
 		clock:   opts.Clock,
+
+		stranded: make(chan struct{}),
 	}
 	t.idle <- newKeeper(t, newJob(name, cfg, opts.Project), opts)
 	t.measured = measured(t, opts)
@@ -199,43 +201,3 @@ func (t *Target) Update(ctx context.Context, cfg Config) error {
 
 // Changes receives when Status may have changed.
 func (t *Target) Changes() <-chan struct{} { return t.changes }
-
-// forceTimeout is how long Stop waits for the engine to kill what is left.
-const forceTimeout = 20 * time.Second
-
-// Stop drains and ends every replica, for good: Run then has nothing to do.
-// Once ctx is done what is left is killed and ctx's error returned. The
-// desired count on disk stays, for whoever starts the target again.
-func (t *Target) Stop(ctx context.Context) error {
-	// Where Run does not run, or ends meanwhile, Stop does its work.
-	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	var helper sync.WaitGroup
-	defer helper.Wait()
-	defer cancel(nil)
-	helper.Go(func() {
-		if err := t.run(running); err != nil {
-			cancel(err)
-		}
-	})
-	if err := t.do(running, (*keeper).stopAll); err != nil {
-		return err
-	}
-	select {
-	case <-t.gone:
-		return nil
-	case <-running.Done():
-		return t.wrap(fmt.Errorf("stop: %w", context.Cause(running)))
-	case <-ctx.Done():
-	}
-	if err := t.do(running, (*keeper).killAll); err != nil {
-		return err
-	}
-	select {
-	case <-t.gone:
-		return t.wrap(fmt.Errorf("replicas were killed: %w", ctx.Err()))
-	case <-running.Done():
-		return t.wrap(fmt.Errorf("stop: %w", context.Cause(running)))
-	case <-t.clock.After(forceTimeout):
-		return t.wrap(fmt.Errorf("stop: the engine did not kill all replicas in %v: %w", forceTimeout, ctx.Err()))
-	}
-}

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -63,7 +65,7 @@ func (f *fakeEngine) Create(_ context.Context, name string, spec docker.Spec) (s
 		return "", err
 	}
 	if f.refuse != nil {
-		return "", f.refuse
+		return "", fmt.Errorf("create container %s: %w", name, f.refuse)
 	}
 	if _, taken := f.containers[name]; taken {
 		return "", docker.ErrNameTaken
@@ -154,6 +156,7 @@ type story struct {
 	t      *testing.T
 	engine *fakeEngine
 	target *Target
+	log    bytes.Buffer
 }
 
 // tell runs a story. Replicas have no port: they are ready while they run.
@@ -167,7 +170,7 @@ func tell(t *testing.T, change func(*Config), play func(s *story)) {
 		}
 		s := &story{t: t, engine: newFakeEngine()}
 		var err error
-		s.target, err = New("web", cfg, Options{Clock: clock.System, Log: slog.New(slog.DiscardHandler), StateDir: dir, Engine: s.engine})
+		s.target, err = New("web", cfg, Options{Clock: clock.System, Log: slog.New(slog.NewTextHandler(&s.log, nil)), StateDir: dir, Engine: s.engine})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -201,6 +204,9 @@ func (s *story) ask(n int) {
 		s.t.Fatal(err)
 	}
 }
+
+// said is how many lines of the log hold the words.
+func (s *story) said(words string) int { return strings.Count(s.log.String(), words) }
 
 // awayFor takes the engine away, and lets something happen meanwhile.
 func (s *story) awayFor(d time.Duration, meanwhile func()) {

@@ -11,6 +11,7 @@ import (
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/docker"
 	"github.com/flyball-io/flyball/internal/replicas"
+	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 )
 
@@ -39,6 +40,7 @@ type keeper struct {
 	// engine may still tell of one what it saw before.
 	removed  map[string]time.Time
 	failures replicas.Failures
+	refusal  string    // why starts are refused, as it was said last; "": they are not
 	rollout  time.Time // when the first outdated replica was seen; zero: there is none
 	contact  contact
 	hand     hand
@@ -49,7 +51,9 @@ type keeper struct {
 	workers sync.WaitGroup
 	changes chan<- struct{}
 	gone    chan struct{} // closed when stopping and nothing is left
-	stopped sync.Once
+	// stranded is closed instead when what is left cannot be ended.
+	stranded chan struct{}
+	stopped  sync.Once
 }
 
 func newKeeper(t *Target, j job, opts Options) *keeper {
@@ -69,6 +73,7 @@ func newKeeper(t *Target, j job, opts Options) *keeper {
 		events:   make(chan func()),
 		changes:  t.changes,
 		gone:     t.gone,
+		stranded: t.stranded,
 	}
 }
 
@@ -160,9 +165,7 @@ func (k *keeper) reconcile(ctx context.Context) {
 	for _, r := range k.replicas {
 		k.attend(ctx, r)
 	}
-	if k.stopping && k.contact.listed && len(k.replicas) == 0 {
-		k.stopped.Do(func() { close(k.gone) })
-	}
+	k.tellStop()
 }
 
 // attend sees that a replica has the worker it needs now.
@@ -250,16 +253,35 @@ func (k *keeper) next(now time.Time) *replica {
 func (k *keeper) end(r *replica, how ending, cause string) {
 	r.deletedAt, r.how = k.clock.Now(), how
 	k.changed = true
-	k.log.Info("ending replica", slog.String("replica", r.id), slog.String("reason", cause))
+	if !r.refused {
+		k.log.Info("ending replica", slog.String("replica", r.id), slog.String("reason", cause))
+	}
 }
 
 // fail counts the failure of a replica.
 func (k *keeper) fail(r *replica, why reason) {
 	message := r.id + " " + why.text
-	k.log.Warn("replica failed", slog.String("replica", r.id), slog.String("error", message))
+	k.log.Log(context.Background(), k.gravity(r, why), "replica failed", slog.String("replica", r.id), slog.String("error", message))
 	k.failures.Add(k.clock.Now(), replicas.Failed{
 		StartedAt: r.startedAt, ReadyAt: r.readyAt, Restarts: r.restarts, Kind: why.condition, Message: message,
 	}, k.job.cfg.Backoff)
+}
+
+// gravity is how loudly a failure is told: a start that is refused for the same
+// reason as the one before it is no news.
+func (k *keeper) gravity(r *replica, why reason) slog.Level {
+	before := k.refusal
+	k.refusal = ""
+	if r.refused {
+		k.refusal = why.condition
+	}
+	if r.refused && why.condition == scale.CrashLoop { // what exactly, only the text says
+		k.refusal = strings.ReplaceAll(why.text, r.name, "")
+	}
+	if r.refused && k.refusal == before {
+		return slog.LevelDebug
+	}
+	return slog.LevelWarn
 }
 
 // ended forgets a replica of which nothing is left.
@@ -269,5 +291,7 @@ func (k *keeper) ended(r *replica) {
 		k.removed[r.container] = k.clock.Now()
 	}
 	k.changed = true
-	k.log.Info("replica ended", slog.String("replica", r.id), slog.String("exit", r.exit))
+	if !r.refused {
+		k.log.Info("replica ended", slog.String("replica", r.id), slog.String("exit", r.exit))
+	}
 }

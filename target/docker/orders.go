@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 
 	"github.com/flyball-io/flyball/internal/diskfull"
@@ -44,7 +45,7 @@ func (k *keeper) setDesired(n int) error {
 // update changes the configuration.
 func (k *keeper) update(j job) {
 	if j.hash != k.job.hash {
-		k.failures = replicas.Failures{} // what failed before says nothing of what comes
+		k.failures, k.refusal = replicas.Failures{}, "" // what failed before says nothing of what comes
 	}
 	k.job, k.changed = j, true
 	for _, r := range k.replicas {
@@ -53,22 +54,6 @@ func (k *keeper) update(j job) {
 			r.stopProbe = nil
 		}
 	}
-}
-
-func (k *keeper) stopAll() error {
-	k.stopping, k.changed = true, true
-	return nil
-}
-
-// killAll takes away the patience with every replica on its way out.
-func (k *keeper) killAll() error {
-	k.forced = true
-	for _, r := range k.replicas {
-		if r.hurry != nil {
-			r.hurry()
-		}
-	}
-	return nil
 }
 
 // status says what is. Where nobody runs the target, here or elsewhere, or
@@ -91,8 +76,14 @@ func (k *keeper) status(ctx context.Context) (target.Status, error) {
 	return s, nil
 }
 
-// look reads what is on disk and on the engine, and probes once.
+// look reads what is on disk and on the engine, and probes once. What it finds
+// is no news while nobody runs the target: the next look finds it again.
 func (k *keeper) look(ctx context.Context) error {
+	if !k.store.Held() {
+		loud := k.log
+		k.log = slog.New(slog.DiscardHandler)
+		defer func() { k.log = loud }()
+	}
 	if err := k.restore(); err != nil {
 		return err
 	}

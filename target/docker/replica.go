@@ -29,6 +29,7 @@ type replica struct {
 	before    time.Time // the last start of its container before it was a replica; zero: none
 	askedAt   time.Time // when another hand asked it to end
 	removed   bool      // its container is being removed
+	refused   bool      // it could not be started, as was said
 	container string    // the engine's ID, once it is made
 	madeAt    time.Time // when this controller learned of the container
 	began     time.Time // the engine's date of its start, once it has begun

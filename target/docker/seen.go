@@ -45,15 +45,17 @@ func (k *keeper) learn(u docker.Update) {
 func (k *keeper) lose(err error) {
 	k.contact.listed = false
 	k.forgetAsked()
-	if k.contact.lost == nil {
+	known := k.contact.lost != nil
+	k.contact.lost = err
+	if !known {
 		k.contact.since = k.clock.Now()
 		k.log.Warn("engine away, nothing is started or ended until it is back", slog.Any("error", err))
 		// One that is about to end fails what it is asked for in words of its
 		// own, which say nothing of the replicas.
 		k.failures = replicas.Failures{Restarts: k.failures.Restarts}
 		k.changed = true
+		k.sayWaiting()
 	}
-	k.contact.lost = err
 }
 
 // compare holds a listing against what is known.
@@ -132,9 +134,10 @@ func (k *keeper) begun(r *replica, c docker.Container) {
 	if r.gone() {
 		return // old news
 	}
-	if r.began.IsZero() || r.address == "" {
-		r.began, r.address = c.StartedAt, k.job.address(c)
+	if address := k.job.address(c); r.began.IsZero() || r.address == "" && address != "" {
+		r.began, r.address = c.StartedAt, address
 		k.changed = true
+		k.refusal = ""
 		k.log.Info("replica started", slog.String("replica", r.id), slog.String("address", r.address))
 	}
 	r.health = c.Health

@@ -59,6 +59,7 @@ func (k *keeper) finished(r *replica, c docker.Container, err error) {
 	case err == nil:
 		k.see(c)
 	case r.stays():
+		r.refused = true
 		k.fail(r, reasonOf(err))
 		k.end(r, removeAtOnce, "it could not be started")
 	}
