@@ -162,18 +162,19 @@ func (s *Service) stopPlane(hurry context.Context) error {
 	return nil
 }
 
-// stopReplicas drains and ends every replica; by force when hurried. Replicas
-// that are somebody else's stay.
+// stopReplicas drains and ends every replica; by force when hurried, which is
+// no failure: to leave one behind is. Replicas that are somebody else's stay.
 func (s *Service) stopReplicas(hurry context.Context) error {
 	stopper, ours := s.target.(target.Stopper)
 	if !ours {
 		s.deps.Log.Info("the replicas go on: they are not the controller's", slog.String("target", s.name))
 		return nil
 	}
-	if err := stopper.Stop(hurry); err != nil && hurry.Err() == nil {
-		return err
+	err := stopper.Stop(hurry)
+	if err != nil && hurry.Err() != nil && errors.Is(err, hurry.Err()) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // loop runs the stages until ctx is done.
