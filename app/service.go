@@ -61,6 +61,8 @@ type Service struct {
 	hands        chan *record.Override
 	specs        chan Spec
 	initialCount int // 0: as it was left
+	// duty is the executor's, where there may be several.
+	duty duty
 	// override is what an operator set by hand; nil: nothing.
 	override *record.Override
 }
@@ -92,6 +94,7 @@ func NewServiceOf(ctx context.Context, spec Spec, parts Parts, deps Deps) (*Serv
 	if err := s.recall(ctx, &plan); err != nil {
 		return nil, err
 	}
+	s.duty = deps.dutyOf(s.name)
 	replace(s.plans, plan)
 	replace(s.specs, spec)
 	return s, nil
@@ -116,8 +119,9 @@ func (s *Service) Run(ctx context.Context, ending func() Ending) error {
 	parts, failed := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer failed(nil)
 	plane := start(parts, "balancer", s.plane.Run, failed)
-	drains := start(parts, "drains", s.runTraffic, failed)
-	replicas := start(parts, "target", s.target.Run, failed)
+	turns := start(parts, "lease of the executor", s.duty.run, failed)
+	drains := start(parts, "drains", func(ctx context.Context) error { return s.duty.while(ctx, s.runTraffic) }, failed)
+	replicas := start(parts, "target", func(ctx context.Context) error { return s.duty.while(ctx, s.target.Run) }, failed)
 
 	loop, stopLoop := context.WithCancel(ctx)
 	defer stopLoop()
@@ -131,7 +135,7 @@ func (s *Service) Run(ctx context.Context, ending func() Ending) error {
 		plane.finish(last.Hurry)
 		err = errors.Join(err, s.stopPlane(last.Hurry), s.stopReplicas(last.Hurry))
 	}
-	return errors.Join(err, replicas.end(), drains.end(), plane.end())
+	return errors.Join(err, replicas.end(), drains.end(), turns.end(), plane.end())
 }
 
 // runTraffic keeps up what asks another process for drains.
@@ -143,8 +147,16 @@ func (s *Service) runTraffic(ctx context.Context) error {
 	return nil
 }
 
-// initial sets the count to start with.
+// initial sets the count to start with. Of several executors the one that
+// carries out does.
 func (s *Service) initial(ctx context.Context) error {
+	if s.deps.Split != nil {
+		return nil
+	}
+	return s.setInitial(ctx)
+}
+
+func (s *Service) setInitial(ctx context.Context) error {
 	if s.initialCount == 0 || !s.deps.has(roles.Executor) {
 		return nil
 	}

@@ -273,14 +273,21 @@ func end(running map[string]*reader) {
 	}
 }
 
-// look runs the monitor until ctx is done.
+// look runs the monitor until ctx is done. Only the executor that looks after
+// the target says what is: another one knows other replicas, or none.
 func (s *Service) look(ctx context.Context, spec Spec, readers map[string]*reader) error {
+	return s.duty.during(ctx, s.duty.held, func(ctx context.Context, held bool) error {
+		return s.lookAs(ctx, spec, readers, held && s.deps.has(roles.Executor))
+	})
+}
+
+func (s *Service) lookAs(ctx context.Context, spec Spec, readers map[string]*reader, executor bool) error {
 	named := spec.named()
 	all := map[string]source.Source{}
 	if s.deps.has(roles.Balancer) {
 		all["balancer"] = without{s.plane, named}
 	}
-	if s.deps.has(roles.Executor) {
+	if executor {
 		all["target usage"] = without{s.target, named} // "target" is its status
 	}
 	for name, r := range readers {
@@ -290,7 +297,7 @@ func (s *Service) look(ctx context.Context, spec Spec, readers map[string]*reade
 		Reports: control.Reports(s.deps.Bus, s.name), Clock: s.deps.Clock, Log: s.deps.Log}
 	if split := s.deps.Split; split != nil {
 		m.By, m.Reports = split.Roles.String(), control.Reports(split.Far, s.name)
-		if !s.deps.has(roles.Executor) {
+		if !executor {
 			m.Target = nil
 		}
 		if m.Target == nil && len(all) == 0 {

@@ -32,6 +32,9 @@ type Split struct {
 	// Lease returns what the planner of a target must hold for its decisions to
 	// count.
 	Lease func(target string) RunningLease
+	// ExecutorLease returns what an executor must hold to look after a target;
+	// nil: there is one.
+	ExecutorLease func(target string) RunningLease
 	// DryRun lets the executor acknowledge decisions and change nothing.
 	DryRun bool
 
@@ -124,7 +127,7 @@ func (s *Service) stages(ctx context.Context, g *errgroup.Group) {
 		s.balance(ctx, g)
 	}
 	if s.deps.has(roles.Executor) {
-		g.Go(func() error { return s.execute(ctx) })
+		g.Go(func() error { return s.duty.whileHeld(ctx, s.execute) })
 		s.callTheRoll(ctx, g)
 	}
 	if s.deps.has(roles.Planner) {
@@ -204,7 +207,9 @@ func (s *Service) callTheRoll(ctx context.Context, g *errgroup.Group) {
 		return
 	}
 	rolls := bus.Topic[containers.Roll]{Bus: s.deps.Bus, Subject: containers.RollSubject(s.name)}
-	g.Go(func() error { return containers.Announce(ctx, s.deps.Clock, rolls.Publish, made) })
+	g.Go(func() error {
+		return s.duty.whileHeld(ctx, func(ctx context.Context) error { return containers.Announce(ctx, s.deps.Clock, rolls.Publish, made) })
+	})
 }
 
 func (s *Service) execute(ctx context.Context) error {
@@ -212,8 +217,14 @@ func (s *Service) execute(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.setInitial(ctx); err != nil {
+		return err
+	}
 	executor := s.executor()
 	executor.Fence = fence
+	if s.duty.lease != nil {
+		executor.Lease = s.duty.lease
+	}
 	return executor.Run(ctx)
 }
 

@@ -26,6 +26,9 @@ type Executor struct {
 	// Fence keeps planners apart where there may be several; nil: there is one,
 	// in this process.
 	Fence *Fence
+	// Lease says whether this executor is the one that carries out; nil: there
+	// is no other. What comes while it is not is left to that.
+	Lease bus.Lease
 
 	keeping *bool // what the target was told last; nil: nothing
 }
@@ -79,6 +82,9 @@ func (e *Executor) consume(ctx context.Context) error {
 		return err
 	}
 	for batch := range handed {
+		if !e.carriesOut() {
+			continue
+		}
 		newest := e.newest(ctx, batch)
 		e.keep(ctx, newest.Message.Mode == scale.Apply)
 		if e.obey(ctx, &newest.Message) {
@@ -86,6 +92,15 @@ func (e *Executor) consume(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// carriesOut reports whether decisions are this executor's.
+func (e *Executor) carriesOut() bool {
+	if e.Lease == nil {
+		return true
+	}
+	_, held := e.Lease.Term()
+	return held
 }
 
 // newest returns the newest decision of a batch; the others need not come again.

@@ -22,6 +22,7 @@ type Lease struct {
 	name string
 	id   string // of this holder, so that a restart does not take itself for another
 	ttl  time.Duration
+	says words
 
 	mu    sync.Mutex // guards what follows; nobody does I/O under it
 	term  int64
@@ -30,13 +31,28 @@ type Lease struct {
 
 var _ bus.Lease = (*Lease)(nil)
 
+// words are what is logged of a lease.
+type words struct{ taken, lost, unknown string }
+
 // NewLease returns a lease that is tried for once it runs. One of 0 is of
 // [LeaseTime].
 func (b *Bus) NewLease(name string, ttl time.Duration) *Lease {
 	if ttl == 0 {
 		ttl = LeaseTime
 	}
-	return &Lease{bus: b, name: name, id: b.opts.Instance + "/" + b.events.boot, ttl: ttl}
+	return &Lease{bus: b, name: name, id: b.opts.Instance + "/" + b.events.boot, ttl: ttl,
+		says: words{"plans from now on", "somebody else plans now", "cannot tell who plans: nothing is decided until that is known"}}
+}
+
+// NewExecutorLease returns the lease of who looks after a target. One that was
+// killed and is back has it still: nobody but it has its state folder, and the
+// replicas need somebody at once.
+func (b *Bus) NewExecutorLease(target string, ttl time.Duration) *Lease {
+	l := b.NewLease("executor."+target, ttl)
+	l.id = b.opts.Instance
+	l.says = words{"looks after the target from now on", "another executor looks after the target now",
+		"cannot tell who looks after the target: nothing is carried out until that is known"}
+	return l
 }
 
 // holding takes or renews a lease, and returns the term, 0 where another holds
@@ -88,7 +104,7 @@ func (l *Lease) hold(ctx context.Context) {
 	term, err := redis.Int64(l.bus.run(ctx, holding, l.key("lease:"), l.key("term:"), l.id, l.ttl.Milliseconds()))
 	if err != nil {
 		if _, still := l.Term(); held && !still && ctx.Err() == nil {
-			l.bus.opts.Log.Warn("cannot tell who plans: nothing is decided until that is known", slog.String("target", l.name))
+			l.bus.opts.Log.Warn(l.says.unknown, slog.String("target", l.name))
 		}
 		return
 	}
@@ -98,9 +114,9 @@ func (l *Lease) hold(ctx context.Context) {
 	l.mu.Unlock()
 	switch {
 	case term == 0 && before > 0:
-		l.bus.opts.Log.Warn("somebody else plans now", slog.String("target", l.name))
+		l.bus.opts.Log.Warn(l.says.lost, slog.String("target", l.name))
 	case term > 0 && term != before:
-		l.bus.opts.Log.Info("plans from now on", slog.String("target", l.name), slog.Int64("term", term))
+		l.bus.opts.Log.Info(l.says.taken, slog.String("target", l.name), slog.Int64("term", term))
 	}
 }
 

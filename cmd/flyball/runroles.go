@@ -91,7 +91,8 @@ func (f *roleFlags) open(ctx context.Context, deps *app.Deps) (closing func() er
 	deps.Log = deps.Log.With(slog.String("roles", f.set.String()))
 	deps.Bus = &roles.Bus{Far: far, Near: deps.Bus}
 	deps.Split = &app.Split{Roles: f.set, Far: far, DryRun: f.dryRun,
-		Lease: func(target string) app.RunningLease { return far.NewLease(target, 0) }}
+		Lease:         func(target string) app.RunningLease { return far.NewLease(target, 0) },
+		ExecutorLease: func(target string) app.RunningLease { return far.NewExecutorLease(target, 0) }}
 	return far.Close, nil
 }
 
