@@ -39,10 +39,26 @@ func newSwarm(t *testing.T) *dockertest.Daemon {
 	return daemon
 }
 
+// newNetwork creates the network once that of the swarm before has gone, which
+// the end of a swarm does not wait for: two of one name are ambiguous.
 func newNetwork(t *testing.T, d *dockertest.Daemon) {
 	t.Helper()
-	_, err := d.API.NetworkCreate(t.Context(), bridge, client.NetworkCreateOptions{Driver: "bridge", Scope: "swarm"})
-	if err != nil && !strings.Contains(err.Error(), "already exists") {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		left, err := d.API.NetworkList(t.Context(), client.NetworkListOptions{Filters: make(client.Filters).Add("name", "^"+bridge+"$")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(left.Items) == 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("network %s of an earlier swarm does not go: %+v", bridge, left.Items)
+		}
+		for _, n := range left.Items {
+			_, _ = d.API.NetworkRemove(t.Context(), n.ID, client.NetworkRemoveOptions{}) // once nobody is in it
+		}
+	}
+	if _, err := d.API.NetworkCreate(t.Context(), bridge, client.NetworkCreateOptions{Driver: "bridge", Scope: "swarm"}); err != nil {
 		t.Fatal(err)
 	}
 }
