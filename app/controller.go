@@ -29,6 +29,11 @@ type Options struct {
 	// keeps everything as it is.
 	Reload  func() ([]Spec, error)
 	Reloads <-chan struct{}
+	// Taken is told what runs from now on; nil: nobody wants to know.
+	Taken func([]Spec)
+	// LeftOut says what of the newest documents is wrong and was left out,
+	// because nothing of it runs; nil: nothing ever is.
+	LeftOut func() error
 	// Open makes the parts of a service; nothing of them must run or serve yet.
 	Open func(ctx context.Context, s Spec) (Parts, error)
 	// Dashboard is where API and dashboard are served, or the metrics alone where
@@ -116,6 +121,7 @@ func (c *Controller) Run(ctx context.Context) error {
 		c.launch(running, s)
 	}
 	c.tell(running, record.Event{Type: control.ControllerStarted, Message: fmt.Sprintf("version %s, %s", c.opts.Version, counted(len(c.services), "document"))})
+	c.taken(running, c.opts.Specs)
 	c.follow(running)
 	c.dashboard.Stopping()
 	err := c.end()

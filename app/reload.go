@@ -60,7 +60,22 @@ func (c *Controller) reload(ctx context.Context) error {
 	c.show()
 	c.opts.Log.Info("reloaded", slog.Int("documents", len(specs)))
 	c.tell(ctx, record.Event{Type: control.Reloaded, Message: changes(len(specs), slices.Sorted(maps.Keys(fresh)), ended)})
+	c.taken(ctx, specs)
 	return nil
+}
+
+// taken says what of the documents was, and what could not be.
+func (c *Controller) taken(ctx context.Context, specs []Spec) {
+	if c.opts.Taken != nil {
+		c.opts.Taken(specs)
+	}
+	if c.opts.LeftOut == nil {
+		return
+	}
+	if err := c.opts.LeftOut(); err != nil {
+		c.opts.Log.Error("left out until it is right: everything else goes on", slog.Any("error", err))
+		c.tell(ctx, record.Event{Type: control.ReloadRefused, Message: err.Error()})
+	}
 }
 
 // reloadTokens takes over the tokens at once: a document that is wrong must not

@@ -43,6 +43,44 @@ func (s Swarm) Read(ctx context.Context, plugins v1alpha1.Plugins) (Set, error) 
 	return read(swarm.ReadLabels(services, s.Endpoint), plugins)
 }
 
+// ReadRight is Read for who can do without some services: those whose labels
+// are wrong are left out, and wrong says why. What must have is asked of is not
+// left out: then the error says what is wrong, as that of Read.
+func (s Swarm) ReadRight(ctx context.Context, plugins v1alpha1.Plugins, must func(service string) bool) (right Set, wrong, err error) {
+	services, err := s.Engine.Services(ctx)
+	if err != nil {
+		return Set{}, nil, err
+	}
+	all := swarm.ReadLabels(services, s.Endpoint)
+	set, err := read(all, plugins)
+	var faults v1alpha1.Faults
+	if err == nil || !errors.As(err, &faults) {
+		return set, nil, err
+	}
+	var sound []swarm.Labelled
+	for _, l := range all {
+		_, err := read([]swarm.Labelled{l}, plugins)
+		switch {
+		case err == nil:
+			sound = append(sound, l)
+		case must(l.Service):
+			return Set{}, nil, err
+		default:
+			wrong = errors.Join(wrong, err)
+		}
+	}
+	right, err = read(sound, plugins) // two may still have one name
+	return right, wrong, err
+}
+
+// Service is the one that a document was made of; "" if none.
+func (s Set) Service(d v1alpha1.Document) string {
+	if d.File != "-" {
+		return ""
+	}
+	return s.services[d.Line]
+}
+
 // read makes documents, each on a line of its own: the line of a fault is then
 // its service.
 func read(labelled []swarm.Labelled, plugins v1alpha1.Plugins) (Set, error) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
 	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/app/roles"
 	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/internal/cli"
 )
@@ -68,28 +69,47 @@ func (f *documentFlags) decode(in io.Reader) ([]app.Spec, error) {
 	if err != nil {
 		return nil, cli.UsageError{Err: err}
 	}
-	specs, err := app.NewSpecs(docs, plugins)
+	return f.sound(docs, plugins, func([]app.Spec) error { return nil })
+}
+
+// sound decodes documents that pass a check, and leaves out those of labels
+// that can be done without.
+func (f *documentFlags) sound(docs []v1alpha1.Document, plugins *builtin.Registry, check func([]app.Spec) error) ([]app.Spec, error) {
+	var specs []app.Spec
+	_, err := f.labels.sound(docs, func(docs []v1alpha1.Document) (err error) {
+		var some []app.Spec
+		if some, err = app.NewSpecs(docs, plugins); err == nil {
+			err = check(some)
+		}
+		if err == nil {
+			specs = some
+		}
+		return err
+	})
 	if err != nil {
-		return nil, cli.UsageError{Err: f.labels.set.Faults(err)}
+		return nil, cli.UsageError{Err: err}
 	}
 	return specs, nil
 }
 
 // specs decodes the documents and checks that this machine has what they name.
 // Its errors are usage errors.
-func (f *documentFlags) specs(in io.Reader) ([]app.Spec, error) {
-	specs, err := f.decode(in)
+func (f *documentFlags) specs(in io.Reader) ([]app.Spec, error) { return f.specsFor(in, nil) }
+
+// specsFor is specs of what a process with some of the roles must find.
+func (f *documentFlags) specsFor(in io.Reader, these roles.Set) ([]app.Spec, error) {
+	plugins := builtin.New()
+	docs, err := f.load(plugins, in)
 	if err != nil {
-		return nil, err
+		return nil, cli.UsageError{Err: err}
 	}
-	var errs []error
-	for i := range specs {
-		errs = append(errs, specs[i].Check())
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, cli.UsageError{Err: f.labels.set.Faults(err)}
-	}
-	return specs, nil
+	return f.sound(docs, plugins, func(specs []app.Spec) error {
+		var errs []error
+		for i := range specs {
+			errs = append(errs, specs[i].CheckFor(these))
+		}
+		return errors.Join(errs...)
+	})
 }
 
 // watchable are the files that can change while the command runs.

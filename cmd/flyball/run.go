@@ -117,7 +117,7 @@ func (f *runFlags) control(ctx, hurry context.Context, specs []app.Spec) error {
 	}
 	controller, err := f.controller(ctx, dashboard, app.Options{
 		Deps: deps, Specs: specs, Open: openerOf(deps),
-		Reload: func() ([]app.Spec, error) { return f.specs(nil) },
+		Reload: func() ([]app.Spec, error) { return f.specs(nil) }, Taken: f.documents.labels.take, LeftOut: f.documents.labels.leftOut,
 		Ending: app.Ending{StopReplicas: f.onExit == "stop", Hurry: hurry},
 	})
 	if err == nil {

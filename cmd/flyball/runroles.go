@@ -113,18 +113,7 @@ func (f *roleFlags) instance(stateDir string) (string, error) {
 
 // specs reads the documents and checks what this process must find.
 func (f *runFlags) specs(in io.Reader) ([]app.Spec, error) {
-	if !f.roles.split() {
-		return f.documents.specs(in)
-	}
-	specs, err := f.documents.decode(in)
-	if err != nil {
-		return nil, err
-	}
-	var errs []error
-	for i := range specs {
-		errs = append(errs, specs[i].CheckFor(f.roles.set))
-	}
-	return specs, errors.Join(errs...)
+	return f.documents.specsFor(in, f.roles.set)
 }
 
 // dashboard opens the address of API and dashboard where they are of this
