@@ -44,7 +44,7 @@ func (c *Controller) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fresh, err := c.prepareNew(ctx, specs)
+	fresh, late, err := c.prepareNew(ctx, specs)
 	if err != nil {
 		return err
 	}
@@ -53,6 +53,7 @@ func (c *Controller) reload(ctx context.Context) error {
 		return err
 	}
 	ended := c.remove(specs)
+	c.makeLate(ctx, late, fresh)
 	for name, r := range fresh {
 		c.services[name] = r
 		c.launch(ctx, r)
@@ -168,9 +169,10 @@ func (c *Controller) serveUntil(done <-chan struct{}) {
 }
 
 // prepareNew makes the services that do not run yet and checks what those that
-// do are to become.
-func (c *Controller) prepareNew(ctx context.Context, specs []Spec) (map[string]*running, error) {
-	fresh := map[string]*running{}
+// do are to become. Late are those that need what a service still has whose
+// document is gone, as one does that was given another name.
+func (c *Controller) prepareNew(ctx context.Context, specs []Spec) (fresh map[string]*running, late []Spec, err error) {
+	fresh = map[string]*running{}
 	var errs []error
 	for _, spec := range specs {
 		if _, known := c.services[spec.Name]; known {
@@ -178,6 +180,11 @@ func (c *Controller) prepareNew(ctx context.Context, specs []Spec) (map[string]*
 			continue
 		}
 		if other, what := c.holder(spec); other != "" {
+			if !slices.ContainsFunc(specs, func(s Spec) bool { return s.Name == other }) {
+				late = append(late, spec)
+				errs = append(errs, spec.CheckFor(c.opts.roles()))
+				continue
+			}
 			errs = append(errs, fmt.Errorf("%s: %s still %s: remove its document first", spec.Name, other, what))
 			continue
 		}
@@ -190,9 +197,24 @@ func (c *Controller) prepareNew(ctx context.Context, specs []Spec) (map[string]*
 	}
 	if err := errors.Join(errs...); err != nil {
 		closePlanes(fresh)
-		return nil, err
+		return nil, nil, err
 	}
-	return fresh, nil
+	return fresh, late, nil
+}
+
+// makeLate makes the services that had to wait for others to end. One that
+// cannot be made is tried again with the next reload.
+func (c *Controller) makeLate(ctx context.Context, late []Spec, fresh map[string]*running) {
+	for _, spec := range late {
+		r, err := c.make(ctx, spec)
+		if err != nil {
+			err = fmt.Errorf("%s: %w", spec.Name, err)
+			c.opts.Log.Error("does not begin: reload once that is right", slog.Any("error", err))
+			c.tell(ctx, record.Event{Type: control.ReloadRefused, Message: err.Error()})
+			continue
+		}
+		fresh[spec.Name] = r
+	}
 }
 
 // holder is the running service that has what the balancer of a new one needs

@@ -19,6 +19,9 @@ type Loader struct {
 	Env strict.Env
 	// Stdin is read for the path "-".
 	Stdin io.Reader
+	// MayBeEmpty takes a directory without a file for what it is: its last
+	// document was removed.
+	MayBeEmpty bool
 }
 
 // maxFileBytes is far above any honest document.
@@ -35,7 +38,7 @@ func (l Loader) read(paths []string) ([]file, Faults) {
 	var faults Faults
 	for _, path := range paths {
 		names, err := Files(path)
-		if err != nil {
+		if err != nil && !(l.MayBeEmpty && errors.Is(err, errEmpty)) {
 			faults = append(faults, Fault{File: path, Message: err.Error()})
 		}
 		for _, name := range names {
@@ -49,6 +52,8 @@ func (l Loader) read(paths []string) ([]file, Faults) {
 	}
 	return files, faults
 }
+
+var errEmpty = errors.New("there is no .yaml or .yml file in this directory")
 
 // Files lists the YAML files of a directory; a file stands for itself.
 func Files(path string) ([]string, error) {
@@ -65,7 +70,7 @@ func Files(path string) ([]string, error) {
 		names = append(names, found...)
 	}
 	if len(names) == 0 {
-		return nil, errors.New("there is no .yaml or .yml file in this directory")
+		return nil, errEmpty
 	}
 	slices.Sort(names)
 	return names, nil

@@ -81,6 +81,20 @@ func TestEveryFileIsReadBeforeGivingUp(t *testing.T) {
 	}
 }
 
+// Who has read a directory before takes an empty one for what it is. One that
+// is not there is a fault.
+func TestADirectoryWhoseLastDocumentWasRemoved(t *testing.T) {
+	l := loader(nil)
+	l.MayBeEmpty = true
+	empty := t.TempDir()
+	if docs, err := l.Load([]string{empty}); err != nil || len(docs) > 0 {
+		t.Errorf("got %d documents, %v", len(docs), err)
+	}
+	if _, err := l.Load([]string{filepath.Join(empty, "gone")}); err == nil {
+		t.Error("a folder that is not there is taken for an empty one")
+	}
+}
+
 // A policy can refuse when it is built, long after the document was read.
 func TestLaterErrorsStillKnowTheirLine(t *testing.T) {
 	dir := write(t, "web.yaml", document("web"))

@@ -22,6 +22,7 @@ type documentFlags struct {
 	files  []string
 	stdin  []byte // what - stood for, kept for reloads
 	labels labelFlags
+	again  bool // they were read before: the last one may have been removed
 }
 
 func (f *documentFlags) add(cmd *cobra.Command) {
@@ -43,7 +44,7 @@ func (f *documentFlags) load(plugins *builtin.Registry, in io.Reader) ([]v1alpha
 	if _, err := f.readStdin(in); err != nil {
 		return nil, err
 	}
-	docs, err := v1alpha1.Loader{Plugins: plugins, Env: os.LookupEnv, Stdin: bytes.NewReader(f.stdin)}.Load(f.files)
+	docs, err := v1alpha1.Loader{Plugins: plugins, Env: os.LookupEnv, Stdin: bytes.NewReader(f.stdin), MayBeEmpty: f.again}.Load(f.files)
 	if err != nil {
 		return nil, err
 	}

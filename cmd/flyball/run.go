@@ -117,13 +117,19 @@ func (f *runFlags) control(ctx, hurry context.Context, specs []app.Spec) error {
 	}
 	controller, err := f.controller(ctx, dashboard, app.Options{
 		Deps: deps, Specs: specs, Open: openerOf(deps),
-		Reload: func() ([]app.Spec, error) { return f.specs(nil) }, Taken: f.documents.labels.take, LeftOut: f.documents.labels.leftOut,
+		Reload: f.again, Taken: f.documents.labels.take, LeftOut: f.documents.labels.leftOut,
 		Ending: app.Ending{StopReplicas: f.onExit == "stop", Hurry: hurry},
 	})
 	if err == nil {
 		err = controller.Run(ctx)
 	}
 	return errors.Join(err, closeBus(), closeStore())
+}
+
+// again reads the documents anew.
+func (f *runFlags) again() ([]app.Spec, error) {
+	f.documents.again = true
+	return f.specs(nil)
 }
 
 // controller makes a controller that reloads until ctx is done.
