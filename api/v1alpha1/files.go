@@ -38,7 +38,7 @@ func (l Loader) read(paths []string) ([]file, Faults) {
 	var faults Faults
 	for _, path := range paths {
 		names, err := Files(path)
-		if err != nil && !(l.MayBeEmpty && errors.Is(err, errEmpty)) {
+		if err != nil && (!l.MayBeEmpty || !errors.Is(err, errEmpty)) {
 			faults = append(faults, Fault{File: path, Message: err.Error()})
 		}
 		for _, name := range names {

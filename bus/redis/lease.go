@@ -104,7 +104,7 @@ func (l *Lease) hold(ctx context.Context) {
 	term, err := redis.Int64(l.bus.run(ctx, holding, l.key("lease:"), l.key("term:"), l.id, l.ttl.Milliseconds()))
 	if err != nil {
 		if _, still := l.Term(); held && !still && ctx.Err() == nil {
-			l.bus.opts.Log.Warn(l.says.unknown, slog.String("target", l.name))
+			l.say(ctx, slog.LevelWarn, l.says.unknown)
 		}
 		return
 	}
@@ -114,10 +114,15 @@ func (l *Lease) hold(ctx context.Context) {
 	l.mu.Unlock()
 	switch {
 	case term == 0 && before > 0:
-		l.bus.opts.Log.Warn(l.says.lost, slog.String("target", l.name))
+		l.say(ctx, slog.LevelWarn, l.says.lost)
 	case term > 0 && term != before:
-		l.bus.opts.Log.Info(l.says.taken, slog.String("target", l.name), slog.Int64("term", term))
+		l.say(ctx, slog.LevelInfo, l.says.taken, slog.Int64("term", term))
 	}
+}
+
+// say logs one of the words, which are constants of the kind of lease.
+func (l *Lease) say(ctx context.Context, level slog.Level, words string, more ...slog.Attr) {
+	l.bus.opts.Log.LogAttrs(ctx, level, words, append(more, slog.String("target", l.name))...) //nolint:sloglint // see above
 }
 
 func (l *Lease) release(ctx context.Context) error {
