@@ -116,7 +116,11 @@ func begun(c *docker.Container) docker.Event {
 	return docker.Event{}
 }
 
-func (s *story) names() []string { return slices.Sorted(maps.Keys(s.engine.containers)) }
+func (s *story) names() []string {
+	s.engine.mu.Lock()
+	defer s.engine.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.engine.containers))
+}
 
 func conditions(s target.Status) []string {
 	var all []string
