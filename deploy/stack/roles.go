@@ -24,7 +24,9 @@ func (p *planned) roles() {
 	p.add(planner)
 	p.add(p.executor())
 	p.add(p.dashboard())
-	p.add(p.agent())
+	if p.swarm() { // under Compose the executor's engine measures every container
+		p.add(p.agent())
+	}
 }
 
 // role is a role of Flyball's in a container of its own.
@@ -132,14 +134,16 @@ func (p *planned) agent() service {
 	s := service{
 		name: agentService, comment: "What containers use, from the kernel's files, read-only; one per node, without the socket.",
 		Image: p.o.FlyballImage, Networks: []string{controlNetwork}, DependsOn: []string{"redis"}, HealthCheck: &healthCheck{Disable: true},
-		Command:     []string{"agent", "--bus", "redis://redis:6379", "--log-level", p.o.Environment.LogLevel, "--log-format", p.o.Environment.LogFormat},
-		Environment: map[string]string{"HOST_PROC": "/host/proc", "HOST_CGROUP": "/host/cgroup"},
-		Volumes:     []any{"/proc:/host/proc:ro", "/sys/fs/cgroup:/host/cgroup:ro"},
-	}
-	if p.swarm() {
-		s.Command = append(s.Command, "--bus-password-file", "/run/secrets/redis.password")
-		s.Environment["FLYBALL_NODE"] = "{{.Node.Hostname}}-{{.Node.ID}}" // Swarm fills it in; hosts may have the same name
-		s.Deploy = &deploy{Mode: "global"}
+		Command: []string{
+			"agent", "--bus", "redis://redis:6379", "--bus-password-file", "/run/secrets/redis.password",
+			"--log-level", p.o.Environment.LogLevel, "--log-format", p.o.Environment.LogFormat,
+		},
+		Environment: map[string]string{
+			"HOST_PROC": "/host/proc", "HOST_CGROUP": "/host/cgroup",
+			"FLYBALL_NODE": "{{.Node.Hostname}}-{{.Node.ID}}", // Swarm fills it in; hosts may have the same name
+		},
+		Volumes: []any{"/proc:/host/proc:ro", "/sys/fs/cgroup:/host/cgroup:ro"},
+		Deploy:  &deploy{Mode: "global"},
 	}
 	p.letIn(&s, flyballUser)
 	return s

@@ -98,7 +98,7 @@ func (o Options) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	check(slices.Contains(Orchestrators(), o.Orchestrator), "deploy: must be one of %s, got %q", strings.Join(Orchestrators(), ", "), o.Orchestrator)
+	check(slices.Contains(Orchestrators(), o.Orchestrator), "deploy: must be one of %s, kubernetes, got %q", strings.Join(Orchestrators(), ", "), o.Orchestrator)
 	check(slices.Contains(Balancers(), o.Balancer), "--balancer: must be one of %s, got %q", strings.Join(Balancers(), ", "), o.Balancer)
 	check(names.MatchString(o.Name), "--name: must be small letters, digits and -, at most 31, got %q", o.Name)
 	check(o.AppImage == "" || images.MatchString(o.AppImage), "--image: must be the name of an image, got %q", o.AppImage)

@@ -29,3 +29,21 @@ func TestFlagErrorsSayWhatIsAllowed(t *testing.T) {
 		}
 	}
 }
+
+func TestABareNumberHasTheUnitOfItsFlag(t *testing.T) {
+	for text, want := range map[string]time.Duration{"300": 5 * time.Minute, "0.5": 500 * time.Millisecond, "2m": 2 * time.Minute, "0": 0} {
+		var got time.Duration
+		flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
+		BareDurationVar(flags, &got, "for", time.Hour, time.Second, "")
+		if err := flags.Parse([]string{"--for=" + text}); err != nil || got != want {
+			t.Errorf("%s: got %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"-1", "NaN", "1e300", "soon", ""} {
+		flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
+		BareDurationVar(flags, new(time.Duration), "for", 0, time.Second, "")
+		if flags.Parse([]string{"--for=" + text}) == nil {
+			t.Errorf("%q was taken", text)
+		}
+	}
+}

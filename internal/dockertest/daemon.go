@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+
+	"github.com/flyball-io/flyball/internal/isolate"
 )
 
 // Longest times for a daemon to begin and to end, on a busy machine.
@@ -42,7 +44,7 @@ func start(dir string) (*Daemon, error) {
 	d := &Daemon{dir: dir, Endpoint: "unix://" + filepath.Join(dir, "docker.sock")}
 	d.flags = []string{
 		"--host", d.Endpoint, "--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"),
-		"--pidfile", filepath.Join(dir, "docker.pid"), "--cgroup-parent", cgroupParent(dir), "--shutdown-timeout", "5",
+		"--pidfile", filepath.Join(dir, "docker.pid"), "--cgroup-parent", isolate.Cgroup(dir), "--shutdown-timeout", "5",
 	}
 	api, err := client.New(client.WithHost(d.Endpoint))
 	if err != nil {
@@ -54,7 +56,7 @@ func start(dir string) (*Daemon, error) {
 
 // begin starts the program and waits until it answers.
 func (d *Daemon) begin(flags ...string) error {
-	program, err := find("dockerd")
+	program, err := isolate.Find("dockerd")
 	if err != nil {
 		return err
 	}

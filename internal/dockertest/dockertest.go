@@ -1,10 +1,10 @@
 // Package dockertest gives tests a Docker engine of their own.
 //
 // Tests in it see nothing of the machine's engine and leave nothing behind:
-// the test program runs once more in network, mount and process namespaces of
-// its own, where it starts dockerd by hand. When the program ends, however it
-// ends, containers, bridges, rules and mounts end with the namespaces. In
-// there tests reach containers by their addresses, and no network beyond.
+// the test program runs apart (package isolate), where it starts dockerd by
+// hand. When the program ends, however it ends, containers, bridges, rules and
+// mounts are gone. In there tests reach containers by their addresses, and no
+// network beyond.
 //
 //	func TestMain(m *testing.M) { dockertest.Main(m) }
 //
@@ -14,21 +14,10 @@
 package dockertest
 
 import (
-	"flag"
-	"fmt"
-	"os"
-	"os/exec"
 	"testing"
 
+	"github.com/flyball-io/flyball/internal/isolate"
 	"github.com/flyball-io/flyball/internal/testenv"
-)
-
-// The roles of the test program; the test's own is the last.
-const (
-	roleVariable = "FLYBALL_DOCKERTEST"
-	roleInit     = "init"
-	roleTests    = "tests"
-	dirVariable  = "FLYBALL_DOCKERTEST_DIR"
 )
 
 // shared is the engine of the test program; nil where there can be none.
@@ -37,34 +26,16 @@ var shared *Daemon
 // Main runs the tests of a package beside an engine, where there can be one,
 // and ends the program.
 func Main(m *testing.M) {
-	flag.Parse()
-	switch {
-	case testing.Short():
-		os.Exit(m.Run())
-	case os.Getenv(roleVariable) == roleInit:
-		os.Exit(runInit())
-	case os.Getenv(roleVariable) == roleTests:
-		os.Exit(runTests(m))
-	case missing() != "":
-		os.Exit(m.Run())
-	default:
-		os.Exit(isolate())
-	}
+	isolate.Main(m, isolate.Rig{Name: "dockertest", Missing: missing, Start: begin})
 }
 
-// runTests is the program that really tests.
-func runTests(m *testing.M) int {
-	daemon, err := start(os.Getenv(dirVariable))
+// begin starts the engine that the tests share.
+func begin(dir string) (end func() error, err error) {
+	shared, err = start(dir)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "dockertest:", err)
-		return 1
+		return nil, err
 	}
-	shared = daemon
-	code := m.Run()
-	if err := shared.terminate(); err != nil {
-		fmt.Fprintln(os.Stderr, "dockertest:", err) // it ends with this program
-	}
-	return code
+	return shared.terminate, nil
 }
 
 // Engine returns the package's engine, running. Where there can be none the
@@ -80,23 +51,10 @@ func Engine(t testing.TB) *Daemon {
 	if why == "" {
 		why = "TestMain with dockertest.Main"
 	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is missing, and in CI nothing may be skipped", why)
-	}
-	t.Skipf("%s is missing", why) //nolint:forbidigo // this is where it is decided
+	testenv.Missing(t, why)
 	return nil
 }
 
 // programs are what an engine of one's own takes (Debian: docker.io iptables
 // iproute2).
 var programs = []string{"dockerd", "containerd", "iptables", "ip"}
-
-// find is the path of a program, also where the path lacks sbin.
-func find(program string) (string, error) {
-	for _, candidate := range []string{program, "/usr/sbin/" + program, "/sbin/" + program} {
-		if path, err := exec.LookPath(candidate); err == nil {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("%s is not installed", program)
-}

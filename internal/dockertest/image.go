@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/moby/moby/client"
+
+	"github.com/flyball-io/flyball/internal/testenv"
 )
 
 // Image makes an image from nothing but the test server (the program in
@@ -22,8 +24,40 @@ func (d *Daemon) Image(t testing.TB, name string, changes ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	layer, err := layerOf(program)
+	var layer bytes.Buffer
+	w := tar.NewWriter(&layer)
+	put(t, w, "server", program)
+	d.take(t, name, w, &layer, changes)
+}
+
+// ShellImage makes one with a shell beside the test server, and the few programs
+// that every image with a shell has.
+func (d *Daemon) ShellImage(t testing.TB, name string, changes ...string) {
+	t.Helper()
+	program, err := server()
 	if err != nil {
+		t.Fatal(err)
+	}
+	busybox, err := os.ReadFile(testenv.Command(t, "busybox"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var layer bytes.Buffer
+	w := tar.NewWriter(&layer)
+	put(t, w, "server", program)
+	put(t, w, "bin/busybox", busybox)
+	for _, applet := range []string{"sh", "sleep", "dd", "df", "awk", "rm"} {
+		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: "bin/" + applet, Linkname: "busybox"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.take(t, name, w, &layer, changes)
+}
+
+// take gives the engine an image of one layer.
+func (d *Daemon) take(t testing.TB, name string, w *tar.Writer, layer io.Reader, changes []string) {
+	t.Helper()
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
 	changes = append([]string{`ENTRYPOINT ["/server"]`, "EXPOSE 8080"}, changes...)
@@ -54,14 +88,12 @@ var server = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(file)
 })
 
-func layerOf(program []byte) (io.Reader, error) {
-	var layer bytes.Buffer
-	w := tar.NewWriter(&layer)
-	if err := w.WriteHeader(&tar.Header{Name: "server", Mode: 0o755, Size: int64(len(program))}); err != nil {
-		return nil, err
+func put(t testing.TB, w *tar.Writer, name string, program []byte) {
+	t.Helper()
+	if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(program))}); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := w.Write(program); err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
-	return &layer, w.Close()
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/client"
+
+	"github.com/flyball-io/flyball/internal/isolate"
 )
 
 // The two ends of the cable between a manager and a second node.
@@ -51,8 +53,8 @@ func (d *Daemon) SwarmOfTwo(t testing.TB) (worker *Daemon) {
 	d.Cgroups = filepath.Join(d.dir, "cgroup")
 	worker.Cgroups = d.Cgroups
 	t.Cleanup(func() { d.Cgroups = "" })
-	d.show(t, cgroupParent(d.dir))
-	worker.show(t, cgroupParent(d.dir)+"-"+filepath.Base(worker.dir))
+	d.show(t, isolate.Cgroup(d.dir))
+	worker.show(t, isolate.Cgroup(d.dir)+"-"+filepath.Base(worker.dir))
 	d.swarm(t, managerAddress)
 	tokens, err := d.API.SwarmInspect(t.Context(), client.SwarmInspectOptions{})
 	if err != nil {
@@ -102,7 +104,7 @@ func (d *Daemon) second(t testing.TB) *Daemon {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, err := find("dockerd")
+	program, err := isolate.Find("dockerd")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +118,7 @@ func (d *Daemon) second(t testing.TB) *Daemon {
 	}
 	defer log.Close()
 	other.cmd = exec.Command(program, "--host", other.Endpoint, "--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"),
-		"--pidfile", filepath.Join(dir, "docker.pid"), "--cgroup-parent", cgroupParent(d.dir)+"-"+filepath.Base(dir), "--shutdown-timeout", "2")
+		"--pidfile", filepath.Join(dir, "docker.pid"), "--cgroup-parent", isolate.Cgroup(d.dir)+"-"+filepath.Base(dir), "--shutdown-timeout", "2")
 	other.cmd.Stdout, other.cmd.Stderr = log, log
 	other.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS}
 	if err := other.cmd.Start(); err != nil {
@@ -148,7 +150,7 @@ func (d *Daemon) cable(t testing.TB, worker *Daemon) {
 	worker.inside(t, "ip", "addr", "add", workerAddress+"/24", "dev", "flywrk")
 	worker.inside(t, "ip", "link", "set", "flywrk", "up")
 	t.Cleanup(func() {
-		if path, err := find("ip"); err == nil {
+		if path, err := isolate.Find("ip"); err == nil {
 			_ = exec.Command(path, "link", "del", "flymgr").Run() // it goes with the other end, too
 		}
 	})
@@ -157,7 +159,7 @@ func (d *Daemon) cable(t testing.TB, worker *Daemon) {
 // inside runs a program in the network of an engine, and with its mounts.
 func (d *Daemon) inside(t testing.TB, program string, args ...string) {
 	t.Helper()
-	path, err := find(program)
+	path, err := isolate.Find(program)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +168,7 @@ func (d *Daemon) inside(t testing.TB, program string, args ...string) {
 
 func run(t testing.TB, program string, args ...string) {
 	t.Helper()
-	path, err := find(program)
+	path, err := isolate.Find(program)
 	if err != nil {
 		t.Fatal(err)
 	}

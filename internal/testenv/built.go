@@ -1,9 +1,9 @@
 package testenv
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 )
@@ -13,14 +13,27 @@ import (
 // scripts/test-binaries built into bin.
 func Built(t testing.TB, name string) string {
 	t.Helper()
+	file, err := FindBuilt(name)
+	if err != nil {
+		Missing(t, err.Error())
+	}
+	return file
+}
+
+// FindBuilt is Built for who is not in a test yet. Its error is the name of
+// what is missing.
+func FindBuilt(name string) (string, error) {
 	variable := "FLYBALL_" + strings.ToUpper(name)
 	file := os.Getenv(variable)
 	if file == "" {
-		_, here, _, _ := runtime.Caller(0)
-		file = filepath.Join(filepath.Dir(here), "..", "..", "bin", name)
+		here, err := repository()
+		if err != nil {
+			return "", err
+		}
+		file = filepath.Join(here, "bin", name)
 	}
 	if _, err := os.Stat(file); err != nil {
-		missing(t, "the program "+name+" (scripts/test-binaries "+name+" builds it, or "+variable+" names it)")
+		return "", fmt.Errorf("the program %s (scripts/test-binaries %s builds it, or %s names it)", name, name, variable)
 	}
-	return file
+	return file, nil
 }

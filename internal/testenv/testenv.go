@@ -4,10 +4,11 @@
 package testenv
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -19,7 +20,7 @@ func Command(t testing.TB, name string) string {
 			return found
 		}
 	}
-	missing(t, "the program "+name)
+	Missing(t, "the program "+name)
 	return ""
 }
 
@@ -29,14 +30,35 @@ func Trace(t testing.TB, name string) string {
 	t.Helper()
 	dir := os.Getenv("FLYBALL_TRACES")
 	if dir == "" {
-		_, here, _, _ := runtime.Caller(0)
-		dir = filepath.Join(filepath.Dir(here), "..", "..", "..", "shared", "traces")
+		here, err := repository()
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir = filepath.Join(here, "..", "shared", "traces")
 	}
 	file := filepath.Join(dir, name)
 	if _, err := os.Stat(file); err != nil {
-		missing(t, "the recorded workload "+name+" (folder FLYBALL_TRACES)")
+		Missing(t, "the recorded workload "+name+" (folder FLYBALL_TRACES)")
 	}
 	return file
+}
+
+// repository is the folder of the sources: the first above the test's own whose
+// module is Flyball. Paths in the program do not tell: -trimpath cuts them.
+func repository() (string, error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for dir := here; ; dir = filepath.Dir(dir) {
+		module, _ := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if strings.HasPrefix(string(module), "module github.com/flyball-io/flyball\n") {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("%s is not in the sources of Flyball", here)
+		}
+	}
 }
 
 // SmallDisk returns a folder on a file system of its own, of a size as mount
@@ -44,11 +66,11 @@ func Trace(t testing.TB, name string) string {
 func SmallDisk(t testing.TB, size string) string {
 	t.Helper()
 	if os.Getuid() != 0 {
-		missing(t, "root, to mount a small file system,")
+		Missing(t, "root, to mount a small file system,")
 	}
 	dir, mount := t.TempDir(), Command(t, "mount")
 	if out, err := exec.Command(mount, "-t", "tmpfs", "-o", "size="+size, "tmpfs", dir).CombinedOutput(); err != nil {
-		missing(t, "the right to mount a small file system ("+string(out)+")")
+		Missing(t, "the right to mount a small file system ("+string(out)+")")
 	}
 	t.Cleanup(func() {
 		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
@@ -66,7 +88,8 @@ func Long(t testing.TB) {
 	}
 }
 
-func missing(t testing.TB, what string) {
+// Missing skips a test by the name of what it lacks; in CI it fails.
+func Missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
 		t.Fatalf("%s is missing, and in CI nothing may be skipped", what)

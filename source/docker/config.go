@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/internal/containers"
+	"github.com/flyball-io/flyball/internal/quantity"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -82,7 +83,7 @@ func (c Config) bytes() (float64, error) {
 	if c.Memory == "" {
 		return 0, nil
 	}
-	return containers.ParseBytes(c.Memory)
+	return quantity.Bytes(c.Memory)
 }
 
 // requested is what utilization is a share of. The configuration is valid.
