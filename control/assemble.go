@@ -23,8 +23,9 @@ type assembler struct {
 	target   string
 	maxAge   time.Duration // a signal older than this is stale, three times older absent
 	maxAges  map[string]time.Duration
-	measured map[string]string // who measures each signal; nil: whoever does
-	changed  time.Time         // when the count was changed last
+	apart    map[string]time.Duration // how far apart values of a signal are at most
+	measured map[string]string        // who measures each signal; nil: whoever does
+	changed  time.Time                // when the count was changed last
 	status   *target.Status
 	statusAt time.Time
 	signals  []signal // sorted by name
@@ -48,7 +49,7 @@ func newAssembler(target string, maxAge time.Duration) *assembler {
 // adopt takes over what a plan says of signals. What nobody measures any more,
 // or somebody else, is forgotten.
 func (a *assembler) adopt(p *Plan) {
-	a.maxAge, a.maxAges, a.measured = p.MaxAge, p.MaxAges, p.Signals
+	a.maxAge, a.maxAges, a.apart, a.measured = p.MaxAge, p.MaxAges, p.Spacings, p.Signals
 	a.signals = slices.DeleteFunc(a.signals, func(s signal) bool { return !a.takes(s.name) || s.source != a.measured[s.name] })
 }
 
@@ -197,7 +198,8 @@ func (a *assembler) oldest(s *signal) time.Duration {
 	points := s.points.Points()
 	points = points[max(0, len(points)-spacings-1):]
 	if len(points) < 3 {
-		return a.maxAge // two say nothing: there may have been a gap between them
+		// Two say nothing: there may have been a gap between them.
+		return max(a.maxAge, time.Duration(missedSpacing*float64(a.apart[s.name])))
 	}
 	gaps := a.gaps[:0]
 	for i := 1; i < len(points); i++ {

@@ -159,3 +159,31 @@ func TestASignalThatComesSeldomAgesSlowly(t *testing.T) {
 		}
 	}
 }
+
+// How far apart the values of a signal come is known from who measures it until
+// it has been seen: one that may come once a minute is believed from its first.
+func TestASpacingThatIsKnownHoldsUntilItIsSeen(t *testing.T) {
+	a := newAssembler("web", 5*time.Second)
+	a.adopt(&Plan{MaxAge: 5 * time.Second, Spacings: map[string]time.Duration{"usage": time.Minute}})
+	see := func(at time.Duration) {
+		a.take(Report{Target: "web", At: scaletest.At(at), Status: &target.Status{}, Samples: []scale.Sample{
+			{Signal: "usage", At: scaletest.At(at), Value: 1}, {Signal: "other", At: scaletest.At(at), Value: 1}}})
+	}
+	trust := func(at time.Duration) [2]scale.Trust {
+		obs := a.observe(scaletest.At(at))
+		return [2]scale.Trust{obs.Signal("usage").Trust, obs.Signal("other").Trust}
+	}
+	see(0)
+	if got := trust(100 * time.Second); got != [2]scale.Trust{scale.Fresh, scale.Absent} {
+		t.Errorf("before it is seen: %v", got)
+	}
+	for i := range 4 {
+		see(time.Duration(100+15*i) * time.Second)
+	}
+	if got := trust(145*time.Second + 37*time.Second); got[0] != scale.Fresh {
+		t.Errorf("37 s after values of every 15 s: %v", got)
+	}
+	if got := trust(145*time.Second + 60*time.Second); got[0] != scale.Stale {
+		t.Errorf("a minute after values of every 15 s: %v", got)
+	}
+}

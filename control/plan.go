@@ -31,6 +31,9 @@ type Plan struct {
 	// seldom; MaxAges says so for single signals.
 	MaxAge  time.Duration
 	MaxAges map[string]time.Duration
+	// Spacings are how far apart the values of single signals are at most, which
+	// holds until it is known how far they really are.
+	Spacings map[string]time.Duration
 	// Signals says for each signal who measures it; others are not taken, and
 	// one that another measures begins anew. Nil takes all.
 	Signals map[string]string

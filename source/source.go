@@ -49,8 +49,10 @@ var ErrPatience = fmt.Errorf("no answer within %v, the most that all requests of
 // does no I/O: a document is checked by building its sources.
 type Env struct {
 	Target string
-	Clock  clock.Clock
-	Log    *slog.Logger
+	// Namespace is that of the target, where targets have one.
+	Namespace string
+	Clock     clock.Clock
+	Log       *slog.Logger
 	// Interval is the time between two measurements.
 	Interval time.Duration
 	// Replicas lists what exists of the target now; nil where nobody knows.

@@ -42,12 +42,19 @@ type Facts struct {
 	// configuration itself: what is written to it holds from Open on. Nil where
 	// the target averages over nothing.
 	Window *scale.Duration
+	// Spacing is how far apart measurements are at most, where others make them in
+	// their own time; 0: each look measures.
+	Spacing scale.Duration
 	// Signals are those that the target measures of its replicas. Unreliable are
 	// those of them that most replicas do not have, each with the reason in
 	// words: a policy that needs one would hold for ever.
 	Signals    []string
 	Unreliable map[string]string
 }
+
+// Placed is a configuration whose target is in a namespace: that of the document
+// where it names none itself.
+type Placed interface{ In(namespace string) }
 
 // Options is what a target is given by who opens it.
 type Options struct {
