@@ -39,16 +39,32 @@ type Options struct {
 	// Dashboard is where API and dashboard are served, or the metrics alone where
 	// those are another process's; nil: nothing is.
 	Dashboard net.Listener
-	Version   string
+	// Beside are other ways to what is decided.
+	Beside  []Beside
+	Version string
 	// Tokens allow who may ask; none: everyone who can connect. ReloadTokens
 	// reads them anew with the documents; nil: they stay.
 	Tokens       []web.Token
 	ReloadTokens func() ([]web.Token, error)
 	// AllowedHosts are names of a reverse proxy on this machine.
 	AllowedHosts []string
+	// MetricsAlone serves neither API nor dashboard, whatever the roles.
+	MetricsAlone bool
 	Ending       Ending
+	// Failed is told of a service that has ended by itself, in the goroutine of
+	// that service; the others go on. Nil: the controller ends with it.
+	Failed func(name string, err error)
 	// Simulation is not nil where the world is simulated.
 	Simulation *web.Simulation
+}
+
+// Beside is a way to what is decided beside the dashboard, such as one for
+// another autoscaler.
+type Beside interface {
+	// SetTargets says which targets there are, at first and after each change.
+	SetTargets(targets []web.TargetInfo)
+	// Run answers until ctx is done. The controller ends when it fails.
+	Run(ctx context.Context) error
 }
 
 // Controller runs one service for each document, and the dashboard.
@@ -60,6 +76,7 @@ type Controller struct {
 	commands  chan command
 	ended     chan struct{} // closed when no command is taken any more
 	failed    context.CancelCauseFunc
+	begun     []*running // to be launched
 	broken    atomic.Bool
 }
 
@@ -154,14 +171,32 @@ func (c *Controller) serve(ctx context.Context) (stop func() error) {
 		c.broken.Store(c.broken.Load() || err != nil)
 		return err
 	}, c.failed)
-	return func() error { return errors.Join(page.end(), metrics.end()) }
+	var beside []*part
+	for _, b := range c.opts.Beside {
+		beside = append(beside, start(ctx, "what is served beside the dashboard", func(ctx context.Context) error {
+			err := b.Run(ctx)
+			c.broken.Store(c.broken.Load() || err != nil) // no reason to end replicas
+			return err
+		}, c.failed))
+	}
+	return func() error {
+		var errs []error
+		for _, b := range beside {
+			errs = append(errs, b.end())
+		}
+		return errors.Join(append(errs, page.end(), metrics.end())...)
+	}
 }
 
 // handler answers what this process serves: without the role dashboard only how
 // it is itself.
 func (c *Controller) handler() http.Handler {
 	all := c.dashboard.Handler()
-	if c.opts.has(roles.Dashboard) {
+	why := fmt.Sprintf("this process is %s and serves /metrics, /healthz and /readyz; API and dashboard are those of the role dashboard", c.opts.roles())
+	switch {
+	case c.opts.MetricsAlone:
+		why = "this address serves /metrics, /healthz and /readyz; API and dashboard need a --token-file where other machines can reach them"
+	case c.opts.has(roles.Dashboard):
 		return all
 	}
 	some := http.NewServeMux()
@@ -169,7 +204,7 @@ func (c *Controller) handler() http.Handler {
 		some.Handle("GET "+path, all)
 	}
 	some.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, fmt.Sprintf("this process is %s and serves /metrics, /healthz and /readyz; API and dashboard are those of the role dashboard", c.opts.roles()), http.StatusNotFound)
+		http.Error(w, why, http.StatusNotFound)
 	})
 	return some
 }
@@ -249,7 +284,9 @@ func (c *Controller) launch(ctx context.Context, r *running) {
 			ending.StopReplicas = removed.Err() != nil || (ending.StopReplicas && !c.broken.Load())
 			return ending
 		})
-		if r.err != nil {
+		if r.err != nil && c.opts.Failed != nil {
+			c.opts.Failed(r.name, r.err)
+		} else if r.err != nil {
 			// One broken part must not take the replicas of the others with it:
 			// they go on, and the next controller adopts them.
 			c.broken.Store(true)
@@ -276,14 +313,20 @@ func (c *Controller) end() error {
 	}
 	for _, r := range c.services {
 		<-r.done
-		errs = append(errs, r.err)
+		if c.opts.Failed == nil { // else it was told
+			errs = append(errs, r.err)
+		}
 	}
 	return errors.Join(errs...)
 }
 
-// show tells dashboard and metrics which targets there are.
+// show tells dashboard, metrics and what is beside them which targets there are.
 func (c *Controller) show() {
-	c.dashboard.SetTargets(c.infos())
+	infos := c.infos()
+	c.dashboard.SetTargets(infos)
+	for _, b := range c.opts.Beside {
+		b.SetTargets(infos)
+	}
 	c.metrics.SetTargets(slices.Sorted(maps.Keys(c.services)))
 }
 

@@ -50,6 +50,9 @@ func (s *Spec) decodeTarget(p scale.Plugin, plugins *builtin.Registry) error {
 	if !ok {
 		return fmt.Errorf("%s: flyball run cannot drive this target yet", p.Kind)
 	}
+	if placed, ok := cfg.(target.Placed); ok && s.doc.Metadata.Namespace != "" {
+		placed.In(s.doc.Metadata.Namespace)
+	}
 	s.Target = decoded
 	return nil
 }
@@ -115,6 +118,10 @@ func (s *Spec) wakes() error {
 	return errors.New("must be at least 1 behind this balancer: it refuses requests while there is no replica, so none would ever wake the service; the balancer builtin holds them")
 }
 
+// Claims are what no other service may do, in words that are the same for
+// everybody.
+func (s *Spec) Claims() []string { return slices.Concat(s.front().Claims, s.served().Claims) }
+
 // shared is what two services would both do, in words: "takes requests at
 // 127.0.0.1:80"; "" where they do not meet.
 func shared(a, b *Spec) string {
@@ -122,8 +129,8 @@ func shared(a, b *Spec) string {
 	if mine.Listen != "" && mine.Listen == other.Listen && !strings.HasSuffix(mine.Listen, ":0") {
 		return "takes requests at " + mine.Listen
 	}
-	claimed := slices.Concat(other.Claims, b.served().Claims)
-	for _, claim := range slices.Concat(mine.Claims, a.served().Claims) {
+	claimed := b.Claims()
+	for _, claim := range a.Claims() {
 		if slices.Contains(claimed, claim) {
 			return claim
 		}

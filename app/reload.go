@@ -22,7 +22,12 @@ func (c *Controller) follow(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case do := <-c.commands:
-			do.done <- do.do(do.ctx)
+			err := do.do(do.ctx)
+			for _, r := range c.begun {
+				c.launch(ctx, r)
+			}
+			c.begun = nil
+			do.done <- err
 		case <-c.nextPauseEnd():
 			c.endPauses(ctx)
 		case <-c.opts.Reloads:
@@ -129,10 +134,14 @@ func changes(documents int, began, ended []string) string {
 // remove ends the services whose documents are gone, all at the same time, and
 // returns their names.
 func (c *Controller) remove(specs []Spec) []string {
+	stays := make(map[string]bool, len(specs))
+	for i := range specs {
+		stays[specs[i].Name] = true
+	}
 	var gone []*running
 	var names []string
 	for name, r := range c.services {
-		if !slices.ContainsFunc(specs, func(s Spec) bool { return s.Name == name }) {
+		if !stays[name] {
 			c.opts.Log.Info("document gone", slog.String("target", name), slog.String("replicas", r.fate()))
 			r.remove()
 			r.stop()

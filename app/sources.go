@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,6 +103,18 @@ func (s *Spec) maxAges() map[string]time.Duration {
 	return ages
 }
 
+// spacings are how far apart the values of the target's signals are at most,
+// where it says so.
+func (s *Spec) spacings() map[string]time.Duration {
+	apart, facts := map[string]time.Duration{}, s.served()
+	if facts.Spacing > 0 {
+		for _, name := range facts.Signals {
+			apart[name] = facts.Spacing.Std()
+		}
+	}
+	return apart
+}
+
 // named are the signals that the document's sources deliver.
 func (s *Spec) named() []string {
 	var names []string
@@ -169,7 +182,7 @@ func (s *Service) sources(spec Spec) (map[string]*reader, error) {
 		return all, nil
 	}
 	for _, src := range spec.Sources {
-		env := source.Env{Target: s.name, Clock: s.deps.Clock, Log: s.deps.Log, Interval: src.Interval.Std(), Replicas: s.replicas}
+		env := source.Env{Target: s.name, Namespace: spec.namespace(), Clock: s.deps.Clock, Log: s.deps.Log, Interval: src.Interval.Std(), Replicas: s.replicas}
 		if s.deps.Bus != nil {
 			env.Subscribe = s.deps.Bus.Subscribe
 		}
@@ -183,6 +196,15 @@ func (s *Service) sources(spec Spec) (map[string]*reader, error) {
 		all[src.name()] = &reader{spec: src, source: built}
 	}
 	return all, nil
+}
+
+// namespace is that of the target, else of the document: where sources look
+// that are told of no other.
+func (s *Spec) namespace() string {
+	if placed, ok := s.Target.(interface{ Where() string }); ok {
+		return cmp.Or(placed.Where(), s.doc.Metadata.Namespace)
+	}
+	return s.doc.Metadata.Namespace
 }
 
 func (s *Service) replicas(ctx context.Context) ([]scale.Replica, error) {

@@ -14,6 +14,8 @@ import (
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/source"
+	"github.com/flyball-io/flyball/target"
+	"github.com/flyball-io/flyball/target/kubernetes"
 )
 
 // far is a source that takes its time, as a server at the other end of a
@@ -234,4 +236,26 @@ type starting struct {
 func (c starting) Run(ctx context.Context) error {
 	c.started.Add(1)
 	return c.ticking.Run(ctx)
+}
+
+// Sources of a cluster look where the target is; a document that says nothing
+// leaves it to the context.
+func TestSourcesLookWhereTheTargetIs(t *testing.T) {
+	object := kubernetes.Default()
+	object.Name = "web"
+	own := object
+	own.Namespace = "cart"
+	for _, tc := range []struct {
+		document string
+		target   target.Config
+		want     string
+	}{
+		{"", &object, ""}, {"shop", &object, "shop"}, {"shop", &own, "cart"}, {"", &own, "cart"}, {"shop", nil, "shop"},
+	} {
+		s := Spec{Target: tc.target}
+		s.doc.Metadata.Namespace = tc.document
+		if got := s.namespace(); got != tc.want {
+			t.Errorf("document in %q, target %+v: got %q, want %q", tc.document, tc.target, got, tc.want)
+		}
+	}
 }

@@ -212,7 +212,7 @@ func (s *Spec) measurers() map[string]string {
 // each with rules and memory of its own.
 func (s *Spec) Plan() (control.Plan, error) {
 	plan := control.Plan{Mode: s.Mode, PausedUntil: s.PausedUntil, Sync: s.Sync.Std(), MaxAge: s.maxAge()}
-	plan.Signals, plan.MaxAges = s.measurers(), s.maxAges()
+	plan.Signals, plan.MaxAges, plan.Spacings = s.measurers(), s.maxAges(), s.spacings()
 	active, err := s.decider(s.Policy)
 	if err != nil {
 		return control.Plan{}, fmt.Errorf("policy %s: %w", s.Policy.Kind, err)

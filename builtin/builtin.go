@@ -1,4 +1,4 @@
-//go:generate go test . -run IsTheGeneratedOne -update
+//go:generate go test . ../operator/crd -run IsTheGeneratedOne -update
 
 // Package builtin lists the plug-ins that ship with Flyball. Registration is
 // explicit and into a value: one line for each, no init and no globals.
@@ -11,11 +11,13 @@ import (
 	balancerbuiltin "github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/balancer/haproxy"
 	"github.com/flyball-io/flyball/balancer/nginx"
+	"github.com/flyball-io/flyball/balancer/none"
 	"github.com/flyball-io/flyball/balancer/traefik"
 	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target/compose"
 	"github.com/flyball-io/flyball/target/docker"
+	"github.com/flyball-io/flyball/target/kubernetes"
 	"github.com/flyball-io/flyball/target/process"
 	"github.com/flyball-io/flyball/target/swarm"
 )
@@ -48,6 +50,7 @@ func New() *Registry {
 	r := Empty()
 	RegisterConfig(&r.Targets, "compose", compose.Default)
 	RegisterConfig(&r.Targets, "docker", docker.Default)
+	RegisterConfig(&r.Targets, "kubernetes", kubernetes.Default)
 	RegisterConfig(&r.Targets, "process", process.Default)
 	RegisterConfig(&r.Targets, "swarm", swarm.Default)
 	registerPolicies(&r.Policies)
@@ -55,6 +58,7 @@ func New() *Registry {
 	RegisterConfig(&r.Balancers, "builtin", balancerbuiltin.Default)
 	RegisterConfig(&r.Balancers, "haproxy", haproxy.Default)
 	RegisterConfig(&r.Balancers, "nginx", nginx.Default)
+	RegisterConfig(&r.Balancers, "none", none.Default)
 	RegisterConfig(&r.Balancers, "traefik", traefik.Default)
 	return r
 }

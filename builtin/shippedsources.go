@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"github.com/flyball-io/flyball/source/docker"
+	"github.com/flyball-io/flyball/source/kubernetes"
 	"github.com/flyball-io/flyball/source/openmetrics"
 	"github.com/flyball-io/flyball/source/probe"
 	"github.com/flyball-io/flyball/source/prometheus"
@@ -10,6 +11,7 @@ import (
 // registerSources adds the sources that ship: a line for each.
 func registerSources(s *Sources) {
 	RegisterSource(s, "docker", docker.Default, docker.New)
+	RegisterSource(s, "kubernetes", kubernetes.Default, kubernetes.New)
 	RegisterSource(s, "openmetrics", openmetrics.Default, openmetrics.New)
 	RegisterSource(s, "probe", probe.Default, probe.New)
 	RegisterSource(s, "prometheus", prometheus.Default, prometheus.New)

@@ -24,12 +24,11 @@ type Autoscaler struct {
 	Spec       Spec     `json:"spec" jsonschema:"required,description=what is scaled; on what; how and within which limits"`
 }
 
-// Metadata names the autoscaler. The other fields are Kubernetes' and mean
-// nothing to flyball run.
+// Metadata names the autoscaler. The other fields are Kubernetes'.
 type Metadata struct {
 	// Name is a DNS label: decisions, files and metrics carry it.
 	Name        string            `json:"name" jsonschema:"required,maxLength=63,pattern=^[a-z0-9]([-a-z0-9]*[a-z0-9])?$,description=unique name: lower-case letters and digits and hyphens"`
-	Namespace   string            `json:"namespace,omitempty" jsonschema:"maxLength=63,pattern=^[a-z0-9]([-a-z0-9]*[a-z0-9])?$,description=Kubernetes namespace; not used by flyball run"`
+	Namespace   string            `json:"namespace,omitempty" jsonschema:"maxLength=63,pattern=^[a-z0-9]([-a-z0-9]*[a-z0-9])?$,description=Kubernetes namespace: that of a target kubernetes which names none"`
 	Labels      map[string]string `json:"labels,omitempty" jsonschema:"description=Kubernetes labels; not used by flyball run"`
 	Annotations map[string]string `json:"annotations,omitempty" jsonschema:"description=Kubernetes annotations; not used by flyball run"`
 }
@@ -49,7 +48,7 @@ type Spec struct {
 	Cooldown    guard.CooldownConfig `json:"cooldown,omitzero" jsonschema:"description=how long the count is held after a change"`
 	Trust       guard.TrustConfig    `json:"trust,omitzero" jsonschema:"description=what happens while signals are in doubt"`
 	Rollout     guard.RolloutConfig  `json:"rollout,omitzero" jsonschema:"description=how long a rollout in progress holds the count"`
-	Balancer    *Plugin              `json:"balancer,omitempty" jsonschema:"description=what spreads requests over the replicas; default builtin" jsonschema_extras:"plugin=balancer"`
+	Balancer    *Plugin              `json:"balancer,omitempty" jsonschema:"description=what spreads requests over the replicas; default builtin and for a target kubernetes none" jsonschema_extras:"plugin=balancer"`
 	Sync        scale.Duration       `json:"sync,omitempty" jsonschema:"description=time between two decisions"`
 }
 

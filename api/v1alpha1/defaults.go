@@ -29,8 +29,17 @@ func (a *Autoscaler) Complete() {
 		a.Spec.Envelope.Complete()
 	}
 	if a.Spec.Balancer == nil {
-		a.Spec.Balancer = chosen("builtin")
+		a.Spec.Balancer = chosen(usualBalancer(a.Spec.Target.Kind))
 	}
+}
+
+// usualBalancer is the one before a kind of target: in a cluster its Service
+// spreads the requests.
+func usualBalancer(target string) string {
+	if target == "kubernetes" {
+		return "none"
+	}
+	return "builtin"
 }
 
 // Complete fills in what is left out.

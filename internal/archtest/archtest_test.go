@@ -41,7 +41,7 @@ func groups() []group {
 		{"drivers", []string{"control", "sim", "load", "stress"}, false},
 		{"judging", []string{"evaluate"}, false},
 		{"on top of judging", []string{"replay", "rl", "experiment"}, false},
-		{"assembly", []string{"api", "builtin", "web", "operator", "serve", "app", "cmd"}, false},
+		{"assembly", []string{"api", "builtin", "web", "serve", "app", "operator", "cmd"}, false},
 	}
 }
 

@@ -20,9 +20,10 @@ import (
 // Preset is a ready-made query over the metrics of a well-known exporter.
 type Preset struct {
 	Name     string         `json:"name" jsonschema:"required,description=Name of the ready-made query"`
-	Match    string         `json:"match" jsonschema:"required,description=Which series as PromQL has it between the braces; at least one label"`
+	Match    string         `json:"match,omitempty" jsonschema:"description=Which series as PromQL has it between the braces; at least one label. Or namespace and deployment instead"`
 	Window   scale.Duration `json:"window,omitempty" jsonschema:"description=Time that rates average over; at least twice the scrape interval; default 1m"`
 	Quantile float64        `json:"quantile,omitempty" jsonschema:"description=Which quantile a latency is; default 0.95,exclusiveMinimum=0,exclusiveMaximum=1"`
+	Workload
 }
 
 const (
@@ -49,10 +50,12 @@ func (p Preset) validate() error {
 	}
 	matchers, err := parser.NewParser(parser.Options{}).ParseMetricSelector("{" + p.Match + "}")
 	switch {
+	case p.Workload != (Workload{}):
+		errs = append(errs, p.workloadFaults()...)
 	case err != nil:
 		errs = append(errs, fmt.Errorf(`preset.match: must be labels such as namespace="shop",pod=~"web-.*": %s`, webclient.Excerpt(err.Error(), 200)))
 	case len(matchers) == 0:
-		errs = append(errs, errors.New(`preset.match: must name at least one label, for example namespace="shop"; without it everything is added up`))
+		errs = append(errs, errors.New(`preset.match: must name at least one label, for example namespace="shop"; without it everything is added up. On Kubernetes namespace and deployment will do instead`))
 	}
 	if p.Window != 0 && p.Window < minWindow {
 		errs = append(errs, fmt.Errorf("preset.window: must be at least %v, got %v", minWindow, p.Window))
@@ -72,6 +75,20 @@ func (p Preset) query() string {
 	if p.Quantile == 0 {
 		p.Quantile = defaultQuantile
 	}
-	return strings.NewReplacer("$M", strings.TrimRight(strings.TrimSpace(p.Match), ","), "$W", model.Duration(p.Window.Std()).String(),
+	if p.Workload == (Workload{}) {
+		return p.matching(p.Match)
+	}
+	var queries []string
+	for _, match := range p.matches(p.Name) {
+		queries = append(queries, p.matching(match))
+	}
+	if len(queries) == 1 {
+		return queries[0]
+	}
+	return "(" + strings.Join(queries, ") or (") + ")"
+}
+
+func (p Preset) matching(match string) string {
+	return strings.NewReplacer("$M", strings.TrimRight(strings.TrimSpace(match), ","), "$W", model.Duration(p.Window.Std()).String(),
 		"$Q", strconv.FormatFloat(p.Quantile, 'g', -1, 64)).Replace(templates()[p.Name])
 }

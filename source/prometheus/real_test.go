@@ -146,6 +146,15 @@ func TestPresetsAgainstARealServer(t *testing.T) {
 			}
 		})
 	}
+	web := prometheus.Workload{Namespace: "shop", Deployment: "web"}
+	for name, want := range map[string]float64{"kubeCPU": 0.6, "kubeReadyReplicas": 2, "ingressNginxRequestRate": 100, "ingressNginxErrorRate": 10, "ingressNginxLatency": 0.46} {
+		t.Run(name+" of a deployment", func(t *testing.T) {
+			made := asking(t, s.url(), "", func(c *prometheus.Config) {
+				c.Preset = &prometheus.Preset{Name: name, Workload: web, Window: scale.Duration(2 * time.Second)}
+			})
+			eventually(t, "the value is about right", func() bool { return math.Abs(until(t, made).Value-want) <= 0.1*want })
+		})
+	}
 	for _, name := range prometheus.Presets() {
 		if !tested[name] {
 			t.Errorf("preset %s is not tested", name)

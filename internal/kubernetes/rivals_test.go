@@ -1,0 +1,85 @@
+package kubernetes
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	autoscaling "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// What is taken over is, handed back, what it was; what somebody else has changed
+// meanwhile is theirs.
+func TestTakenOverAndHandedBack(t *testing.T) {
+	least, disabled := int32(3), autoscaling.DisabledPolicySelect
+	window := int32(60)
+	for name, behavior := range map[string]*autoscaling.HorizontalPodAutoscalerBehavior{
+		"none":          nil,
+		"of its own":    {ScaleDown: &autoscaling.HPAScalingRules{StabilizationWindowSeconds: &window}},
+		"down disabled": {ScaleDown: &autoscaling.HPAScalingRules{SelectPolicy: &disabled}},
+	} {
+		h := &autoscaling.HorizontalPodAutoscaler{}
+		h.Spec.MinReplicas, h.Spec.MaxReplicas, h.Spec.Behavior = &least, 5, behavior
+		before := h.DeepCopy()
+		suspend(h, "web")
+		if m, found := remembered(h); !rests(h) || !found || m.By != "web" {
+			t.Fatalf("%s: it does not rest: %+v", name, h)
+		}
+		suspend(h, "shop.web") // another controller goes on
+		if m, _ := remembered(h); m.By != "shop.web" || m.MaxReplicas != 5 {
+			t.Errorf("%s: what was before is forgotten: %+v", name, m)
+		}
+		resume(h)
+		if diff := cmp.Diff(before.Spec, h.Spec); diff != "" || len(h.Annotations) != 0 {
+			t.Errorf("%s: %v (-before +after):\n%s", name, h.Annotations, diff)
+		}
+		suspend(h, "web")
+		h.Spec.MaxReplicas = 9 // by somebody else
+		resume(h)
+		if h.Spec.MaxReplicas != 9 || rests(h) {
+			t.Errorf("%s: somebody else set 9, and it is %d", name, h.Spec.MaxReplicas)
+		}
+	}
+}
+
+func TestWhatKEDACallsPaused(t *testing.T) {
+	for name, tc := range map[string]struct {
+		annotations map[string]string
+		want        bool
+	}{
+		"not":     {nil, false},
+		"yes":     {map[string]string{kedaPaused: "true"}, true},
+		"no":      {map[string]string{kedaPaused: "False"}, false},
+		"a word":  {map[string]string{kedaPaused: "please"}, true},
+		"a count": {map[string]string{kedaCount: "3"}, true},
+	} {
+		o := &unstructured.Unstructured{Object: map[string]any{}}
+		o.SetAnnotations(tc.annotations)
+		if got := paused(o); got != tc.want {
+			t.Errorf("%s: got %v", name, got)
+		}
+		pause(o, "web")
+		if !paused(o) {
+			t.Errorf("%s: does not rest", name)
+		}
+		unpause(o)
+		if got := paused(o); got != tc.want {
+			t.Errorf("%s: handed back it is %v", name, got)
+		}
+	}
+}
+
+func TestWhomARivalScales(t *testing.T) {
+	ref := Ref{"apps/v1", "Deployment", "shop", "web"}
+	for words, want := range map[[3]string]bool{
+		{"apps/v1", "Deployment", "web"}:            true,
+		{"apps/v1beta2", "Deployment", "web"}:       true,
+		{"apps/v1", "StatefulSet", "web"}:           false,
+		{"apps/v1", "Deployment", "api"}:            false,
+		{"extensions.test/v1", "Deployment", "web"}: false,
+	} {
+		if got := ref.is(words[0], words[1], words[2]); got != want {
+			t.Errorf("%v: got %v", words, got)
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/flyball-io/flyball/internal/kubernetes"
+	"github.com/flyball-io/flyball/internal/replicas"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// ErrScaledByOther is returned where an HPA or KEDA scales the object, which is
+// left alone.
+var ErrScaledByOther = errors.New("scaled by somebody else")
+
+// rivals are those who scale the object beside us, and what became of them.
+//
+//	                     takeOver                     Keep(false), Run ends
+//	scales ── we apply ───────────► rests, ours ────────────────────────► scales
+//	                └── left alone, and said
+type rivals struct {
+	all   []kubernetes.Rival
+	since time.Time // when one was first seen to scale
+	held  bool      // some rest on our behalf
+	// trouble is why they could not be taken over.
+	trouble error
+	// contest is with somebody who has one scale again: a manifest that is
+	// applied anew. It is not fought with.
+	contest replicas.Contest
+}
+
+// see takes over what was seen of them.
+func (r *rivals) see(s *seen) {
+	r.all = s.rivals
+	switch governs := r.governs(); {
+	case governs && r.since.IsZero():
+		r.since = s.at
+	case !governs:
+		r.since = time.Time{}
+	}
+}
+
+// governs reports whether one of them scales now.
+func (r *rivals) governs() bool { return len(r.active()) > 0 }
+
+func (r *rivals) active() []kubernetes.Rival {
+	var all []kubernetes.Rival
+	for _, one := range r.all {
+		if !one.Resting {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// ours are those that rest on behalf of a document.
+func (r *rivals) ours(name string) []kubernetes.Rival {
+	var all []kubernetes.Rival
+	for _, one := range r.all {
+		if one.SuspendedBy == name {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+func names(all []kubernetes.Rival) string {
+	words := make([]string, len(all))
+	for i := range all {
+		words[i] = all[i].String()
+	}
+	return strings.Join(words, ", ")
+}
+
+// condition says who else scales, or rests.
+func (r *rivals) condition(s *seen, takeOver bool) (scale.Condition, bool) {
+	active := r.active()
+	switch {
+	case len(active) > 0 && takeOver && r.trouble != nil:
+		return scale.Condition{Type: ScaledByOther, Since: r.since, Message: fmt.Sprintf("%s scales it, and could not be taken over: %v", names(active), r.trouble)}, true
+	case len(active) > 0 && takeOver:
+		return scale.Condition{Type: ScaledByOther, Since: r.since, Message: names(active) + " scales it; it is taken over once Flyball is to scale"}, true
+	case len(active) > 0:
+		return scale.Condition{Type: ScaledByOther, Since: r.since,
+			Message: names(active) + " scales it, so Flyball leaves it alone; takeOver: true lets it rest while Flyball scales, or delete it"}, true
+	}
+	var resting []string
+	for _, one := range r.all {
+		if one.SuspendedBy != "" {
+			resting = append(resting, fmt.Sprintf("%s rests on behalf of %s", one, one.SuspendedBy))
+		}
+	}
+	return scale.Condition{Type: TakenOver, Since: s.at, Message: strings.Join(resting, ", ") + "; it is handed back when Flyball scales no more"}, len(resting) > 0
+}
+
+// alone makes sure that nobody else scales, or returns who does.
+func (v *view) alone(ctx context.Context, now time.Time) error {
+	all, err := v.api.Rivals(ctx, v.ref)
+	switch {
+	case errors.Is(err, kubernetes.ErrForbidden):
+		return nil // nobody can tell; who sets the count beside us is seen all the same
+	case err != nil:
+		return err
+	}
+	v.rivals.all = all
+	active := v.rivals.active()
+	switch {
+	case len(active) == 0:
+		return nil
+	case !v.cfg.TakeOver:
+		return fmt.Errorf("%w: %s; takeOver: true lets it rest while Flyball scales", ErrScaledByOther, names(active))
+	default:
+		return v.takeOver(ctx, now)
+	}
+}
+
+// govern takes over, or hands back, what is to be now. It is called whenever
+// that may have changed.
+func (v *view) govern(ctx context.Context, now time.Time) error {
+	switch {
+	case !v.count.asked:
+		return nil // whoever was before may have scaled, and who comes may too
+	case !v.count.keeping || !v.cfg.TakeOver:
+		return v.handBack(ctx)
+	case v.seen && v.rivals.governs() && !now.Before(v.rivals.contest.Next()):
+		return v.takeOver(ctx, now)
+	default:
+		return nil
+	}
+}
+
+// takeOver lets those who scale rest. Their count is kept: nothing is changed
+// of the object itself.
+func (v *view) takeOver(ctx context.Context, now time.Time) error {
+	active := v.rivals.active()
+	v.rivals.contest.Disturb(now)
+	if now.Before(v.rivals.contest.Next()) {
+		return fmt.Errorf("%w: %s scales again although it was taken over; it is taken over again at %s", ErrScaledByOther, names(active), v.rivals.contest.Next().UTC().Format(time.TimeOnly))
+	}
+	for _, one := range active {
+		if v.rivals.trouble = v.api.Suspend(ctx, one, v.name); v.rivals.trouble != nil {
+			return v.rivals.trouble
+		}
+		v.rivals.held = true
+	}
+	v.rivals.contest.Restore(now)
+	v.log.Info("taken over: who scaled the object rests", slog.String("rivals", names(active)))
+	return nil
+}
+
+// handBack makes those who rest on our behalf what they were.
+func (v *view) handBack(ctx context.Context) error {
+	if !v.rivals.held && len(v.rivals.ours(v.name)) == 0 {
+		return nil
+	}
+	all, err := v.api.Rivals(ctx, v.ref)
+	if err != nil {
+		return err
+	}
+	v.rivals.all = all
+	for _, one := range v.rivals.ours(v.name) {
+		if err := v.api.Resume(ctx, one); err != nil {
+			return err
+		}
+		v.log.Info("handed back", slog.String("rival", one.String()))
+	}
+	v.rivals.held = false
+	return nil
+}

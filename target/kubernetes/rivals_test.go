@@ -1,0 +1,147 @@
+package kubernetes
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/internal/kubernetes"
+	"github.com/flyball-io/flyball/scale"
+)
+
+func withHPA(replicas int) *fakeCluster {
+	fake := newFakeCluster(replicas)
+	fake.rivals = []kubernetes.Rival{{Kind: kubernetes.HPA, Namespace: "shop", Name: "web-hpa"}}
+	return fake
+}
+
+func takesOver(c *Config) { c.TakeOver = true }
+
+func TestObjectThatAnHPAScalesIsLeftAlone(t *testing.T) {
+	fake := withHPA(3)
+	tell(t, fake, nil, func(s *story) {
+		s.keep(true)
+		if err := s.target.SetReplicas(s.t.Context(), 7); !errors.Is(err, ErrScaledByOther) || !strings.Contains(err.Error(), "HorizontalPodAutoscaler shop/web-hpa") || !strings.Contains(err.Error(), "takeOver: true") {
+			t.Errorf("got %v", err)
+		}
+		fake.byHand(5) // the HPA
+		s.after(time.Minute)
+		if done := fake.done(); len(done) != 0 || fake.replicas() != 5 {
+			t.Errorf("what was done: %v, count %d", done, fake.replicas())
+		}
+		if c := s.condition(ScaledByOther); !strings.Contains(c.Message, "leaves it alone") || c.Since.After(time.Now().Add(-time.Minute)) {
+			t.Errorf("told %+v", c)
+		}
+		fake.set(func() { fake.rivals = nil })
+		s.after(time.Second)
+		s.set(7)
+		if fake.replicas() != 7 || s.condition(ScaledByOther).Type != "" {
+			t.Errorf("the HPA is gone: %d, %+v", fake.replicas(), s.condition(ScaledByOther))
+		}
+	})
+}
+
+func TestWhoScaledRestsWhileFlyballDoes(t *testing.T) {
+	fake := withHPA(3)
+	tell(t, fake, takesOver, func(s *story) {
+		s.after(time.Minute)
+		if len(fake.done()) != 0 {
+			t.Errorf("before anybody says that Flyball is to scale: %v", fake.done())
+		}
+		s.keep(true)
+		if want := []string{"suspend web-hpa"}; !slices.Equal(fake.done(), want) || fake.replicas() != 3 {
+			t.Errorf("got %v at %d, want %v at 3: taking over changes no count", fake.done(), fake.replicas(), want)
+		}
+		if c := s.condition(TakenOver); !strings.Contains(c.Message, "rests on behalf of web") {
+			t.Errorf("told %+v", c)
+		}
+		s.set(5)
+		s.keep(false) // paused, or only to recommend
+		if want := []string{"suspend web-hpa", "scale 5", "resume web-hpa"}; !slices.Equal(fake.done(), want) {
+			t.Errorf("got %v, want %v", fake.done(), want)
+		}
+		s.keep(true)
+		s.leave()
+		if want := []string{"suspend web-hpa", "resume web-hpa"}; !slices.Equal(fake.done()[3:], want) || fake.replicas() != 5 {
+			t.Errorf("at the end: %v at %d, want %v at 5", fake.done()[3:], fake.replicas(), want)
+		}
+	})
+}
+
+// A controller that was killed has left an HPA resting; the next one goes on,
+// and hands it back when it ends.
+func TestWhatAKilledControllerLeftIsHandedBackByTheNext(t *testing.T) {
+	fake := withHPA(3)
+	fake.rivals[0].Resting, fake.rivals[0].SuspendedBy = true, "web"
+	tell(t, fake, takesOver, func(s *story) {
+		s.after(time.Minute)
+		s.keep(true)
+		s.set(4)
+		if want := []string{"scale 4"}; !slices.Equal(fake.done(), want) {
+			t.Errorf("got %v, want %v: it rests already", fake.done(), want)
+		}
+		s.leave()
+		if fake.rivals[0].Resting {
+			t.Error("not handed back")
+		}
+	})
+	fake = withHPA(3)
+	fake.rivals[0].Resting, fake.rivals[0].SuspendedBy = true, "web"
+	tell(t, fake, nil, func(s *story) { // the document does not say takeOver any more
+		s.after(time.Second)
+		s.keep(true)
+		if want := []string{"resume web-hpa"}; !slices.Equal(fake.done(), want) {
+			t.Errorf("got %v, want %v", fake.done(), want)
+		}
+	})
+}
+
+// An HPA that a manifest makes what it was, again and again, is not fought with.
+func TestWhatIsAppliedAgainAndAgainIsNotFought(t *testing.T) {
+	fake := withHPA(3)
+	tell(t, fake, takesOver, func(s *story) {
+		s.keep(true)
+		for range 600 {
+			fake.set(func() { fake.rivals[0].Resting = false })
+			s.after(6 * time.Second)
+		}
+		if n := len(fake.done()); n < 10 || n > 25 {
+			t.Errorf("taken over %d times in an hour, want often at first and every 5 minutes then", n)
+		}
+	})
+}
+
+func TestWhatCannotBeTakenOverIsSaid(t *testing.T) {
+	fake := withHPA(3)
+	tell(t, fake, takesOver, func(s *story) {
+		s.after(time.Second)
+		fake.set(func() { fake.suspendErr = kubernetes.ErrForbidden })
+		if err := s.target.Keep(s.t.Context(), true); !errors.Is(err, kubernetes.ErrForbidden) {
+			t.Errorf("got %v", err)
+		}
+		if err := s.target.SetReplicas(s.t.Context(), 9); err == nil || fake.replicas() != 3 {
+			t.Errorf("got %v at %d: two would scale it", err, fake.replicas())
+		}
+		if c := s.condition(ScaledByOther); !strings.Contains(c.Message, "could not be taken over: not allowed") {
+			t.Errorf("told %+v", c)
+		}
+	})
+}
+
+// Who may not read HPAs does not see them; that no one else is there is seen by
+// the count alone.
+func TestWithoutTheRightToSeeRivals(t *testing.T) {
+	fake := newFakeCluster(3)
+	fake.rivalsErr = kubernetes.ErrForbidden
+	tell(t, fake, nil, func(s *story) {
+		s.set(5)
+		if status := s.status(); fake.replicas() != 5 || status.SpecReplicas != 5 {
+			t.Errorf("got %d, %+v", fake.replicas(), status)
+		}
+		if c := s.condition(scale.EngineUnreachable); c.Type != "" {
+			t.Errorf("told %+v", c)
+		}
+	})
+}

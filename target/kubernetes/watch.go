@@ -1,0 +1,146 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/flyball-io/flyball/internal/kubernetes"
+	"github.com/flyball-io/flyball/target"
+)
+
+// Times: between what is told and the look at it, so that a hundred pods that
+// start at once are one look; after the cluster did not answer; and for handing
+// back when all ends.
+const (
+	gather   = 50 * time.Millisecond
+	retry    = time.Second
+	farewell = 10 * time.Second
+)
+
+// Run looks at the object whenever it may have changed, and puts its count back
+// where somebody else has set it, until ctx is cancelled. Then it hands back to
+// those whom it has taken over from. The object stays as it is.
+func (t *Target) Run(ctx context.Context) error {
+	w := &watcher{Target: t}
+	defer w.deafen()
+	for ctx.Err() == nil {
+		w.listen(ctx)
+		wait := w.look(ctx)
+		select {
+		case <-ctx.Done():
+		case <-t.clock.After(wait):
+		case <-t.wake:
+			select {
+			case <-t.clock.After(gather):
+			case <-ctx.Done():
+			}
+		}
+	}
+	w.deafen()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	if err := t.use(last, func(v *view) error { return v.handBack(last) }); err != nil {
+		t.log.Error("not handed back: it is when Flyball scales it again, or by hand (docs/kubernetes.md)", slog.Any("error", err))
+	}
+	return nil
+}
+
+// watcher is one Run.
+type watcher struct {
+	*Target
+	last    target.Status
+	failing string
+
+	followed  kubernetes.Ref
+	by        kubernetes.API
+	following sync.WaitGroup
+	deaf      context.CancelFunc
+}
+
+// listen follows the object, unless it does already.
+func (w *watcher) listen(ctx context.Context) {
+	var ref kubernetes.Ref
+	var api kubernetes.API
+	if w.use(ctx, func(v *view) error { ref, api = v.ref, v.api; return nil }) != nil || w.deaf != nil && ref == w.followed && api == w.by {
+		return
+	}
+	w.deafen()
+	ctx, w.deaf = context.WithCancel(ctx)
+	w.followed, w.by = ref, api
+	w.following.Go(func() { api.Follow(ctx, ref, func() { told(w.wake) }) })
+}
+
+func (w *watcher) deafen() {
+	if w.deaf != nil {
+		w.deaf()
+		w.following.Wait()
+	}
+	w.deaf = nil
+}
+
+// look looks, does what is due, tells of what is new, and returns how long to
+// wait for the next look.
+func (w *watcher) look(ctx context.Context) time.Duration {
+	var status target.Status
+	interval, away := retry, false
+	err := w.use(ctx, func(v *view) (err error) {
+		now := w.clock.Now()
+		interval = v.cfg.Interval.Std()
+		if status, err = v.look(ctx, now); err != nil || v.away.Type != "" {
+			away = true
+			return err
+		}
+		err = errors.Join(w.restore(ctx, v, now), v.govern(ctx, now))
+		if next := v.count.contest.Next(); v.count.contest.Disturbed() && next.After(now) {
+			interval = min(interval, next.Sub(now))
+		}
+		return err
+	})
+	w.report(ctx, err)
+	if err == nil && !same(w.last, status) {
+		told(w.changes)
+		w.last = status
+	}
+	if err != nil || away {
+		return min(retry, interval)
+	}
+	return interval
+}
+
+// restore puts the count back where that is due.
+func (w *watcher) restore(ctx context.Context, v *view, now time.Time) error {
+	found, wanted, by := v.status.SpecReplicas, v.count.wanted, v.count.by
+	put, err := v.restore(ctx, now)
+	if put {
+		told(w.wake)
+		w.log.Warn("somebody else set the count; put back", slog.Int("found", found), slog.Int("replicas", wanted), slog.String("by", by))
+	}
+	return err
+}
+
+// report logs what goes wrong once, and when it is over.
+func (w *watcher) report(ctx context.Context, err error) {
+	switch {
+	case ctx.Err() != nil:
+	case err == nil && w.failing != "":
+		w.log.Info("the object can be looked after again")
+		w.failing = ""
+	case err != nil && err.Error() != w.failing:
+		w.failing = err.Error()
+		level := slog.LevelError
+		if errors.Is(err, kubernetes.ErrUnreachable) {
+			level = slog.LevelWarn
+		}
+		w.log.Log(ctx, level, "the object cannot be looked after", slog.Any("error", err))
+	}
+}
+
+// same reports whether two statuses say the same, whenever they were made.
+func same(a, b target.Status) bool {
+	a.At = b.At
+	return reflect.DeepEqual(a, b)
+}
