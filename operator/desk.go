@@ -1,0 +1,307 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// Reasons of the condition Ready.
+const (
+	Running            = "Running"
+	InvalidDocument    = "InvalidDocument"
+	NotAllowed         = "NotAllowed"
+	ForbiddenNamespace = "ForbiddenNamespace"
+	TargetTaken        = "TargetTaken"
+	Refused            = "Refused"
+	Failed             = "Failed"
+)
+
+// Controller is what runs the documents: [app.Controller].
+type Controller interface {
+	Change(ctx context.Context, change app.Change) (refused map[string]error, err error)
+}
+
+// desk is where Autoscalers come in: it decides which of them are taken, and
+// hands what changed to the controller.
+//
+//	watch ─► seen, gone ─► (calm) ─► decode what changed ─► choose ─► Change ─► verdicts
+type desk struct {
+	decoder    *decoder
+	controller Controller
+	clock      clock.Clock
+	log        *slog.Logger
+	// known is told of each document before it runs.
+	known func(doc *document)
+	// told is what becomes of each document, each time that is looked at.
+	told func(doc *document, v verdict)
+	// forgotten is told of those that are gone.
+	forgotten func(key types.NamespacedName)
+
+	wake chan struct{}
+
+	mu    sync.Mutex                                          // guards what follows
+	dirty map[types.NamespacedName]*unstructured.Unstructured // nil: gone
+	broke map[string]error                                    // services that ended by themselves
+
+	documents map[types.NamespacedName]*document
+	taken     map[string]version // what runs, by name
+}
+
+// verdict is what became of a document.
+type verdict struct {
+	Runs    bool // with the newest content, or an older one
+	Reason  string
+	Message string
+}
+
+func newDesk(d *decoder, controller Controller, clk clock.Clock, log *slog.Logger) *desk {
+	return &desk{decoder: d, controller: controller, clock: clk, log: log, known: func(*document) {}, told: func(*document, verdict) {}, forgotten: func(types.NamespacedName) {},
+		wake: make(chan struct{}, 1), dirty: map[types.NamespacedName]*unstructured.Unstructured{}, broke: map[string]error{},
+		documents: map[types.NamespacedName]*document{}, taken: map[string]version{}}
+}
+
+// seen takes an object as it is now; objects must not be changed any more.
+func (d *desk) seen(o *unstructured.Unstructured) { d.note(keyOf(o), o) }
+
+// gone takes the end of an object.
+func (d *desk) gone(key types.NamespacedName) { d.note(key, nil) }
+
+func (d *desk) note(key types.NamespacedName, o *unstructured.Unstructured) {
+	d.mu.Lock()
+	d.dirty[key] = o
+	d.mu.Unlock()
+	d.ring()
+}
+
+// failed takes the end of a service that nobody asked for.
+func (d *desk) failed(name string, err error) {
+	d.mu.Lock()
+	d.broke[name] = err
+	d.mu.Unlock()
+	d.ring()
+}
+
+func (d *desk) ring() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+const (
+	// calm is how long changes are gathered: many objects are applied at once.
+	calm = 200 * time.Millisecond
+	// look is how long is waited at most: a clock may jump.
+	look = time.Minute
+	// portion is how many documents are handed over at once: others who ask the
+	// controller for something come in between.
+	portion = 50
+)
+
+// Run hands over changes until ctx is done.
+func (d *desk) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.wake:
+		case <-d.clock.After(d.next()):
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.clock.After(calm):
+		}
+		if err := d.settle(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// next is how long nothing is to be done by itself.
+func (d *desk) next() time.Duration {
+	now, wait := d.clock.Now(), look
+	for _, doc := range d.documents {
+		for _, at := range []time.Time{doc.again, doc.retry.at} {
+			if !at.IsZero() {
+				wait = min(wait, max(at.Sub(now), calm))
+			}
+		}
+	}
+	return wait
+}
+
+// settle brings the controller in line with the documents.
+func (d *desk) settle(ctx context.Context) error {
+	looked := d.takeIn()
+	wanted, holders := d.choose()
+	change, docs := d.change(wanted)
+	for len(change.Gone) > 0 || len(change.Set) > 0 {
+		n := min(portion, len(change.Set))
+		some := app.Change{Gone: change.Gone, Set: change.Set[:n]}
+		refused, err := d.controller.Change(ctx, some)
+		if err != nil {
+			return err
+		}
+		d.settled(some, docs, refused)
+		change = app.Change{Set: change.Set[n:]}
+	}
+	for _, doc := range d.documents {
+		// A holder that went frees the target for others, which nobody touched.
+		if looked[doc.key] || docs[doc.name()] != nil || (doc.sound != nil && wanted[doc.name()] == nil) {
+			d.tell(doc, holders)
+		}
+	}
+	return nil
+}
+
+// takeIn decodes what changed, and what is to be looked at again.
+func (d *desk) takeIn() (looked map[types.NamespacedName]bool) {
+	d.mu.Lock()
+	dirty, broke := d.dirty, d.broke
+	d.dirty, d.broke = map[types.NamespacedName]*unstructured.Unstructured{}, map[string]error{}
+	d.mu.Unlock()
+	looked = map[types.NamespacedName]bool{}
+	for key, o := range dirty {
+		if o == nil {
+			delete(d.documents, key)
+			d.forgotten(key)
+		} else if doc := d.document(key); doc.replace(o) {
+			looked[key] = true
+		}
+	}
+	now := d.clock.Now()
+	for key, doc := range d.documents {
+		if err := broke[doc.name()]; err != nil {
+			delete(d.taken, doc.name())
+			doc.fail(&fault{Failed, err.Error()}, now)
+			looked[key] = true
+		} else if looked[key] || doc.due(now) {
+			d.decoder.decode(doc)
+			d.known(doc)
+			looked[key] = true
+		}
+	}
+	return looked
+}
+
+func (d *desk) document(key types.NamespacedName) *document {
+	doc := d.documents[key]
+	if doc == nil {
+		doc = &document{key: key}
+		d.documents[key] = doc
+	}
+	return doc
+}
+
+// choose returns the documents that are to run, by name, and who holds what
+// others claim too: of two the older one.
+func (d *desk) choose() (wanted map[string]*document, holders map[string]*document) {
+	wanted, holders = map[string]*document{}, map[string]*document{}
+	for _, doc := range slices.SortedFunc(maps.Values(d.documents), older) {
+		if !d.runnable(doc) {
+			continue
+		}
+		claims := doc.sound.Claims()
+		if slices.ContainsFunc(claims, func(claim string) bool { return holders[claim] != nil }) {
+			continue
+		}
+		for _, claim := range claims {
+			holders[claim] = doc
+		}
+		wanted[doc.name()] = doc
+	}
+	return wanted, holders
+}
+
+// runnable reports whether a document has a content that may run: one that has
+// become wrong only where it runs already.
+func (d *desk) runnable(doc *document) bool {
+	if doc.sound == nil {
+		return false
+	}
+	_, runs := d.taken[doc.name()]
+	return doc.fault == nil || runs || doc.fault.Reason == Failed || doc.fault.Reason == Refused
+}
+
+// change is what has to be done for what is wanted to run.
+func (d *desk) change(wanted map[string]*document) (app.Change, map[string]*document) {
+	var change app.Change
+	docs := map[string]*document{}
+	for _, name := range slices.Sorted(maps.Keys(d.taken)) {
+		if wanted[name] == nil {
+			change.Gone = append(change.Gone, name)
+		}
+	}
+	now := d.clock.Now()
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		doc := wanted[name]
+		if of, runs := d.taken[name]; (!runs || of != doc.of) && doc.retry.due(now) {
+			change.Set, docs[name] = append(change.Set, *doc.sound), doc
+		}
+	}
+	return change, docs
+}
+
+// settled notes what the controller has taken.
+func (d *desk) settled(change app.Change, docs map[string]*document, refused map[string]error) {
+	for _, name := range change.Gone {
+		delete(d.taken, name)
+	}
+	for i := range change.Set {
+		name := change.Set[i].Name
+		doc := docs[name]
+		if err := refused[name]; err != nil {
+			doc.fail(&fault{Refused, inWords(err)}, d.clock.Now())
+			d.log.Warn("document refused", slog.String("target", name), slog.Any("error", err))
+			continue
+		}
+		d.taken[name], doc.retry = doc.of, retry{}
+	}
+}
+
+// tell says what became of a document.
+func (d *desk) tell(doc *document, holders map[string]*document) {
+	_, runs := d.taken[doc.name()]
+	switch {
+	case doc.fault != nil && runs:
+		d.told(doc, verdict{true, doc.fault.Reason, fmt.Sprintf("%s\nwhat it said in generation %d goes on to hold", doc.fault.Message, doc.of.generation)})
+	case doc.fault != nil:
+		d.told(doc, verdict{false, doc.fault.Reason, doc.fault.Message})
+	case runs:
+		d.told(doc, verdict{true, Running, running(doc.sound.Mode)})
+	default:
+		for _, claim := range doc.sound.Claims() {
+			if holder := holders[claim]; holder != nil && holder != doc {
+				d.told(doc, verdict{false, TargetTaken, fmt.Sprintf("spec.target: %s %s, and so does this one: the older one stays", holder.key, claim)})
+				return
+			}
+		}
+	}
+}
+
+func running(mode scale.Mode) string {
+	switch mode {
+	case scale.Apply:
+		return "the target is scaled"
+	case scale.Recommend:
+		return "decisions are shown and not applied: mode is Recommend"
+	default:
+		return "decisions are shown and not applied: it is paused"
+	}
+}

@@ -1,0 +1,237 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// clerk stands for the controller: it notes what it is told.
+type clerk struct {
+	said   []string
+	runs   map[string]app.Spec
+	refuse map[string]error
+}
+
+func (c *clerk) Change(_ context.Context, change app.Change) (map[string]error, error) {
+	refused := map[string]error{}
+	for _, name := range change.Gone {
+		c.said = append(c.said, "end "+name)
+		delete(c.runs, name)
+	}
+	for _, s := range change.Set {
+		if err := c.refuse[s.Name]; err != nil {
+			c.said = append(c.said, "refuse "+s.Name)
+			refused[s.Name] = err
+			continue
+		}
+		c.said = append(c.said, "set "+s.Name)
+		c.runs[s.Name] = s
+	}
+	return refused, nil
+}
+
+// office is a desk with all that is around it.
+type office struct {
+	*desk
+	clerk    *clerk
+	verdicts map[string]verdict
+}
+
+func newOffice(t *testing.T) *office {
+	t.Helper()
+	d, err := newDecoder(newWorld().plugins(), worldRules(), clock.System)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &office{clerk: &clerk{runs: map[string]app.Spec{}, refuse: map[string]error{}}, verdicts: map[string]verdict{}}
+	o.desk = newDesk(d, o.clerk, clock.System, silent())
+	o.told = func(doc *document, v verdict) { o.verdicts[doc.name()] = v }
+	return o
+}
+
+// settled brings objects to the desk and returns what the controller was told.
+func (o *office) after(t *testing.T, objects ...*unstructured.Unstructured) []string {
+	t.Helper()
+	for _, u := range objects {
+		o.seen(u)
+	}
+	o.clerk.said = nil
+	if err := o.settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return o.clerk.said
+}
+
+func (o *office) expect(t *testing.T, name, reason, message string) {
+	t.Helper()
+	if v := o.verdicts[name]; v.Reason != reason || !strings.Contains(v.Message, message) {
+		t.Errorf("%s: got %s: %s; want %s: %s", name, v.Reason, v.Message, reason, message)
+	}
+}
+
+func said(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("the controller was told %q, want %q", got, want)
+	}
+}
+
+func shop(spec string) string { return fmt.Sprintf(rateSpec, spec) }
+
+func TestAnObjectBecomesADocument(t *testing.T) {
+	o := newOffice(t)
+	said(t, o.after(t, applied(t, "shop", "web", shop("web"))), "set shop.web")
+	o.expect(t, "shop.web", Running, "the target is scaled")
+	said(t, o.after(t, applied(t, "shop", "web", shop("web"))))
+	said(t, o.after(t, applied(t, "shop", "web", strings.Replace(shop("web"), "max: 9", "max: 5", 1), generation(2))), "set shop.web")
+	if got := o.clerk.runs["shop.web"].Max; got != 5 {
+		t.Errorf("runs with max %d, want 5", got)
+	}
+	o.gone(key("shop", "web"))
+	said(t, o.after(t), "end shop.web")
+}
+
+// What is wrong with one leaves the others alone, and says all that is wrong.
+func TestAWrongDocumentIsLeftOut(t *testing.T) {
+	o := newOffice(t)
+	wrong := strings.NewReplacer("max: 9", "mx: 9", "sync: 5s", "sync: soon").Replace(shop("web"))
+	said(t, o.after(t, applied(t, "shop", "web", wrong), applied(t, "shop", "cart", shop("cart"))), "set shop.cart")
+	o.expect(t, "shop.web", InvalidDocument, "spec.replicas.mx: unknown field")
+	o.expect(t, "shop.web", InvalidDocument, "spec.sync: must be a duration")
+	o.expect(t, "shop.cart", Running, "")
+	said(t, o.after(t, applied(t, "shop", "web", shop("web"), generation(2))), "set shop.web")
+	o.expect(t, "shop.web", Running, "")
+}
+
+// A document that becomes wrong while it runs goes on as it was.
+func TestAnEditThatIsWrongChangesNothing(t *testing.T) {
+	o := newOffice(t)
+	o.after(t, applied(t, "shop", "web", shop("web")))
+	said(t, o.after(t, applied(t, "shop", "web", strings.Replace(shop("web"), "max: 9", "max: 0", 1), generation(2))))
+	o.expect(t, "shop.web", InvalidDocument, "what it said in generation 1 goes on to hold")
+	said(t, o.after(t, applied(t, "shop", "other", shop("other"))), "set shop.other")
+	said(t, o.after(t, applied(t, "shop", "web", shop("web"), generation(3))), "set shop.web")
+	o.expect(t, "shop.web", Running, "")
+}
+
+func TestWhatIsNotAllowed(t *testing.T) {
+	for _, tc := range []struct{ name, spec, reason, message string }{
+		{"another namespace", strings.Replace(shop("web"), "{name: web}", "{name: web, namespace: bank}", 1), ForbiddenNamespace, "forbidden namespace"},
+		{"its own namespace", strings.Replace(shop("web"), "{name: web}", "{name: web, namespace: shop}", 1), Running, ""},
+		{"a program in the operator's container", strings.Replace(shop("web"), "fake: {name: web}", "process: {command: [sh]}", 1), NotAllowed, "must be a target of a cluster (fake), got process"},
+		{"a balancer that writes files", strings.Replace(shop("web"), "nobody: {}", "nginx: {}", 1), NotAllowed, "got nginx"},
+		{"the operator's token", shop("web") + "  signals: [{name: q, prometheus: {server: 'http://evil', query: q, bearerTokenFile: /var/run/secrets/token}}]\n", NotAllowed, "spec.signals[0].prometheus.bearerTokenFile: must be left out"},
+		{"its certificates", shop("web") + "  signals: [{name: q, prometheus: {server: 'https://evil', query: q, tls: {keyFile: /key, certFile: /cert}}}]\n", NotAllowed, "spec.signals[0].prometheus.tls.keyFile"},
+	} {
+		o := newOffice(t)
+		o.after(t, applied(t, "shop", "web", tc.spec))
+		t.Run(tc.name, func(t *testing.T) { o.expect(t, "shop.web", tc.reason, tc.message) })
+	}
+}
+
+// Of two on one target the older one stays, whichever is seen first, and the
+// other takes over once that has gone.
+func TestTheOlderOneKeepsTheTarget(t *testing.T) {
+	o := newOffice(t)
+	o.after(t, applied(t, "shop", "new", shop("web"), createdAt(200)))
+	said(t, o.after(t, applied(t, "shop", "old", shop("web"), createdAt(100))), "end shop.new", "set shop.old")
+	o.expect(t, "shop.new", TargetTaken, "shop/old scales web, and so does this one: the older one stays")
+	o.expect(t, "shop.old", Running, "")
+	o.gone(key("shop", "old"))
+	said(t, o.after(t), "end shop.old", "set shop.new")
+	o.expect(t, "shop.new", Running, "")
+	said(t, o.after(t, applied(t, "shop", "third", shop("web"), createdAt(300))))
+	o.expect(t, "shop.third", TargetTaken, "shop/new")
+}
+
+// What the controller refuses is tried again, later each time.
+func TestWhatIsRefusedIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.clerk.refuse["shop.web"] = errors.New("the target cannot be reached")
+		said(t, o.after(t, applied(t, "shop", "web", shop("web"))), "refuse shop.web")
+		o.expect(t, "shop.web", Refused, "cannot be reached")
+		said(t, o.after(t))
+		time.Sleep(firstRetry)
+		said(t, o.after(t), "refuse shop.web")
+		time.Sleep(firstRetry)
+		said(t, o.after(t))
+		delete(o.clerk.refuse, "shop.web")
+		time.Sleep(firstRetry)
+		said(t, o.after(t), "set shop.web")
+		o.expect(t, "shop.web", Running, "")
+		said(t, o.after(t))
+	})
+}
+
+// A service that ends by itself takes nobody with it and is begun again.
+func TestAServiceThatEndsIsBegunAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.after(t, applied(t, "shop", "web", shop("web")), applied(t, "shop", "cart", shop("cart")))
+		o.failed("shop.web", errors.New("the watch broke"))
+		said(t, o.after(t))
+		o.expect(t, "shop.web", Failed, "the watch broke")
+		time.Sleep(firstRetry)
+		said(t, o.after(t), "set shop.web")
+		o.expect(t, "shop.web", Running, "")
+	})
+}
+
+func TestAnnotationsPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+		for _, tc := range []struct {
+			name, mode string
+			notes      [2]string
+			want       scale.Mode
+			ends       bool
+		}{
+			{"paused", "Apply", [2]string{"true", ""}, scale.Paused, false},
+			{"paused until", "Apply", [2]string{"", until}, scale.Paused, true},
+			{"both: without an end", "Apply", [2]string{"true", until}, scale.Paused, false},
+			{"not paused", "Apply", [2]string{"false", ""}, scale.Apply, false},
+			{"over", "Apply", [2]string{"", "2000-01-01T00:00:00Z"}, scale.Apply, false},
+			{"a time nobody can read", "Apply", [2]string{"", "tomorrow"}, scale.Paused, false},
+			{"a document that recommends", "Recommend", [2]string{"", until}, scale.Recommend, false},
+			{"a document that pauses", "Paused", [2]string{"", until}, scale.Paused, false},
+		} {
+			o := newOffice(t)
+			o.after(t, applied(t, "shop", "web", "\n  mode: "+tc.mode+shop("web"), annotated(PausedAnnotation, tc.notes[0]), annotated(PausedUntilAnnotation, tc.notes[1])))
+			got := o.clerk.runs["shop.web"]
+			if got.Mode != tc.want || (got.PausedUntil != nil) != tc.ends {
+				t.Errorf("%s: got %s until %v, want %s, with an end %v", tc.name, got.Mode, got.PausedUntil, tc.want, tc.ends)
+			}
+		}
+	})
+}
+
+// An annotation comes and goes, and a pause ends, without a change of the
+// document.
+func TestAPauseEndsByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.after(t, applied(t, "shop", "web", shop("web")))
+		until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+		said(t, o.after(t, applied(t, "shop", "web", shop("web"), annotated(PausedUntilAnnotation, until))), "set shop.web")
+		o.expect(t, "shop.web", Running, "it is paused")
+		time.Sleep(61 * time.Minute)
+		said(t, o.after(t), "set shop.web")
+		if got := o.clerk.runs["shop.web"].Mode; got != scale.Apply {
+			t.Errorf("after the pause: %s, want Apply", got)
+		}
+		o.expect(t, "shop.web", Running, "the target is scaled")
+	})
+}

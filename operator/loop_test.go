@@ -1,0 +1,327 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+
+	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/internal/clock"
+)
+
+// cabinet keeps memories and statuses as a cluster does.
+type cabinet struct {
+	mu       sync.Mutex // guards what follows
+	memories map[types.NamespacedName]memory
+	kept     int
+	statuses map[string]v1alpha1.Status
+	written  int
+}
+
+func (c *cabinet) Load(context.Context) (map[types.NamespacedName]memory, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := map[types.NamespacedName]memory{}
+	for k, m := range c.memories { // as they come out of a cluster
+		content, err := pack(m)
+		if err != nil {
+			return nil, err
+		}
+		if all[k], err = unpack(&unstructured.Unstructured{Object: content}); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func (c *cabinet) Keep(_ context.Context, of *unstructured.Unstructured, m memory) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.memories[keyOf(of)] = m
+	c.kept++
+	return nil
+}
+
+func (c *cabinet) apply(_ context.Context, d due) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.statuses[d.name] = d.status
+	c.written++
+	return nil
+}
+
+// memory returns what is kept of the Autoscaler shop/web, and puts another one
+// in its place unless that is nil.
+func (c *cabinet) memory(instead *memory) memory {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.memories[key("shop", "web")]
+	if instead != nil {
+		c.memories[key("shop", "web")] = *instead
+	}
+	return was
+}
+
+func (c *cabinet) writes() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.written
+}
+
+func (c *cabinet) status(name string) v1alpha1.Status {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.statuses[name]
+}
+
+// instance is an operator that acts, without a cluster.
+type instance struct {
+	team   *team
+	events *events.FakeRecorder
+	stop   func() error
+}
+
+// acts begins an instance that finds what the cabinet holds.
+func acts(t *testing.T, w *world, c *cabinet) *instance {
+	t.Helper()
+	d, err := newDecoder(w.plugins(), worldRules(), clock.System)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := app.Deps{Clock: clock.System, Log: silent(), StateDir: t.TempDir()}
+	i := &instance{events: events.NewFakeRecorder(1000)}
+	i.team, err = newTeam(t.Context(), app.Options{Deps: deps}, d, c, i.events, c.apply)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var g errgroup.Group
+	g.Go(func() error { return i.team.run(ctx) })
+	i.stop = sync.OnceValue(func() error {
+		cancel()
+		return g.Wait()
+	})
+	t.Cleanup(func() { _ = i.stop() })
+	return i
+}
+
+func newCabinet() *cabinet {
+	return &cabinet{memories: map[types.NamespacedName]memory{}, statuses: map[string]v1alpha1.Status{}}
+}
+
+func minutes(n float64) {
+	time.Sleep(time.Duration(n * float64(time.Minute)))
+	synctest.Wait()
+}
+
+func conditions(s v1alpha1.Status) map[string]string {
+	all := map[string]string{}
+	for _, c := range s.Conditions {
+		all[c.Type] = c.Status + " " + c.Reason
+	}
+	return all
+}
+
+// From an applied object to a scaled target and a status that says why.
+func TestAnAppliedObjectIsScaled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, c := newWorld(), newCabinet()
+		i := acts(t, w, c)
+		w.load("web", 45)
+		i.team.desk.seen(applied(t, "shop", "web", shop("web")+"  shadows: [{hpa: {metrics: [{signal: requestRate, averageValue: 5}]}}]\n"))
+		minutes(1)
+		if got := w.count(t, "web"); got != 5 {
+			t.Fatalf("%d replicas, want 5 for 45 requests/s", got)
+		}
+		minutes(1.5)
+		s := c.status("shop.web")
+		if s.CurrentReplicas != 5 || s.DesiredReplicas != 5 || s.ReadyReplicas != 5 || s.LastScaleTime == nil || s.ObservedGeneration != 1 {
+			t.Errorf("status %+v, want five replicas, when that was, generation 1", s)
+		}
+		if len(s.Decisions) == 0 || s.Decisions[0].To != 5 || s.Decisions[0].Reason == "" {
+			t.Errorf("decisions %+v, want the one for 5 with its reason", s.Decisions)
+		}
+		if got := <-i.events.Events; got != "Normal SuccessfulRescale New size: 5; it was 1; reason: requestRate 45 at 10 per replica: 5" {
+			t.Errorf("event %q, want the new size and why", got)
+		}
+		if len(s.Shadows) != 1 || s.Shadows[0].Replicas != 9 {
+			t.Errorf("shadows %+v, want 9 of the one that aims at half", s.Shadows)
+		}
+		want := map[string]string{"Ready": "True Running", "AbleToScale": "True ReadyForNewScale", "ScalingActive": "True ValidMetricFound", "ScalingLimited": "False DesiredWithinRange", "DataFresh": "True Fresh"}
+		if diff := cmp.Diff(want, conditions(s)); diff != "" {
+			t.Errorf("conditions (-want +got):\n%s", diff)
+		}
+		i.team.desk.seen(applied(t, "shop", "cart", shop("cart")))
+		minutes(1)
+		i.team.desk.gone(key("shop", "web"))
+		minutes(1)
+		w.load("web", 85)
+		if err := i.stop(); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.count(t, "web"); got != 5 {
+			t.Errorf("after the end of the document: %d replicas, want the 5 to stay", got)
+		}
+	})
+}
+
+// The limits show as those of a HorizontalPodAutoscaler do.
+func TestConditionsTellWhatLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, c := newWorld(), newCabinet()
+		i := acts(t, w, c)
+		w.load("web", 500)
+		i.team.desk.seen(applied(t, "shop", "web", shop("web")))
+		minutes(3)
+		if got := conditions(c.status("shop.web"))["ScalingLimited"]; got != "True TooManyReplicas" {
+			t.Errorf("got %s, want True TooManyReplicas", got)
+		}
+		w.service("web").FailStatus(errors.New("the API server does not answer"))
+		minutes(3)
+		got := conditions(c.status("shop.web"))
+		if got["AbleToScale"] != "False FailedGetScale" {
+			t.Errorf("got %v, want AbleToScale False FailedGetScale", got)
+		}
+		w.service("web").FailStatus(nil)
+		i.team.desk.seen(applied(t, "shop", "web", shop("web"), annotated(PausedAnnotation, "true")))
+		minutes(2)
+		got = conditions(c.status("shop.web"))
+		if got["AbleToScale"] == "False FailedGetScale" || got["ScalingActive"] != "False ScalingDisabled" {
+			t.Errorf("got %v, want the target read again and ScalingActive False ScalingDisabled", got)
+		}
+	})
+}
+
+// A status is written when it says something new, and not for each decision.
+func TestStatusesAreWrittenSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, c := newWorld(), newCabinet()
+		i := acts(t, w, c)
+		i.team.desk.seen(applied(t, "shop", "web", shop("web")))
+		minutes(5)
+		before := c.writes()
+		minutes(60)
+		if n := c.writes() - before; n != 0 {
+			t.Errorf("%d writes in an hour in which nothing changed, want none", n)
+		}
+		for range 60 { // the reason has another number each time, the count is the same
+			w.load("web", 9.1)
+			minutes(0.5)
+			w.load("web", 9.4)
+			minutes(0.5)
+		}
+		if n := c.writes() - before; n == 0 || n > 61 {
+			t.Errorf("%d writes in an hour of other numbers, want one a minute at most", n)
+		}
+	})
+}
+
+// One that takes over goes on with what was remembered: a cooldown that has
+// begun, and what was set by hand.
+func TestTheNextInstanceRemembers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, c := newWorld(), newCabinet()
+		first := acts(t, w, c)
+		w.load("web", 85)
+		cooled := shop("web") + "  cooldown: {scaleDown: 1h}\n"
+		first.team.desk.seen(applied(t, "shop", "web", cooled))
+		minutes(2)
+		if got := w.count(t, "web"); got != 9 {
+			t.Fatalf("%d replicas, want 9", got)
+		}
+		if err := first.stop(); err != nil {
+			t.Fatal(err)
+		}
+		if len(c.memories) != 1 {
+			t.Fatalf("%d memories are kept, want 1", len(c.memories))
+		}
+		w.load("web", 5)
+		second := acts(t, w, c)
+		object := applied(t, "shop", "web", cooled)
+		status, err := fields(c.status("shop.web"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		object.Object["status"] = status
+		second.team.desk.seen(object)
+		minutes(30)
+		if got := w.count(t, "web"); got != 9 {
+			t.Errorf("half an hour after the change: %d replicas, want the 9 of the cooldown", got)
+		}
+		minutes(35)
+		if got := w.count(t, "web"); got != 1 {
+			t.Errorf("after the cooldown: %d replicas, want 1", got)
+		}
+	})
+}
+
+// One that was killed has written no memory; the change of the count is in the
+// status, and the cooldown that it began goes on.
+func TestAChangeIsNotForgottenByAKill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, c := newWorld(), newCabinet()
+		first := acts(t, w, c)
+		w.load("web", 15)
+		cooled := shop("web") + "  cooldown: {scaleDown: 1h}\n"
+		first.team.desk.seen(applied(t, "shop", "web", cooled))
+		minutes(5)
+		if c.memory(nil).Decider == nil {
+			t.Fatal("no memory is kept after five minutes")
+		}
+		minutes(55)
+		old := c.memory(nil)
+		w.load("web", 85)
+		minutes(1)
+		if err := first.stop(); err != nil {
+			t.Fatal(err)
+		}
+		c.memory(&old) // as if it had been killed
+		w.load("web", 5)
+		second := acts(t, w, c)
+		object := applied(t, "shop", "web", cooled)
+		object.Object["status"], _ = fields(c.status("shop.web"))
+		second.team.desk.seen(object)
+		minutes(30)
+		if got := w.count(t, "web"); got != 9 {
+			t.Errorf("half an hour after the change: %d replicas, want the 9 of the cooldown", got)
+		}
+	})
+}
+
+// A service that fails is begun again, and the others never notice.
+func TestAFailingServiceIsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, c := newWorld(), newCabinet()
+		i := acts(t, w, c)
+		w.breaks("web", errors.New("the watch broke"))
+		i.team.desk.seen(applied(t, "shop", "web", shop("web")))
+		i.team.desk.seen(applied(t, "shop", "cart", shop("cart")))
+		w.load("cart", 35)
+		minutes(1)
+		if got := conditions(c.status("shop.web"))["Ready"]; got != "False Failed" {
+			t.Errorf("web: got %s, want False Failed", got)
+		}
+		if got := w.count(t, "cart"); got != 4 {
+			t.Errorf("cart: %d replicas, want 4", got)
+		}
+		w.breaks("web", nil)
+		w.load("web", 35)
+		minutes(6)
+		if got := w.count(t, "web"); got != 4 {
+			t.Errorf("web: %d replicas after it was mended, want 4", got)
+		}
+		if got := conditions(c.status("shop.web"))["Ready"]; got != "True Running" {
+			t.Errorf("web: got %s, want True Running", got)
+		}
+	})
+}

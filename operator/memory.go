@@ -1,0 +1,359 @@
+package operator
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/operator/crd"
+	"github.com/flyball-io/flyball/record"
+)
+
+var _ record.Store = (*memories)(nil)
+
+// memories is a record whose values are in the cluster: the instance of the
+// operator that takes over goes on with what the deciders of this one knew. The
+// log is that of another store, which may end with this process; of it the next
+// instance needs the last changes of the count, which statuses tell.
+type memories struct {
+	record.Store
+	keeper keeper
+	board  *board
+	clock  clock.Clock
+	log    *slog.Logger
+
+	mu    sync.Mutex // guards what follows
+	known map[string]*memory
+}
+
+// memory is what is kept of one Autoscaler.
+type memory struct {
+	Decider, Override []byte
+	writtenAt         time.Time // zero: not by this process
+	newer             bool      // there is more than was written
+	tooLarge          bool
+}
+
+// keeper keeps memories, in a cluster or in a test.
+type keeper interface {
+	// Load returns all that are kept.
+	Load(ctx context.Context) (map[types.NamespacedName]memory, error)
+	// Keep writes that of an Autoscaler, which it goes with.
+	Keep(ctx context.Context, of *unstructured.Unstructured, m memory) error
+}
+
+const (
+	// memoryEvery is the time between two writes of one memory: what a leader that
+	// is killed loses of what deciders saw. It loses no change of a count.
+	memoryEvery = 2 * time.Minute
+	// largestMemory is that of a snapshot, compressed. Objects are small.
+	largestMemory = 700 << 10
+	// lastWrites is what the end has for all memories: less than the time after
+	// which Kubernetes kills.
+	lastWrites = 20 * time.Second
+)
+
+func newMemories(inner record.Store, k keeper, b *board, clk clock.Clock, log *slog.Logger) *memories {
+	return &memories{Store: inner, keeper: k, board: b, clock: clk, log: log, known: map[string]*memory{}}
+}
+
+// load reads what earlier leaders kept.
+func (m *memories) load(ctx context.Context) error {
+	kept, err := m.keeper.Load(ctx)
+	if err != nil {
+		return fmt.Errorf("read what Autoscalers remember: %w", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key, one := range kept {
+		m.known[Name(key)] = &one
+	}
+	return nil
+}
+
+// Write takes the newest memory of deciders for later, and keeps at once what
+// was set by hand.
+func (m *memories) Write(ctx context.Context, b record.Batch) error {
+	var byHand []string
+	m.mu.Lock()
+	for _, v := range b.Values {
+		one := m.known[v.Target]
+		if one == nil {
+			one = &memory{writtenAt: m.clock.Now().Add(-spread(v.Target))}
+			m.known[v.Target] = one
+		}
+		switch v.Key {
+		case record.DeciderKey:
+			one.newer = one.newer || !bytes.Equal(one.Decider, v.Data)
+			one.Decider = v.Data
+		case record.OverrideKey:
+			one.Override, one.newer = v.Data, true
+			byHand = append(byHand, v.Target)
+		}
+	}
+	m.mu.Unlock()
+	for _, name := range byHand {
+		if err := m.keep(ctx, name); err != nil {
+			return err
+		}
+	}
+	return m.Store.Write(ctx, record.Batch{Entries: b.Entries})
+}
+
+// spread is how long ago the first write of a memory is taken to be, so that
+// those that began together are not all written together.
+func spread(name string) time.Duration {
+	var sum uint32
+	for _, c := range []byte(name) {
+		sum = sum*31 + uint32(c)
+	}
+	return memoryEvery * time.Duration(sum%1000) / 1000
+}
+
+// Value returns what was kept.
+func (m *memories) Value(_ context.Context, target, key string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var data []byte
+	if one := m.known[target]; one != nil {
+		data = one.Decider
+		if key == record.OverrideKey {
+			data = one.Override
+		}
+	}
+	if data == nil {
+		return nil, record.ErrNotFound
+	}
+	return data, nil
+}
+
+// Read adds the changes that a status tells and this process has not made.
+func (m *memories) Read(ctx context.Context, q record.Query) ([]record.Entry, error) {
+	entries, err := m.Store.Read(ctx, q)
+	if err != nil || q.Kind != record.AppliedKind || q.Target == "" || q.Limit > 0 {
+		return entries, err
+	}
+	for _, a := range m.board.changes(q.Target) {
+		e := record.Entry{Target: a.Target, At: a.At, Applied: &a}
+		twice := slices.ContainsFunc(entries, func(was record.Entry) bool { return micro(was.At).Equal(micro(a.At)) })
+		if q.Matches(e) && !twice {
+			entries = append(entries, e)
+		}
+	}
+	slices.SortStableFunc(entries, func(a, b record.Entry) int {
+		if q.OldestFirst {
+			return a.At.Compare(b.At)
+		}
+		return b.At.Compare(a.At)
+	})
+	return entries, nil
+}
+
+// Run keeps memories until ctx is done.
+func (m *memories) Run(ctx context.Context) error {
+	ticker := m.clock.NewTicker(writeLook)
+	defer ticker.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			err := each(ctx, m.due(memoryEvery), m.keep)
+			if failed := err != nil && ctx.Err() == nil; failed != failing {
+				failing = failed
+				m.log.Warn("what Autoscalers remember", slog.Bool("kept", !failed), slog.Any("error", err))
+			}
+		}
+	}
+}
+
+// flush keeps all that is not kept yet.
+func (m *memories) flush(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrites)
+	defer cancel()
+	return each(ctx, m.due(0), m.keep)
+}
+
+// due are those that have something new and were written long ago.
+func (m *memories) due(every time.Duration) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.clock.Now()
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(m.known)) {
+		if one := m.known[name]; one.newer && since(now, one.writtenAt) >= every {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// keep writes one memory. That of an Autoscaler that is gone goes with it.
+func (m *memories) keep(ctx context.Context, name string) error {
+	object := m.board.object(name)
+	m.mu.Lock()
+	one := m.known[name]
+	if one == nil || object == nil {
+		delete(m.known, name)
+		m.mu.Unlock()
+		return nil
+	}
+	one.newer, one.writtenAt = false, m.clock.Now()
+	snapshot := *one
+	m.mu.Unlock()
+	err := m.keeper.Keep(ctx, object, snapshot)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case errorsIsTooLarge(err):
+		if !one.tooLarge {
+			m.log.Warn("too much to be kept: the next leader begins without", slog.String("target", name), slog.Any("error", err))
+		}
+		one.tooLarge, err = true, nil
+	case err != nil:
+		one.newer = true
+	}
+	return err
+}
+
+// forget takes the end of an Autoscaler: another one of its name begins afresh.
+func (m *memories) forget(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.known, name)
+}
+
+// inCluster keeps each memory in an object of its own, which goes with the
+// Autoscaler.
+type inCluster struct {
+	client client.Client
+	reader client.Reader // past the cache: it is read once
+	log    *slog.Logger
+	// namespaces are those that are looked at; none: all.
+	namespaces []string
+}
+
+func memoryKind() schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: crd.Group, Version: crd.Version, Kind: crd.MemoryKind}
+}
+
+// Load reads all, some hundreds at a time.
+func (c inCluster) Load(ctx context.Context) (map[types.NamespacedName]memory, error) {
+	all := map[types.NamespacedName]memory{}
+	namespaces := c.namespaces
+	if len(namespaces) == 0 {
+		namespaces = []string{""}
+	}
+	for _, namespace := range namespaces {
+		for next := ""; ; {
+			list := &unstructured.UnstructuredList{}
+			list.SetGroupVersionKind(memoryKind().GroupVersion().WithKind(crd.MemoryKind + "List"))
+			if err := c.reader.List(ctx, list, client.InNamespace(namespace), client.Limit(500), client.Continue(next)); err != nil {
+				return nil, err
+			}
+			for i := range list.Items {
+				if m, err := unpack(&list.Items[i]); err == nil {
+					all[keyOf(&list.Items[i])] = m
+				} else {
+					c.log.Warn("what an Autoscaler remembers cannot be read: it begins afresh", slog.String("target", Name(keyOf(&list.Items[i]))), slog.Any("error", err))
+				}
+			}
+			if next = list.GetContinue(); next == "" {
+				break
+			}
+		}
+	}
+	return all, nil
+}
+
+// Keep writes the object of a memory.
+func (c inCluster) Keep(ctx context.Context, of *unstructured.Unstructured, m memory) error {
+	content, err := pack(m)
+	if err != nil {
+		return err
+	}
+	u := &unstructured.Unstructured{Object: content}
+	u.SetGroupVersionKind(memoryKind())
+	u.SetNamespace(of.GetNamespace())
+	u.SetName(of.GetName())
+	if err := unstructured.SetNestedSlice(u.Object, []any{map[string]any{"apiVersion": v1alpha1.APIVersion, "kind": v1alpha1.Kind,
+		"name": of.GetName(), "uid": string(of.GetUID())}}, "metadata", "ownerReferences"); err != nil {
+		return err
+	}
+	err = c.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), fieldOwner, client.ForceOwnership)
+	if apierrors.IsNotFound(err) {
+		return nil // its namespace is gone
+	}
+	return err
+}
+
+// tooLarge is the error of a memory that no object may hold.
+type tooLarge int
+
+func (n tooLarge) Error() string {
+	return fmt.Sprintf("%d bytes compressed, at most %d may be kept", int(n), largestMemory)
+}
+
+func errorsIsTooLarge(err error) bool {
+	_, is := err.(tooLarge) //nolint:errorlint // it is returned as it is
+	return is
+}
+
+func pack(m memory) (map[string]any, error) {
+	content := map[string]any{}
+	if m.Decider != nil {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		_, _ = w.Write(m.Decider) // a buffer takes all
+		_ = w.Close()
+		if b.Len() > largestMemory {
+			return nil, tooLarge(b.Len())
+		}
+		content["decider"] = base64.StdEncoding.EncodeToString(b.Bytes())
+	}
+	if m.Override != nil {
+		content["override"] = base64.StdEncoding.EncodeToString(m.Override)
+	}
+	return content, nil
+}
+
+// largestUnpacked is far above any honest snapshot.
+const largestUnpacked = 32 << 20
+
+func unpack(u *unstructured.Unstructured) (m memory, err error) {
+	if text, ok, _ := unstructured.NestedString(u.Object, "override"); ok {
+		if m.Override, err = base64.StdEncoding.DecodeString(text); err != nil {
+			return m, err
+		}
+	}
+	text, ok, _ := unstructured.NestedString(u.Object, "decider")
+	if !ok {
+		return m, nil
+	}
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return m, err
+	}
+	r, err := gzip.NewReader(bytes.NewReader(raw))
+	if err == nil {
+		m.Decider, err = io.ReadAll(io.LimitReader(r, largestUnpacked))
+	}
+	return m, err
+}

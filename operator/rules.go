@@ -1,0 +1,107 @@
+package operator
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// Rules say what documents of a cluster may ask for. Whoever may write an
+// Autoscaler must not get at what the operator alone may: its files, its token,
+// programs in its container, other people's namespaces.
+type Rules struct {
+	// Targets and Balancers are the kinds that may be named; none: all.
+	Targets, Balancers []string
+	// Files lets documents name files of the operator's container.
+	Files bool
+}
+
+// InCluster are the rules of an operator.
+func InCluster() Rules { return Rules{Targets: []string{"kubernetes"}, Balancers: []string{"none"}} }
+
+func (r Rules) check(doc *v1alpha1.Document) error {
+	s := &doc.Spec
+	if err := allowed("spec.target", s.Target.Kind, r.Targets, "target"); err != nil {
+		return err
+	}
+	if err := allowed("spec.balancer", s.Balancer.Kind, r.Balancers, "balancer"); err != nil {
+		return err
+	}
+	if err := ownNamespace(&s.Target, doc.Metadata.Namespace); err != nil {
+		return err
+	}
+	if r.Files {
+		return nil
+	}
+	return noFiles(s)
+}
+
+func allowed(path, kind string, kinds []string, what string) error {
+	if len(kinds) == 0 || slices.Contains(kinds, kind) {
+		return nil
+	}
+	return &fault{NotAllowed, fmt.Sprintf("%s: must be a %s of a cluster (%s), got %s: others would run with the rights of the operator", path, what, strings.Join(kinds, ", "), kind)}
+}
+
+// ownNamespace refuses a target of another namespace: who may write an
+// Autoscaler here need not be allowed anything there.
+func ownNamespace(p *scale.Plugin, own string) error {
+	var body struct {
+		Namespace string `json:"namespace"`
+	}
+	if json.Unmarshal(p.Body, &body) != nil || body.Namespace == "" || body.Namespace == own {
+		return nil
+	}
+	return &fault{ForbiddenNamespace, fmt.Sprintf("spec.target.%s.namespace: must be that of the Autoscaler (%s) or be left out, got %s: forbidden namespace", p.Kind, own, body.Namespace)}
+}
+
+// noFiles refuses what would read the operator's files, and could send them
+// away: tokens and certificates in files, and other clusters' kubeconfigs.
+func noFiles(s *v1alpha1.Spec) error {
+	var found []string
+	look := func(path string, p *scale.Plugin) {
+		var body any
+		if p != nil && json.Unmarshal(p.Body, &body) == nil {
+			found = append(found, files(path+"."+p.Kind, body)...)
+		}
+	}
+	look("spec.target", &s.Target)
+	look("spec.policy", s.Policy)
+	look("spec.balancer", s.Balancer)
+	for i := range s.Signals {
+		look(fmt.Sprintf("spec.signals[%d]", i), &s.Signals[i].Source)
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return &fault{NotAllowed, strings.Join(found, "\n")}
+}
+
+// files are the faults of fields that name a file.
+func files(path string, value any) []string {
+	var found []string
+	switch v := value.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			at := path + "." + name
+			if text, isText := v[name].(string); isText && text != "" && namesFile(name) {
+				found = append(found, at+": must be left out: it names a file of the operator's container, which may be allowed by --allow-files")
+			}
+			found = append(found, files(at, v[name])...)
+		}
+	case []any:
+		for i := range v {
+			found = append(found, files(fmt.Sprintf("%s[%d]", path, i), v[i])...)
+		}
+	}
+	return found
+}
+
+func namesFile(field string) bool {
+	return strings.HasSuffix(field, "File") || field == "kubeconfig" || field == "context"
+}

@@ -1,0 +1,224 @@
+package operator
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	coordination "k8s.io/client-go/kubernetes/typed/coordination/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+)
+
+// reception is the address of dashboard and metrics of an instance, whether it
+// acts or not: a Service spreads over all of them. One that waits hands requests
+// on to the one that acts, which says in the Lease where it is reached.
+//
+//	listener ─► acts: the controller's own server
+//	        └─► waits: handed on; /metrics, /healthz, /readyz answered here
+type reception struct {
+	listener net.Listener
+	lease    func(ctx context.Context) (holder string, err error)
+	log      *slog.Logger
+
+	acting, waiting line
+
+	mu   sync.Mutex // guards acts
+	acts bool
+}
+
+func newReception(l net.Listener, lease func(context.Context) (string, error), log *slog.Logger) *reception {
+	return &reception{listener: l, lease: lease, log: log, acting: newLine(l.Addr()), waiting: newLine(l.Addr())}
+}
+
+// NeedLeaderElection says no: it is there all the time.
+func (*reception) NeedLeaderElection() bool { return false }
+
+// act has the controller's server answer from now on, or not any more.
+func (r *reception) act(on bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.acts = on
+}
+
+// Start receives until ctx is done. What was received by who acts is answered
+// to its end.
+func (r *reception) Start(ctx context.Context) error {
+	server := &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+		ErrorLog: slog.NewLogLogger(r.log.Handler(), slog.LevelDebug)}
+	g := errgroup.Group{}
+	g.Go(func() error {
+		if err := server.Serve(r.waiting); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		return errors.Join(r.listener.Close(), server.Close())
+	})
+	g.Go(func() error {
+		for {
+			c, err := r.listener.Accept()
+			if err != nil {
+				if ctx.Err() != nil {
+					return nil
+				}
+				return fmt.Errorf("dashboard: %w", err)
+			}
+			r.mu.Lock()
+			to := &r.waiting
+			if r.acts {
+				to = &r.acting
+			}
+			r.mu.Unlock()
+			to.hand(ctx, c)
+		}
+	})
+	return g.Wait()
+}
+
+// ServeHTTP answers for an instance that waits.
+func (r *reception) ServeHTTP(w http.ResponseWriter, in *http.Request) {
+	switch in.URL.Path {
+	case "/healthz", "/readyz":
+		fmt.Fprintln(w, "waits")
+		return
+	case "/metrics":
+		return // those of what is scaled are told by the one that acts
+	}
+	holder, err := r.lease(in.Context())
+	address := addressOf(holder)
+	if err != nil || address == "" || in.TLS != nil || in.Header.Get(handedOn) != "" {
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, fmt.Sprintf("this instance waits, another one acts: %s", holder), http.StatusServiceUnavailable)
+		return
+	}
+	proxy := &httputil.ReverseProxy{FlushInterval: -1, // events as they happen
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(&url.URL{Scheme: "http", Host: address})
+			p.Out.Host = p.In.Host
+			p.Out.Header.Set(handedOn, "1")
+		},
+		ErrorLog: slog.NewLogLogger(r.log.Handler(), slog.LevelDebug)}
+	proxy.ServeHTTP(w, in)
+}
+
+// handedOn marks a request that is not to be handed on again.
+const handedOn = "Flyball-Handed-On"
+
+// identity is who an instance is in the Lease, and where it is reached.
+func identity(l net.Listener) string {
+	host, _ := os.Hostname()
+	random := make([]byte, 4)
+	_, _ = rand.Read(random) // it never fails
+	return host + "_" + hex.EncodeToString(random) + "_" + reachedAt(l)
+}
+
+// addressOf is where an instance of an identity is reached; "" where it is not.
+func addressOf(identity string) string {
+	return identity[strings.LastIndex(identity, "_")+1:]
+}
+
+// reachedAt is where others reach a listener; "" where they do not.
+func reachedAt(l net.Listener) string {
+	if l == nil {
+		return ""
+	}
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	ip := net.ParseIP(host)
+	switch {
+	case err != nil || ip == nil || ip.IsLoopback():
+		return ""
+	case !ip.IsUnspecified():
+		return net.JoinHostPort(host, port)
+	}
+	addresses, _ := net.InterfaceAddrs()
+	for _, a := range addresses {
+		if own, ok := a.(*net.IPNet); ok && own.IP.IsGlobalUnicast() {
+			return net.JoinHostPort(own.IP.String(), port)
+		}
+	}
+	return ""
+}
+
+// lock is the Lease of an instance. It has a client of its own: who acts must
+// not lose it because a thousand statuses are written.
+func (o *Options) lock(who string) (resourcelock.Interface, error) {
+	config := rest.CopyConfig(o.Cluster)
+	config.RateLimiter, config.QPS = nil, -1
+	renew := 10 * time.Second
+	if o.Election.Renew > 0 {
+		renew = o.Election.Renew
+	}
+	return resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, o.Namespace, leaseName, resourcelock.ResourceLockConfig{Identity: who}, config, renew)
+}
+
+// holder asks the cluster who acts.
+func (o *Options) holder() (func(context.Context) (string, error), error) {
+	leases, err := coordination.NewForConfig(o.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (string, error) {
+		lease, err := leases.Leases(o.Namespace).Get(ctx, leaseName, meta.GetOptions{})
+		if err != nil || lease.Spec.HolderIdentity == nil {
+			return "", err
+		}
+		return *lease.Spec.HolderIdentity, nil
+	}, nil
+}
+
+// line is a listener whose connections are handed to it.
+type line struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  *sync.Once
+	addr  net.Addr
+}
+
+func newLine(addr net.Addr) line {
+	return line{conns: make(chan net.Conn), done: make(chan struct{}), once: new(sync.Once), addr: addr}
+}
+
+func (l line) hand(ctx context.Context, c net.Conn) {
+	select {
+	case l.conns <- c:
+	case <-l.done:
+		_ = c.Close()
+	case <-ctx.Done():
+		_ = c.Close()
+	}
+}
+
+// Accept returns the next connection.
+func (l line) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close ends the line, and not the address.
+func (l line) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+// Addr is the address of all.
+func (l line) Addr() net.Addr { return l.addr }
