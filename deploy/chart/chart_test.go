@@ -1,0 +1,171 @@
+package chart
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// object is what a manifest makes, as far as tests look.
+type object struct {
+	APIVersion string `yaml:"apiVersion"`
+	Kind       string
+	Metadata   struct {
+		Name, Namespace string
+	}
+	Spec  map[string]any
+	Rules []rule
+}
+
+type rule struct {
+	APIGroups     []string `yaml:"apiGroups"`
+	Resources     []string
+	ResourceNames []string `yaml:"resourceNames"`
+	Verbs         []string
+}
+
+func objects(t *testing.T, chart string, over ...Values) []object {
+	t.Helper()
+	text, err := Render(chart, Release{Name: "flyball", Namespace: "flyball-system"}, over...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []object
+	for d := yaml.NewDecoder(bytes.NewReader(text)); ; {
+		var o object
+		if err := d.Decode(&o); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		if o.Kind != "" {
+			all = append(all, o)
+		}
+	}
+}
+
+func kinds(all []object) string {
+	var names []string
+	for _, o := range all {
+		names = append(names, o.Kind)
+	}
+	return strings.Join(names, " ")
+}
+
+func values(t *testing.T, text string) Values {
+	t.Helper()
+	v, err := ParseValues([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestWhatIsInstalled(t *testing.T) {
+	for _, tc := range []struct{ rule, chart, values, want string }{
+		{"by default", Operator, "", "CustomResourceDefinition CustomResourceDefinition ServiceAccount ClusterRole ClusterRoleBinding Role RoleBinding ClusterRole ClusterRoleBinding Service Deployment NetworkPolicy PodDisruptionBudget ValidatingWebhookConfiguration"},
+		{"for two namespaces", Operator, "{namespaces: [a, b], webhook: {enabled: false}, crds: {install: false}, replicas: 1}", "ServiceAccount Role RoleBinding Role RoleBinding Role RoleBinding Service Deployment NetworkPolicy"},
+		{"with the operator of Prometheus", Operator, "{serviceMonitor: {enabled: true}, crds: {install: false}, webhook: {enabled: false}, networkPolicy: {enabled: false}, podDisruptionBudget: {enabled: false}}", "ServiceAccount ClusterRole ClusterRoleBinding Role RoleBinding Service Deployment ServiceMonitor"},
+		{"an app", App, "", "Service Deployment Autoscaler"},
+		{"an app behind ingress-nginx", App, "{ingress: {controller: nginx}, networkPolicy: {enabled: true}, podDisruptionBudget: {enabled: true}}", "Service Deployment Autoscaler Ingress NetworkPolicy PodDisruptionBudget"},
+		{"an app behind Traefik with TLS", App, "{ingress: {controller: traefik, issuer: letsencrypt}}", "Service Deployment Autoscaler Middleware Middleware Middleware IngressRoute Certificate"},
+	} {
+		if got := kinds(objects(t, tc.chart, values(t, tc.values))); got != tc.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", tc.rule, got, tc.want)
+		}
+	}
+}
+
+// Nothing may be written but what each right is for.
+func TestRightsAreTheFewest(t *testing.T) {
+	writes := func(over Values) []string {
+		var all []string
+		for _, o := range objects(t, Operator, over) {
+			for _, r := range o.Rules {
+				verbs := slices.DeleteFunc(slices.Clone(r.Verbs), func(v string) bool { return v == "get" || v == "list" || v == "watch" })
+				for _, resource := range r.Resources {
+					if len(verbs) > 0 {
+						all = append(all, fmt.Sprintf("%s %s", resource, strings.Join(append(verbs, r.ResourceNames...), ",")))
+					}
+				}
+				if slices.Contains(r.Verbs, "*") || slices.Contains(r.APIGroups, "*") {
+					t.Errorf("%s %s: %+v may do everything", o.Kind, o.Metadata.Name, r)
+				}
+			}
+		}
+		slices.Sort(all)
+		return slices.Compact(all)
+	}
+	want := []string{
+		"autoscalermemories create,update,patch,delete", "autoscalers/status patch,update", "deployments/scale update", "events create,patch", "leases create,update",
+		"replicasets/scale update", "replicationcontrollers/scale update", "secrets create", "secrets update,flyball-webhook", "statefulsets/scale update",
+		"validatingwebhookconfigurations update,patch,flyball",
+	}
+	if got := writes(nil); !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	more := writes(values(t, "{rbac: {takeOver: true, podDeletionCost: true, scaleTargets: [{group: argoproj.io, resources: [rollouts]}]}}"))
+	for _, one := range []string{"horizontalpodautoscalers update", "scaledobjects update", "pods patch", "rollouts/scale update"} {
+		if !slices.Contains(more, one) || slices.Contains(want, one) {
+			t.Errorf("%s: must be given when asked for: %q", one, more)
+		}
+	}
+}
+
+// The restricted level of Pod Security is kept by every pod.
+func TestPodsAreRestricted(t *testing.T) {
+	for _, chart := range []string{Operator, App} {
+		for _, o := range objects(t, chart) {
+			if o.Kind != "Deployment" {
+				continue
+			}
+			pod := o.Spec["template"].(map[string]any)["spec"].(map[string]any)
+			own := pod["securityContext"].(map[string]any)
+			if own["runAsNonRoot"] != true || own["seccompProfile"].(map[string]any)["type"] != "RuntimeDefault" {
+				t.Errorf("%s: %v", chart, own)
+			}
+			for _, c := range pod["containers"].([]any) {
+				s := c.(map[string]any)["securityContext"].(map[string]any)
+				if s["allowPrivilegeEscalation"] != false || s["readOnlyRootFilesystem"] != true || fmt.Sprint(s["capabilities"]) != "map[drop:[ALL]]" {
+					t.Errorf("%s: %v", chart, s)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryEnvironmentAndProviderRenders(t *testing.T) {
+	for _, tc := range []struct{ chart, name string }{{App, "local"}, {App, "staging"}, {App, "production"}, {Operator, "eks"}, {Operator, "gke"}} {
+		preset, err := Preset(tc.chart, tc.name)
+		if err != nil || len(preset) == 0 {
+			t.Fatalf("%s: %v, %v", tc.name, preset, err)
+		}
+		if all := objects(t, tc.chart, preset); len(all) < 3 {
+			t.Errorf("%s: only %s", tc.name, kinds(all))
+		}
+	}
+	if none, err := Preset(Operator, "moon"); err != nil || len(none) > 0 {
+		t.Errorf("got %v, %v", none, err)
+	}
+}
+
+func TestWrongValuesAreNamed(t *testing.T) {
+	for text, want := range map[string]string{
+		"{replica: 2}":                         "additional properties 'replica' not allowed",
+		"{replicas: two}":                      "replicas: got string, want integer",
+		"{log: {level: loud}}":                 "log.level: value must be one of",
+		"{image: {repository: ''}}":            "image.repository: minLength: got 0, want 1",
+		"{rbac: {scaleTargets: [{group: x}]}}": "rbac.scaleTargets.0: missing property 'resources'",
+	} {
+		_, err := Render(Operator, Release{Name: "f", Namespace: "n"}, values(t, text))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", text, err, want)
+		}
+	}
+}
