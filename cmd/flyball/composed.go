@@ -70,6 +70,25 @@ func (f *composeFlags) write(ctx context.Context, documents *documentFlags) erro
 // document is what somebody would write who knows no more than this. The
 // promise is that of examples/process.yaml: the default policy needs one.
 func (f *composeFlags) document(ctx context.Context) ([]byte, error) {
+	what, err := f.target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return yaml.Marshal(fields{
+		"apiVersion": "flyball.io/v1alpha1", "kind": "Autoscaler",
+		"metadata": fields{"name": documentName(f.service)},
+		"spec": fields{
+			"target":    what,
+			"replicas":  fields{"min": f.min, "max": f.max},
+			"balancer":  fields{"builtin": fields{"listen": f.publish}},
+			"objective": fields{"latency": fields{"threshold": "500ms", "target": "99.9%", "window": "1h"}},
+			"sync":      "5s",
+		},
+	})
+}
+
+// target is the one of the document.
+func (f *composeFlags) target(ctx context.Context) (fields, error) {
 	cfg := compose.Default()
 	cfg.Project, cfg.Service, _ = strings.Cut(f.service, "/")
 	if cfg.Port = f.port; cfg.Port == 0 {
@@ -79,22 +98,11 @@ func (f *composeFlags) document(ctx context.Context) ([]byte, error) {
 		}
 		cfg.Port = port
 	}
-	type fields = map[string]any
 	what := fields{"project": cfg.Project, "service": cfg.Service, "port": cfg.Port}
 	if f.ready != "" {
 		what["readiness"] = fields{"path": f.ready}
 	}
-	return yaml.Marshal(fields{
-		"apiVersion": "flyball.io/v1alpha1", "kind": "Autoscaler",
-		"metadata": fields{"name": documentName(f.service)},
-		"spec": fields{
-			"target":    fields{"compose": what},
-			"replicas":  fields{"min": f.min, "max": f.max},
-			"balancer":  fields{"builtin": fields{"listen": f.publish}},
-			"objective": fields{"latency": fields{"threshold": "500ms", "target": "99.9%", "window": "1h"}},
-			"sync":      "5s",
-		},
-	})
+	return fields{"compose": what}, nil
 }
 
 // documentName makes a name of a document from that of a service.

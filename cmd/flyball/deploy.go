@@ -25,9 +25,9 @@ type deployFlags struct {
 
 func newDeployCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "deploy compose|swarm [local|staging|production]",
+		Use:   "deploy compose|swarm|kubernetes [local|staging|production]",
 		Short: "Write or start a complete stack: app, balancer, Flyball, Redis, Prometheus, Grafana",
-		Long: `Prints the files of a stack. With --dir they are written to a folder, with
+		Long: `Prints the files of a stack on Docker (of a cluster: flyball deploy kubernetes). With --dir they are written to a folder, with
 --apply also started there: again and again, it changes what differs and nothing
 else. With --delete the stack is ended and taken away, with what it has kept.
 
@@ -47,6 +47,7 @@ Secrets are made once and kept in the folder, which only its owner may enter.`,
 	f := &deployFlags{}
 	f.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) }
+	cmd.AddCommand(newDeployKubernetesCommand())
 	return cmd
 }
 

@@ -20,15 +20,15 @@ import (
 func newImportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import",
-		Short: "Make a trace from access logs, CSV or Prometheus",
+		Short: "Make a trace of what was asked, or documents of what scales a cluster",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return cmd.Help()
 			}
-			return cli.UsageError{Err: fmt.Errorf("unknown command %q; known: trace", "import "+args[0])}
+			return cli.UsageError{Err: fmt.Errorf("unknown command %q; known: hpa, trace, vpa", "import "+args[0])}
 		},
 	}
-	cmd.AddCommand(newImportTraceCommand())
+	cmd.AddCommand(newImportHPACommand(), newImportTraceCommand(), newImportVPACommand())
 	return cmd
 }
 

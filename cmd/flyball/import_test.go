@@ -205,7 +205,7 @@ func TestImportRefusesBadInput(t *testing.T) {
 			}
 		})
 	}
-	if _, errOut, status := execute(t.Context(), "import", "hpa"); status != 2 || !strings.Contains(errOut, `unknown command "import hpa"; known: trace`) {
+	if _, errOut, status := execute(t.Context(), "import", "keda"); status != 2 || !strings.Contains(errOut, `unknown command "import keda"; known: hpa, trace, vpa`) {
 		t.Errorf("status %d: %q", status, errOut)
 	}
 	if out, _, status := execute(t.Context(), "import"); status != 0 || !strings.Contains(out, "trace ") {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/flyball-io/flyball/internal/cli"
+	"github.com/flyball-io/flyball/internal/kubernetes"
 	"github.com/flyball-io/flyball/load"
 )
 
@@ -29,12 +31,35 @@ type loadFlags struct {
 	seed        uint64
 	maxInFlight int
 	json        bool
+	pods        podFlags
+}
+
+// podFlags name pods that requests are sent to, through the API server.
+type podFlags struct {
+	place placeFlags
+	port  int
+}
+
+func (f *podFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.place.deployment, "deployment", "", "send to the ready pods of a Deployment through the API server (port-forward), or `KIND/NAME`; --url is then a path")
+	flags.IntVar(&f.port, "port", 8080, "with --deployment: port of the pods")
+	f.place.addCluster(flags)
+}
+
+// forward is the address of the pods.
+func (f *podFlags) forward(ctx context.Context) (string, error) {
+	cluster, err := kubernetes.Open(f.place.access)
+	if err != nil {
+		return "", cli.UsageError{Err: err}
+	}
+	return cluster.Spread(ctx, f.place.ref(cluster), f.port)
 }
 
 func newLoadCommand() *cobra.Command {
 	f := &loadFlags{}
 	cmd := &cobra.Command{
-		Use:   "load --url URL [--rps 50 | --ramp-… | --shape NAME | --trace FILE]",
+		Use:   "load {--url URL | --deployment NAME} [--rps 50 | --ramp-… | --shape NAME | --trace FILE]",
 		Short: "Send HTTP requests at a set rate and measure the answers",
 		Long: `Send HTTP requests at the rate of a workload, whether or not earlier ones were
 answered (an open loop), and measure each from the instant it was meant to be
@@ -45,7 +70,8 @@ Shapes take an hour and reach about 100 requests/s:
 		Example: `  flyball load --url http://127.0.0.1:8080/ --rps 50 --duration 30s --threshold 500ms
   flyball load --url http://127.0.0.1:8080/ --ramp-start 10 --ramp-end 200 --ramp-duration 1m --hold 2m
   flyball load --url http://127.0.0.1:8080/ --shape diurnal-flash --speed 20 --peak-rps 300
-  flyball load --url http://127.0.0.1:8080/ --trace nasa.csv --window 12d:13d --speed 480 --peak-rps 200`,
+  flyball load --url http://127.0.0.1:8080/ --trace nasa.csv --window 12d:13d --speed 480 --peak-rps 200
+  flyball load --deployment web -n shop --port 8080 --ramp-start 10 --ramp-end 150 --ramp-duration 2m --hold 3m`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	f.add(cmd)
@@ -55,7 +81,7 @@ Shapes take an hour and reach about 100 requests/s:
 func (f *loadFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.url, "url", "", "where to send the requests, http or https (required)")
+	flags.StringVar(&f.url, "url", "", "where to send the requests, http or https (required without --deployment)")
 	f.workload.Add(flags)
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the arrivals: the same seed sends at the same instants")
 	flags.StringVar(&f.method, "method", "", "HTTP method (default GET, with a body POST)")
@@ -65,15 +91,19 @@ func (f *loadFlags) add(cmd *cobra.Command) {
 	cli.DurationVar(flags, &f.threshold, "threshold", 0, "latency above which a request is a violation (default none)")
 	flags.IntVar(&f.maxInFlight, "max-in-flight", load.DefaultMaxInFlight, "requests under way at once; those due beyond it are dropped and counted as failed")
 	flags.BoolVar(&f.json, "json", false, "print the result as JSON")
+	f.pods.add(cmd)
 }
 
 func (f *loadFlags) run(cmd *cobra.Command) error {
+	ctx, _, stop := interruptible(cmd.Context())
+	defer stop()
+	if err := f.toPods(ctx); err != nil {
+		return err
+	}
 	options, title, err := f.options()
 	if err != nil {
 		return err
 	}
-	ctx, _, stop := interruptible(cmd.Context())
-	defer stop()
 	if err := load.Reach(ctx, f.url); err != nil {
 		return err
 	}
@@ -87,6 +117,19 @@ func (f *loadFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	return f.print(cmd.OutOrStdout(), result)
+}
+
+// toPods makes the URL that of a Deployment's pods, where one is named.
+func (f *loadFlags) toPods(ctx context.Context) error {
+	if f.pods.place.deployment == "" {
+		return nil
+	}
+	if f.url != "" && !strings.HasPrefix(f.url, "/") {
+		return cli.UsageError{Err: fmt.Errorf("--url: with --deployment it is a path that begins with /, got %q", f.url)}
+	}
+	address, err := f.pods.forward(ctx)
+	f.url = "http://" + address + f.url
+	return err
 }
 
 func (f *loadFlags) print(w io.Writer, result load.Result) error {
@@ -129,7 +172,7 @@ func (f *loadFlags) options() (load.Options, string, error) {
 func (f *loadFlags) request() (load.Request, error) {
 	switch {
 	case f.url == "":
-		return load.Request{}, errors.New("--url: must be given, such as http://127.0.0.1:8080/")
+		return load.Request{}, errors.New("--url: must be given, such as http://127.0.0.1:8080/, or --deployment")
 	case f.timeout <= 0:
 		return load.Request{}, fmt.Errorf("--timeout: must be above 0, got %v", f.timeout)
 	case f.threshold < 0:

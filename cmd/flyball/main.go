@@ -85,7 +85,7 @@ func newRootCommand() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.FlagError(err) })
 	root.AddCommand(newDemoCommand(), newRunCommand(), newValidateCommand(), newPlanCommand(), newLoadCommand(), newEvaluateCommand(), newReplayCommand(), newReportCommand(),
-		newVersionCommand(), newSampleAppCommand(), newProxyCommand(), newAgentCommand())
+		newVersionCommand(), newSampleAppCommand(), newProxyCommand(), newAgentCommand(), newOperatorCommand())
 	for _, cmd := range root.Commands() {
 		refuseArguments(cmd)
 	}

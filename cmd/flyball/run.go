@@ -21,6 +21,7 @@ type runFlags struct {
 	documents documentFlags
 	compose   composeFlags
 	serving   servingFlags
+	keda      kedaFlags
 	record    recordFlags
 	simulate  simulateFlags
 	roles     roleFlags
@@ -75,6 +76,7 @@ is otherwise. It ends with a scorecard.`,
 	f.compose.add(cmd)
 	flags := cmd.Flags()
 	f.serving.add(flags)
+	f.keda.add(flags)
 	flags.StringVar(&f.stateDir, "state-dir", "", "folder for what must outlive the controller (default "+defaultStateDir("$XDG_STATE_HOME")+")")
 	f.record.add(flags)
 	flags.StringVar(&f.onExit, "on-exit", "stop", "what Ctrl-C and SIGTERM do to replicas and balancer: stop or keep")
@@ -142,6 +144,12 @@ func (f *runFlags) controller(ctx context.Context, dashboard *serving, o app.Opt
 	}
 	o.Tokens, o.ReloadTokens = dashboard.tokens, f.serving.tokens
 	o.AllowedHosts, o.Version = f.serving.hosts, programVersion()
+	if o.Beside, err = f.keda.beside(o.Deps); err == nil {
+		err = f.keda.open(ctx) // before anything runs
+	}
+	if err != nil {
+		return nil, cli.UsageError{Err: err}
+	}
 	controller, err := app.NewController(ctx, o)
 	if err != nil {
 		return nil, cli.UsageError{Err: err}
@@ -166,6 +174,9 @@ func (f *runFlags) check(cmd *cobra.Command) ([]app.Spec, error) {
 		return nil, cli.UsageError{Err: err}
 	}
 	if _, err := f.record.options("", nil); err != nil {
+		return nil, cli.UsageError{Err: err}
+	}
+	if err := f.keda.check(); err != nil {
 		return nil, cli.UsageError{Err: err}
 	}
 	if err := f.simulate.check(); err != nil {

@@ -18,6 +18,9 @@ import (
 // newSampleAppCommand is the service that demo and tests scale.
 func newSampleAppCommand() *cobra.Command {
 	cfg := sampleapp.FromEnvironment(os.Getenv)
+	if cfg.Replica == "" {
+		cfg.Replica, _ = os.Hostname() // a container's own; without one it has no name
+	}
 	cmd := &cobra.Command{
 		Use: "sample-app", Short: "An HTTP server of known capacity that can be told to misbehave", Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {

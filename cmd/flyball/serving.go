@@ -23,6 +23,9 @@ type servingFlags struct {
 	tokenFile string
 	cert, key string
 	hosts     []string
+	// bare says that metrics and health alone may be served to everybody where
+	// there are no tokens: nothing else is then.
+	bare bool
 }
 
 func (f *servingFlags) add(flags *pflag.FlagSet) {
@@ -59,7 +62,7 @@ func (f *servingFlags) open(ctx context.Context, log *slog.Logger) (*serving, er
 			return nil, errors.Join(fmt.Errorf("--tls-cert, --tls-key: %w", err), s.Close())
 		}
 		s.Listener, s.url = tls.NewListener(s.Listener, certificate.Config()), "https://"
-	} else if !isLoopback(f.listen) {
+	} else if !isLoopback(f.listen) && !f.exposed() {
 		log.Warn("tokens cross the network unencrypted: name --tls-cert and --tls-key, or serve behind a proxy that encrypts")
 	}
 	s.url += s.Addr().String()
@@ -103,10 +106,15 @@ func (f *servingFlags) check() error {
 	if (f.cert == "") != (f.key == "") {
 		return errors.New("--tls-cert and --tls-key: name both or none")
 	}
-	if !isLoopback(f.listen) && f.tokenFile == "" && os.Getenv(tokenVariable) == "" {
+	if f.exposed() && !f.bare {
 		return fmt.Errorf("--listen: other machines can reach %s: name a --token-file (or set FLYBALL_TOKENS), or use a loopback address (127.0.0.1, ::1 or localhost)", f.listen)
 	}
 	return nil
+}
+
+// exposed reports an address that others can reach, and nothing keeps them out.
+func (f *servingFlags) exposed() bool {
+	return !isLoopback(f.listen) && f.tokenFile == "" && os.Getenv(tokenVariable) == ""
 }
 
 // isLoopback reports whether only this machine can reach an address.

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/flyball-io/flyball/app"
+	"github.com/flyball-io/flyball/experiment"
+	"github.com/flyball-io/flyball/internal/cli"
+	"github.com/flyball-io/flyball/internal/kubernetes"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// scaleDownWindow is that of the HPA of an experiment.
+const scaleDownWindow = 60 * time.Second
+
+// phase reads the flags as a document and checks it. Nothing is changed.
+func (f *experimentFlags) phase(ctx context.Context) (*phase, error) {
+	p := &phase{f: f, mode: experiment.Mode(f.mode)}
+	document, err := f.document(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	text, err := yaml.Marshal(document)
+	if err != nil {
+		return nil, err
+	}
+	documents := documentFlags{files: []string{"-"}, stdin: text}
+	specs, err := documents.specs(nil)
+	if err != nil {
+		return nil, err
+	}
+	p.spec = specs[0]
+	windowed(&p.spec.Policy)
+	for i := range p.spec.Shadows {
+		windowed(&p.spec.Shadows[i])
+	}
+	p.state, err = os.MkdirTemp("", "flyball-experiment-")
+	return p, err
+}
+
+// windowed gives the computed HPA the scale-down window of the live one.
+func windowed(p *app.PolicySpec) {
+	if p.Kind == hpaName {
+		p.Rules.Down.StabilizationWindow = scale.Duration(scaleDownWindow)
+	}
+}
+
+type fields = map[string]any
+
+// document is what somebody would write who knows no more than the flags.
+func (f *experimentFlags) document(ctx context.Context, p *phase) (fields, error) {
+	target, err := f.target(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	metric := func(resource string, percent int) fields {
+		return fields{"type": "Resource", "signal": resource, "averageUtilization": percent}
+	}
+	hpa := fields{hpaName: fields{"metrics": []fields{metric("cpu", f.targets.CPU), metric("memory", f.targets.Memory)}}}
+	other := fields{f.ai: fields{}}
+	spec := fields{
+		"target": target, "replicas": fields{"min": f.min, "max": f.max}, "sync": scale.Duration(f.interval).String(),
+		"mode": "Recommend", "policy": hpa, "shadows": []fields{other},
+	}
+	switch {
+	case p.mode == experiment.AIScaler:
+		spec["mode"], spec["policy"], spec["shadows"] = "Apply", other, []fields{hpa}
+	case p.mode == experiment.HPAOnly && p.live == nil:
+		spec["mode"] = "Apply" // the computed HPA, where no other is
+	}
+	objective := fields{"latency": fields{"threshold": "500ms", "target": "99.9%", "window": "1h"}}
+	switch {
+	case p.live == nil:
+		spec["balancer"], spec["objective"] = fields{"builtin": fields{"listen": f.publish}}, objective
+	case f.rate != "":
+		spec["signals"], spec["objective"] = []fields{{"name": "requestRate", "prometheus": fields{"server": f.prometheus, "query": f.rate}}}, objective
+	}
+	return fields{"apiVersion": "flyball.io/v1alpha1", "kind": "Autoscaler", "metadata": fields{"name": "experiment"}, "spec": spec}, nil
+}
+
+// target is the one of the document.
+func (f *experimentFlags) target(ctx context.Context, p *phase) (fields, error) {
+	if f.place.compose != "" {
+		flags := composeFlags{service: f.place.compose, publish: f.publish, min: f.min, max: f.max}
+		return flags.target(ctx)
+	}
+	cluster, err := kubernetes.Open(f.place.access)
+	if err != nil {
+		return nil, cli.UsageError{Err: err}
+	}
+	ref := f.place.ref(cluster)
+	if ref.Kind != "Deployment" {
+		return nil, cli.UsageError{Err: fmt.Errorf("--deployment: the HPA of an experiment scales a Deployment, got a %s", ref.Kind)}
+	}
+	p.live = &experiment.HPA{Client: cluster.Client(), Namespace: ref.Namespace, Deployment: ref.Name, Min: f.min, Max: f.max,
+		Targets: f.targets, ScaleDownWindow: int32(scaleDownWindow.Seconds())}
+	return fields{"kubernetes": fields{
+		"name": ref.Name, "namespace": ref.Namespace, "takeOver": p.mode == experiment.AIScaler,
+		"kubeconfig": f.place.access.Kubeconfig, "context": f.place.access.Context,
+	}}, nil
+}
+
+func newExperimentReportCommand() *cobra.Command {
+	asJSON := false
+	cmd := &cobra.Command{
+		Use:     "report FILE|FOLDER...",
+		Short:   "Compare phases: what their CSV files come to, side by side",
+		Args:    cobra.MinimumNArgs(1),
+		Example: `  flyball experiment report experiment_data/`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			all, err := experiment.ReadAll(args)
+			if err != nil {
+				return cli.UsageError{Err: err}
+			}
+			return printSummaries(cmd.OutOrStdout(), asJSON, all)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the summaries as JSON")
+	return cmd
+}
+
+// newExperimentRestoreCommand undoes what a phase that was killed has left.
+func newExperimentRestoreCommand() *cobra.Command {
+	place := placeFlags{}
+	cmd := &cobra.Command{
+		Use: "restore", Short: "Undo what a phase that was killed has changed of the HPA", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := place.check(cmd); err != nil {
+				return cli.UsageError{Err: err}
+			}
+			if place.compose != "" {
+				return cli.UsageError{Err: errors.New("restore: only on Kubernetes is something changed that stays")}
+			}
+			cluster, err := kubernetes.Open(place.access)
+			if err != nil {
+				return cli.UsageError{Err: err}
+			}
+			ref := place.ref(cluster)
+			says, err := experiment.HPA{Client: cluster.Client(), Namespace: ref.Namespace, Deployment: ref.Name}.Restore(cmd.Context())
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), cmp.Or(says, "there was nothing to restore"))
+			return err
+		},
+	}
+	place.addService(cmd.Flags())
+	return cmd
+}

@@ -1,0 +1,84 @@
+//go:build linux
+
+package kube
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/experiment"
+	"github.com/flyball-io/flyball/internal/clustertest"
+)
+
+// settles is how long after a change of what is seen the two may differ: each
+// looks every 5 s in its own time, at measurements of every 10 s.
+const settles = 20 * time.Second
+
+// The exact HPA beside the live one: the same pods, the same measurements, up,
+// down and within the tolerance, with its scale-down window and its rate. Their
+// wishes are equal but for moments after a change that one has seen and the
+// other not yet, and then by one look.
+func TestTheExactHPAAgreesWithTheLiveOne(t *testing.T) {
+	l := newLab(t, clustertest.HPA(5*time.Second, 30*time.Second))
+	l.cluster.FakeNodes(t, 2)
+	l.cluster.Metrics(t)
+	l.cluster.Apply(t, l.namespace, fmt.Sprintf(fakes, "webapp", 10, clustertest.OnFakeNodes))
+	l.cluster.Ready(t, patience, l.namespace, "webapp", 10)
+	l.measured("webapp")
+	end := l.meanwhile("experiment", "-n", l.namespace, "--mode", "hpa_only", "--interval", "5", "--max-replicas", "60", "--min-replicas", "2", "--output-dir", "data")
+	for _, cpu := range []string{"60m", "64m", "100m", "61m", "150m", "30m", "10m"} { // of 100m at a target of 60 %
+		l.cluster.SetCPU(t, l.namespace, "app=webapp", cpu)
+		<-time.After(45 * time.Second)
+	}
+	end()
+
+	equal, known := 0, 0
+	var changed time.Time
+	var before experiment.Row
+	for i, r := range l.rows(experiment.HPAOnly) {
+		if i == 0 || r.CurrentReplicas != before.CurrentReplicas || number(r.HPASimCPURatio) != number(before.HPASimCPURatio) {
+			changed = r.Timestamp
+		}
+		before = r
+		if r.HPASimDesired == nil || r.HPADesiredReplicas == nil {
+			continue
+		}
+		known++
+		switch since := r.Timestamp.Sub(changed); {
+		case *r.HPASimDesired == *r.HPADesiredReplicas:
+			equal++
+		case since <= settles:
+			t.Logf("%s: computed %d, live %d, at ratio %.2f: %v after a change", r.Timestamp.Format(time.TimeOnly), *r.HPASimDesired, *r.HPADesiredReplicas, number(r.HPASimCPURatio), since)
+		default:
+			t.Errorf("%s: computed %d, live %d, at ratio %.2f of %d replicas, and nothing has changed for %v", r.Timestamp.Format(time.TimeOnly), *r.HPASimDesired, *r.HPADesiredReplicas,
+				number(r.HPASimCPURatio), r.CurrentReplicas, since)
+		}
+	}
+	t.Logf("equal in %d of %d rows", equal, known)
+	if known < 40 || equal*10 < known*7 {
+		t.Errorf("equal in %d of %d rows, want 7 in 10 of 40 and more", equal, known)
+	}
+}
+
+func number(v *float64) float64 {
+	if v == nil {
+		return -1
+	}
+	return *v
+}
+
+// fakes is a Deployment of pods that use what the test says.
+const fakes = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: %[1]s}
+spec:
+  replicas: %[2]d
+  selector: {matchLabels: {app: %[1]s}}
+  template:
+    metadata:
+      labels: {app: %[1]s}
+      annotations: {kwok.x-k8s.io/usage-cpu: 60m, kwok.x-k8s.io/usage-memory: 20Mi}
+    spec: {%[3]s, containers: [{name: app, image: none, resources: {requests: {cpu: 100m, memory: 64Mi}}}]}
+`
