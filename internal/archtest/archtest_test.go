@@ -32,8 +32,8 @@ type group struct {
 func groups() []group {
 	return []group{
 		{"words and numbers", []string{"series", "scale"}, true},
-		{"maths", []string{"queueing", "cost"}, true},
-		{"models", []string{"nn", "forecast", "forecast/season", "forecast/*", "forecast/ensemble", "capacity", "workload"}, false},
+		{"maths", []string{"queueing", "cost", "neural"}, true},
+		{"models", []string{"forecast", "forecast/season", "forecast/*", "forecast/ensemble", "capacity", "workload"}, false},
 		{"thinking", []string{"policy", "policy/*", "guard", "vertical"}, true},
 		{"core", []string{"decide"}, true},
 		{"contracts", []string{"source", "target", "balancer", "advisor", "bus", "record"}, false},

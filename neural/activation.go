@@ -1,0 +1,50 @@
+package neural
+
+import "math"
+
+// apply replaces each sum by what the activation makes of it.
+func (a Activation) apply(x []float32) {
+	switch a {
+	case Tanh:
+		tanhAll(x)
+	case ReLU:
+		for i, v := range x {
+			// NaN stays NaN: a broken input must not come out as a number.
+			if v < 0 {
+				x[i] = 0
+			}
+		}
+	case Sigmoid:
+		for i, v := range x {
+			x[i] = float32(1 / (1 + math.Exp(-float64(v))))
+		}
+	}
+}
+
+// chain multiplies ∂loss/∂y by the activation's derivative, told by its output y.
+func (a Activation) chain(gradient, y []float32) {
+	y = y[:len(gradient)]
+	switch a {
+	case Tanh:
+		for i, v := range y {
+			gradient[i] *= 1 - v*v
+		}
+	case ReLU:
+		for i, v := range y {
+			if v <= 0 {
+				gradient[i] = 0
+			}
+		}
+	case Sigmoid:
+		for i, v := range y {
+			gradient[i] *= v * (1 - v)
+		}
+	}
+}
+
+// tanhPortable is tanhAll without vector instructions.
+func tanhPortable(x []float32) {
+	for i, v := range x {
+		x[i] = float32(math.Tanh(float64(v)))
+	}
+}

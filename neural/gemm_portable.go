@@ -1,0 +1,9 @@
+//go:build !(goexperiment.simd && amd64)
+
+package neural
+
+// multiply adds A·B to C, row-major; A is read by its strides.
+func multiply(c, a, b []float32, s shape, at stride) { multiplyPortable(c, a, b, s, at) }
+
+// tanhAll replaces each number by its hyperbolic tangent.
+func tanhAll(x []float32) { tanhPortable(x) }
