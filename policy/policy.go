@@ -82,6 +82,37 @@ func Conditions(p Policy) []scale.GuardCondition {
 	return nil
 }
 
+// Outlook is what a policy expects that looks ahead, at its newest observation,
+// for those that decide on top of it.
+type Outlook struct {
+	// Load is the newest measurement: requests per second, or replicas' worth of
+	// CPU. PerReplica is how much of it one replica carries.
+	Load, PerReplica float64
+	// Peak and Far are quantiles (50, 90, 99 %) of the highest load until replicas
+	// that are asked for at the next decision serve, and until twice as far.
+	Peak, Far [3]float64
+	// Backlog is how many requests wait beyond the usual, Startup how long replicas
+	// take to serve.
+	Backlog float64
+	Startup time.Duration
+	// Need is the fewest replicas for the load alone, without a backlog.
+	Need int
+}
+
+// Foreseeing is a policy with an outlook. It is asked for after a Recommend, and
+// false when that had no opinion.
+type Foreseeing interface {
+	Outlook() (Outlook, bool)
+}
+
+// OutlookOf is the outlook of p; false when it has none.
+func OutlookOf(p Policy) (Outlook, bool) {
+	if f, ok := p.(Foreseeing); ok {
+		return f.Outlook()
+	}
+	return Outlook{}, false
+}
+
 // Builder makes the policies that are nested in another one.
 type Builder func(scale.Plugin, Env) (Policy, error)
 

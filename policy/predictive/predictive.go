@@ -28,6 +28,7 @@ const kind, version = "predictive", 3
 var (
 	_ policy.Policy      = (*Policy)(nil)
 	_ policy.Conditioned = (*Policy)(nil)
+	_ policy.Foreseeing  = (*Policy)(nil)
 )
 
 // Policy forecasts and staffs. It remembers what it has learned of the load and
@@ -41,12 +42,13 @@ type Policy struct {
 	idleSince time.Time // zero: requests arrive
 	troubles  troubles
 	proposals [proposals]scale.Proposal
+	foreseen  int // replicas for the forecast, of the newest Recommend; −1: it had no opinion
 }
 
 // New returns the policy for a valid configuration. Without an objective it
 // decides on CPU: then nobody says how long a request may take.
 func New(cfg Config, env policy.Env) (*Policy, error) {
-	p := &Policy{cfg: cfg, env: env}
+	p := &Policy{cfg: cfg, env: env, foreseen: -1}
 	p.sight = p.behold(scale.RequestRate)
 	if env.Objective == nil {
 		p.sight = p.behold(scale.CPUUtilization)
@@ -60,6 +62,7 @@ func (p *Policy) Signals() []string { return p.signals[:] }
 
 // Recommend forecasts the load and returns the fewest replicas for it.
 func (p *Policy) Recommend(obs scale.Observation) (scale.Recommendation, error) {
+	p.foreseen = -1
 	p.choose(&obs)
 	p.learn(obs)
 	now, ok := p.measure(&obs)
@@ -110,6 +113,7 @@ func (p *Policy) see(obs *scale.Observation, now measured) {
 func (p *Policy) recommend(obs *scale.Observation) scale.Recommendation {
 	p.settle(obs)
 	w := wishes{forecast: p.staff(p.share(), 2*p.env.Max), relieve: p.relieve(obs)}
+	p.foreseen = w.forecast
 	w.drain, w.backlog = p.drain(p.load.newest, p.serving(obs))
 	w.need = max(w.forecast, w.drain, w.relieve)
 	if p.idle(obs) {

@@ -83,7 +83,7 @@ func (p *Policy) Restore(snapshot []byte) error {
 	if s.Threshold != p.threshold() {
 		s.Budget, s.Troubles = budget{}, troubles{}
 	}
-	fresh := &Policy{cfg: p.cfg, env: p.env, budget: s.Budget, idleSince: s.IdleSince, troubles: s.Troubles}
+	fresh := &Policy{cfg: p.cfg, env: p.env, budget: s.Budget, idleSince: s.IdleSince, troubles: s.Troubles, foreseen: -1}
 	var err error
 	if s.Aside != nil {
 		if fresh.aside, err = fresh.recall(*s.Aside); err != nil {

@@ -1,0 +1,32 @@
+package predictive
+
+import (
+	"slices"
+
+	"github.com/flyball-io/flyball/policy"
+)
+
+// Outlook implements [policy.Foreseeing].
+func (p *Policy) Outlook() (policy.Outlook, bool) {
+	if p.foreseen < 0 {
+		return policy.Outlook{}, false
+	}
+	o := policy.Outlook{
+		Load: p.load.newest, PerReplica: p.learner.PerReplica(),
+		Backlog: p.learner.Backlog(), Startup: p.startup(), Need: p.foreseen,
+	}
+	p.load.foresee(&o)
+	return o, true
+}
+
+// foresee fills in the quantiles. Twice as far ahead nobody has looked how far
+// loads rose: there the forecaster's own word counts, and no less than for the
+// nearer horizon.
+func (l *load) foresee(o *policy.Outlook) {
+	l.forecaster.Peak(2*l.horizon, l.said)
+	for i, level := range [...]float64{0.5, 0.9, 0.99} {
+		at := slices.Index(l.levels, level)
+		o.Peak[i] = l.peak[at]
+		o.Far[i] = max(l.said[at], l.peak[at])
+	}
+}
