@@ -75,8 +75,7 @@ all Autoscalers would go with them.`,
 	flags.StringVar(&f.provider, "provider", "", "eks or gke: what is known of them; not tested there")
 	flags.StringSliceVar(&f.without, "without", nil, "leave out: app, operator, crds")
 	flags.StringArrayVar(&f.values, "values", nil, "`FILE` with further values: those of the operator under operator, those of the service under app; may be repeated")
-	flags.StringVar(&f.access.Kubeconfig, "kubeconfig", "", "with --apply and --delete: file that says how the cluster is reached (default as kubectl)")
-	flags.StringVar(&f.access.Context, "context", "", "with --apply and --delete: context of that file (default the current one)")
+	addAccess(flags, &f.access, "with --apply and --delete: ")
 	flags.BoolVar(&f.apply, "apply", false, "apply them")
 	flags.BoolVar(&f.remove, "delete", false, "take them away")
 	return cmd

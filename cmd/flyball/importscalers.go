@@ -67,8 +67,7 @@ func (f *scalerImport) command(cmd *cobra.Command) *cobra.Command {
 	flags.SortFlags = false
 	flags.StringVarP(&f.file, "file", "f", "", "`FILE` as kubectl get -o yaml prints it, - for standard input, instead of asking a cluster")
 	flags.StringVarP(&f.namespace, "namespace", "n", "", "namespace (default that of the context)")
-	flags.StringVar(&f.access.Context, "context", "", "context of the kubeconfig, which the document names too (default the current one)")
-	flags.StringVar(&f.access.Kubeconfig, "kubeconfig", "", "`FILE` that says how the cluster is reached, which the document names too (default as kubectl)")
+	addAccess(flags, &f.access, "named in the document too: ")
 	flags.StringVarP(&f.output, "output", "o", "-", "`FILE` to write, - for standard output")
 	flags.BoolVar(&f.force, "force", false, "overwrite the file if it is there")
 	_ = cmd.RegisterFlagCompletionFunc("file", completeYAML) // the flags are there

@@ -41,8 +41,7 @@ func (f *placeFlags) addService(flags *pflag.FlagSet) {
 // addCluster adds the flags that say which cluster, and where in it.
 func (f *placeFlags) addCluster(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.namespace, "namespace", "n", "", "Kubernetes: namespace (default that of the context)")
-	flags.StringVar(&f.access.Kubeconfig, "kubeconfig", "", "Kubernetes: file that says how the cluster is reached (default as kubectl)")
-	flags.StringVar(&f.access.Context, "context", "", "Kubernetes: context of that file (default the current one)")
+	addAccess(flags, &f.access, "Kubernetes: ")
 }
 
 // check says what is wrong with the flags.
