@@ -41,10 +41,3 @@ func (a Activation) chain(gradient, y []float32) {
 		}
 	}
 }
-
-// tanhPortable is tanhAll without vector instructions.
-func tanhPortable(x []float32) {
-	for i, v := range x {
-		x[i] = float32(math.Tanh(float64(v)))
-	}
-}

@@ -29,7 +29,11 @@ func multiplyPortable(c, a, b []float32, s shape, at stride) {
 		}
 	}
 	for ; i < s.rows; i++ {
-		for j := range s.columns {
+		j := 0
+		for ; j+4 <= s.columns; j += 4 {
+			block1x4(c[i*s.columns+j:], a[i*at.row:], b[j:], s, at)
+		}
+		for ; j < s.columns; j++ {
 			block1x1(c[i*s.columns+j:], a[i*at.row:], b[j:], s, at)
 		}
 	}
@@ -54,6 +58,19 @@ func block2x4(c, a, b []float32, s shape, at stride) {
 	}
 	top[0], top[1], top[2], top[3] = c00, c01, c02, c03
 	bottom[0], bottom[1], bottom[2], bottom[3] = c10, c11, c12, c13
+}
+
+func block1x4(c, a, b []float32, s shape, at stride) {
+	c = c[:4:4]
+	c0, c1, c2, c3 := c[0], c[1], c[2], c[3]
+	for p, pa, pb := 0, 0, 0; p < s.inner; p, pa, pb = p+1, pa+at.inner, pb+s.columns {
+		x, row := a[pa], b[pb:pb+4:pb+4]
+		c0 += x * row[0]
+		c1 += x * row[1]
+		c2 += x * row[2]
+		c3 += x * row[3]
+	}
+	c[0], c[1], c[2], c[3] = c0, c1, c2, c3
 }
 
 func block1x1(c, a, b []float32, s shape, at stride) {

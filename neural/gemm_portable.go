@@ -5,5 +5,5 @@ package neural
 // multiply adds A·B to C, row-major; A is read by its strides.
 func multiply(c, a, b []float32, s shape, at stride) { multiplyPortable(c, a, b, s, at) }
 
-// tanhAll replaces each number by its hyperbolic tangent.
+// tanhAll replaces each number by its hyperbolic tangent; NaN stays NaN.
 func tanhAll(x []float32) { tanhPortable(x) }
