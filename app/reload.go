@@ -42,7 +42,7 @@ func (c *Controller) follow(ctx context.Context) {
 // reload brings the services in line with the documents, or changes nothing:
 // what can fail comes first and is taken back.
 func (c *Controller) reload(ctx context.Context) error {
-	if err := c.reloadTokens(); err != nil {
+	if err := c.ReloadTokens(); err != nil {
 		return err
 	}
 	specs, err := c.opts.Reload()
@@ -84,9 +84,10 @@ func (c *Controller) taken(ctx context.Context, specs []Spec) {
 	}
 }
 
-// reloadTokens takes over the tokens at once: a document that is wrong must not
-// keep somebody in whose token was taken away.
-func (c *Controller) reloadTokens() error {
+// ReloadTokens takes over the tokens at once: a document that is wrong must not
+// keep somebody in whose token was taken away. It is also for those whose
+// documents are no files; any goroutine may call it.
+func (c *Controller) ReloadTokens() error {
 	if c.opts.ReloadTokens == nil {
 		return nil
 	}

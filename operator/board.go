@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/bus"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/internal/clock"
@@ -36,6 +37,7 @@ type board struct {
 // entry is what is known of one.
 type entry struct {
 	object  *unstructured.Unstructured
+	spec    *app.Spec // newest without a fault; nil: there was none
 	verdict verdict
 	known   bool      // the verdict was told
 	toldAt  time.Time // when it was something new
@@ -80,7 +82,7 @@ func (b *board) know(doc *document) {
 		e.written = e.status
 		b.entries[doc.name()] = e
 	}
-	e.object = doc.object
+	e.object, e.spec = doc.object, doc.sound
 }
 
 // verdict takes what became of a document.
@@ -117,6 +119,16 @@ func (b *board) object(name string) *unstructured.Unstructured {
 	defer b.mu.Unlock()
 	if e := b.entries[name]; e != nil {
 		return e.object
+	}
+	return nil
+}
+
+// spec returns what a document says that runs or is about to; nil: it never did.
+func (b *board) spec(name string) *app.Spec {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e := b.entries[name]; e != nil {
+		return e.spec
 	}
 	return nil
 }

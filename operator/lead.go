@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/types"
@@ -15,6 +16,7 @@ import (
 	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/bus"
 	busmemory "github.com/flyball-io/flyball/bus/memory"
+	"github.com/flyball-io/flyball/internal/clock"
 	recordmemory "github.com/flyball-io/flyball/record/memory"
 )
 
@@ -72,6 +74,7 @@ type team struct {
 	herald     *herald
 	writer     *writer
 	memories   *memories
+	clock      clock.Clock
 	log        *slog.Logger
 }
 
@@ -82,8 +85,9 @@ func newTeam(ctx context.Context, o app.Options, d *decoder, k keeper, r events.
 	if o.Store == nil {
 		o.Store = recordmemory.New(recordmemory.Options{MaxEntries: keptEntries})
 	}
-	t := &team{bus: o.Bus, log: o.Log, board: newBoard(o.Clock)}
+	t := &team{bus: o.Bus, clock: o.Clock, log: o.Log, board: newBoard(o.Clock)}
 	t.memories = newMemories(o.Store, k, t.board, o.Clock, o.Log)
+	t.memories.begins = newPast(t.board, d.plugins, o.Clock, o.Log).memory
 	if err := t.memories.load(ctx); err != nil {
 		return nil, err
 	}
@@ -135,6 +139,7 @@ func (t *team) run(ctx context.Context) error {
 	work, running := errgroup.WithContext(ctx)
 	work.Go(func() error { return ended(running, "controller", t.controller.Run(running)) })
 	work.Go(func() error { return ended(running, "desk", t.desk.Run(running)) })
+	work.Go(func() error { return t.followTokens(running) })
 	err := work.Wait()
 	if kept := t.memories.flush(ctx); kept != nil {
 		t.log.Warn("not all that Autoscalers remember could be kept", slog.Any("error", kept))
@@ -145,6 +150,30 @@ func (t *team) run(ctx context.Context) error {
 	defer cancel()
 	t.writer.write(last)
 	return err
+}
+
+// tokensEvery is the time between two looks at the tokens: a Secret that is
+// mounted takes a minute to arrive.
+const tokensEvery = 10 * time.Second
+
+// followTokens lets in whose tokens the file holds now, until ctx is done. What
+// cannot be read leaves them as they were.
+func (t *team) followTokens(ctx context.Context) error {
+	ticker := t.clock.NewTicker(tokensEvery)
+	defer ticker.Stop()
+	failing := false
+	for {
+		err := t.controller.ReloadTokens()
+		if failed := err != nil; failed != failing {
+			failing = failed
+			t.log.Warn("tokens", slog.Bool("read", !failed), slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
 }
 
 // ended makes a fault of an end that nobody asked for.

@@ -2,8 +2,12 @@ package operator
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"net"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +21,9 @@ import (
 	"github.com/flyball-io/flyball/api/v1alpha1"
 	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/record"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/web"
 )
 
 // cabinet keeps memories and statuses as a cluster does.
@@ -92,7 +99,7 @@ type instance struct {
 }
 
 // acts begins an instance that finds what the cabinet holds.
-func acts(t *testing.T, w *world, c *cabinet) *instance {
+func acts(t *testing.T, w *world, c *cabinet, change ...func(*app.Options)) *instance {
 	t.Helper()
 	d, err := newDecoder(w.plugins(), worldRules(), clock.System)
 	if err != nil {
@@ -100,7 +107,11 @@ func acts(t *testing.T, w *world, c *cabinet) *instance {
 	}
 	deps := app.Deps{Clock: clock.System, Log: silent(), StateDir: t.TempDir()}
 	i := &instance{events: events.NewFakeRecorder(1000)}
-	i.team, err = newTeam(t.Context(), app.Options{Deps: deps}, d, c, i.events, c.apply)
+	options := app.Options{Deps: deps}
+	for _, ch := range change {
+		ch(&options)
+	}
+	i.team, err = newTeam(t.Context(), options, d, c, i.events, c.apply)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +238,7 @@ func TestStatusesAreWrittenSeldom(t *testing.T) {
 }
 
 // One that takes over goes on with what was remembered: a cooldown that has
-// begun, and what was set by hand.
+// begun.
 func TestTheNextInstanceRemembers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, c := newWorld(), newCabinet()
@@ -265,6 +276,110 @@ func TestTheNextInstanceRemembers(t *testing.T) {
 	})
 }
 
+// One that takes over knows the load that the last one has seen: where it surged
+// lately it keeps more than who begins afresh.
+func TestTheNextInstanceKnowsTheLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, c := newWorld(), newCabinet()
+		first := acts(t, w, c)
+		first.team.desk.seen(applied(t, "shop", "web", foreseen))
+		for range 6 {
+			w.load("web", 20)
+			minutes(9)
+			w.load("web", 200)
+			minutes(1)
+		}
+		w.load("web", 20)
+		minutes(8)
+		if err := first.stop(); err != nil {
+			t.Fatal(err)
+		}
+		takesOver := func() (count int) {
+			_ = w.service("web").SetReplicas(t.Context(), 1) // what follows is its own doing
+			i := acts(t, w, c)
+			i.team.desk.seen(applied(t, "shop", "web", foreseen))
+			minutes(0.5)
+			_ = i.stop()
+			return w.count(t, "web")
+		}
+		knows := takesOver()
+		clear(c.memories)
+		if blank := takesOver(); knows <= blank {
+			t.Errorf("%d replicas by who knows of the surges, %d by who does not: want more", knows, blank)
+		}
+	})
+}
+
+// A pause by hand holds for the next instance too.
+func TestTheNextInstanceKeepsWhatWasSetByHand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, c := newWorld(), newCabinet()
+		first := acts(t, w, c)
+		first.team.desk.seen(applied(t, "shop", "web", shop("web")))
+		minutes(1)
+		if err := first.team.controller.SetMode(t.Context(), "shop.web", record.Override{Mode: scale.Paused, By: "ann"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := first.stop(); err != nil {
+			t.Fatal(err)
+		}
+		w.load("web", 85)
+		second := acts(t, w, c)
+		second.team.desk.seen(applied(t, "shop", "web", shop("web")))
+		minutes(2)
+		if got := w.count(t, "web"); got != 1 {
+			t.Errorf("%d replicas, want the 1 of the pause", got)
+		}
+	})
+}
+
+// foreseen is the spec of a service whose load is forecast.
+const foreseen = `
+  target: {fake: {name: web}}
+  replicas: {min: 1, max: 90}
+  balancer: {nobody: {}}
+  sync: 5s
+  objective: {latency: {threshold: 500ms, target: 99%}}
+  policy: {predictive: {service: {serviceMean: 100ms, concurrency: 1}}}
+`
+
+// Who was given a token lately is let in, and whose was taken away is not.
+func TestTokensAreReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		door := newLine(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7070})
+		token := func(secret string) []web.Token { return []web.Token{web.NewToken("ann", secret)} }
+		var held atomic.Value
+		held.Store("first-0123456789ab")
+		acts(t, newWorld(), newCabinet(), func(o *app.Options) {
+			o.Dashboard, o.Tokens = door, token("first-0123456789ab")
+			o.ReloadTokens = func() ([]web.Token, error) { return token(held.Load().(string)), nil }
+		})
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			ours, theirs := net.Pipe()
+			door.hand(ctx, theirs)
+			return ours, nil
+		}}}
+		ask := func(secret string) int {
+			in, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:7070/api/v1/targets", nil)
+			in.Header.Set("Authorization", "Bearer "+secret)
+			answer, err := client.Do(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			return answer.StatusCode
+		}
+		if got := ask("first-0123456789ab"); got != http.StatusOK {
+			t.Fatalf("the first token: %d, want 200", got)
+		}
+		held.Store("second-0123456789ab")
+		time.Sleep(2 * tokensEvery)
+		if first, second := ask("first-0123456789ab"), ask("second-0123456789ab"); first != http.StatusUnauthorized || second != http.StatusOK {
+			t.Errorf("after the file changed: %d for the first token and %d for the second, want 401 and 200", first, second)
+		}
+	})
+}
+
 // One that was killed has written no memory; the change of the count is in the
 // status, and the cooldown that it began goes on.
 func TestAChangeIsNotForgottenByAKill(t *testing.T) {
@@ -296,6 +411,43 @@ func TestAChangeIsNotForgottenByAKill(t *testing.T) {
 			t.Errorf("half an hour after the change: %d replicas, want the 9 of the cooldown", got)
 		}
 	})
+}
+
+// One that was killed before it had kept any memory has told its changes all the
+// same.
+func TestAChangeIsNotForgottenWithoutAMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, c := newWorld(), newCabinet()
+		first := acts(t, w, c)
+		w.load("web", 85)
+		cooled := shop("web") + "  cooldown: {scaleDown: 1h}\n"
+		first.team.desk.seen(applied(t, "shop", "web", cooled))
+		minutes(1)
+		_ = first.stop()
+		clear(c.memories)
+		w.load("web", 5)
+		second := acts(t, w, c)
+		object := applied(t, "shop", "web", cooled)
+		object.Object["status"], _ = fields(c.status("shop.web"))
+		second.team.desk.seen(object)
+		minutes(30)
+		if got := w.count(t, "web"); got != 9 {
+			t.Errorf("half an hour after the change: %d replicas, want the 9 of the cooldown", got)
+		}
+	})
+}
+
+// What was set by hand fits, whatever else does not.
+func TestWhatWasSetByHandIsKeptBesideWhatIsTooLarge(t *testing.T) {
+	noise := make([]byte, 2*largestMemory)
+	_, _ = rand.Read(noise)
+	content, err := pack(memory{Decider: noise, Override: []byte("paused")})
+	if _, large := errors.AsType[tooLarge](err); !large || content["decider"] != nil {
+		t.Errorf("%d bytes of noise: %v, want that they are too many", len(noise), err)
+	}
+	if m, err := unpack(&unstructured.Unstructured{Object: content}); err != nil || string(m.Override) != "paused" {
+		t.Errorf("got %q, %v; want what was set by hand", m.Override, err)
+	}
 }
 
 // A service that fails is begun again, and the others never notice.

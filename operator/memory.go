@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -37,6 +37,9 @@ type memories struct {
 	board  *board
 	clock  clock.Clock
 	log    *slog.Logger
+	// begins is what the deciders of an Autoscaler begin with, where what is kept
+	// of it, if anything, is not enough; nil: with what is kept.
+	begins func(ctx context.Context, name string, kept []byte) []byte
 
 	mu    sync.Mutex // guards what follows
 	known map[string]*memory
@@ -59,8 +62,9 @@ type keeper interface {
 }
 
 const (
-	// memoryEvery is the time between two writes of one memory: what a leader that
-	// is killed loses of what deciders saw. It loses no change of a count.
+	// memoryEvery is the time between two writes of one memory. What is written may
+	// be a minute old, so a leader that is killed loses what deciders saw in at most
+	// three. It loses no change of a count.
 	memoryEvery = 2 * time.Minute
 	// largestMemory is that of a snapshot, compressed. Objects are small.
 	largestMemory = 700 << 10
@@ -127,20 +131,29 @@ func spread(name string) time.Duration {
 }
 
 // Value returns what was kept.
-func (m *memories) Value(_ context.Context, target, key string) ([]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var data []byte
-	if one := m.known[target]; one != nil {
-		data = one.Decider
-		if key == record.OverrideKey {
-			data = one.Override
-		}
+func (m *memories) Value(ctx context.Context, target, key string) ([]byte, error) {
+	data := m.kept(target, key)
+	if key == record.DeciderKey && m.begins != nil {
+		data = m.begins(ctx, target, data)
 	}
 	if data == nil {
 		return nil, record.ErrNotFound
 	}
 	return data, nil
+}
+
+// kept is nil where nothing is.
+func (m *memories) kept(target, key string) []byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch one := m.known[target]; {
+	case one == nil:
+		return nil
+	case key == record.OverrideKey:
+		return one.Override
+	default:
+		return one.Decider
+	}
 }
 
 // Read adds the changes that a status tells and this process has not made.
@@ -221,10 +234,11 @@ func (m *memories) keep(ctx context.Context, name string) error {
 	err := m.keeper.Keep(ctx, object, snapshot)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	var large tooLarge
 	switch {
-	case errorsIsTooLarge(err):
+	case errors.As(err, &large):
 		if !one.tooLarge {
-			m.log.Warn("too much to be kept: the next leader begins without", slog.String("target", name), slog.Any("error", err))
+			m.log.Warn("too much to be kept: the next leader begins without what policies and guards have learned", slog.String("target", name), slog.Any("error", err))
 		}
 		one.tooLarge, err = true, nil
 	case err != nil:
@@ -283,12 +297,10 @@ func (c inCluster) Load(ctx context.Context) (map[types.NamespacedName]memory, e
 	return all, nil
 }
 
-// Keep writes the object of a memory.
+// Keep writes the object of a memory. What was set by hand is kept also where
+// the rest is too large.
 func (c inCluster) Keep(ctx context.Context, of *unstructured.Unstructured, m memory) error {
-	content, err := pack(m)
-	if err != nil {
-		return err
-	}
+	content, large := pack(m)
 	u := &unstructured.Unstructured{Object: content}
 	u.SetGroupVersionKind(memoryKind())
 	u.SetNamespace(of.GetNamespace())
@@ -297,11 +309,11 @@ func (c inCluster) Keep(ctx context.Context, of *unstructured.Unstructured, m me
 		"name": of.GetName(), "uid": string(of.GetUID())}}, "metadata", "ownerReferences"); err != nil {
 		return err
 	}
-	err = c.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), fieldOwner, client.ForceOwnership)
-	if apierrors.IsNotFound(err) {
-		return nil // its namespace is gone
+	err := c.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), fieldOwner, client.ForceOwnership)
+	if err == nil {
+		return large
 	}
-	return err
+	return client.IgnoreNotFound(err) // its namespace is gone
 }
 
 // tooLarge is the error of a memory that no object may hold.
@@ -311,25 +323,22 @@ func (n tooLarge) Error() string {
 	return fmt.Sprintf("%d bytes compressed, at most %d may be kept", int(n), largestMemory)
 }
 
-func errorsIsTooLarge(err error) bool {
-	_, is := err.(tooLarge) //nolint:errorlint // it is returned as it is
-	return is
-}
-
-func pack(m memory) (map[string]any, error) {
-	content := map[string]any{}
+// pack is the content of an object that holds a memory, without what deciders
+// know where the error is [tooLarge].
+func pack(m memory) (content map[string]any, large error) {
+	content = map[string]any{}
+	if m.Override != nil {
+		content["override"] = base64.StdEncoding.EncodeToString(m.Override)
+	}
 	if m.Decider != nil {
 		var b bytes.Buffer
 		w := gzip.NewWriter(&b)
 		_, _ = w.Write(m.Decider) // a buffer takes all
 		_ = w.Close()
 		if b.Len() > largestMemory {
-			return nil, tooLarge(b.Len())
+			return content, tooLarge(b.Len())
 		}
 		content["decider"] = base64.StdEncoding.EncodeToString(b.Bytes())
-	}
-	if m.Override != nil {
-		content["override"] = base64.StdEncoding.EncodeToString(m.Override)
 	}
 	return content, nil
 }

@@ -12,6 +12,7 @@ package operator
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -64,6 +65,9 @@ type Options struct {
 	// Dashboard is where API, dashboard and metrics are served; nil: nowhere. An
 	// instance that waits hands requests on to the one that acts.
 	Dashboard net.Listener
+	// Certificate is the one that Dashboard is served with at present; nil: it is
+	// served without TLS. Instances know each other by it.
+	Certificate func() (*tls.Certificate, error)
 }
 
 // Election is how soon another instance takes over. The zero value is that of
@@ -128,7 +132,7 @@ func (o *Options) receives(mgr manager.Manager) (*reception, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := newReception(o.Dashboard, holder, o.App.Log)
+	r := newReception(o.Dashboard, o.Certificate, holder, o.App.Log)
 	return r, mgr.Add(r)
 }
 

@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ import (
 type reception struct {
 	listener net.Listener
 	lease    func(ctx context.Context) (holder string, err error)
+	onward   *http.Transport // to the one that acts
 	log      *slog.Logger
 
 	acting, waiting line
@@ -40,8 +42,11 @@ type reception struct {
 	acts bool
 }
 
-func newReception(l net.Listener, lease func(context.Context) (string, error), log *slog.Logger) *reception {
-	return &reception{listener: l, lease: lease, log: log, acting: newLine(l.Addr()), waiting: newLine(l.Addr())}
+// newReception returns one at an address. Certificate is that which the address
+// is served with, nil where it is served without TLS.
+func newReception(l net.Listener, certificate func() (*tls.Certificate, error), lease func(context.Context) (string, error), log *slog.Logger) *reception {
+	onward := &http.Transport{DialTLSContext: peers{certificate}.dial, IdleConnTimeout: time.Minute} // past any proxy: it is a pod
+	return &reception{listener: l, lease: lease, onward: onward, log: log, acting: newLine(l.Addr()), waiting: newLine(l.Addr())}
 }
 
 // NeedLeaderElection says no: it is there all the time.
@@ -68,6 +73,7 @@ func (r *reception) Start(ctx context.Context) error {
 	})
 	g.Go(func() error {
 		<-ctx.Done()
+		defer r.onward.CloseIdleConnections()
 		return errors.Join(r.listener.Close(), server.Close())
 	})
 	g.Go(func() error {
@@ -102,18 +108,27 @@ func (r *reception) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	}
 	holder, err := r.lease(in.Context())
 	address := addressOf(holder)
-	if err != nil || address == "" || in.TLS != nil || in.Header.Get(handedOn) != "" {
+	if err != nil || address == "" || in.Header.Get(handedOn) != "" {
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, fmt.Sprintf("this instance waits, another one acts: %s", holder), http.StatusServiceUnavailable)
 		return
 	}
+	scheme := "http"
+	if in.TLS != nil {
+		scheme = "https"
+	}
 	proxy := &httputil.ReverseProxy{FlushInterval: -1, // events as they happen
+		Transport: r.onward,
 		Rewrite: func(p *httputil.ProxyRequest) {
-			p.SetURL(&url.URL{Scheme: "http", Host: address})
+			p.SetURL(&url.URL{Scheme: scheme, Host: address})
 			p.Out.Host = p.In.Host
 			p.Out.Header.Set(handedOn, "1")
 		},
-		ErrorLog: slog.NewLogLogger(r.log.Handler(), slog.LevelDebug)}
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+			r.log.Debug("cannot hand on", slog.String("to", holder), slog.Any("error", err))
+			w.Header().Set("Retry-After", "5")
+			http.Error(w, fmt.Sprintf("this instance waits, and cannot reach the one that acts (%s): %v", holder, err), http.StatusBadGateway)
+		}}
 	proxy.ServeHTTP(w, in)
 }
 

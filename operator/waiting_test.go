@@ -2,9 +2,18 @@ package operator
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
 	"io"
+	"log"
+	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +28,7 @@ func TestAnInstanceThatWaitsHandsOn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := newReception(l, func(context.Context) (string, error) { return holder, nil }, silent())
+		r := newReception(l, nil, func(context.Context) (string, error) { return holder, nil }, silent())
 		ended := make(chan error, 1)
 		go func() { ended <- r.Start(ctx) }()
 		own := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, in *http.Request) {
@@ -67,6 +76,61 @@ func TestAnInstanceThatWaitsHandsOn(t *testing.T) {
 	if status, body := ask(secondAt, "/x"); status != http.StatusServiceUnavailable || !strings.Contains(body, "waits") {
 		t.Errorf("one that is to act: %d %q, want 503 and no loop", status, body)
 	}
+}
+
+// With TLS a waiting instance hands on too, to who shows the certificate of
+// both, and gives the request to nobody else.
+func TestRequestsAreHandedOnByTLS(t *testing.T) {
+	ours, others := certified(t, "flyball.example.com"), certified(t, "flyball.example.com")
+	serve := func(shown *tls.Certificate) (at string) {
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, in *http.Request) {
+			_, _ = io.WriteString(w, "acts "+in.Header.Get("Authorization"))
+		}))
+		server.TLS = &tls.Config{Certificates: []tls.Certificate{*shown}}
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		return server.Listener.Addr().String()
+	}
+	holder := ""
+	certificate := func() (*tls.Certificate, error) { return ours, nil }
+	r := newReception(newLine(nil), certificate, func(context.Context) (string, error) { return holder, nil }, silent())
+	waits := httptest.NewUnstartedServer(r)
+	waits.TLS = &tls.Config{Certificates: []tls.Certificate{*ours}}
+	waits.StartTLS()
+	defer waits.Close()
+	client := waits.Client()
+	client.Transport.(*http.Transport).TLSClientConfig.ServerName = "flyball.example.com"
+	for at, want := range map[string]string{serve(ours): "200 acts Bearer me", serve(others): "502 this instance waits"} {
+		holder = "pod_abcd_" + at
+		in, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, waits.URL+"/api/v1/targets", nil)
+		in.Header.Set("Authorization", "Bearer me")
+		answer, err := client.Do(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if got := fmt.Sprintf("%d %s", answer.StatusCode, body); !strings.HasPrefix(got, want) {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// certified is a certificate that nobody else signed.
+func certified(t *testing.T, name string) *tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{name}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}
+	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}
 }
 
 func TestWhereAnInstanceIsReached(t *testing.T) {

@@ -153,11 +153,12 @@ func (f *operatorFlags) options(ctx, hurry context.Context, cluster *kubernetes.
 	if o.App.Tokens, err = f.run.serving.tokens(); err != nil {
 		return o, closing, cli.UsageError{Err: err}
 	}
+	o.App.ReloadTokens = f.run.serving.tokens
 	dashboard, err := f.run.serving.open(ctx, log)
 	if err != nil {
 		return o, closing, cli.UsageError{Err: err}
 	}
-	o.Dashboard = dashboard
+	o.Dashboard, o.Certificate = dashboard, dashboard.certificate
 	if f.webhook {
 		o.Admission = &admission.Webhook{Address: f.webhookAt, Namespace: o.Namespace, Service: f.service, Secret: f.secret, Configuration: f.configuration, Clock: clock.System, Log: log}
 	}

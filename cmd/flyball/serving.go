@@ -41,6 +41,8 @@ type serving struct {
 	net.Listener
 	tokens []web.Token
 	url    string
+	// certificate is the one that is served with at present; nil: there is none.
+	certificate func() (*tls.Certificate, error)
 }
 
 // open reads tokens and certificate and opens the address.
@@ -62,6 +64,7 @@ func (f *servingFlags) open(ctx context.Context, log *slog.Logger) (*serving, er
 			return nil, errors.Join(fmt.Errorf("--tls-cert, --tls-key: %w", err), s.Close())
 		}
 		s.Listener, s.url = tls.NewListener(s.Listener, certificate.Config()), "https://"
+		s.certificate = certificate.Current
 	} else if !isLoopback(f.listen) && !f.exposed() {
 		log.Warn("tokens cross the network unencrypted: name --tls-cert and --tls-key, or serve behind a proxy that encrypts")
 	}

@@ -49,6 +49,9 @@ func (c *Certificate) Config() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get, NextProtos: []string{"h2", "http/1.1"}}
 }
 
+// Current is the certificate that is served with now.
+func (c *Certificate) Current() (*tls.Certificate, error) { return c.get(nil) }
+
 // get is called at every handshake, and looks at the files when it has not
 // done so lately. What cannot be read leaves the certificate as it was.
 func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
