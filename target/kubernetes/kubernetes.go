@@ -27,6 +27,7 @@ import (
 
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/kubernetes"
+	"github.com/flyball-io/flyball/internal/replicas"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 )
@@ -111,7 +112,7 @@ func (t *Target) SetReplicas(ctx context.Context, n int) error {
 	if n < 0 {
 		return t.wrap(fmt.Errorf("replicas must be 0 or more, got %d", n))
 	}
-	defer told(t.wake)
+	defer replicas.Told(t.wake)
 	return t.use(ctx, func(v *view) error { return v.set(ctx, t.clock.Now(), n) })
 }
 
@@ -119,7 +120,7 @@ func (t *Target) SetReplicas(ctx context.Context, n int) error {
 // and who else scales is taken over where the document says so. What was taken
 // over is handed back once it is not.
 func (t *Target) Keep(ctx context.Context, on bool) error {
-	defer told(t.wake)
+	defer replicas.Told(t.wake)
 	return t.use(ctx, func(v *view) error {
 		v.count.keep(on)
 		return v.govern(ctx, t.clock.Now())
@@ -135,7 +136,7 @@ func (t *Target) Update(ctx context.Context, changed target.Config) error {
 	if err != nil {
 		return t.wrap(err)
 	}
-	defer told(t.wake)
+	defer replicas.Told(t.wake)
 	return t.use(ctx, func(v *view) error {
 		if v.moves(cfg) {
 			if err := v.handBack(ctx); err != nil {
@@ -154,14 +155,6 @@ func configOf(changed target.Config) (Config, error) {
 		return *cfg, nil
 	default:
 		return Config{}, fmt.Errorf("update: must be a configuration of an object of a cluster, got %T", changed)
-	}
-}
-
-// told tells, coalesced.
-func told(channel chan<- struct{}) {
-	select {
-	case channel <- struct{}{}:
-	default:
 	}
 }
 

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"reflect"
 	"sync"
 	"time"
 
 	"github.com/flyball-io/flyball/internal/kubernetes"
+	"github.com/flyball-io/flyball/internal/replicas"
 	"github.com/flyball-io/flyball/target"
 )
 
@@ -25,7 +25,7 @@ const (
 // where somebody else has set it, until ctx is cancelled. Then it hands back to
 // those whom it has taken over from. The object stays as it is.
 func (t *Target) Run(ctx context.Context) error {
-	w := &watcher{Target: t}
+	w := &watcher{Target: t, complaint: replicas.Complaint{Log: t.log, Of: "the object", Passes: kubernetes.ErrUnreachable}}
 	defer w.deafen()
 	for ctx.Err() == nil {
 		w.listen(ctx)
@@ -52,8 +52,8 @@ func (t *Target) Run(ctx context.Context) error {
 // watcher is one Run.
 type watcher struct {
 	*Target
-	last    target.Status
-	failing string
+	last      target.Status
+	complaint replicas.Complaint
 
 	followed  kubernetes.Ref
 	by        kubernetes.API
@@ -71,7 +71,7 @@ func (w *watcher) listen(ctx context.Context) {
 	w.deafen()
 	ctx, w.deaf = context.WithCancel(ctx)
 	w.followed, w.by = ref, api
-	w.following.Go(func() { api.Follow(ctx, ref, func() { told(w.wake) }) })
+	w.following.Go(func() { api.Follow(ctx, ref, func() { replicas.Told(w.wake) }) })
 }
 
 func (w *watcher) deafen() {
@@ -100,9 +100,9 @@ func (w *watcher) look(ctx context.Context) time.Duration {
 		}
 		return err
 	})
-	w.report(ctx, err)
-	if err == nil && !same(w.last, status) {
-		told(w.changes)
+	w.complaint.Report(ctx, err)
+	if err == nil && !replicas.Same(w.last, status) {
+		replicas.Told(w.changes)
 		w.last = status
 	}
 	if err != nil || away {
@@ -116,31 +116,8 @@ func (w *watcher) restore(ctx context.Context, v *view, now time.Time) error {
 	found, wanted, by := v.status.SpecReplicas, v.count.wanted, v.count.by
 	put, err := v.restore(ctx, now)
 	if put {
-		told(w.wake)
+		replicas.Told(w.wake)
 		w.log.Warn("somebody else set the count; put back", slog.Int("found", found), slog.Int("replicas", wanted), slog.String("by", by))
 	}
 	return err
-}
-
-// report logs what goes wrong once, and when it is over.
-func (w *watcher) report(ctx context.Context, err error) {
-	switch {
-	case ctx.Err() != nil:
-	case err == nil && w.failing != "":
-		w.log.Info("the object can be looked after again")
-		w.failing = ""
-	case err != nil && err.Error() != w.failing:
-		w.failing = err.Error()
-		level := slog.LevelError
-		if errors.Is(err, kubernetes.ErrUnreachable) {
-			level = slog.LevelWarn
-		}
-		w.log.Log(ctx, level, "the object cannot be looked after", slog.Any("error", err))
-	}
-}
-
-// same reports whether two statuses say the same, whenever they were made.
-func same(a, b target.Status) bool {
-	a.At = b.At
-	return reflect.DeepEqual(a, b)
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/containers"
 	"github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/internal/replicas"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 )
@@ -111,13 +112,13 @@ func (t *Target) SetReplicas(ctx context.Context, n int) error {
 	if n < 0 {
 		return t.wrap(fmt.Errorf("replicas must be 0 or more, got %d", n))
 	}
-	defer told(t.wake)
+	defer replicas.Told(t.wake)
 	return t.use(ctx, func(v *view) error { return v.set(ctx, n) })
 }
 
 // Keep says whether a count that somebody else sets is put back.
 func (t *Target) Keep(ctx context.Context, on bool) error {
-	defer told(t.wake)
+	defer replicas.Told(t.wake)
 	return t.use(ctx, func(v *view) error {
 		v.keep(on)
 		return nil
@@ -139,7 +140,7 @@ func (t *Target) Update(ctx context.Context, changed target.Config) error {
 	if err != nil {
 		return t.wrap(err)
 	}
-	defer told(t.wake)
+	defer replicas.Told(t.wake)
 	return t.use(ctx, func(v *view) error { return v.take(cfg) })
 }
 
@@ -151,14 +152,6 @@ func configOf(changed target.Config) (Config, error) {
 		return *cfg, nil
 	default:
 		return Config{}, fmt.Errorf("update: must be a configuration of a swarm service, got %T", changed)
-	}
-}
-
-// told tells, coalesced.
-func told(channel chan<- struct{}) {
-	select {
-	case channel <- struct{}{}:
-	default:
 	}
 }
 

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"reflect"
 	"sync"
 	"time"
 
 	"github.com/flyball-io/flyball/internal/containers"
 	"github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/internal/replicas"
 	"github.com/flyball-io/flyball/target"
 )
 
@@ -29,7 +29,7 @@ func (t *Target) Run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	beside.Go(func() { _ = (&containers.Vitals{Meter: t.near, Ask: t.ask}).Run(ctx) }) // it ends with ctx alone
-	w := &watcher{Target: t}
+	w := &watcher{Target: t, complaint: replicas.Complaint{Log: t.log, Of: "the service", Passes: docker.ErrUnreachable}}
 	defer w.deafen()
 	for ctx.Err() == nil {
 		w.listen(ctx)
@@ -60,7 +60,7 @@ type watcher struct {
 	*Target
 	stirred    time.Time // when there was last cause to expect something
 	last       target.Status
-	failing    string
+	complaint  replicas.Complaint
 	happenings <-chan struct{}
 	failed     <-chan error
 	deaf       context.CancelFunc
@@ -97,9 +97,9 @@ func (w *watcher) look(ctx context.Context) time.Duration {
 		}
 		return err
 	})
-	w.report(ctx, err)
-	if err == nil && !same(w.last, status) {
-		told(w.changes)
+	w.complaint.Report(ctx, err)
+	if err == nil && !replicas.Same(w.last, status) {
+		replicas.Told(w.changes)
 		w.last = status
 	}
 	switch {
@@ -145,29 +145,6 @@ func (w *watcher) remind(ctx context.Context, v *view) error {
 		}
 	}
 	return nil
-}
-
-// report logs what goes wrong once, and when it is over.
-func (w *watcher) report(ctx context.Context, err error) {
-	switch {
-	case ctx.Err() != nil:
-	case err == nil && w.failing != "":
-		w.log.Info("the service can be read again")
-		w.failing = ""
-	case err != nil && err.Error() != w.failing:
-		w.failing = err.Error()
-		level := slog.LevelError
-		if errors.Is(err, docker.ErrUnreachable) {
-			level = slog.LevelWarn
-		}
-		w.log.Log(ctx, level, "the service cannot be looked after", slog.Any("error", err))
-	}
-}
-
-// same reports whether two statuses say the same, whenever they were made.
-func same(a, b target.Status) bool {
-	a.At = b.At
-	return reflect.DeepEqual(a, b)
 }
 
 // unsettled reports whether tasks are coming or going. One that finds no node
