@@ -101,7 +101,7 @@ func newEventsCommand() *cobra.Command {
 			return f.run(cmd, func(_ context.Context, c *client.Client) (journal, error) {
 				j := &eventJournal{client: c}
 				if len(args) == 1 {
-					j.name = args[0]
+					j.name = client.Named(args[0])
 				}
 				return j, nil
 			})

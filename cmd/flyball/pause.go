@@ -201,7 +201,7 @@ func (f *modeFlags) chosen(ctx context.Context, c *client.Client, args []string)
 		return nil, cli.UsageError{Err: errors.New("TARGET and --all exclude each other")}
 	}
 	if len(args) == 1 {
-		return args, nil
+		return []string{client.Named(args[0])}, nil
 	}
 	overview, err := c.Targets(ctx)
 	if err != nil {

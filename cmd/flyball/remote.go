@@ -92,7 +92,7 @@ func whoActs() string {
 // target is the one that args name, or the only one there is.
 func (f *remoteFlags) target(ctx context.Context, c *client.Client, args []string) (string, error) {
 	if len(args) == 1 {
-		return args[0], nil
+		return client.Named(args[0]), nil
 	}
 	overview, err := c.Targets(ctx)
 	if err != nil {

@@ -231,6 +231,19 @@ func TestTheOnlyTargetNeedsNoName(t *testing.T) {
 	wants(t, errOut, `no target "shopp": known are shop, worker`)
 }
 
+// An Autoscaler of a cluster is also known as kubectl names it.
+func TestAnAutoscalerOfANamespaceIsNamedAsKubectlDoes(t *testing.T) {
+	i := newInstance(t, "shop.web", "bank.web")
+	i.decide("shop.web", clock.System.Now(), 3, 4, 4)
+	i.event(record.Event{Type: "ScaledUp", Target: "shop.web", At: clock.System.Now(), Message: "3 → 4 replicas"})
+	for _, args := range [][]string{{"explain", "shop/web"}, {"decisions", "shop/web"}, {"events", "shop/web"}, {"top", "--once", "shop/web"}, {"pause", "shop/web"}, {"mode", "shop/web", "Recommend"}, {"resume", "shop/web"}} {
+		out, errOut, status := i.run(args...)
+		if status != 0 || out == "" || strings.Contains(out, "bank") {
+			t.Errorf("%v: status %d, %s%s; want what shop.web does", args, status, out, errOut)
+		}
+	}
+}
+
 func TestNobodyListens(t *testing.T) {
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()

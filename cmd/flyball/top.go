@@ -49,7 +49,7 @@ func (f *topFlags) run(cmd *cobra.Command, args []string) error {
 	}
 	one := ""
 	if len(args) == 1 {
-		one = args[0]
+		one = client.Named(args[0])
 	}
 	out, live := cmd.OutOrStdout().(*os.File)
 	live = live && !f.once && !f.json && term.IsTerminal(int(out.Fd())) && term.IsTerminal(int(os.Stdin.Fd())) && os.Getenv("TERM") != "dumb"

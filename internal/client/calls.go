@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/flyball-io/flyball/web"
@@ -46,6 +47,11 @@ func (c *Client) Target(ctx context.Context, name string) (Detail, error) {
 	err := c.get(ctx, targetPath(name), nil, &d)
 	return d, err
 }
+
+// Named is the name that the API has for a target as somebody types it. An
+// Autoscaler of a cluster may be called namespace/name, as kubectl has it; names
+// themselves have no slash.
+func Named(typed string) string { return strings.Replace(typed, "/", ".", 1) }
 
 func targetPath(name string) string { return "/api/v1/targets/" + url.PathEscape(name) }
 
