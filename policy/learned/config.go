@@ -1,0 +1,40 @@
+package learned
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/flyball-io/flyball/scale"
+)
+
+// Config of the policy.
+type Config struct {
+	// Model names the file of what was learned.
+	Model string `json:"model" jsonschema:"required,description=file of the model as flyball train writes it"`
+	// Base is the policy that the model corrects, and that decides where the model
+	// knows no better.
+	Base scale.Plugin `json:"base,omitzero" jsonschema:"description=policy that the model corrects and that decides alone where the model has never been; it should be the one that the model was trained on" jsonschema_extras:"plugin=policy"`
+	// Strangeness is how far outside what training showed an observation may be.
+	Strangeness float64 `json:"strangeness" jsonschema:"minimum=0,maximum=1000,description=how far outside what the model met in training an observation may be (in standard deviations of training) for the model to be asked; 0 asks it only within"`
+}
+
+// Default corrects the predictive policy.
+func Default() Config { return Config{Base: scale.Plugin{Kind: "predictive"}, Strangeness: 3} }
+
+// String says what is corrected: "predictive, by web.flyball".
+func (c Config) String() string { return c.Base.Kind + ", by " + c.Model }
+
+// Validate reports every fault but those within the base and the file.
+func (c Config) Validate() error {
+	var errs []error
+	if c.Model == "" {
+		errs = append(errs, errors.New("model: must name the file of a model"))
+	}
+	if c.Base.Kind == "" {
+		errs = append(errs, errors.New("base: needs exactly one policy"))
+	}
+	if !(c.Strangeness >= 0 && c.Strangeness <= 1000) {
+		errs = append(errs, fmt.Errorf("strangeness: must be between 0 and 1000, got %v", c.Strangeness))
+	}
+	return errors.Join(errs...)
+}

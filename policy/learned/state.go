@@ -1,0 +1,183 @@
+package learned
+
+import (
+	"math"
+	"time"
+)
+
+// State is what an agent knows at a decision, in plain numbers. The live policy
+// fills it from an observation and the base policy's outlook, the environment of
+// training from its own arithmetic; [State.Encode] is the one way from there to
+// what a net reads, so the two cannot drift apart.
+//
+// Nothing in it depends on the size of the service: what a net has learned of
+// five replicas it can say of five hundred.
+type State struct {
+	// Now is what was measured since the decision before.
+	Now Moment
+	// Base is the count that the base policy wants, at least 1.
+	Base float32
+	// Ready take work, Current were asked for, Least and Most are the bounds.
+	Ready, Current, Least, Most float32
+	// Starting are those on their way, by how long ago they were asked for: below a
+	// quarter, below half and below the whole of the start-up time, and longer.
+	Starting [ages]float32
+	// Raised and Lowered are the seconds since the count was.
+	Raised, Lowered float32
+	// Foreseen says that the base policy looks ahead. Then Peak and Far are the
+	// quantiles (50, 90, 99 %) of the highest load until replicas asked for at the
+	// next decision serve, and until twice as far, in replicas' worth; Need is how
+	// many replicas the base wants for the load alone.
+	Foreseen  bool
+	Peak, Far [3]float32
+	Need      float32
+	// Calendar is that of the instant, as [Calendar] says it.
+	Calendar [4]float32
+	// Missed is the share that missed the objective lately (over its window), over
+	// what is allowed.
+	Missed float32
+	// Stale is the age of the newest measurement in seconds.
+	Stale float32
+	// The service: seconds between decisions, seconds that replicas take to start,
+	// requests that one answers within the objective's threshold, the share that
+	// may miss it.
+	Sync, Startup, Carried, Allowed float32
+}
+
+// Moment is what was measured of a service between two decisions.
+type Moment struct {
+	Load        float32 // what arrives over what the ready replicas carry
+	Delay       float32 // time in which they answer what waits beyond the usual, over the threshold
+	Utilization float32 // share of the slots in use
+	Latency     float32 // 95 % of the answers within, over the threshold
+	Late        float32 // share that missed the objective, over what is allowed
+}
+
+// The layout of an observation. A model says which schema it was trained on and
+// is refused by any other.
+const (
+	// Schema numbers the meaning of an observation; whoever changes what Encode
+	// writes counts it up.
+	Schema = 1
+	// Width is how many numbers an observation has.
+	Width = history + details
+	// Steps is of how many decisions an agent sees what was measured.
+	Steps = 8
+
+	moment  = 5 // numbers
+	history = Steps * moment
+	newest  = history - moment
+	details = 28
+	ages    = 4
+)
+
+// Names says what each number of an observation is, in order: "load-7" is the
+// load seven decisions before the newest.
+func Names() []string {
+	var names []string
+	for back := Steps - 1; back >= 0; back-- {
+		for _, name := range []string{"load", "delay", "utilization", "latency", "late"} {
+			if back > 0 {
+				name += "-" + string(rune('0'+back))
+			}
+			names = append(names, name)
+		}
+	}
+	return append(names,
+		"ready", "current", "starting<1/4", "starting<1/2", "starting<1", "starting>1",
+		"raised", "lowered", "position", "granularity",
+		"peak50", "peak90", "peak99", "far50", "far90", "far99", "need", "foreseen",
+		"day sin", "day cos", "week sin", "week cos", "missed", "stale",
+		"sync", "carried", "allowed", "load of base")
+}
+
+// Encode writes the state to row as a net reads it: the steps before move back
+// by one, the newest follows, and the rest is written anew. With begins set
+// there were none before: all steps are the newest.
+//
+// Ratios of things that ought to be about equal become (x−1)/(x+1): 0 when they
+// are, −1 for nothing, 1 for far too many. What may have any size from 0 on becomes
+// x/(1+x). So all lie within −1 … 1; what is no number stays none.
+func (s *State) Encode(row []float32, begins bool) {
+	row = row[:Width]
+	s.remember(row, begins)
+	d := row[history:]
+	each := 1 / s.Base
+	d[0], d[1] = around(s.Ready*each), around(s.Current*each)
+	for i, n := range &s.Starting {
+		if n == 0 { // mostly
+			d[2+i] = 0
+		} else {
+			d[2+i] = part(n * each)
+		}
+	}
+	pace := s.Sync + s.Startup
+	d[6], d[7] = s.Raised/(s.Raised+pace), s.Lowered/(s.Lowered+pace)
+	d[8], d[9] = (s.Current-s.Least)/max(1, s.Most-s.Least), each
+	s.foretell(d[10:18], each)
+	copy(d[18:22], s.Calendar[:])
+	d[22], d[23] = part(s.Missed), s.Stale/(s.Stale+s.Sync)
+	d[24], d[25], d[26] = s.Sync/pace, s.Carried/(s.Carried+10), s.Allowed/(s.Allowed+0.01)
+	d[27] = around(s.Now.Load * s.Ready * each)
+}
+
+// remember writes the newest moment behind those before.
+func (s *State) remember(row []float32, begins bool) {
+	copy(row[:newest], row[moment:history])
+	m := row[newest:history:history]
+	m[0], m[1], m[2] = around(s.Now.Load), part(s.Now.Delay), s.Now.Utilization
+	m[3], m[4] = around(s.Now.Latency), part(s.Now.Late)
+	for at := 0; begins && at < newest; at += moment {
+		copy(row[at:at+moment], m)
+	}
+}
+
+// foretell writes what the base policy expects.
+func (s *State) foretell(d []float32, each float32) {
+	d = d[:8]
+	if !s.Foreseen {
+		clear(d)
+		return
+	}
+	for i := range s.Peak {
+		d[i], d[3+i] = around(s.Peak[i]*each), around(s.Far[i]*each)
+	}
+	d[6], d[7] = around(s.Need*each), 1
+}
+
+// huge stands for anything beyond: quotients of infinities are no numbers.
+const huge = 1e9
+
+// around is (x−1)/(x+1).
+func around(x float32) float32 {
+	if x > huge {
+		x = huge
+	}
+	return (x - 1) / (x + 1)
+}
+
+// part is x/(1+x).
+func part(x float32) float32 {
+	if x > huge {
+		x = huge
+	}
+	return x / (1 + x)
+}
+
+// Calendar is sine and cosine of the time of day and of the week in UTC, each
+// once round: midnight and the end of Sunday are next to each other.
+func Calendar(at time.Time) [4]float32 {
+	const day, week = 24 * 60 * 60, 7 * 24 * 60 * 60
+	const monday = 4 * day // the first one of Unix time
+	turn := func(part, whole int64) (sin, cos float32) {
+		s, c := math.Sincos(2 * math.Pi * float64(mod(part, whole)) / float64(whole))
+		return float32(s), float32(c)
+	}
+	var c [4]float32
+	c[0], c[1] = turn(at.Unix(), day)
+	c[2], c[3] = turn(at.Unix()-monday, week)
+	return c
+}
+
+// mod is the remainder that is at least 0.
+func mod(a, b int64) int64 { return ((a % b) + b) % b }
