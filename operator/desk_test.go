@@ -14,6 +14,7 @@ import (
 
 	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/operator/operatortest"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -51,7 +52,7 @@ type office struct {
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	d, err := newDecoder(newWorld().plugins(), worldRules(), clock.System)
+	d, err := newDecoder(operatortest.New().Plugins(), worldRules(), clock.System)
 	if err != nil {
 		t.Fatal(err)
 	}

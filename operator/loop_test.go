@@ -21,6 +21,7 @@ import (
 	"github.com/flyball-io/flyball/api/v1alpha1"
 	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/operator/operatortest"
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/web"
@@ -99,9 +100,9 @@ type instance struct {
 }
 
 // acts begins an instance that finds what the cabinet holds.
-func acts(t *testing.T, w *world, c *cabinet, change ...func(*app.Options)) *instance {
+func acts(t *testing.T, w *operatortest.World, c *cabinet, change ...func(*app.Options)) *instance {
 	t.Helper()
-	d, err := newDecoder(w.plugins(), worldRules(), clock.System)
+	d, err := newDecoder(w.Plugins(), worldRules(), clock.System)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,12 +147,12 @@ func conditions(s v1alpha1.Status) map[string]string {
 // From an applied object to a scaled target and a status that says why.
 func TestAnAppliedObjectIsScaled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, c := newWorld(), newCabinet()
+		w, c := operatortest.New(), newCabinet()
 		i := acts(t, w, c)
-		w.load("web", 45)
+		w.Load("web", 45)
 		i.team.desk.seen(applied(t, "shop", "web", shop("web")+"  shadows: [{hpa: {metrics: [{signal: requestRate, averageValue: 5}]}}]\n"))
 		minutes(1)
-		if got := w.count(t, "web"); got != 5 {
+		if got := w.Count("web"); got != 5 {
 			t.Fatalf("%d replicas, want 5 for 45 requests/s", got)
 		}
 		minutes(1.5)
@@ -176,11 +177,11 @@ func TestAnAppliedObjectIsScaled(t *testing.T) {
 		minutes(1)
 		i.team.desk.gone(key("shop", "web"))
 		minutes(1)
-		w.load("web", 85)
+		w.Load("web", 85)
 		if err := i.stop(); err != nil {
 			t.Fatal(err)
 		}
-		if got := w.count(t, "web"); got != 5 {
+		if got := w.Count("web"); got != 5 {
 			t.Errorf("after the end of the document: %d replicas, want the 5 to stay", got)
 		}
 	})
@@ -189,21 +190,21 @@ func TestAnAppliedObjectIsScaled(t *testing.T) {
 // The limits show as those of a HorizontalPodAutoscaler do.
 func TestConditionsTellWhatLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, c := newWorld(), newCabinet()
+		w, c := operatortest.New(), newCabinet()
 		i := acts(t, w, c)
-		w.load("web", 500)
+		w.Load("web", 500)
 		i.team.desk.seen(applied(t, "shop", "web", shop("web")))
 		minutes(3)
 		if got := conditions(c.status("shop.web"))["ScalingLimited"]; got != "True TooManyReplicas" {
 			t.Errorf("got %s, want True TooManyReplicas", got)
 		}
-		w.service("web").FailStatus(errors.New("the API server does not answer"))
+		w.Hide("web", errors.New("the API server does not answer"))
 		minutes(3)
 		got := conditions(c.status("shop.web"))
 		if got["AbleToScale"] != "False FailedGetScale" {
 			t.Errorf("got %v, want AbleToScale False FailedGetScale", got)
 		}
-		w.service("web").FailStatus(nil)
+		w.Hide("web", nil)
 		i.team.desk.seen(applied(t, "shop", "web", shop("web"), annotated(PausedAnnotation, "true")))
 		minutes(2)
 		got = conditions(c.status("shop.web"))
@@ -216,7 +217,7 @@ func TestConditionsTellWhatLimits(t *testing.T) {
 // A status is written when it says something new, and not for each decision.
 func TestStatusesAreWrittenSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, c := newWorld(), newCabinet()
+		w, c := operatortest.New(), newCabinet()
 		i := acts(t, w, c)
 		i.team.desk.seen(applied(t, "shop", "web", shop("web")))
 		minutes(5)
@@ -226,9 +227,9 @@ func TestStatusesAreWrittenSeldom(t *testing.T) {
 			t.Errorf("%d writes in an hour in which nothing changed, want none", n)
 		}
 		for range 60 { // the reason has another number each time, the count is the same
-			w.load("web", 9.1)
+			w.Load("web", 9.1)
 			minutes(0.5)
-			w.load("web", 9.4)
+			w.Load("web", 9.4)
 			minutes(0.5)
 		}
 		if n := c.writes() - before; n == 0 || n > 61 {
@@ -241,13 +242,13 @@ func TestStatusesAreWrittenSeldom(t *testing.T) {
 // begun.
 func TestTheNextInstanceRemembers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, c := newWorld(), newCabinet()
+		w, c := operatortest.New(), newCabinet()
 		first := acts(t, w, c)
-		w.load("web", 85)
+		w.Load("web", 85)
 		cooled := shop("web") + "  cooldown: {scaleDown: 1h}\n"
 		first.team.desk.seen(applied(t, "shop", "web", cooled))
 		minutes(2)
-		if got := w.count(t, "web"); got != 9 {
+		if got := w.Count("web"); got != 9 {
 			t.Fatalf("%d replicas, want 9", got)
 		}
 		if err := first.stop(); err != nil {
@@ -256,7 +257,7 @@ func TestTheNextInstanceRemembers(t *testing.T) {
 		if len(c.memories) != 1 {
 			t.Fatalf("%d memories are kept, want 1", len(c.memories))
 		}
-		w.load("web", 5)
+		w.Load("web", 5)
 		second := acts(t, w, c)
 		object := applied(t, "shop", "web", cooled)
 		status, err := fields(c.status("shop.web"))
@@ -266,11 +267,11 @@ func TestTheNextInstanceRemembers(t *testing.T) {
 		object.Object["status"] = status
 		second.team.desk.seen(object)
 		minutes(30)
-		if got := w.count(t, "web"); got != 9 {
+		if got := w.Count("web"); got != 9 {
 			t.Errorf("half an hour after the change: %d replicas, want the 9 of the cooldown", got)
 		}
 		minutes(35)
-		if got := w.count(t, "web"); got != 1 {
+		if got := w.Count("web"); got != 1 {
 			t.Errorf("after the cooldown: %d replicas, want 1", got)
 		}
 	})
@@ -280,27 +281,27 @@ func TestTheNextInstanceRemembers(t *testing.T) {
 // lately it keeps more than who begins afresh.
 func TestTheNextInstanceKnowsTheLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, c := newWorld(), newCabinet()
+		w, c := operatortest.New(), newCabinet()
 		first := acts(t, w, c)
 		first.team.desk.seen(applied(t, "shop", "web", foreseen))
 		for range 6 {
-			w.load("web", 20)
+			w.Load("web", 20)
 			minutes(9)
-			w.load("web", 200)
+			w.Load("web", 200)
 			minutes(1)
 		}
-		w.load("web", 20)
+		w.Load("web", 20)
 		minutes(8)
 		if err := first.stop(); err != nil {
 			t.Fatal(err)
 		}
 		takesOver := func() (count int) {
-			_ = w.service("web").SetReplicas(t.Context(), 1) // what follows is its own doing
+			w.Set("web", 1) // what follows is its own doing
 			i := acts(t, w, c)
 			i.team.desk.seen(applied(t, "shop", "web", foreseen))
 			minutes(0.5)
 			_ = i.stop()
-			return w.count(t, "web")
+			return w.Count("web")
 		}
 		knows := takesOver()
 		clear(c.memories)
@@ -313,7 +314,7 @@ func TestTheNextInstanceKnowsTheLoad(t *testing.T) {
 // A pause by hand holds for the next instance too.
 func TestTheNextInstanceKeepsWhatWasSetByHand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, c := newWorld(), newCabinet()
+		w, c := operatortest.New(), newCabinet()
 		first := acts(t, w, c)
 		first.team.desk.seen(applied(t, "shop", "web", shop("web")))
 		minutes(1)
@@ -323,11 +324,11 @@ func TestTheNextInstanceKeepsWhatWasSetByHand(t *testing.T) {
 		if err := first.stop(); err != nil {
 			t.Fatal(err)
 		}
-		w.load("web", 85)
+		w.Load("web", 85)
 		second := acts(t, w, c)
 		second.team.desk.seen(applied(t, "shop", "web", shop("web")))
 		minutes(2)
-		if got := w.count(t, "web"); got != 1 {
+		if got := w.Count("web"); got != 1 {
 			t.Errorf("%d replicas, want the 1 of the pause", got)
 		}
 	})
@@ -350,7 +351,7 @@ func TestTokensAreReadAgain(t *testing.T) {
 		token := func(secret string) []web.Token { return []web.Token{web.NewToken("ann", secret)} }
 		var held atomic.Value
 		held.Store("first-0123456789ab")
-		acts(t, newWorld(), newCabinet(), func(o *app.Options) {
+		acts(t, operatortest.New(), newCabinet(), func(o *app.Options) {
 			o.Dashboard, o.Tokens = door, token("first-0123456789ab")
 			o.ReloadTokens = func() ([]web.Token, error) { return token(held.Load().(string)), nil }
 		})
@@ -384,9 +385,9 @@ func TestTokensAreReadAgain(t *testing.T) {
 // status, and the cooldown that it began goes on.
 func TestAChangeIsNotForgottenByAKill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, c := newWorld(), newCabinet()
+		w, c := operatortest.New(), newCabinet()
 		first := acts(t, w, c)
-		w.load("web", 15)
+		w.Load("web", 15)
 		cooled := shop("web") + "  cooldown: {scaleDown: 1h}\n"
 		first.team.desk.seen(applied(t, "shop", "web", cooled))
 		minutes(5)
@@ -395,19 +396,19 @@ func TestAChangeIsNotForgottenByAKill(t *testing.T) {
 		}
 		minutes(55)
 		old := c.memory(nil)
-		w.load("web", 85)
+		w.Load("web", 85)
 		minutes(1)
 		if err := first.stop(); err != nil {
 			t.Fatal(err)
 		}
 		c.memory(&old) // as if it had been killed
-		w.load("web", 5)
+		w.Load("web", 5)
 		second := acts(t, w, c)
 		object := applied(t, "shop", "web", cooled)
 		object.Object["status"], _ = fields(c.status("shop.web"))
 		second.team.desk.seen(object)
 		minutes(30)
-		if got := w.count(t, "web"); got != 9 {
+		if got := w.Count("web"); got != 9 {
 			t.Errorf("half an hour after the change: %d replicas, want the 9 of the cooldown", got)
 		}
 	})
@@ -417,21 +418,21 @@ func TestAChangeIsNotForgottenByAKill(t *testing.T) {
 // same.
 func TestAChangeIsNotForgottenWithoutAMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, c := newWorld(), newCabinet()
+		w, c := operatortest.New(), newCabinet()
 		first := acts(t, w, c)
-		w.load("web", 85)
+		w.Load("web", 85)
 		cooled := shop("web") + "  cooldown: {scaleDown: 1h}\n"
 		first.team.desk.seen(applied(t, "shop", "web", cooled))
 		minutes(1)
 		_ = first.stop()
 		clear(c.memories)
-		w.load("web", 5)
+		w.Load("web", 5)
 		second := acts(t, w, c)
 		object := applied(t, "shop", "web", cooled)
 		object.Object["status"], _ = fields(c.status("shop.web"))
 		second.team.desk.seen(object)
 		minutes(30)
-		if got := w.count(t, "web"); got != 9 {
+		if got := w.Count("web"); got != 9 {
 			t.Errorf("half an hour after the change: %d replicas, want the 9 of the cooldown", got)
 		}
 	})
@@ -453,23 +454,23 @@ func TestWhatWasSetByHandIsKeptBesideWhatIsTooLarge(t *testing.T) {
 // A service that fails is begun again, and the others never notice.
 func TestAFailingServiceIsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, c := newWorld(), newCabinet()
+		w, c := operatortest.New(), newCabinet()
 		i := acts(t, w, c)
-		w.breaks("web", errors.New("the watch broke"))
+		w.Break("web", errors.New("the watch broke"))
 		i.team.desk.seen(applied(t, "shop", "web", shop("web")))
 		i.team.desk.seen(applied(t, "shop", "cart", shop("cart")))
-		w.load("cart", 35)
+		w.Load("cart", 35)
 		minutes(1)
 		if got := conditions(c.status("shop.web"))["Ready"]; got != "False Failed" {
 			t.Errorf("web: got %s, want False Failed", got)
 		}
-		if got := w.count(t, "cart"); got != 4 {
+		if got := w.Count("cart"); got != 4 {
 			t.Errorf("cart: %d replicas, want 4", got)
 		}
-		w.breaks("web", nil)
-		w.load("web", 35)
+		w.Break("web", nil)
+		w.Load("web", 35)
 		minutes(6)
-		if got := w.count(t, "web"); got != 4 {
+		if got := w.Count("web"); got != 4 {
 			t.Errorf("web: %d replicas after it was mended, want 4", got)
 		}
 		if got := conditions(c.status("shop.web"))["Ready"]; got != "True Running" {

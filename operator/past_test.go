@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/operator/operatortest"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/series"
 )
@@ -85,7 +86,7 @@ func begun(t *testing.T, p *past, memory []byte) (wanted []int) {
 
 func newPastOf(t *testing.T, server string) *past {
 	t.Helper()
-	d, err := newDecoder(newWorld().plugins(), worldRules(), clock.System)
+	d, err := newDecoder(operatortest.New().Plugins(), worldRules(), clock.System)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,12 +13,12 @@ import (
 func TestTheAPIServerComesBack(t *testing.T) {
 	c := install(t)
 	first := c.operate(t)
-	c.world.load("web", 45)
+	c.world.Load("web", 45)
 	c.Apply(t, c.namespace, document("web", "web"))
 	c.says(t, "web", "{.status.currentReplicas}", "5")
 
 	c.APIServer.Kill(t)
-	c.world.load("web", 65)
+	c.world.Load("web", 65)
 	time.Sleep(time.Second)
 	c.APIServer.Start(t)
 	select {

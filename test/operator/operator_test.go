@@ -17,7 +17,7 @@ import (
 func TestDocumentsOfACluster(t *testing.T) {
 	c := install(t)
 	c.operate(t)
-	c.world.load("web", 45)
+	c.world.Load("web", 45)
 	c.Apply(t, c.namespace, document("web", "web"))
 	c.says(t, "web", "{.status.currentReplicas}", "5")
 	c.says(t, "web", condition("Ready"), "True Running: the target is scaled")
@@ -35,9 +35,9 @@ func TestDocumentsOfACluster(t *testing.T) {
 
 	c.Kubectl(t, "annotate", "fas", "web", "-n", c.namespace, "flyball.io/paused=true")
 	c.says(t, "web", condition("ScalingActive"), "False ScalingDisabled")
-	c.world.load("web", 85)
+	c.world.Load("web", 85)
 	c.says(t, "web", "{.status.desiredReplicas}", "9")
-	if got := c.world.count("web"); got != 5 {
+	if got := c.world.Count("web"); got != 5 {
 		t.Errorf("%d replicas while it is paused, want 5", got)
 	}
 	c.Kubectl(t, "annotate", "fas", "web", "-n", c.namespace, "flyball.io/paused-")
@@ -45,7 +45,7 @@ func TestDocumentsOfACluster(t *testing.T) {
 
 	c.Kubectl(t, "delete", "fas", "web", "-n", c.namespace)
 	c.says(t, "second", condition("Ready"), "True Running")
-	if got := c.world.count("web"); got != 9 {
+	if got := c.world.Count("web"); got != 9 {
 		t.Errorf("%d replicas after the document went, want the 9 to stay", got)
 	}
 }
@@ -67,7 +67,7 @@ func told(t *testing.T, c *installed, name, want string) {
 func TestAnotherInstanceTakesOver(t *testing.T) {
 	c := install(t)
 	first := c.operate(t)
-	c.world.load("web", 45)
+	c.world.Load("web", 45)
 	c.Apply(t, c.namespace, document("web", "web")+"  cooldown: {scaleDown: 10m}\n")
 	c.says(t, "web", "{.status.currentReplicas}", "5")
 	second := c.operate(t)
@@ -79,12 +79,12 @@ func TestAnotherInstanceTakesOver(t *testing.T) {
 	if out := c.Kubectl(t, "get", "fasm", "web", "-n", c.namespace, "-o", "jsonpath={.metadata.ownerReferences[0].name}"); out != "web" {
 		t.Errorf("what is remembered belongs to %q, want web", out)
 	}
-	c.world.load("web", 85)
-	until(t, 30*time.Second, func() bool { return c.world.count("web") == 9 })
+	c.world.Load("web", 85)
+	until(t, 30*time.Second, func() bool { return c.world.Count("web") == 9 })
 	t.Logf("ended in order: the next acted %v after", time.Since(began).Round(100*time.Millisecond))
-	c.world.load("web", 10) // the cooldown that the first or the second began holds
+	c.world.Load("web", 10) // the cooldown that the first or the second began holds
 	time.Sleep(3 * time.Second)
-	if got := c.world.count("web"); got != 9 {
+	if got := c.world.Count("web"); got != 9 {
 		t.Errorf("%d replicas, want the 9 of the cooldown", got)
 	}
 
@@ -105,7 +105,7 @@ func TestAnotherInstanceTakesOver(t *testing.T) {
 	holder := c.Kubectl(t, "get", "lease", "flyball", "-n", own, "-o", "jsonpath={.spec.leaseTransitions}")
 	t.Logf("cut off: another acts after %v, %s changes", time.Since(began).Round(100*time.Millisecond), holder)
 	time.Sleep(3 * time.Second)
-	if got := c.world.count("web"); got != 9 {
+	if got := c.world.Count("web"); got != 9 {
 		t.Errorf("%d replicas after the take-over, want the 9 of the cooldown", got)
 	}
 	if err := third.stop(); err != nil {

@@ -21,115 +21,13 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/flyball-io/flyball/app"
-	"github.com/flyball-io/flyball/balancer"
-	balancermemory "github.com/flyball-io/flyball/balancer/memory"
-	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/deploy/chart"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/clustertest"
 	"github.com/flyball-io/flyball/operator"
 	"github.com/flyball-io/flyball/operator/crd"
-	"github.com/flyball-io/flyball/scale"
-	"github.com/flyball-io/flyball/target"
+	"github.com/flyball-io/flyball/operator/operatortest"
 )
-
-// world holds services that have a count and a load, and nothing else.
-type world struct {
-	mu     sync.Mutex // guards what follows
-	counts map[string]int
-	rates  map[string]float64
-}
-
-func newWorld() *world { return &world{counts: map[string]int{}, rates: map[string]float64{}} }
-
-func (w *world) count(name string) int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return max(w.counts[name], 1)
-}
-
-func (w *world) load(name string, rate float64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.rates[name] = rate
-}
-
-// fake is the configuration of a target of the world.
-type fake struct {
-	Name  string `json:"name" jsonschema:"required,description=Name of the service"`
-	world *world
-}
-
-func (fake) Validate() error { return nil }
-func (f *fake) Facts() target.Facts {
-	return target.Facts{Description: "fake " + f.Name, Claims: []string{"scales " + f.Name}, Signals: []string{scale.RequestRate}}
-}
-func (*fake) Check() error { return nil }
-func (f *fake) Open(string, target.Options) (target.Managed, error) {
-	return &service{name: f.Name, world: f.world}, nil
-}
-
-type service struct {
-	name  string
-	world *world
-}
-
-func (s *service) Status(context.Context) (target.Status, error) {
-	now, n := clock.System.Now(), s.world.count(s.name)
-	status := target.Status{At: now, SpecReplicas: n}
-	for i := range n {
-		status.Replicas = append(status.Replicas, scale.Replica{ID: fmt.Sprintf("%s-%03d", s.name, i), Phase: scale.Running, Readiness: scale.Readiness{Known: true, Ready: true}})
-	}
-	return status, nil
-}
-
-func (s *service) SetReplicas(_ context.Context, n int) error {
-	s.world.mu.Lock()
-	defer s.world.mu.Unlock()
-	s.world.counts[s.name] = n
-	return nil
-}
-
-func (s *service) Collect(context.Context) ([]scale.Sample, error) {
-	s.world.mu.Lock()
-	defer s.world.mu.Unlock()
-	return []scale.Sample{{Signal: scale.RequestRate, Value: s.world.rates[s.name], At: clock.System.Now()}}, nil
-}
-
-func (*service) Changes() <-chan struct{}                    { return nil }
-func (*service) Update(context.Context, target.Config) error { return nil }
-func (*service) Signals() []string                           { return []string{scale.RequestRate} }
-func (*service) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
-}
-
-// nobody balances.
-type nobody struct{}
-
-func (nobody) Validate() error            { return nil }
-func (*nobody) Complete(balancer.Service) {}
-func (*nobody) Facts() balancer.Facts     { return balancer.Facts{} }
-func (*nobody) Check() error              { return nil }
-func (*nobody) Open(context.Context, string, balancer.Options) (balancer.Plane, error) {
-	return idle{&balancermemory.Balancer{}}, nil
-}
-
-type idle struct{ *balancermemory.Balancer }
-
-func (idle) Signals() []string                               { return nil }
-func (idle) Collect(context.Context) ([]scale.Sample, error) { return nil, nil }
-func (idle) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
-}
-
-func (w *world) plugins() *builtin.Registry {
-	r := builtin.New()
-	builtin.RegisterConfig(&r.Targets, "fake", func() fake { return fake{world: w} })
-	builtin.RegisterConfig(&r.Balancers, "nobody", func() nobody { return nobody{} })
-	return r
-}
 
 // document is an Autoscaler of a service of 10 requests/s for each replica.
 func document(name, service string) string {
@@ -150,7 +48,7 @@ spec:
 // installed is a cluster with what is shipped, and a namespace for documents.
 type installed struct {
 	*clustertest.Cluster
-	world     *world
+	world     *operatortest.World
 	namespace string // of documents
 	rights    string // kubeconfig with those that are shipped
 }
@@ -160,8 +58,8 @@ const own = "flyball-system"
 
 func install(t *testing.T, options ...clustertest.Option) *installed {
 	t.Helper()
-	c := &installed{Cluster: clustertest.Start(t, options...), world: newWorld()}
-	definitions, err := crd.Manifest(c.world.plugins())
+	c := &installed{Cluster: clustertest.Start(t, options...), world: operatortest.New()}
+	definitions, err := crd.Manifest(c.world.Plugins())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +124,7 @@ func (c *installed) operate(t *testing.T, change ...func(*operator.Options)) *in
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return counting{next, i} })
 	o := operator.Options{
 		App:     app.Options{Deps: app.Deps{Clock: clock.System, Log: slog.New(slog.NewTextHandler(output(t), nil)), StateDir: t.TempDir()}, Version: "test"},
-		Plugins: c.world.plugins(), Rules: operator.Rules{Targets: []string{"fake"}, Balancers: []string{"nobody"}},
+		Plugins: c.world.Plugins(), Rules: operator.Rules{Targets: []string{operatortest.Target}, Balancers: []string{operatortest.Balancer}},
 		Cluster: config, Namespace: own, Namespaces: []string{c.namespace}, Health: "0", Elect: true,
 		Election: operator.Election{Lease: 6 * time.Second, Renew: 4 * time.Second, Retry: time.Second},
 	}

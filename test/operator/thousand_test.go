@@ -53,13 +53,13 @@ func TestManyAutoscalers(t *testing.T) {
 	t.Logf("%d Autoscalers: all decided and told %v after the start, %d requests", *many, time.Since(began).Round(time.Second/10), i.requests.Load())
 
 	// One is changed: the time until it is done.
-	c.world.load("s-7", 45)
+	c.world.Load("s-7", 45)
 	patch := []byte(`{"spec":{"replicas":{"max":4}}}`)
 	began = time.Now()
 	if _, err := all.Patch(t.Context(), "s-7", "application/merge-patch+json", patch, meta.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	until(t, time.Minute, func() bool { return c.world.count("s-7") == 4 })
+	until(t, time.Minute, func() bool { return c.world.Count("s-7") == 4 })
 	t.Logf("one of them changed: scaled %v after", time.Since(began).Round(time.Second/100))
 
 	settles, watched := 10*time.Second, 20*time.Second
@@ -100,7 +100,7 @@ func (c *installed) create(t *testing.T, n int) dynamic.ResourceInterface {
 		if err := json.Unmarshal(raw, &u.Object); err != nil {
 			t.Fatal(err)
 		}
-		c.world.load(name, 25)
+		c.world.Load(name, 25)
 		if _, err := all.Create(t.Context(), u, meta.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
