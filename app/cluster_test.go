@@ -5,6 +5,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/scale/scaletest"
 )
 
 // kubeconfig is a cluster that nobody asks.
@@ -76,6 +80,68 @@ func TestFaultsOfADocumentOfACluster(t *testing.T) {
 	} {
 		if _, err := decode(tc.document); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: got %v, want %s", name, err, tc.want)
+		}
+	}
+}
+
+// asleep is a document of a cluster that may go to zero, with one more signal.
+func asleep(signal, source string) string {
+	text := strings.NewReplacer("min: 2", "min: 0", "[{signal: cpuUtilization, averageUtilization: 60}]", "[{signal: "+signal+", averageValue: 10}]").Replace(deployment)
+	return text + "  behavior: {scaleDown: {stabilizationWindowSeconds: 0}}\n  signals: [{name: jobs, " + source + "}]\n"
+}
+
+// Nobody holds requests in a cluster: what wakes a service there is a signal
+// that goes on without it.
+func TestWhoWakesAServiceOfACluster(t *testing.T) {
+	kubeconfig(t)
+	const query = `prometheus: {server: "http://prometheus:9090", query: "sum(jobs)"}`
+	for source, wakes := range map[string]bool{
+		query: true,
+		`prometheus: {server: "http://prometheus:9090", preset: {name: ingressNginxRequestRate, namespace: shop, deployment: web}}`: true,
+		`prometheus: {server: "http://prometheus:9090", preset: {name: kubeCPU, namespace: shop, deployment: web}}`:                 false,
+		`kubernetes: {external: {metric: jobs}}`:                           true,
+		`kubernetes: {object: {metric: jobs, kind: Service, name: web}}`:   true,
+		`kubernetes: {pods: {metric: jobs}}`:                               false,
+		`kubernetes: {pods: {metric: jobs, pods: "app=broker"}}`:           true,
+		`kubernetes: {containerResource: {resource: cpu, container: app}}`: false,
+		`openmetrics: {metric: jobs}`:                                      false,
+		`probe: {url: "http://web.shop/"}`:                                 false,
+	} {
+		switch _, err := decode(asleep("jobs", source)); {
+		case wakes && err != nil:
+			t.Errorf("%s: %v", source, err)
+		case !wakes && (err == nil || !strings.Contains(err.Error(), "what hpa decides on (jobs) is measured of replicas alone")):
+			t.Errorf("%s: got %v, want to be refused", source, err)
+		}
+	}
+	if _, err := decode(asleep("cpu", query)); err == nil || !strings.Contains(err.Error(), "what hpa decides on (cpu)") {
+		t.Errorf("a signal that nobody decides on: got %v, want to be refused", err)
+	}
+	if _, err := decode(strings.Replace(asleep("cpu", query), "name: jobs", "name: queueDepth", 1)); err != nil {
+		t.Errorf("who waits wakes it, whatever is decided on: %v", err)
+	}
+}
+
+func TestAServiceOfAClusterGoesToZeroAndBack(t *testing.T) {
+	kubeconfig(t)
+	spec := load(t, asleep("jobs", `kubernetes: {external: {metric: jobs}}`))
+	plan, err := spec.Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, tc := range []struct {
+		replicas int
+		signals  []scale.Signal
+		want     int
+	}{
+		{2, []scale.Signal{scaletest.Fresh("jobs", scaletest.At(0), 0)}, 0},
+		{0, []scale.Signal{scaletest.Fresh("jobs", scaletest.At(time.Minute), 0)}, 0},
+		{0, nil, 0}, // nobody knows
+		{0, []scale.Signal{scaletest.Fresh("jobs", scaletest.At(3*time.Minute), 31)}, 4},
+		{4, nil, 4},
+	} {
+		if got := plan.Decider.Decide(scaletest.Observation(time.Duration(i)*time.Minute, tc.replicas, tc.signals...)).DesiredReplicas; got != tc.want {
+			t.Errorf("minute %d, %d replicas: got %d, want %d", i, tc.replicas, got, tc.want)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -110,12 +109,25 @@ func states(p *scale.Plugin, field string) bool {
 	return found
 }
 
-// wakes reports a service that could go to zero and never come back.
+// wakes reports a service that could go to zero and never come back: nobody
+// holds requests for it, and all that its policy decides on is measured of
+// replicas, or by who balances them.
 func (s *Spec) wakes() error {
-	if s.Min > 0 || s.Balancer == nil || s.Balancer.Facts().Holds {
+	if s.Min > 0 || s.Balancer == nil || s.Balancer.Facts().Holds || s.Policy.build == nil {
 		return nil
 	}
-	return errors.New("must be at least 1 behind this balancer: it refuses requests while there is no replica, so none would ever wake the service; the balancer builtin holds them")
+	p, err := s.Policy.build(s.env())
+	if err != nil {
+		return nil // at fault already
+	}
+	decisive := p.Signals()
+	for _, src := range s.Sources {
+		if src.independent && slices.ContainsFunc(src.Signals, func(name string) bool { return name == scale.QueueDepth || slices.Contains(decisive, name) }) {
+			return nil
+		}
+	}
+	return fmt.Errorf("must be at least 1 behind this balancer: it refuses requests while there is no replica, and what %s decides on (%s) is measured of replicas alone, so nothing would ever wake the service; "+
+		"decide on a signal that others measure (below signals: prometheus, or kubernetes with external), or choose the balancer builtin, which holds requests", s.Policy.Kind, strings.Join(decisive, ", "))
 }
 
 // Claims are what no other service may do, in words that are the same for

@@ -69,7 +69,7 @@ func TestFaultsOfKinds(t *testing.T) {
 	nginx := strings.NewReplacer("builtin: {}", "nginx: {}").Replace(containers)
 	for name, tc := range map[string]struct{ document, want string }{
 		"nobody wakes a service at zero": {strings.Replace(nginx, "min: 2", "min: 0", 1),
-			"-:8: spec.replicas.min: must be at least 1 behind this balancer: it refuses requests while there is no replica"},
+			"-:8: spec.replicas.min: must be at least 1 behind this balancer: it refuses requests while there is no replica, and what hpa decides on (concurrency) is measured of replicas alone"},
 		"a signal of nobody's": {strings.Replace(nginx, "signal: concurrency", "signal: sessions", 1),
 			`-:10: spec.policy.hpa: nobody measures the signal "sessions"; measured here: `},
 		"nginx knows no queue": {strings.Replace(nginx, "signal: concurrency", "signal: queueDepth", 1),

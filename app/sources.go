@@ -33,6 +33,8 @@ type SourceSpec struct {
 
 	build func(source.Env) (source.Source, error)
 	pace  scale.Duration // what its own configuration says; 0: nothing
+	// independent: it may measure while there is no replica.
+	independent bool
 }
 
 // name of the source in reports and logs.
@@ -49,6 +51,9 @@ func newSourceSpec(in v1alpha1.Signal, sync scale.Duration, plugins *builtin.Reg
 		return s, err
 	}
 	s.Signals = built.Signals()
+	if free, ok := built.(source.Independent); ok {
+		s.independent = free.Independent()
+	}
 	if own, ok := built.(source.Paced); ok {
 		s.Interval, s.pace = 0, scale.Duration(own.Interval())
 		if in.Interval != 0 {

@@ -38,6 +38,13 @@ type Paced interface {
 	Interval() time.Duration
 }
 
+// Independent is a source that may go on measuring while the target has no
+// replica: it asks somebody else, such as a queue, and not the replicas. What it
+// measures can wake a service that sleeps at zero.
+type Independent interface {
+	Independent() bool
+}
+
 // Patience is how long one Collect of a source that is no Runner may take. No
 // configuration should promise to wait longer.
 const Patience = 30 * time.Second

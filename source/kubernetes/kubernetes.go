@@ -42,6 +42,19 @@ func New(signal string, cfg Config, env source.Env) (*Source, error) {
 // Signals names the one signal, of the target and of each of its replicas.
 func (s *Source) Signals() []string { return []string{s.signal} }
 
+// Independent reports whether there is a value while the target has no replica:
+// of an object, of something outside of the cluster, or of other pods.
+func (s *Source) Independent() bool {
+	switch {
+	case s.cfg.Pods != nil:
+		return s.cfg.Pods.Pods != ""
+	case s.cfg.ContainerResource != nil:
+		return s.cfg.ContainerResource.Pods != ""
+	default:
+		return true
+	}
+}
+
 // Collect asks for the newest values.
 func (s *Source) Collect(ctx context.Context) ([]scale.Sample, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.Timeout.Std(), fmt.Errorf("no answer within %v", s.cfg.Timeout))

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
@@ -29,7 +30,10 @@ type Source struct {
 	api    api
 }
 
-var _ source.Source = (*Source)(nil)
+var (
+	_ source.Source      = (*Source)(nil)
+	_ source.Independent = (*Source)(nil)
+)
 
 // New returns the source of a signal. It does no I/O.
 func New(signal string, cfg Config, env source.Env) (*Source, error) {
@@ -50,6 +54,13 @@ func New(signal string, cfg Config, env source.Env) (*Source, error) {
 
 // Signals names the one signal.
 func (s *Source) Signals() []string { return []string{s.signal} }
+
+// Independent reports whether the server may have a value while there is no
+// replica. It knows what a query asks for only of the ready-made ones: those of
+// containers and pods have none then.
+func (s *Source) Independent() bool {
+	return s.cfg.Preset == nil || !strings.HasPrefix(s.cfg.Preset.Name, "cadvisor") && !strings.HasPrefix(s.cfg.Preset.Name, "kube")
+}
 
 // Collect asks for the value of now and, with a range, for those before it.
 // These come first and are valid also beside an error.
