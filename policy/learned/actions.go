@@ -3,7 +3,6 @@ package learned
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -47,7 +46,7 @@ func (a Actions) Base() int { return slices.Index(a, 1) }
 // Count is the number of replicas that an action stands for, before bounds:
 // it may be below 0. The neutral action is told, since Base searches.
 func (a Actions) Count(action, neutral, base int) int {
-	n := int(math.Floor(float64(base)*float64(a[action]) + 0.5))
+	n := int(float32(base)*a[action] + 0.5) // rounded: neither is below 0
 	if action < neutral {
 		return min(n, base-(neutral-action))
 	}

@@ -79,20 +79,20 @@ func (p *past) await(obs *scale.Observation) {
 // ages counts who is on the way by how long, in parts of the start-up time.
 func (p *past) ages(now time.Time, startup time.Duration) (n [ages]float32) {
 	for _, s := range p.Starting {
-		n[Age(now.Sub(s.Asked).Seconds(), startup.Seconds())]++
+		n[Age(float32(now.Sub(s.Asked).Seconds()), float32(startup.Seconds()))]++
 	}
 	return n
 }
 
 // Age is which of the ages of [State.Starting] a replica has that was asked for
 // so many seconds ago.
-func Age(seconds, startup float64) int {
-	switch part := seconds / max(startup, 1e-3); {
-	case part < 0.25:
+func Age(seconds, startup float32) int {
+	switch {
+	case seconds < 0.25*startup:
 		return 0
-	case part < 0.5:
+	case seconds < 0.5*startup:
 		return 1
-	case part < 1:
+	case seconds < startup:
 		return 2
 	}
 	return 3

@@ -98,70 +98,81 @@ func Names() []string {
 // Ratios of things that ought to be about equal become (x−1)/(x+1): 0 when they
 // are, −1 for nothing, 1 for far too many. What may have any size from 0 on becomes
 // x/(1+x). So all lie within −1 … 1; what is no number stays none.
+//
+// Training does this ten million times a second, and to divide is what takes
+// long: four divisions are done as one.
 func (s *State) Encode(row []float32, begins bool) {
 	row = row[:Width]
 	s.remember(row, begins)
-	d := row[history:]
-	each := 1 / s.Base
-	d[0], d[1] = around(s.Ready*each), around(s.Current*each)
+	d := row[history:][:details]
+	base, pace := s.Base, s.Sync+s.Startup
+	ready, current, raised, lowered := inverses(s.Ready+base, s.Current+base, limit(s.Raised)+pace, limit(s.Lowered)+pace)
+	d[0], d[1] = (s.Ready-base)*ready, (s.Current-base)*current
 	for i, n := range &s.Starting {
-		if n == 0 { // mostly
-			d[2+i] = 0
-		} else {
-			d[2+i] = part(n * each)
+		d[2+i] = 0
+		if n != 0 { // seldom
+			d[2+i] = limit(n) / (limit(n) + base)
 		}
 	}
-	pace := s.Sync + s.Startup
-	d[6], d[7] = s.Raised/(s.Raised+pace), s.Lowered/(s.Lowered+pace)
-	d[8], d[9] = (s.Current-s.Least)/max(1, s.Most-s.Least), each
-	s.foretell(d[10:18], each)
+	d[6], d[7] = limit(s.Raised)*raised, limit(s.Lowered)*lowered
+	between, each, missed, stale := inverses(max(1, s.Most-s.Least), base, limit(s.Missed)+1, limit(s.Stale)+s.Sync)
+	d[8], d[9] = (s.Current-s.Least)*between, each
+	s.foretell(d[10:18])
 	copy(d[18:22], s.Calendar[:])
-	d[22], d[23] = part(s.Missed), s.Stale/(s.Stale+s.Sync)
-	d[24], d[25], d[26] = s.Sync/pace, s.Carried/(s.Carried+10), s.Allowed/(s.Allowed+0.01)
-	d[27] = around(s.Now.Load * s.Ready * each)
+	d[22], d[23] = limit(s.Missed)*missed, limit(s.Stale)*stale
+	load := limit(s.Now.Load) * s.Ready
+	perPace, carried, allowed, loaded := inverses(pace, limit(s.Carried)+10, s.Allowed+0.01, load+base)
+	d[24], d[25], d[26] = s.Sync*perPace, limit(s.Carried)*carried, s.Allowed*allowed
+	d[27] = (load - base) * loaded
 }
 
 // remember writes the newest moment behind those before.
 func (s *State) remember(row []float32, begins bool) {
 	copy(row[:newest], row[moment:history])
 	m := row[newest:history:history]
-	m[0], m[1], m[2] = around(s.Now.Load), part(s.Now.Delay), s.Now.Utilization
-	m[3], m[4] = around(s.Now.Latency), part(s.Now.Late)
+	load, delay, latency, late := limit(s.Now.Load), limit(s.Now.Delay), limit(s.Now.Latency), limit(s.Now.Late)
+	perLoad, perDelay, perLatency, perLate := inverses(load+1, delay+1, latency+1, late+1)
+	m[0], m[1], m[2] = (load-1)*perLoad, delay*perDelay, s.Now.Utilization
+	m[3], m[4] = (latency-1)*perLatency, late*perLate
 	for at := 0; begins && at < newest; at += moment {
 		copy(row[at:at+moment], m)
 	}
 }
 
 // foretell writes what the base policy expects.
-func (s *State) foretell(d []float32, each float32) {
+func (s *State) foretell(d []float32) {
 	d = d[:8]
 	if !s.Foreseen {
 		clear(d)
 		return
 	}
-	for i := range s.Peak {
-		d[i], d[3+i] = around(s.Peak[i]*each), around(s.Far[i]*each)
-	}
-	d[6], d[7] = around(s.Need*each), 1
+	base := s.Base
+	a, b, c, need := limit(s.Peak[0]), limit(s.Peak[1]), limit(s.Peak[2]), limit(s.Need)
+	perA, perB, perC, perNeed := inverses(a+base, b+base, c+base, need+base)
+	d[0], d[1], d[2], d[6], d[7] = (a-base)*perA, (b-base)*perB, (c-base)*perC, (need-base)*perNeed, 1
+	a, b, c = limit(s.Far[0]), limit(s.Far[1]), limit(s.Far[2])
+	perA, perB, perC, _ = inverses(a+base, b+base, c+base, 1)
+	d[3], d[4], d[5] = (a-base)*perA, (b-base)*perB, (c-base)*perC
 }
 
-// huge stands for anything beyond: quotients of infinities are no numbers.
+// huge stands for anything beyond: quotients of infinities are no numbers, and the
+// product of four must stay one.
 const huge = 1e9
 
-// around is (x−1)/(x+1).
-func around(x float32) float32 {
+// limit keeps x from being beyond all measure.
+func limit(x float32) float32 {
 	if x > huge {
-		x = huge
+		return huge
 	}
-	return (x - 1) / (x + 1)
+	return x
 }
 
-// part is x/(1+x).
-func part(x float32) float32 {
-	if x > huge {
-		x = huge
-	}
-	return x / (1 + x)
+// inverses are 1/a, 1/b, 1/c and 1/d by one division.
+func inverses(a, b, c, d float32) (float32, float32, float32, float32) {
+	ab, cd := a*b, c*d
+	all := 1 / (ab * cd)
+	perAB, perCD := all*cd, all*ab
+	return perAB * b, perAB * a, perCD * d, perCD * c
 }
 
 // Calendar is sine and cosine of the time of day and of the week in UTC, each

@@ -98,7 +98,7 @@ func TestAnObservationStaysWithinBounds(t *testing.T) {
 			s.Peak, s.Far, s.Need = [3]float32{v, v, v}, [3]float32{v, v, v}, v
 			s.Starting = [4]float32{v, v, v, v}
 			for i, x := range encoded(s) {
-				if !(x >= -1 && x <= 1) {
+				if !(x >= -1.000001 && x <= 1.000001) {
 					t.Errorf("%s of %v is %v", learned.Names()[i], v, x)
 				}
 			}

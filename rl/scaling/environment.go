@@ -1,0 +1,193 @@
+// Package scaling is the problem of scaling a service as an environment to learn
+// in: a lean fluid of replicas and requests, on workloads whose forecasts were
+// worked out once, with the observations, actions and masks of [learned] and the
+// cost of oracle and envelope as the reward.
+//
+//	Prepare: load ─► sim.Fluid under the base policy ─► forecasts, needs, prices, oracle
+//	                                                         │ once per workload
+//	Act:     action ─► count ─► fluid of one interval ─► cost ─► reward
+//	                                     └─► State ─► Encode ─► observation, mask
+package scaling
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/flyball-io/flyball/policy/learned"
+	"github.com/flyball-io/flyball/rl"
+)
+
+var (
+	_ rl.Environment = (*Environment)(nil)
+	_ rl.Reporter    = (*Environment)(nil)
+)
+
+// Config of an environment.
+type Config struct {
+	Copies  int             `json:"copies"`
+	Actions learned.Actions `json:"actions"`
+	// Episode is how many decisions one has.
+	Episode int `json:"episode"`
+	// Noise is the standard deviation, from episode to episode, of what a replica
+	// really carries, as a share of what the base believes.
+	Noise float32 `json:"noise"`
+	Price Price   `json:"price"`
+	Seed  uint64  `json:"seed"`
+}
+
+// Price is what an avoidable violation costs, over the tariff's price at which
+// oracle and envelope reckon. It moves until as many violate as are wanted:
+//
+//	p ← min(Most, max(Least, p + Rate·(v/allowed − Target))),   the bracket within −1 … 1
+//
+// after every Every intervals of all copies together, with v the share of the
+// requests that violated avoidably in them, each workload's over what it allows
+// (a Lagrange multiplier by gradient ascent; Tessler, Mankowitz, Mannor, ICLR 2019).
+type Price struct {
+	First  float32 `json:"first"`
+	Rate   float32 `json:"rate"` // 0: it stays
+	Target float32 `json:"target"`
+	Least  float32 `json:"least"`
+	Most   float32 `json:"most"`
+	Every  int     `json:"every"`
+}
+
+// Default plays episodes of an hour (at a decision every 15 s) in 64 copies.
+func Default() Config {
+	return Config{
+		Copies: 64, Actions: learned.StandardActions(), Episode: 240, Noise: 0.02,
+		Price: Price{First: 1, Rate: 0.02, Target: 1, Least: 0.5, Most: 5, Every: 1 << 14}, Seed: 1,
+	}
+}
+
+// Validate reports every fault.
+func (c Config) Validate() error {
+	errs := []error{c.Actions.Validate()}
+	fault := func(wrong bool, format string, args ...any) {
+		if wrong {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	fault(c.Copies < 1, "copies: must be at least 1, got %d", c.Copies)
+	fault(c.Episode < 2, "episode: must be at least 2 decisions, got %d", c.Episode)
+	fault(!(c.Noise >= 0 && c.Noise <= 0.5), "noise: must be between 0 and 0.5, got %v", c.Noise)
+	p := c.Price
+	fault(!(p.Least >= 0 && p.Least <= p.First && p.First <= p.Most) || p.Most > 1e6, "price: must begin between least and most, got %v, %v and %v", p.First, p.Least, p.Most)
+	fault(!(p.Rate >= 0) || !(p.Target >= 0) || p.Every < 1, "price: rate and target must be at least 0 and every at least 1, got %v, %v and %v", p.Rate, p.Target, p.Every)
+	return errors.Join(errs...)
+}
+
+// Environment is copies of services that are scaled, each on a workload of its
+// own for an episode, and then on another.
+type Environment struct {
+	cfg       Config
+	workloads []*Workload
+	random    *rand.Rand
+	neutral   int
+	copies    []instance
+	price     float32
+	tally     tally // since the last Report
+	judged    tally // since the price was last changed
+}
+
+// New returns an environment of prepared workloads.
+func New(workloads []*Workload, cfg Config) (*Environment, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if len(workloads) == 0 {
+		return nil, errors.New("workloads: needs at least one")
+	}
+	return &Environment{
+		cfg: cfg, workloads: workloads, random: rand.New(rand.NewPCG(cfg.Seed, 0x5ca1e)), neutral: cfg.Actions.Base(),
+		copies: make([]instance, cfg.Copies), price: cfg.Price.First,
+	}, nil
+}
+
+// Copies implements [rl.Environment].
+func (e *Environment) Copies() int { return e.cfg.Copies }
+
+// Width implements [rl.Environment].
+func (e *Environment) Width() int { return learned.Width }
+
+// Actions implements [rl.Environment].
+func (e *Environment) Actions() int { return len(e.cfg.Actions) }
+
+// Price is what an avoidable violation costs at the moment, over the tariff's.
+func (e *Environment) Price() float64 { return float64(e.price) }
+
+// Reset implements [rl.Environment].
+func (e *Environment) Reset(step *rl.Step) {
+	for i := range e.copies {
+		e.begin(&e.copies[i])
+		e.show(i, step)
+	}
+}
+
+// begin begins an episode on any workload, from any decision on.
+func (e *Environment) begin(c *instance) {
+	w := e.workloads[e.random.IntN(len(e.workloads))]
+	last := max(w.first, len(w.moments)-1-e.cfg.Episode)
+	slower := float32(1)
+	if e.cfg.Noise > 0 {
+		slower = float32(math.Exp(float64(e.cfg.Noise) * e.random.NormFloat64()))
+	}
+	c.begin(w, w.first+e.random.IntN(last-w.first+1), slower)
+	c.left = int32(min(e.cfg.Episode, len(w.moments)-1-int(c.at)))
+}
+
+// Act implements [rl.Environment].
+func (e *Environment) Act(actions []int, step *rl.Step) {
+	for i := range e.copies {
+		c := &e.copies[i]
+		w := c.workload
+		n := w.clamp(int32(e.cfg.Actions.Count(actions[i], e.neutral, int(c.base))))
+		r := c.act(n, e.startup(w))
+		m := &w.moments[c.at]
+		paid := w.seconds * float32(r.paid)
+		total := paid + e.price*m.price*r.avoidable
+		step.Rewards[i] = (m.oracle - total) * w.perReward
+		e.tally.add(w, m, &r, paid)
+		step.Terminated[i], step.Truncated[i] = false, false
+		c.at++
+		if c.left--; c.left == 0 {
+			c.observe(step.Final[i*learned.Width:][:learned.Width])
+			step.Truncated[i] = true
+			e.begin(c)
+		}
+		e.show(i, step)
+	}
+	e.reprice()
+}
+
+// startup is how many intervals replicas take that are asked for now. All of one
+// decision take the same time.
+func (e *Environment) startup(w *Workload) float32 {
+	if w.startupCV == 0 {
+		return w.startup / w.seconds
+	}
+	variance := math.Log1p(float64(w.startupCV * w.startupCV))
+	return w.startup / w.seconds * float32(math.Exp(math.Sqrt(variance)*e.random.NormFloat64()-variance/2))
+}
+
+// show writes the observation and the mask of a copy.
+func (e *Environment) show(i int, step *rl.Step) {
+	c := &e.copies[i]
+	c.observe(step.Observations[i*learned.Width:][:learned.Width])
+	e.cfg.Actions.Allow(step.Allowed[i*len(e.cfg.Actions):][:len(e.cfg.Actions)], e.neutral, int(c.base), int(c.workload.least), int(c.workload.most))
+}
+
+// reprice moves the price once enough was seen.
+func (e *Environment) reprice() {
+	p := &e.cfg.Price
+	e.judged.steps += len(e.copies)
+	if e.judged.steps < p.Every {
+		return
+	}
+	late := e.tally.late - e.judged.late
+	share := late / float64(e.judged.steps)
+	e.judged = tally{late: e.tally.late}
+	e.price = min(p.Most, max(p.Least, e.price+p.Rate*min(1, max(-1, float32(share)-p.Target))))
+}

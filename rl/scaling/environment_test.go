@@ -1,0 +1,124 @@
+package scaling
+
+import (
+	"math"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/flyball-io/flyball/queueing"
+	"github.com/flyball-io/flyball/rl"
+	"github.com/flyball-io/flyball/sim"
+	"github.com/flyball-io/flyball/workload"
+)
+
+// several are workloads of some kinds for a rate-based base.
+func several(t testing.TB, rateBased float64) []*Workload {
+	t.Helper()
+	var all []sim.Scenario
+	for i, kind := range []string{"diurnal", "mmpp", "flash", "mmpp"} {
+		s := scenario(workload.Scale(loadsOf(kind, uint64(i)), 0.5), queueing.LeastConn, 60)
+		s.Replicas.Startup = time.Duration(20+20*i) * time.Second
+		all = append(all, s)
+	}
+	return prepared(t, rateBased, all...)
+}
+
+// How many steps a core takes, by its own time: as the base decides, and with
+// actions at random, which keep lines and starts busy all the time.
+func BenchmarkEnvironment(b *testing.B) {
+	b.Run("as base", func(b *testing.B) { benchmark(b, 1<<30) })
+	b.Run("at random", func(b *testing.B) { benchmark(b, 1) })
+}
+
+// benchmark takes one action in every at random.
+func benchmark(b *testing.B, every int) {
+	env, err := New(several(b, 0.7), Default())
+	if err != nil {
+		b.Fatal(err)
+	}
+	step, actions := rl.NewStep(env), make([]int, env.Copies())
+	env.Reset(step)
+	choose := func(k int) {
+		for i := range actions {
+			actions[i] = env.neutral
+			if a := (i*7 + k) % len(env.cfg.Actions); (i+k)%every == 0 && step.Allowed[i*len(env.cfg.Actions)+a] {
+				actions[i] = a
+			}
+		}
+	}
+	k := 0
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before := used(b)
+	for b.Loop() {
+		choose(k)
+		env.Act(actions, step)
+		k++
+	}
+	steps := float64(b.N) * float64(env.Copies())
+	b.ReportMetric(steps/(used(b)-before).Seconds()/1e6, "Msteps/s-of-a-core")
+}
+
+// used is the processor time of this thread.
+func used(b *testing.B) time.Duration {
+	b.Helper()
+	const thread = 1 // RUSAGE_THREAD
+	var u syscall.Rusage
+	if err := syscall.Getrusage(thread, &u); err != nil {
+		b.Skip(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// conduct is somebody's way to choose an action of a copy.
+type conduct func(e *Environment, i int, step *rl.Step) int
+
+func asBase(e *Environment, _ int, _ *rl.Step) int { return e.neutral }
+
+// play plays whole workloads of an environment with one copy, and returns what they came to.
+func play(t testing.TB, w *Workload, choose conduct) tally {
+	t.Helper()
+	cfg := Default()
+	cfg.Copies, cfg.Noise, cfg.Episode = 1, 0, 1<<20
+	env, err := New([]*Workload{w}, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := rl.NewStep(env)
+	env.Reset(step)
+	env.copies[0].begin(w, w.first, 1)
+	env.copies[0].left = int32(len(w.moments) - 1 - w.first)
+	env.show(0, step)
+	for !step.Truncated[0] {
+		env.Act([]int{choose(env, 0, step)}, step)
+	}
+	return env.tally
+}
+
+// As the base, an episode comes to what the base policy itself comes to in the
+// simulator: what was prepared stands for it.
+func TestDoingAsTheBaseIsTheBasePolicy(t *testing.T) {
+	for _, kind := range []string{"diurnal", "mmpp", "flash"} {
+		w := prepared(t, 0, scenario(workload.Scale(loadsOf(kind, 3), 0.4), queueing.LeastConn, 40))[0]
+		lean := play(t, w, asBase)
+		s := w.Scenario
+		s.Warmup = time.Duration(w.first+1) * s.Sync
+		watch, err := newWatcher(&s, 0, queueing.NewLibrary(queueing.DefaultLibrary))
+		if err != nil {
+			t.Fatal(err)
+		}
+		world, err := sim.NewFluid(&s, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := sim.Run(&s, world, watch, sim.Options{})
+		if d := lean.avoidable - r.Avoidable; math.Abs(d) > 0.04*r.Avoidable+1e-5*r.Requests {
+			t.Errorf("%s: %.0f late of %.0f, in the simulator %.0f of %.0f", kind, lean.avoidable, lean.requests, r.Avoidable, r.Requests)
+		}
+		if d := lean.paid/r.ReplicaSeconds - 1; math.Abs(d) > 0.005 {
+			t.Errorf("%s: %.2f replica-hours, in the simulator %.2f", kind, lean.paid/3600, r.ReplicaHours())
+		}
+	}
+}
