@@ -1,0 +1,99 @@
+package rl_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/flyball-io/flyball/rl"
+	"github.com/flyball-io/flyball/rl/rltest"
+)
+
+// task is an algorithm on CartPole-v1: its reference hyper-parameters, and how
+// many steps it is given.
+type task struct {
+	name   string
+	copies int
+	steps  int // of the full run; annealing is over them
+	short  int // after which the test expects it solved
+	learn  func(t testing.TB, env rl.Environment, seed uint64, horizon int) rl.Learner
+}
+
+func cartPoleTasks() []task {
+	return []task{
+		{"ppo", 4, 500_000, 150_000, newPPO}, // CleanRL's ppo.py
+		{"a2c", 16, 500_000, 250_000, newA2C},
+		{"dqn", 1, 500_000, 100_000, newDQN},
+	}
+}
+
+func newPPO(t testing.TB, env rl.Environment, seed uint64, horizon int) rl.Learner {
+	config := rl.DefaultPPO()
+	config.Seed, config.Horizon = seed, horizon
+	l, err := rl.NewPPO(config, env)
+	return made(t, l, err)
+}
+
+func newA2C(t testing.TB, env rl.Environment, seed uint64, horizon int) rl.Learner {
+	config := rl.DefaultA2C()
+	config.Seed, config.Horizon = seed, horizon
+	l, err := rl.NewA2C(config, env)
+	return made(t, l, err)
+}
+
+func newDQN(t testing.TB, env rl.Environment, seed uint64, horizon int) rl.Learner {
+	config := rl.DefaultDQN()
+	config.Seed, config.Horizon = seed, horizon
+	l, err := rl.NewDQN(config, env)
+	return made(t, l, err)
+}
+
+func made[L rl.Learner](t testing.TB, l L, err error) rl.Learner {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// play is the greedy policy's mean return over 100 episodes not learned from.
+func play(l rl.Learner, seed uint64) float64 {
+	return rltest.Play(rltest.NewCartPole(20, 1000+seed), l.Policy(), 100)
+}
+
+// CartPole-v1 counts as solved at 475 of 500.
+func TestEachAlgorithmSolvesCartPole(t *testing.T) {
+	for _, task := range cartPoleTasks() {
+		t.Run(task.name, func(t *testing.T) {
+			env := rltest.NewCartPole(task.copies, 1)
+			l := task.learn(t, env, 1, task.short)
+			if err := l.Learn(t.Context(), env, task.short, nil); err != nil {
+				t.Fatal(err)
+			}
+			if got := play(l, 1); got < 475 {
+				t.Errorf("mean return %v after %d steps, want at least 475", got, task.short)
+			}
+		})
+	}
+}
+
+// The full run of docs/learning.md: five seeds of each algorithm.
+func BenchmarkCartPole(b *testing.B) {
+	for _, task := range cartPoleTasks() {
+		total := 0.0
+		for seed := uint64(1); seed <= 5; seed++ {
+			b.Run(fmt.Sprintf("%s/seed%d", task.name, seed), func(b *testing.B) {
+				for b.Loop() {
+					env := rltest.NewCartPole(task.copies, seed)
+					l := task.learn(b, env, seed, task.steps)
+					if err := l.Learn(b.Context(), env, task.steps, nil); err != nil {
+						b.Fatal(err)
+					}
+					got := play(l, seed)
+					total += got
+					b.ReportMetric(got, "return")
+				}
+			})
+		}
+		b.Logf("%s: mean %.1f over 5 seeds", task.name, total/5)
+	}
+}
