@@ -113,6 +113,24 @@ func TestWhatIsAppliedAgainAndAgainIsNotFought(t *testing.T) {
 	})
 }
 
+// Each wait ends when it is over, not with the next look that is due anyway.
+func TestWhatIsHandedBackBehindOurBackIsTakenOverAgainSoon(t *testing.T) {
+	fake := withHPA(3)
+	tell(t, fake, takesOver, func(s *story) {
+		s.after(time.Second)
+		for _, wait := range []time.Duration{0, time.Second, 4 * time.Second} {
+			if err := s.target.Keep(s.t.Context(), true); err != nil {
+				t.Fatal(err)
+			}
+			s.after(wait + 100*time.Millisecond)
+			if !fake.rivals[0].Resting {
+				t.Errorf("not taken over again after %v", wait)
+			}
+			fake.set(func() { fake.rivals[0].Resting, fake.rivals[0].SuspendedBy = false, "" })
+		}
+	})
+}
+
 func TestWhatCannotBeTakenOverIsSaid(t *testing.T) {
 	fake := withHPA(3)
 	tell(t, fake, takesOver, func(s *story) {

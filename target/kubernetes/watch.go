@@ -95,9 +95,7 @@ func (w *watcher) look(ctx context.Context) time.Duration {
 			return err
 		}
 		err = errors.Join(w.restore(ctx, v, now), v.govern(ctx, now))
-		if next := v.count.contest.Next(); v.count.contest.Disturbed() && next.After(now) {
-			interval = min(interval, next.Sub(now))
-		}
+		interval = v.again(now, interval)
 		return err
 	})
 	w.complaint.Report(ctx, err)
@@ -109,6 +107,24 @@ func (w *watcher) look(ctx context.Context) time.Duration {
 		return min(retry, interval)
 	}
 	return interval
+}
+
+// again is how long it is until somebody else is answered with whom we are in a
+// contest, and most where that is farther away or there is none.
+func (v *view) again(now time.Time, most time.Duration) time.Duration {
+	var next []time.Time
+	if v.count.contest.Disturbed() {
+		next = append(next, v.count.contest.Next())
+	}
+	if v.count.keeping && v.cfg.TakeOver && v.rivals.governs() {
+		next = append(next, v.rivals.contest.Next())
+	}
+	for _, at := range next {
+		if at.After(now) {
+			most = min(most, at.Sub(now))
+		}
+	}
+	return most
 }
 
 // restore puts the count back where that is due.
