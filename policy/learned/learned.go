@@ -103,6 +103,10 @@ func (p *Policy) Closed(obs scale.Observation) bool { return policy.Closed(p.bas
 // Outlook is that of the base.
 func (p *Policy) Outlook() (policy.Outlook, bool) { return policy.OutlookOf(p.base) }
 
+// Seen is the newest observation as the model reads it, lent until the next
+// Recommend: what can be held against training.
+func (p *Policy) Seen() []float32 { return p.row[:] }
+
 // Conditions are those of the base, and that the model has been a stranger for long.
 func (p *Policy) Conditions() []scale.GuardCondition {
 	p.lasting = append(p.lasting[:0], policy.Conditions(p.base)...)
