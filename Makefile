@@ -10,6 +10,8 @@ PLATFORMS     := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 VETTED        := darwin/arm64 windows/amd64
 # Long arithmetic in one goroutine each: the race detector, which takes twenty times as long to find nothing there, sees the short tests only.
 ARITHMETIC    := guard capacity policy/predictive evaluate cmd/flyball record/sqlite
+# End to end, what the race detector watches: a controller and its replicas over their whole life.
+RACED         := TestRun|TestController|TestDemoLeaves|TestKilled
 # Packages whose tests have a Docker engine of their own, and those with tests of programs that scripts/test-binaries builds.
 ENGINE_TESTS   = balancer/traefik deploy/stack $(shell git grep -l 'dockertest\.Main(m)' -- '*_test.go' | xargs -n 1 dirname | sort -u)
 # Packages whose tests have a Kubernetes cluster of their own.
@@ -41,21 +43,21 @@ setup: ## install what the tests need besides Go (Debian packages; names what it
 setup-engine: # and an engine
 	@scripts/setup-tests engine
 
-# test-docker and test-cluster are not part of it yet: all together take longer on two cores than CI may.
-test: setup check-generate test-units test-e2e ## unit, integration, end to end; what drives engines and clusters is test-docker and test-cluster
+# test-cluster is not part of it yet: all together may take longer on two cores than CI has.
+test: setup-engine check-generate test-units test-e2e test-docker ## unit, integration, end to end, Docker; what needs a cluster is test-cluster
 
 test-units: setup ## unit and integration tests, with the race detector
 	$(GO) vet ./...
 	$(RACE) -timeout 25m $$($(GO) list ./... | grep -v -e /test/e2e -e /sim$$ -e /queueing$$ $(ARITHMETIC:%=-e /%$$) $(ENGINE_TESTS:%=-e /%$$) $(CLUSTER_TESTS:%=-e /%$$))
 	$(RACE) -run WhateverRunsBeside ./sim
-	$(RACE) -short -timeout 25m $(ARITHMETIC:%=./%) $(ENGINE_TESTS:%=./%) $(CLUSTER_TESTS:%=./%)
+	$(RACE) -short -timeout 25m $(ARITHMETIC:%=./%) $(CLUSTER_TESTS:%=./%)
 	$(GO) test -timeout 25m ./sim ./queueing $(ARITHMETIC:%=./%)
 	cd test/hpadiff && $(GO) test -timeout 25m ./...
 	cd test/helm && $(GO) test -timeout 25m ./...
 
 test-e2e: setup build ## whole programs, real load, a real browser
-	$(GO) test -timeout 25m -count=1 -p 1 ./test/e2e/...
-	$(RACE) -timeout 25m -count=1 -p 1 -run 'TestRun|TestController|TestDemoLeaves|TestKilled' ./test/e2e/...
+	$(GO) test -timeout 25m -count=1 -p 1 -skip '$(RACED)' ./test/e2e/...
+	$(RACE) -timeout 25m -count=1 -p 1 -run '$(RACED)' ./test/e2e/...
 
 test-docker: setup-engine ## what drives a Docker engine, beside one of its own, and Traefik
 	@scripts/test-binaries compose traefik
@@ -63,7 +65,7 @@ test-docker: setup-engine ## what drives a Docker engine, beside one of its own,
 	# Under load, where latencies are judged: the race detector would be what is measured.
 	$(GO) test -count=1 -timeout 25m ./test/containers
 
-test-cluster: ## what needs a Kubernetes cluster, on one of its own (its programs: ten minutes of two cores, once)
+test-cluster: ## what needs a Kubernetes cluster, on one of its own (its programs: six minutes of two cores, once)
 	@scripts/setup-tests cluster
 	@scripts/test-binaries cluster
 	$(GO) test -count=1 -p 1 -timeout 40m $(CLUSTER_TESTS:%=./%)
@@ -72,7 +74,7 @@ test-cluster: ## what needs a Kubernetes cluster, on one of its own (its program
 test-short: ## the inner loop: unit tests, under two minutes
 	$(GO) test -short $$($(GO) list ./... | grep -v /test/e2e)
 
-test-binaries: ## programs of others for the tests: Compose, Traefik, a Kubernetes cluster (twenty minutes of two cores, once)
+test-binaries: ## programs of others for the tests: Compose, Traefik, a Kubernetes cluster (a quarter of an hour of two cores, once)
 	@scripts/test-binaries
 
 soak: setup-engine ## every target behind every balancer, ten minutes each under load (three hours)
