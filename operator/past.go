@@ -90,7 +90,7 @@ func isPolicy(part string) bool {
 // feed returns a plan whose forecasters have seen the past; nil: there is none.
 func (p *past) feed(ctx context.Context, spec *app.Spec) *control.Plan {
 	taught, err := spec.Plan()
-	if err != nil || !slices.ContainsFunc(deciders(&taught), forecasts) {
+	if err != nil || spec.Objective == nil || !slices.ContainsFunc(deciders(&taught), forecasts) { // without an objective CPU is forecast
 		return nil
 	}
 	samples := p.ask(ctx, spec)

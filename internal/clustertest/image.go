@@ -34,20 +34,7 @@ func (c *Cluster) Image(t testing.TB, name string, files map[string]string, comm
 // /app in there.
 func (c *Cluster) GoImage(t testing.TB, name, pkg string, args ...string) {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "app")
-	if err := buildStatic(pkg, file); err != nil {
-		t.Fatal(err)
-	}
-	c.Image(t, name, map[string]string{"/app": file}, append([]string{"/app"}, args...)...)
-}
-
-func buildStatic(pkg, file string) error {
-	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", file, pkg)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s: %w: %s", pkg, err, out)
-	}
-	return nil
+	c.Image(t, name, map[string]string{"/app": Program(t, pkg)}, append([]string{"/app"}, args...)...)
 }
 
 // importImage lays the image out as docker save does, the form of fewest parts:

@@ -71,8 +71,8 @@ func (c *Cluster) nodeReady(ctx context.Context) error {
 
 // importOwnImages builds and imports what every pod is made of.
 func (c *Cluster) importOwnImages() error {
-	file := c.path("workload")
-	if err := buildStatic("github.com/flyball-io/flyball/internal/clustertest/workload", file); err != nil {
+	file, err := program("github.com/flyball-io/flyball/internal/clustertest/workload")
+	if err != nil {
 		return err
 	}
 	files := map[string]string{"/workload": file}

@@ -22,11 +22,7 @@ const flyballImage = "rig.test/flyball:1"
 func TestDeployedOperatorScalesTheDeployedApp(t *testing.T) {
 	l := newLab(t)
 	l.cluster.Metrics(t)
-	program, err := flyball()
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.cluster.Image(t, flyballImage, map[string]string{"/flyball": program}, "/flyball")
+	l.cluster.Image(t, flyballImage, map[string]string{"/flyball": flyball(t)}, "/flyball")
 	// One node, and no patience for a budget of pods: staging brings everything
 	// that a cluster has by itself, local what a laptop has.
 	values := filepath.Join(l.dir, "values.yaml")

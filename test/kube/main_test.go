@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -28,20 +27,8 @@ func TestMain(m *testing.M) { clustertest.Main(m) }
 const patience = 2 * time.Minute
 
 // flyball is the program, built once.
-var flyball = sync.OnceValues(func() (string, error) { return build("github.com/flyball-io/flyball/cmd/flyball") })
-
-func build(pkg string) (string, error) {
-	dir, err := os.MkdirTemp("", "fly")
-	if err != nil {
-		return "", err
-	}
-	file := filepath.Join(dir, filepath.Base(pkg))
-	cmd := exec.Command("go", "build", "-o", file, pkg)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return file, nil
+func flyball(t *testing.T) string {
+	return clustertest.Program(t, "github.com/flyball-io/flyball/cmd/flyball")
 }
 
 // lab is a namespace of a cluster with a real node, and who works there.
@@ -89,10 +76,7 @@ const shellImage = "rig.test/shell:1"
 
 func (l *lab) makeShellImage() {
 	l.t.Helper()
-	workload, err := build("github.com/flyball-io/flyball/internal/clustertest/workload")
-	if err != nil {
-		l.t.Fatal(err)
-	}
+	workload := clustertest.Program(l.t, "github.com/flyball-io/flyball/internal/clustertest/workload")
 	busybox, files := testenv.Command(l.t, "busybox"), map[string]string{"/workload": workload}
 	for _, applet := range []string{"sh", "sleep", "dd", "df", "awk", "rm"} {
 		files["/bin/"+applet] = busybox
@@ -103,11 +87,7 @@ func (l *lab) makeShellImage() {
 // command is the program, at work in the namespace.
 func (l *lab) command(ctx context.Context, args ...string) *exec.Cmd {
 	l.t.Helper()
-	program, err := flyball()
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(ctx, flyball(l.t), args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = time.Minute
 	cmd.Dir, cmd.Env = l.dir, append(os.Environ(), "KUBECONFIG="+l.cluster.Kubeconfig)
