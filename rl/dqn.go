@@ -15,7 +15,7 @@ import (
 // update descends
 //
 //	δ = R + γⁿ·Q⁻(sₜ₊ₙ, argmax_{a allowed} Q(sₜ₊ₙ, a)) − Q(sₜ,aₜ)      double: one net chooses, the other judges
-//	L = mean[ w · huber(δ) ]                                           ½δ² up to |δ| = 1, then |δ| − ½
+//	L = mean[ w · ½δ² ]
 //	Q(s,a) = V(s) + A(s,a) − mean_b A(s,b)                             dueling
 //
 // where γⁿ·Q⁻ is 0 if the episode terminated on the way; if it was truncated
@@ -25,8 +25,10 @@ import (
 // learning", Nature 518, 2015, algorithm 1; double: van Hasselt, Guez and Silver,
 // AAAI 2016, eq. 4; dueling: Wang et al., ICML 2016, eq. 9; prioritised replay:
 // Schaul et al., ICLR 2016; n steps, and all of them together: Hessel et al.,
-// "Rainbow", AAAI 2018. Sizes and rates are those of CleanRL's dqn.py, priorities
-// and n those of Rainbow.
+// "Rainbow", AAAI 2018. Sizes, rates and the square of δ are those of CleanRL's
+// dqn.py, priorities and n those of Rainbow. Clipping δ to ±1, as Mnih et al. do
+// for rewards of that size, would weigh the end of an episode, where a value of
+// 100 turns out to be 1, like any step before it: Q then grows without bound.
 type DQN struct {
 	session
 	config DQNConfig
@@ -296,7 +298,7 @@ func (t *qTally) add(o qTally) {
 }
 
 // run computes the gradient of one part of the batch:
-// ∂L/∂Q = −w·clip(δ, −1, 1), ∂Q/∂V = 1, ∂Q/∂A(b) = 1{a=b} − 1/|A|.
+// ∂L/∂Q = −w·δ, ∂Q/∂V = 1, ∂Q/∂A(b) = 1{a=b} − 1/|A|.
 func (d *DQN) run(part int) {
 	p, b, parts := d.pieces[part], d.batch, partsOf(d.config.Batch)
 	from, to := part*len(b.rows)/parts, (part+1)*len(b.rows)/parts
@@ -308,27 +310,18 @@ func (d *DQN) run(part int) {
 		q := dueling(row, b.actions[i])
 		off := b.targets[i] - q
 		b.errors[i] = off
-		slope := float32(-b.weights[i] * min(max(off, -1), 1) / float64(len(b.rows)))
+		slope := float32(-b.weights[i] * off / float64(len(b.rows)))
 		for a := range d.Actions {
 			by[1+a] = -slope / float32(d.Actions)
 		}
 		by[0] = slope
 		by[1+b.actions[i]] += slope
-		p.sums.Loss += b.weights[i] * huber(off)
+		p.sums.Loss += b.weights[i] * off * off / 2
 		p.sums.Q += q
 		p.sums.Error += math.Abs(off)
 	}
 	clear(p.gradient)
 	d.online.Backward(p.workspace, p.byOutput, p.gradient)
-}
-
-// huber is a square near 0 and a line beyond 1, so that one surprise does not
-// outweigh the batch.
-func huber(x float64) float64 {
-	if x = math.Abs(x); x > 1 {
-		return x - 0.5
-	}
-	return x * x / 2
 }
 
 func (d *DQN) figures() []Figure {
