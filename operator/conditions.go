@@ -118,7 +118,7 @@ func (e *entry) able() v1alpha1.StatusCondition {
 	switch {
 	case d == nil:
 		return condition(ableToScale, yes, "SucceededGetScale", "the target can be read; nothing is decided yet")
-	case c != nil && c.Error != "" && !c.At.Before(d.Decision.At):
+	case c != nil && c.Error != "" && (!c.At.Before(d.Decision.At) || d.Mode == scale.Apply && d.Decision.Changes()): // to fail may take longer than the time between two decisions
 		return condition(ableToScale, no, "FailedUpdateScale", fmt.Sprintf("the count cannot be set to %d: %s", c.To, c.Error))
 	case d.Decision.Reason.Code == "ScaleDownStabilized" || d.Decision.Reason.Code == "ScaleUpStabilized":
 		return condition(ableToScale, yes, d.Decision.Reason.Code, d.Decision.Reason.String())
@@ -157,8 +157,9 @@ func limited(d *record.Decided) v1alpha1.StatusCondition {
 func (e *entry) fresh() v1alpha1.StatusCondition {
 	var bad []string
 	for _, from := range slices.Sorted(maps.Keys(e.report.faults)) {
-		// What pods use need not be known where the policy decides on something else.
-		unused := from == "target usage" && e.decided != nil && !e.decided.Decision.NoData
+		// What pods use need not be known where nobody ever did, and the policy decides
+		// on something else.
+		unused := from == "target usage" && e.decided != nil && !e.decided.Decision.NoData && !usageSeen(e.decided)
 		if from != "target" && !unused {
 			bad = append(bad, from+" cannot be read: "+e.report.faults[from])
 		}
@@ -180,6 +181,13 @@ func (e *entry) fresh() v1alpha1.StatusCondition {
 	default:
 		return condition(dataFresh, yes, "Fresh", scale.Count(len(e.decided.Seen.Signals), "signal")+" can be relied on")
 	}
+}
+
+// usageSeen reports whether it was known what pods use.
+func usageSeen(d *record.Decided) bool {
+	return slices.ContainsFunc(d.Seen.Signals, func(s record.Measured) bool {
+		return s.Name == scale.CPUUtilization || s.Name == scale.MemoryUtilization
+	})
 }
 
 // transitions dates conditions: since when the status is what it is.
