@@ -21,13 +21,14 @@ import (
 type stopFlags struct {
 	stateDir       string
 	all, yes, json bool
+	cluster        takenOverFlags
 }
 
 func newStopCommand() *cobra.Command {
 	f := &stopFlags{}
 	cmd := &cobra.Command{
-		Use:   "stop [NAME | --all]",
-		Short: "List or end what runs on without a controller",
+		Use:   "stop [NAME | --all | --taken-over]",
+		Short: "List or end what a controller that is gone has left behind",
 		Long: `Balancers and replicas go on when the controller crashes, ends with --on-exit
 keep, or when a document was renamed. Without NAME this lists what a state
 folder still holds. With NAME or --all it ends it: the balancer answers the
@@ -37,11 +38,17 @@ it kill them. A balancer that is not ours (nginx, HAProxy, Traefik) goes on.
 Services of Docker Compose and Swarm are not Flyball's: their replicas stay as
 they are, and docker compose stop or docker service scale ends them.
 
+In a Kubernetes cluster the HorizontalPodAutoscalers and ScaledObjects rest that
+were taken over (takeOver: true) by a controller that was killed. They are listed
+where a kubeconfig names a cluster; hpa/NAME or scaledobject/NAME makes one what
+it was, --taken-over all of them.
+
 What a running controller looks after is left alone: end that controller, or
 remove its document.`,
 		Example: `  flyball stop
   flyball stop shop-web --yes
-  flyball stop --all --state-dir /var/lib/flyball`,
+  flyball stop --all --state-dir /var/lib/flyball
+  flyball stop hpa/web --namespace shop`,
 		Args: atMost(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
@@ -50,6 +57,7 @@ remove its document.`,
 	flags.BoolVar(&f.all, "all", false, "end everything that no controller looks after")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
 	flags.BoolVar(&f.json, "json", false, "print the list as JSON")
+	f.cluster.add(flags)
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -83,17 +91,20 @@ func (f *stopFlags) run(cmd *cobra.Command, args []string) error {
 	if f.stateDir == "" {
 		f.stateDir = defaultStateDir(os.Getenv("XDG_STATE_HOME"))
 	}
-	if f.all && len(args) > 0 {
-		return cli.UsageError{Err: errors.New("NAME and --all exclude each other")}
+	if f.all && len(args) > 0 || f.cluster.all && (f.all || len(args) > 0) {
+		return cli.UsageError{Err: errors.New("NAME, --all and --taken-over exclude each other")}
 	}
 	ctx, hurry, stop := interruptible(cmd.Context())
 	defer stop()
+	if f.cluster.all || len(args) == 1 && strings.Contains(args[0], "/") {
+		return f.handBack(ctx, cmd, strings.Join(args, ""))
+	}
 	services, err := leftover.List(ctx, f.stateDir, clock.System)
 	if err != nil {
 		return err
 	}
 	if !f.all && len(args) == 0 {
-		return f.print(cmd.OutOrStdout(), services)
+		return f.print(ctx, cmd, services)
 	}
 	if len(args) == 1 {
 		i := slices.IndexFunc(services, func(s leftover.Service) bool { return s.Name == args[0] })
@@ -106,29 +117,32 @@ func (f *stopFlags) run(cmd *cobra.Command, args []string) error {
 		fmt.Fprintln(cmd.OutOrStdout(), "Nothing runs in "+f.stateDir)
 		return nil
 	}
-	if err := f.agreed(cmd, services); err != nil {
+	var lines []string
+	for _, s := range services {
+		if s.Controller == "" {
+			lines = append(lines, s.Name+": "+describe(s))
+		}
+	}
+	if err := f.agreed(cmd, lines, "End this?", "nothing was ended"); err != nil {
 		return err
 	}
 	return f.end(hurry, cmd.OutOrStdout(), services)
 }
 
-// agreed asks the person before anything is ended.
-func (f *stopFlags) agreed(cmd *cobra.Command, services []leftover.Service) error {
-	free := slices.DeleteFunc(slices.Clone(services), func(s leftover.Service) bool { return s.Controller != "" })
-	if f.yes || len(free) == 0 {
+// agreed asks the person before anything is done.
+func (f *stopFlags) agreed(cmd *cobra.Command, lines []string, question, otherwise string) error {
+	if f.yes || len(lines) == 0 {
 		return nil
 	}
 	in, ok := cmd.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
 		return cli.UsageError{Err: errors.New("add --yes: nobody can be asked here")}
 	}
-	for _, s := range free {
-		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", s.Name, describe(s))
-	}
-	fmt.Fprint(cmd.OutOrStdout(), "End this? y/N ")
+	printLines(cmd.OutOrStdout(), lines...)
+	fmt.Fprint(cmd.OutOrStdout(), question+" y/N ")
 	answer, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil || !strings.HasPrefix(strings.ToLower(strings.TrimSpace(answer)), "y") {
-		return errors.New("nothing was ended")
+		return errors.New(otherwise)
 	}
 	return nil
 }
@@ -160,13 +174,22 @@ func describe(s leftover.Service) string {
 	return strings.Join(parts, ", ")
 }
 
-func (f *stopFlags) print(out io.Writer, services []leftover.Service) error {
+// print lists what is left, here and in the cluster.
+func (f *stopFlags) print(ctx context.Context, cmd *cobra.Command, services []leftover.Service) error {
+	out := cmd.OutOrStdout()
+	resting, err := f.cluster.list(ctx, cmd.ErrOrStderr())
 	if f.json {
-		return writeJSON(out, services)
+		return errors.Join(writeJSON(out, append(listed(services), listed(resting)...)), err)
 	}
+	f.printServices(out, services)
+	printTakenOver(out, resting)
+	return err
+}
+
+func (f *stopFlags) printServices(out io.Writer, services []leftover.Service) {
 	if len(services) == 0 {
 		fmt.Fprintln(out, "Nothing runs in "+f.stateDir)
-		return nil
+		return
 	}
 	fmt.Fprintf(out, "%-24s  %8s  %-24s  %s\n", "NAME", "REPLICAS", "BALANCER", "CONTROLLER")
 	for _, s := range services {
@@ -179,7 +202,6 @@ func (f *stopFlags) print(out io.Writer, services []leftover.Service) error {
 		}
 		fmt.Fprintf(out, "%-24s  %8d  %-24s  %s\n", s.Name, s.Replicas, balancer, controller)
 	}
-	return nil
 }
 
 // either is text, or otherwise where that is empty.

@@ -66,8 +66,7 @@ func (c *Cluster) Rivals(ctx context.Context, ref Ref) ([]Rival, error) {
 		return nil, fmt.Errorf("who scales %s: ScaledObjects: %w", ref, err)
 	}
 	for _, o := range scaled {
-		to := fields{o.Object}.under("spec").under("scaleTargetRef")
-		if !ref.is(cmp.Or(to.text("apiVersion"), "apps/v1"), cmp.Or(to.text("kind"), "Deployment"), to.text("name")) {
+		if to := scaledBy(o); !ref.is(to.APIVersion, to.Kind, to.Name) {
 			continue
 		}
 		m, _ := remembered(o)

@@ -1,0 +1,89 @@
+package kubernetes
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	autoscaling "k8s.io/api/autoscaling/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// TakenOver is a rival that bears [TakenOverAnnotation]: it rests, or did.
+type TakenOver struct {
+	Rival
+	// Of is the object that it scales.
+	Of Ref
+	// Min and Max are the bounds that an HPA had; 0 of a ScaledObject, which
+	// keeps its own.
+	Min, Max int
+	// Damaged says that nobody can read what it was before.
+	Damaged bool
+}
+
+// AllTakenOver are those of a namespace, or "": of all of them, by namespace and
+// name. Which controller took over, and whether it still runs, they do not say.
+func (c *Cluster) AllTakenOver(ctx context.Context, namespace string) ([]TakenOver, error) {
+	hpas, err := c.hpas(ctx, namespace)
+	if err != nil {
+		return nil, fmt.Errorf("HorizontalPodAutoscalers: %w", err)
+	}
+	scaled, err := c.scaledObjects(ctx, namespace)
+	if err != nil {
+		return nil, fmt.Errorf("ScaledObjects: %w", err)
+	}
+	var all []TakenOver
+	for _, h := range hpas {
+		if marked(h) {
+			all = append(all, takenHPA(h))
+		}
+	}
+	for _, o := range scaled {
+		if marked(o) {
+			all = append(all, takenScaledObject(o))
+		}
+	}
+	slices.SortFunc(all, func(a, b TakenOver) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	})
+	return all, nil
+}
+
+func marked(object metav1.Object) bool {
+	_, found := object.GetAnnotations()[TakenOverAnnotation]
+	return found
+}
+
+func takenHPA(h *autoscaling.HorizontalPodAutoscaler) TakenOver {
+	m, readable := remembered(h)
+	to := h.Spec.ScaleTargetRef
+	least := int32(1) // what Kubernetes takes where nothing is said
+	if m.MinReplicas != nil {
+		least = *m.MinReplicas
+	}
+	return TakenOver{
+		Rival: Rival{Kind: HPA, Namespace: h.Namespace, Name: h.Name, Resting: rests(h), SuspendedBy: m.By},
+		Of:    Ref{APIVersion: to.APIVersion, Kind: to.Kind, Namespace: h.Namespace, Name: to.Name},
+		Min:   int(least), Max: int(m.MaxReplicas), Damaged: !readable || m.MaxReplicas < 1,
+	}
+}
+
+func takenScaledObject(o *unstructured.Unstructured) TakenOver {
+	m, readable := remembered(o)
+	return TakenOver{
+		Rival:   Rival{Kind: ScaledObject, Namespace: o.GetNamespace(), Name: o.GetName(), Resting: paused(o), SuspendedBy: m.By},
+		Of:      scaledBy(o),
+		Damaged: !readable,
+	}
+}
+
+// scaledBy is what a ScaledObject scales: a Deployment where it does not say.
+func scaledBy(o *unstructured.Unstructured) Ref {
+	to := fields{o.Object}.under("spec").under("scaleTargetRef")
+	return Ref{
+		APIVersion: cmp.Or(to.text("apiVersion"), "apps/v1"), Kind: cmp.Or(to.text("kind"), "Deployment"),
+		Namespace: o.GetNamespace(), Name: to.text("name"),
+	}
+}
