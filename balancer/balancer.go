@@ -15,8 +15,16 @@ type Balancer interface {
 	// progress finish. A draining backend stays draining while it is listed:
 	// only a call without it, then one with it, brings it back.
 	SetBackends(ctx context.Context, backends []Backend) error
-	// Drain stops new requests to one backend and returns once none is in
-	// progress there, or with ctx's error. An unknown ID is already drained.
+	// Leave stops new requests to one backend and returns once none is sent
+	// there any more, whatever is in progress. With an error some may still be
+	// sent: whoever ends the replica then loses them, and asks again instead. A
+	// backend that is no longer listed, or not known, has been left once what is
+	// listed is in force; before any was set a balancer that outlives its
+	// controller may still follow the one before, and has left nobody. The error
+	// says why and what to do, also when it is ctx's ([Behind]).
+	Leave(ctx context.Context, id string) error
+	// Drain leaves a backend, and returns once no request is in progress there,
+	// or with ctx's error. An unknown ID is already drained.
 	Drain(ctx context.Context, id string) error
 	// Backends says what is known of each, sorted by ID, draining ones included.
 	Backends(ctx context.Context) ([]BackendStatus, error)

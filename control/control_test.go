@@ -95,6 +95,7 @@ func (w *world) SetBackends(_ context.Context, b []balancer.Backend) error {
 	return nil
 }
 
+func (w *world) Leave(context.Context, string) error { return nil }
 func (w *world) Drain(context.Context, string) error { return nil }
 
 func (w *world) Backends(context.Context) ([]balancer.BackendStatus, error) { return nil, nil }

@@ -17,6 +17,10 @@ import (
 // any more: a report from before that may still be under way.
 const leavingFor = 5 * time.Second
 
+// leaveWithin is how long a balancer may take to leave a backend before it is
+// said why it does not.
+const leaveWithin = 3 * time.Second
+
 // Drainer drains what the executor of a target wants drained, beside a
 // [Router] in the balancer's process, and tells how far that is.
 type Drainer struct {
@@ -34,8 +38,9 @@ type Drainer struct {
 
 // drain is that of one backend.
 type drain struct {
-	stop context.CancelFunc
-	idle bool
+	stop       context.CancelFunc
+	left, idle bool
+	why        string // it is not left yet
 }
 
 // Run drains until ctx is done. What is drained stays so.
@@ -48,7 +53,7 @@ func (d *Drainer) Run(ctx context.Context) error {
 	defer ticker.Stop()
 	var draining sync.WaitGroup
 	defer draining.Wait()
-	idle := make(chan struct{}, 1)
+	news := make(chan struct{}, 1)
 	for {
 		select {
 		case w, open := <-wanted:
@@ -56,9 +61,9 @@ func (d *Drainer) Run(ctx context.Context) error {
 				return nil
 			}
 			for id, its := range d.follow(ctx, w.IDs) {
-				draining.Go(func() { d.drain(its.ctx, id, its.drain, idle) })
+				draining.Go(func() { d.drain(its.ctx, id, its.drain, news) })
 			}
-		case <-idle:
+		case <-news:
 		case <-ticker.C:
 		}
 		d.tell(ctx)
@@ -98,32 +103,55 @@ func (d *Drainer) follow(ctx context.Context, ids []string) map[string]begun {
 	return fresh
 }
 
-// drain waits until a backend is idle. A balancer that cannot be asked is asked
-// again.
-func (d *Drainer) drain(ctx context.Context, id string, its *drain, idle chan<- struct{}) {
-	for failing := false; ; failing = true {
-		err := d.Balancer.Drain(ctx, id)
-		if ctx.Err() != nil {
+// drain waits until a backend is left, then until it is idle.
+func (d *Drainer) drain(ctx context.Context, id string, its *drain, news chan<- struct{}) {
+	leave := func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, leaveWithin)
+		defer cancel()
+		return d.Balancer.Leave(ctx, id)
+	}
+	for _, step := range []struct {
+		do   func(context.Context) error
+		done *bool
+	}{
+		{leave, &its.left},
+		{func(ctx context.Context) error { return d.Balancer.Drain(ctx, id) }, &its.idle},
+	} {
+		if !d.insist(ctx, id, its, step.do) {
 			return
 		}
-		if err == nil {
-			break
+		d.mu.Lock()
+		*step.done, its.why = true, ""
+		d.mu.Unlock()
+		select {
+		case news <- struct{}{}:
+		default: // it is about to be told
 		}
+	}
+}
+
+// insist does one step until it succeeds; false when ctx is done before. A
+// balancer that cannot be asked is asked again.
+func (d *Drainer) insist(ctx context.Context, id string, its *drain, do func(context.Context) error) bool {
+	for failing := false; ; failing = true {
+		err := do(ctx)
+		if ctx.Err() != nil {
+			return false
+		}
+		if err == nil {
+			return true
+		}
+		d.mu.Lock()
+		its.why = err.Error()
+		d.mu.Unlock()
 		if !failing {
 			d.Log.Warn("cannot drain: it is tried again", slog.String("target", d.Name), slog.String("backend", id), slog.Any("error", err))
 		}
 		select {
 		case <-d.Clock.After(drainTold):
 		case <-ctx.Done():
-			return
+			return false
 		}
-	}
-	d.mu.Lock()
-	its.idle = true
-	d.mu.Unlock()
-	select {
-	case idle <- struct{}{}:
-	default: // it is about to be told
 	}
 }
 
@@ -138,7 +166,7 @@ func (d *Drainer) Leaving(id string) bool {
 }
 
 func (d *Drainer) tell(ctx context.Context) {
-	state := Drained{Target: d.Name, At: d.Clock.Now(), InFlight: map[string]int{}}
+	state := Drained{Target: d.Name, At: d.Clock.Now(), InFlight: map[string]int{}, Behind: map[string]string{}}
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	backends, err := d.Balancer.Backends(call)
 	cancel()
@@ -148,12 +176,18 @@ func (d *Drainer) tell(ctx context.Context) {
 	d.mu.Lock()
 	for id, its := range d.drains {
 		state.Heard = append(state.Heard, id)
+		if its.left {
+			state.Left = append(state.Left, id)
+		} else if its.why != "" {
+			state.Behind[id] = its.why
+		}
 		if its.idle {
 			state.Idle = append(state.Idle, id)
 		}
 	}
 	d.mu.Unlock()
 	slices.Sort(state.Heard)
+	slices.Sort(state.Left)
 	slices.Sort(state.Idle)
 	for _, b := range backends {
 		if b.State != balancer.Draining && !slices.Contains(state.Heard, b.ID) {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,11 +21,21 @@ import (
 	"github.com/flyball-io/flyball/target"
 )
 
-// busy is a balancer whose backends are idle when the test says so.
+// busy is a balancer whose backends are left and idle when the test says so.
 type busy struct {
 	world
+	refuses atomic.Bool // to leave them
 	drained map[string]chan struct{}
 }
+
+func (b *busy) Leave(context.Context, string) error {
+	if b.refuses.Load() {
+		return errRefuses
+	}
+	return nil
+}
+
+var errRefuses = errors.New("reload refused")
 
 func (b *busy) Drain(ctx context.Context, id string) error {
 	select {
@@ -131,6 +143,54 @@ func TestADrainThatNobodyHears(t *testing.T) {
 		runs(t, (&control.Drainer{Name: "web", Balancer: plane, Wanted: control.WantedDrains(b, "web"), Done: control.DoneDrains(b, "web"), Clock: clock.System, Log: log}).Run)
 		if took := drain(); took > 31*time.Second {
 			t.Errorf("gave up after %s though the balancer had heard, want after 30 s", took)
+		}
+	})
+}
+
+// A balancer that is silent, or does not follow, has left nobody, and what keeps
+// it is told. Between leaving and draining nothing is given up.
+func TestWhetherABackendIsLeftAcrossTheBus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, plane, log := memory.New(), &busy{drained: map[string]chan struct{}{"r-001": make(chan struct{})}}, slog.New(slog.DiscardHandler)
+		plane.refuses.Store(true)
+		asked := 0
+		wanted, err := control.WantedDrains(b, "web").Subscribe(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		traffic := control.NewRemoteTraffic("web", b, time.Minute, clock.System, log)
+		runs(t, traffic.Run)
+		leave := func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			return traffic.Leave(ctx, "r-001")
+		}
+		if err := leave(); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "not heard of") {
+			t.Errorf("with no balancer: %v, want that it was not heard of", err)
+		}
+		drainer := &control.Drainer{Name: "web", Balancer: plane, Wanted: control.WantedDrains(b, "web"), Done: control.DoneDrains(b, "web"), Clock: clock.System, Log: log}
+		runs(t, drainer.Run)
+		if err := leave(); err == nil || err.Error() != errRefuses.Error() {
+			t.Errorf("with one that refuses: %v, want %v", err, errRefuses)
+		}
+		plane.refuses.Store(false)
+		if err := leave(); err != nil {
+			t.Errorf("with one that follows: %v", err)
+		}
+		time.Sleep(3 * time.Second)
+		close(plane.drained["r-001"])
+		if err := traffic.Drain(t.Context(), "r-001"); err != nil {
+			t.Errorf("drain: %v", err)
+		}
+		<-wanted // at its start nothing was
+		for w := range wanted {
+			if len(w.IDs) == 0 {
+				break // drained
+			}
+			asked++
+		}
+		if want := 3 * 5; asked < want {
+			t.Errorf("r-001 was wanted %d times in a row, want %d: each second from first to last", asked, want)
 		}
 	})
 }

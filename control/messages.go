@@ -54,10 +54,13 @@ type Drains struct {
 type Drained struct {
 	Target string    `json:"target"`
 	At     time.Time `json:"at"`
-	// Heard are the backends that get no new requests any more because they are
-	// to be drained; Idle those of them where none is in progress either.
+	// Heard are the backends that are to be drained, Left those of them that get
+	// no new requests any more, and Idle where none is in progress either.
 	Heard []string `json:"heard"`
+	Left  []string `json:"left"`
 	Idle  []string `json:"idle"`
+	// Behind is why a backend still gets new requests, where that takes long.
+	Behind map[string]string `json:"behind,omitempty"`
 	// InFlight are the requests in progress on the others.
 	InFlight map[string]int `json:"inFlight"`
 }

@@ -16,6 +16,10 @@ type Condition struct {
 // usually takes.
 const NotReady = "NotReady"
 
+// BalancerBehind says that a balancer has not taken over that replicas are to
+// end: they go on serving until it has.
+const BalancerBehind = "BalancerBehind"
+
 // Conditions that guards act on.
 const (
 	// CrashLoop: replicas keep failing soon after they start.

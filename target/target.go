@@ -54,8 +54,12 @@ type Traffic interface {
 	// Load returns the requests in progress on a replica; false when the
 	// replica gets no new requests or is not known.
 	Load(id string) (int, bool)
-	// Drain stops new requests to the replica and returns once none is in
-	// progress, or with ctx's error.
+	// Leave stops new requests to the replica and returns once none is sent
+	// there any more. With an error, which says why, some may still be sent: a
+	// healthy replica that need not end now stays, and Leave is asked again.
+	Leave(ctx context.Context, id string) error
+	// Drain leaves the replica, and returns once no request is in progress
+	// there, or with ctx's error.
 	Drain(ctx context.Context, id string) error
 }
 
@@ -64,6 +68,9 @@ type NoTraffic struct{}
 
 // Load knows no replica.
 func (NoTraffic) Load(string) (int, bool) { return 0, false }
+
+// Leave has nobody to wait for.
+func (NoTraffic) Leave(context.Context, string) error { return nil }
 
 // Drain has nothing to wait for.
 func (NoTraffic) Drain(context.Context, string) error { return nil }

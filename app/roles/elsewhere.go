@@ -91,6 +91,9 @@ type Plane struct{ Measure []string }
 // SetBackends is for the balancer role.
 func (Plane) SetBackends(context.Context, []balancer.Backend) error { return nil }
 
+// Leave is for the balancer role.
+func (Plane) Leave(context.Context, string) error { return errElsewhere }
+
 // Drain is for the balancer role.
 func (Plane) Drain(context.Context, string) error { return errElsewhere }
 

@@ -29,6 +29,9 @@ type Subject struct {
 	// nor what has ended. A drain then trusts in time, and what is in progress
 	// longer must finish although the backend is drained and removed.
 	Blind bool
+	// Hinder keeps the balancer from taking over any change until restore is
+	// called, while it goes on with requests; nil: nothing can, as it is our own.
+	Hinder func(t *testing.T) (restore func())
 }
 
 // Run checks the balancer that newSubject returns; it starts without
@@ -48,6 +51,10 @@ func Run(t *testing.T, newSubject func(t *testing.T) Subject) {
 		{"draining stops new requests, and waits for those in progress", drainBusy},
 		{"draining ends with its context", drainCancelled},
 		{"two drains of one backend both return", drainTwice},
+		{"leaving stops new requests, and waits for none in progress", leaveBusy},
+		{"a backend that is not listed has been left", leaveUnknown},
+		{"nobody has been left before backends were set", leaveUnset},
+		{"nobody is left while it does not follow", leaveBehind},
 		{"a draining backend stays so while it is listed", staysDraining},
 		{"a removed backend finishes what it has and gets nothing new", removed},
 		{"a backend that was away comes back active", comesBack},

@@ -81,6 +81,12 @@ func (p *Proxy) SetBackends(_ context.Context, backends []balancer.Backend) erro
 	return nil
 }
 
+// Leave stops new requests to a backend.
+func (p *Proxy) Leave(ctx context.Context, id string) error {
+	p.pool.beginDrain(id)
+	return ctx.Err()
+}
+
 // Drain stops new requests to a backend and waits until none is in progress,
 // also when it is no longer listed; it returns ctx's error.
 func (p *Proxy) Drain(ctx context.Context, id string) error { return p.pool.drain(ctx, id) }

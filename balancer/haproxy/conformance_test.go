@@ -1,6 +1,7 @@
 package haproxy_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/flyball-io/flyball/balancer"
@@ -15,8 +16,14 @@ import (
 func TestConformance(t *testing.T) {
 	balancertest.Run(t, func(t *testing.T) balancertest.Subject {
 		p := start(t, 8, nil)
-		return balancertest.Subject{Balancer: p.plane(), URL: p.URL}
+		return balancertest.Subject{Balancer: p.plane(), URL: p.URL, Hinder: p.hideSocket}
 	})
+}
+
+// hideSocket takes the runtime API away.
+func (p *program) hideSocket(*testing.T) (restore func()) {
+	p.Must(os.Rename(p.cfg.Socket, p.cfg.Socket+"x"))
+	return func() { p.Must(os.Rename(p.cfg.Socket+"x", p.cfg.Socket)) }
 }
 
 func TestSourceConformance(t *testing.T) {

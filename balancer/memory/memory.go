@@ -61,6 +61,12 @@ func (m *Balancer) SetBackends(_ context.Context, backends []balancer.Backend) e
 	return nil
 }
 
+// Leave stops new requests to a backend.
+func (m *Balancer) Leave(ctx context.Context, id string) error {
+	m.beginDrain(id)
+	return ctx.Err()
+}
+
 // Drain stops new requests to a backend and waits for those in progress.
 func (m *Balancer) Drain(ctx context.Context, id string) error {
 	for _, idle := range m.beginDrain(id) {

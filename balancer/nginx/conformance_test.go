@@ -3,6 +3,7 @@
 package nginx_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/flyball-io/flyball/balancer"
@@ -17,8 +18,16 @@ import (
 func TestConformance(t *testing.T) {
 	balancertest.Run(t, func(t *testing.T) balancertest.Subject {
 		p := start(t, nil)
-		return balancertest.Subject{Balancer: p.plane(), URL: p.URL}
+		return balancertest.Subject{Balancer: p.plane(), URL: p.URL, Hinder: p.refuseReload}
 	})
+}
+
+// refuseReload spoils what an operator wrote.
+func (p *program) refuseReload(*testing.T) (restore func()) {
+	good, err := os.ReadFile(p.cfg.ConfigFile)
+	p.Must(err)
+	p.Must(os.WriteFile(p.cfg.ConfigFile, append(good, "\nspoilt;\n"...), 0o600))
+	return func() { p.Must(os.WriteFile(p.cfg.ConfigFile, good, 0o600)) }
 }
 
 func TestSourceConformance(t *testing.T) {

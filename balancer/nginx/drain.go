@@ -2,9 +2,12 @@ package nginx
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/flyball-io/flyball/balancer"
 )
 
 // drainPoll is the time between two looks at workers that leave.
@@ -14,16 +17,33 @@ const drainPoll = 20 * time.Millisecond
 // may be between two tries.
 const quietLooks = 3
 
-// Drain marks a backend down and returns once no worker from before has a
-// request of it in progress.
-func (p *Plane) Drain(ctx context.Context, id string) error {
+// Leave marks a backend down and returns once nginx follows: all workers that
+// take requests then began after it.
+func (p *Plane) Leave(ctx context.Context, id string) error {
 	p.mu.Lock()
 	if b := p.known[id]; b != nil && !b.draining {
 		p.wanted++
 		b.draining, b.since = true, p.wanted
 	}
+	unset := p.wanted == 0
 	p.mu.Unlock()
-	if err := p.apply(ctx); err != nil {
+	if unset {
+		return balancer.ErrNothingSet
+	}
+	err := p.apply(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return &balancer.Behind{Why: "nginx has not taken over its configuration yet: its error log may say why", Err: ctx.Err()}
+	}
+	return fmt.Errorf("nginx does not take over its configuration: %w", err)
+}
+
+// Drain marks a backend down and returns once no worker from before has a
+// request of it in progress.
+func (p *Plane) Drain(ctx context.Context, id string) error {
+	if err := p.Leave(ctx, id); err != nil {
 		return err
 	}
 	for quiet := 0; ; {

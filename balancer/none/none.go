@@ -49,6 +49,10 @@ var (
 // SetBackends leaves it to whoever spreads the requests to know the replicas.
 func (Plane) SetBackends(context.Context, []balancer.Backend) error { return nil }
 
+// Leave asks nobody: whoever spreads the requests learns by itself, from
+// readiness, that a replica goes.
+func (Plane) Leave(context.Context, string) error { return nil }
+
 // Drain waits for nothing: nobody here knows what is in progress. What ends a
 // replica must let it finish, by a grace period and by readiness.
 func (Plane) Drain(context.Context, string) error { return nil }

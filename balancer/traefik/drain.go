@@ -3,19 +3,31 @@ package traefik
 import (
 	"context"
 	"time"
+
+	"github.com/flyball-io/flyball/balancer"
 )
 
 // drainPoll is the most time between two looks at what requests take of late.
 const drainPoll = 100 * time.Millisecond
 
+// Leave takes a backend out of the configuration, and returns once Traefik
+// follows.
+func (p *Plane) Leave(ctx context.Context, id string) error {
+	_, goal, err := p.leave(id)
+	if err != nil {
+		return err
+	}
+	return p.apply(ctx, goal)
+}
+
 // Drain takes a backend out of the configuration, and returns once Traefik
 // follows and the requests in progress there had their time.
 func (p *Plane) Drain(ctx context.Context, id string) error {
 	b, goal, err := p.leave(id)
-	if err != nil || b == nil {
+	if err != nil {
 		return err
 	}
-	if err := p.apply(ctx, goal); err != nil {
+	if err := p.apply(ctx, goal); err != nil || b == nil {
 		return err
 	}
 	for {
@@ -34,14 +46,18 @@ func (p *Plane) Drain(ctx context.Context, id string) error {
 }
 
 // leave finds a backend that drains, or makes it one that does, and the change
-// that has it no more.
+// that has it no more. One that is not known is in nothing that is wanted now;
+// what Traefik was given by an earlier controller may have it.
 func (p *Plane) leave(id string) (*backend, uint64, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.wanted == 0 {
+		return nil, 0, balancer.ErrNothingSet
+	}
 	b := p.known[id]
 	switch {
 	case b == nil && p.gone[id] == nil:
-		return nil, 0, nil
+		return nil, p.wanted, nil
 	case b == nil:
 		b = p.gone[id]
 	case !b.draining:

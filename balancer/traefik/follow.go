@@ -2,6 +2,7 @@ package traefik
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -43,22 +44,47 @@ func (p *Plane) apply(ctx context.Context, goal uint64) error {
 		return err
 	}
 	deadline := p.clk.After(takeOver)
+	var seen error // of the last look that was not broken off
 	for {
 		has, err := p.followed(ctx)
+		if ctx.Err() == nil {
+			seen = err
+		}
 		if has >= goal && err == nil {
 			return p.reach(ctx, has)
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return &balancer.Behind{Why: p.why(seen), Err: ctx.Err()}
 		case <-deadline:
-			if err != nil {
-				return fmt.Errorf("configuration not taken over by Traefik within %v: %w", takeOver, err)
-			}
-			return fmt.Errorf("configuration not taken over by Traefik within %v: its log says why", takeOver)
+			return errors.New(p.why(seen))
 		case <-p.clk.After(takeOverPoll):
 		}
 	}
+}
+
+// freshFetch is how long ago Traefik may have fetched and be said to do so: it
+// asks twice a second.
+const freshFetch = 2 * time.Second
+
+// why says what keeps Traefik from following, and what to do. Err is of the last
+// look at it.
+func (p *Plane) why(err error) string {
+	p.mu.Lock()
+	fetched := p.fetched
+	p.mu.Unlock()
+	ago := p.clk.Now().Sub(fetched).Round(time.Second)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("Traefik does not say which configuration it follows: %v", err)
+	case p.cfg.File != "":
+		return fmt.Sprintf("Traefik does not follow %s: providers.file of traefik.yml must watch that folder, and its log may say more", p.cfg.File)
+	case fetched.IsZero():
+		return fmt.Sprintf("Traefik has not fetched its configuration since this controller began: providers.http.endpoint of traefik.yml must lead to %s, and its log says what it got", p.cfg.HTTP.Listen)
+	case ago > freshFetch:
+		return fmt.Sprintf("Traefik has not fetched its configuration for %v: it must reach %s, and its log says what it got", ago, p.cfg.HTTP.Listen)
+	}
+	return "Traefik fetches its configuration and does not follow it: its log says why"
 }
 
 // publish shows Traefik the newest configuration that is wanted.

@@ -58,6 +58,7 @@ func (p *Plane) provide(w http.ResponseWriter, r *http.Request, token string) {
 	}
 	p.mu.Lock()
 	body := p.body
+	p.fetched = p.clk.Now()
 	p.mu.Unlock()
 	if body == nil {
 		http.Error(w, "no replicas are known yet", http.StatusServiceUnavailable)

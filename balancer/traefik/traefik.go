@@ -61,6 +61,7 @@ type Plane struct {
 	wanted  uint64              // raised by every change
 	inForce uint64              // the change that Traefik follows
 	body    []byte              // the configuration that is wanted
+	fetched time.Time           // when Traefik last asked for it
 	tally   tally
 }
 

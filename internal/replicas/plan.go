@@ -20,6 +20,9 @@ type View struct {
 	// RetryAt is when the back-off after a failure ends.
 	RetryAt time.Time
 	Held    bool // nothing is started until another hand has started something
+	// Behind says that the balancer does not leave replicas that are on their way
+	// out: as long as these cannot end, no more are asked to.
+	Behind bool
 	// SpareAt is until when what is too many is left alone: another hand has
 	// started it.
 	SpareAt         time.Time
@@ -109,6 +112,11 @@ func (v View) starts(n int) []Action {
 func (v View) shrinkOrRoll(stay []Member) []Action {
 	if slices.ContainsFunc(stay, func(m Member) bool { return m.Unprobed }) {
 		// Until each has been probed, choosing one to go would be blind.
+		return nil
+	}
+	if v.Behind {
+		// What is too many serves on, and is there when more are wanted again:
+		// else every change of mind would leave replicas that cannot end.
 		return nil
 	}
 	outdated := count(stay, func(m Member) bool { return m.Outdated })

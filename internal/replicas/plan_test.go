@@ -37,6 +37,8 @@ func sick(id string, since int) Member {
 	return m
 }
 
+func behind(v View) View { v.Behind = true; return v }
+
 func TestPlan(t *testing.T) {
 	for _, test := range []struct {
 		rule string
@@ -49,6 +51,10 @@ func TestPlan(t *testing.T) {
 		{"nothing is started during back-off", func() View { v := scene(2); v.RetryAt = at(101); return v }(), nil},
 		{"nor while it is held", func() View { v := scene(1); v.Held = true; return v }(), nil},
 		{"after back-off it is", func() View { v := scene(1); v.RetryAt = at(100); return v }(), []Action{{Verb: Start}}},
+		{"one that is too many stays while the balancer does not leave another", behind(scene(1, working("a"), working("b"), leaving(working("c")))), nil},
+		{"and is there when more are wanted", behind(scene(2, working("a"), working("b"), leaving(working("c")))), nil},
+		{"nor is an outdated one replaced", behind(scene(1, old(working("a")), leaving(working("c")))), nil},
+		{"what is missing is started then", behind(scene(2, working("a"), leaving(working("c")))), []Action{{Verb: Start}}},
 		{"one that is too many goes", scene(1, working("a"), fresh("b")), []Action{{Remove, "b", ForScaleDown}}},
 		{"stop ends all and starts none", func() View {
 			v := scene(0, working("a"), fresh("b"), leaving(working("c")))

@@ -47,6 +47,9 @@ func (b *Balancer) Backends(ctx context.Context) (all []balancer.BackendStatus, 
 	return all, nil
 }
 
+// Leave has nobody to wait for.
+func (b *Balancer) Leave(context.Context, string) error { return nil }
+
 // Drain has nothing to wait for.
 func (b *Balancer) Drain(context.Context, string) error { return nil }
 

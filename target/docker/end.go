@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/docker"
-	"github.com/flyball-io/flyball/target"
+	"github.com/flyball-io/flyball/internal/replicas"
 )
 
 // ending is how patiently a replica is ended.
@@ -28,18 +27,17 @@ const (
 
 // ender ends one replica and leaves nothing of it.
 type ender struct {
-	clock   clock.Clock
-	log     *slog.Logger
-	traffic target.Traffic
-	engine  docker.Engine
-	cfg     Config
+	clock  clock.Clock
+	log    *slog.Logger
+	engine docker.Engine
+	cfg    Config
 
-	id     string
-	made   <-chan struct{} // closed when its starter has finished; nil: none has begun
-	exited <-chan struct{}
-	how    ending
-	keep   bool // the container is to stay, stopped
-	lost   bool // but another hand has taken it away
+	id    string
+	drain replicas.Draining
+	made  <-chan struct{} // closed when its starter has finished; nil: none has begun
+	how   ending
+	keep  bool // the container is to stay, stopped
+	lost  bool // but another hand has taken it away
 }
 
 // endNow starts the worker that ends a replica, once whoever makes it has
@@ -54,14 +52,41 @@ func (k *keeper) endNow(ctx context.Context, r *replica) {
 		r.hurry()
 	}
 	e := ender{
-		clock: k.clock, log: k.log, traffic: k.traffic, engine: k.engine, cfg: k.job.cfg,
-		id: r.id, made: r.made, exited: r.exited, how: r.how,
+		clock: k.clock, log: k.log, engine: k.engine, cfg: k.job.cfg,
+		id: r.id, drain: k.draining(ctx, r), made: r.made, how: r.how,
 	}
 	k.workers.Go(func() {
 		if e.wait(ctx, patient) {
 			k.post(ctx, func() { k.endMade(ctx, patient, e, r) })
 		}
 	})
+}
+
+// draining is how the balancer is asked to leave a replica.
+func (k *keeper) draining(ctx context.Context, r *replica) replicas.Draining {
+	return replicas.Draining{
+		Clock: k.clock, Log: k.log, Traffic: k.traffic, ID: r.id, Timeout: k.job.cfg.DrainTimeout.Std(),
+		Served: !r.readyAt.IsZero() || !r.readySince.IsZero(), Exited: r.exited, Stopping: k.ending,
+		Behind: func(why error) { k.post(ctx, func() { k.behind(r, why) }) },
+	}
+}
+
+// behind takes note that the balancer goes on sending requests to a replica that
+// is to end, or no longer does.
+func (k *keeper) behind(r *replica, why error) {
+	r.behind = r.behind.Next(k.log, r.id, k.clock.Now(), why)
+	k.changed = true
+}
+
+// lingering are the replicas that the balancer does not leave.
+func (k *keeper) lingering() []replicas.Behind {
+	var all []replicas.Behind
+	for _, id := range sortedIDs(k.replicas) {
+		if b := k.replicas[id].behind; b.Why != nil {
+			all = append(all, b)
+		}
+	}
+	return all
 }
 
 // endMade goes on where it is known which container the replica has.
@@ -93,7 +118,7 @@ func (k *keeper) over(e ender, r *replica) {
 // when ctx is done.
 func (e *ender) wait(ctx, patient context.Context) bool {
 	if e.how == drainFirst {
-		e.drain(patient)
+		e.drain.Run(patient)
 	}
 	if e.made != nil {
 		select {
@@ -102,26 +127,6 @@ func (e *ender) wait(ctx, patient context.Context) bool {
 		}
 	}
 	return ctx.Err() == nil
-}
-
-// drain waits until no request is in progress, the replica has ended by
-// itself or drainTimeout has passed.
-func (e *ender) drain(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, e.cfg.DrainTimeout.Std())
-	var exiting sync.WaitGroup
-	defer exiting.Wait()
-	defer cancel()
-	exiting.Go(func() { // what has ended by itself needs no waiting for
-		select {
-		case <-e.exited:
-			cancel()
-		case <-ctx.Done():
-		}
-	})
-	err := e.traffic.Drain(ctx, e.id)
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		e.log.Warn("requests still in progress after drainTimeout", slog.String("replica", e.id), slog.Any("error", err))
-	}
 }
 
 // run returns true when nothing of the container is left, false when ctx was

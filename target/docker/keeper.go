@@ -50,6 +50,7 @@ type keeper struct {
 	events  chan func()
 	workers sync.WaitGroup
 	changes chan<- struct{}
+	ending  chan struct{} // closed once stopping
 	gone    chan struct{} // closed when stopping and nothing is left
 	// stranded is closed instead when what is left cannot be ended.
 	stranded chan struct{}
@@ -72,6 +73,7 @@ func newKeeper(t *Target, j job, opts Options) *keeper {
 		removed:  map[string]time.Time{},
 		events:   make(chan func()),
 		changes:  t.changes,
+		ending:   make(chan struct{}),
 		gone:     t.gone,
 		stranded: t.stranded,
 	}

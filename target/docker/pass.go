@@ -19,6 +19,7 @@ func (k *keeper) view() replicas.View {
 		LivenessTimeout: k.job.cfg.LivenessTimeout.Std(),
 		Load:            k.traffic.Load,
 	}
+	v.Behind = len(k.lingering()) > 0
 	quiet, never := k.quietAt()
 	v.RetryAt, v.Held, v.SpareAt = later(v.RetryAt, quiet), never, k.restoreAt()
 	for _, id := range sortedIDs(k.replicas) {

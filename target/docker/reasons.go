@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/internal/replicas"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -71,6 +72,9 @@ func (k *keeper) conditions(now time.Time, desired int) []scale.Condition {
 		all = append(all, c)
 	}
 	if c, ok := k.unready(now); ok && desired > 0 {
+		all = append(all, c)
+	}
+	if c, ok := replicas.BehindCondition(k.lingering()); ok {
 		all = append(all, c)
 	}
 	all = append(all, k.handConditions(desired)...)

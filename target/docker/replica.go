@@ -43,6 +43,7 @@ type replica struct {
 	// while it is not.
 	readySince time.Time
 	deletedAt  time.Time
+	behind     replicas.Behind // with ending it, where the balancer is
 	how        ending
 	exit       string
 	exitCode   int

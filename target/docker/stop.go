@@ -54,6 +54,9 @@ func (t *Target) Stop(ctx context.Context) error {
 }
 
 func (k *keeper) stopAll() error {
+	if !k.stopping {
+		close(k.ending)
+	}
 	k.stopping, k.changed = true, true
 	k.sayWaiting()
 	return nil

@@ -50,9 +50,10 @@ type Target struct {
 
 type replica struct {
 	scale.Replica
-	draining bool      // a worker of Run waits for its requests
-	goneAt   time.Time // when it will be gone; zero: not known yet
-	sick     bool      // SetReady(false)
+	draining bool             // a worker of Run waits for its requests
+	behind   *scale.Condition // that its balancer does not leave it; nil: it does
+	goneAt   time.Time        // when it will be gone; zero: not known yet
+	sick     bool             // SetReady(false)
 }
 
 var (
@@ -83,6 +84,9 @@ func (t *Target) Status(context.Context) (target.Status, error) {
 	status := target.Status{At: t.clock.Now(), SpecReplicas: t.spec}
 	for _, r := range t.replicas {
 		status.Replicas = append(status.Replicas, r.Replica)
+		if r.behind != nil {
+			status.Conditions = append(status.Conditions, *r.behind)
+		}
 	}
 	return status, nil
 }
@@ -157,6 +161,7 @@ func (t *Target) drain(ctx context.Context, r *replica) {
 		case <-patient.Done():
 		}
 	})
+	t.leave(patient, r)
 	_ = t.traffic.Drain(patient, r.ID) // when patience is over it goes all the same
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -164,6 +169,29 @@ func (t *Target) drain(ctx context.Context, r *replica) {
 	if ctx.Err() == nil {
 		r.goneAt = t.clock.Now().Add(t.cfg.TerminationDelay)
 		t.changed()
+	}
+}
+
+// leave returns once the balancer sends a replica nothing new, or patience is
+// over.
+func (t *Target) leave(patient context.Context, r *replica) {
+	for {
+		err := t.traffic.Leave(patient, r.ID)
+		t.mu.Lock()
+		if r.behind = nil; err != nil {
+			r.behind = &scale.Condition{Type: scale.BalancerBehind, Since: r.DeletedAt, Message: r.ID + " is not left: " + err.Error()}
+		}
+		stopping := t.stopping
+		t.changed()
+		t.mu.Unlock()
+		if err == nil || stopping {
+			return
+		}
+		select {
+		case <-t.clock.After(time.Second):
+		case <-patient.Done():
+			return
+		}
 	}
 }
 

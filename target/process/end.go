@@ -2,13 +2,11 @@ package process
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
-	"github.com/flyball-io/flyball/target"
+	"github.com/flyball-io/flyball/internal/replicas"
 )
 
 // ending is how patiently a replica is ended.
@@ -34,7 +32,7 @@ const groupPoll = 20 * time.Millisecond
 type ender struct {
 	clock   clock.Clock
 	log     *slog.Logger
-	traffic target.Traffic
+	drain   replicas.Draining
 	cfg     Config
 	owner   string
 	replica *replica
@@ -46,7 +44,7 @@ type ender struct {
 // cancelled before. Once patient is cancelled the replica is killed.
 func (e *ender) run(ctx, patient context.Context) bool {
 	if e.how == drainFirst {
-		e.drain(patient)
+		e.drain.Run(patient)
 	}
 	if e.how != killAtOnce && patient.Err() == nil {
 		e.ask(patient)
@@ -55,26 +53,6 @@ func (e *ender) run(ctx, patient context.Context) bool {
 		return false
 	}
 	return e.kill(ctx)
-}
-
-// drain waits until no request is in progress, the replica has ended by
-// itself or drainTimeout has passed.
-func (e *ender) drain(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, e.cfg.DrainTimeout.Std())
-	var exiting sync.WaitGroup
-	defer exiting.Wait()
-	defer cancel()
-	exiting.Go(func() { // what has ended by itself needs no waiting for
-		select {
-		case <-e.replica.exited:
-			cancel()
-		case <-ctx.Done():
-		}
-	})
-	err := e.traffic.Drain(ctx, e.replica.id)
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		e.log.Warn("requests still in progress after drainTimeout", slog.String("replica", e.replica.id), slog.Any("error", err))
-	}
 }
 
 // ask asks the replica to end and gives it time to.

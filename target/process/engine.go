@@ -39,6 +39,7 @@ type engine struct {
 	events  chan func()
 	workers sync.WaitGroup
 	changes chan<- struct{}
+	ending  chan struct{} // closed once stopping
 	gone    chan struct{} // closed when stopping and nothing is left
 	stopped sync.Once
 }
@@ -59,6 +60,7 @@ func newEngine(t *Target, j job, dir string, opts Options) *engine {
 		ports:             newPorts(j.cfg, ownerOf(dir, t.name)),
 		events:            make(chan func()),
 		changes:           t.changes,
+		ending:            make(chan struct{}),
 		gone:              t.gone,
 	}
 }
@@ -192,6 +194,7 @@ func (e *engine) view() replicas.View {
 		StartTimeout:    e.job.cfg.StartTimeout.Std(),
 		LivenessTimeout: e.job.cfg.LivenessTimeout.Std(),
 		Load:            e.traffic.Load,
+		Behind:          len(e.lingering()) > 0,
 	}
 	for _, id := range sortedIDs(e.replicas) {
 		v.Replicas = append(v.Replicas, e.replicas[id].member(e.job.hash))

@@ -53,7 +53,12 @@ func (e *engine) update(j job) {
 	}
 }
 
-func (e *engine) stopAll() { e.stopping, e.changed = true, true }
+func (e *engine) stopAll() {
+	if !e.stopping {
+		close(e.ending)
+	}
+	e.stopping, e.changed = true, true
+}
 
 // killAll takes away the patience with every replica on its way out.
 func (e *engine) killAll() {
@@ -86,6 +91,9 @@ func (e *engine) status(ctx context.Context) (target.Status, error) {
 		s.Conditions = append(s.Conditions, c)
 	}
 	if c, ok := e.unready(s.At); ok && s.SpecReplicas > 0 {
+		s.Conditions = append(s.Conditions, c)
+	}
+	if c, ok := replicas.BehindCondition(e.lingering()); ok {
 		s.Conditions = append(s.Conditions, c)
 	}
 	if !e.rollout.IsZero() {

@@ -29,6 +29,7 @@ type replica struct {
 	readyAt    time.Time // when this controller first saw it ready
 	readySince time.Time // when it became ready, also before it was adopted; zero while it is not
 	deletedAt  time.Time
+	behind     replicas.Behind // with ending it, where the balancer is
 	how        ending
 	exit       exit
 
@@ -182,10 +183,37 @@ func (e *engine) endNow(ctx context.Context, r *replica) {
 	if e.forced {
 		r.hurry()
 	}
-	end := ender{clock: e.clock, log: e.log, traffic: e.traffic, cfg: e.job.cfg, owner: e.owner, replica: r, how: r.how}
+	end := ender{clock: e.clock, log: e.log, drain: e.draining(ctx, r), cfg: e.job.cfg, owner: e.owner, replica: r, how: r.how}
 	e.workers.Go(func() {
 		if end.run(ctx, patient) {
 			e.post(ctx, func() { e.ended(r) })
 		}
 	})
+}
+
+// draining is how the balancer is asked to leave a replica.
+func (e *engine) draining(ctx context.Context, r *replica) replicas.Draining {
+	return replicas.Draining{
+		Clock: e.clock, Log: e.log, Traffic: e.traffic, ID: r.id, Timeout: e.job.cfg.DrainTimeout.Std(),
+		Served: !r.readyAt.IsZero() || !r.readySince.IsZero(), Exited: r.exited, Stopping: e.ending,
+		Behind: func(why error) { e.post(ctx, func() { e.behind(r, why) }) },
+	}
+}
+
+// behind takes note that the balancer goes on sending requests to a replica that
+// is to end, or no longer does.
+func (e *engine) behind(r *replica, why error) {
+	r.behind = r.behind.Next(e.log, r.id, e.clock.Now(), why)
+	e.changed = true
+}
+
+// lingering are the replicas that the balancer does not leave.
+func (e *engine) lingering() []replicas.Behind {
+	var all []replicas.Behind
+	for _, id := range sortedIDs(e.replicas) {
+		if b := e.replicas[id].behind; b.Why != nil {
+			all = append(all, b)
+		}
+	}
+	return all
 }

@@ -5,6 +5,7 @@ package targettest
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -48,6 +49,7 @@ func Run(t *testing.T, h Harness) {
 		{"scales down to survivors", scalesDownToSurvivors},
 		{"never uses an ID twice", neverUsesAnIDTwice},
 		{"drains before it ends", drainsBeforeItEnds},
+		{"stays while its balancer does not follow", staysWhileServed},
 		{"the one with least work goes", leastWorkGoes},
 		{"does not bring back what is draining", doesNotResurrect},
 		{"tells of changes", tellsOfChanges},
@@ -248,6 +250,30 @@ func drainsBeforeItEnds(s *subject) {
 	}
 	s.traffic.Release()
 	s.until("none is left", Ready(0))
+}
+
+// staysWhileServed: a planned end waits until the balancer has left the replica,
+// and somebody is told why.
+func staysWhileServed(s *subject) {
+	s.chooses()
+	s.set(2)
+	s.until("2 replicas take work", Ready(2))
+	s.traffic.Cling(true)
+	s.set(1)
+	s.until("the condition says that the balancer is behind", func(status target.Status) bool {
+		return slices.ContainsFunc(status.Conditions, func(c scale.Condition) bool {
+			return c.Type == scale.BalancerBehind && strings.Contains(c.Message, ErrClings.Error())
+		})
+	})
+	asked := len(s.traffic.Asked())
+	status := s.until("it was asked again", func(target.Status) bool { return len(s.traffic.Asked()) > asked })
+	if len(status.Replicas) != 2 || len(takingWork(status)) != 1 || len(s.traffic.Begun()) != 0 {
+		s.Errorf("while the balancer is behind there are %v, of which %v take work; want 2, and 1 that does", ids(status.Replicas), takingWork(status))
+	}
+	s.traffic.Cling(false)
+	if status := s.until("1 is left", Ready(1)); len(status.Conditions) != 0 {
+		s.Errorf("once it follows: %v, want no conditions", status.Conditions)
+	}
 }
 
 func leastWorkGoes(s *subject) {

@@ -2,6 +2,7 @@ package targettest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 )
@@ -14,6 +15,36 @@ type Traffic struct {
 	begun   []string
 	drained []string
 	held    chan struct{} // closed when drains may finish; nil: they may
+	asked   []string      // to be left
+	clings  bool          // and is not
+}
+
+// ErrClings is why a balancer that clings leaves nobody.
+var ErrClings = errors.New("the test clings to its replicas")
+
+// Cling says whether requests go on to replicas that are to be left.
+func (f *Traffic) Cling(on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.clings = on
+}
+
+// Asked lists the replicas that were to be left, in order, once for each time.
+func (f *Traffic) Asked() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.asked)
+}
+
+// Leave does so at once, unless it clings.
+func (f *Traffic) Leave(_ context.Context, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, id)
+	if f.clings {
+		return ErrClings
+	}
+	return nil
 }
 
 // SetLoad sets the requests in progress on a replica.

@@ -31,10 +31,15 @@ const interval = time.Second
 
 func assemble(t *testing.T, kind, balancer string) *crew {
 	t.Helper()
+	return put(t, kinds[kind](t, behaviour(kind)), fronts[balancer])
+}
+
+// put is a service behind a balancer, running.
+func put(t *testing.T, cfg target.Config, before func(*testing.T, *slog.Logger) front) *crew {
+	t.Helper()
 	c := &crew{t: t, log: &complaints{Handler: slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})}}
 	log := slog.New(c.log)
-	c.front = fronts[balancer](t, log)
-	cfg := kinds[kind](t, behaviour(kind))
+	c.front = before(t, log)
 	dir := t.TempDir()
 	opened, err := cfg.Open("web", target.Options{Clock: clock.System, Log: log, Traffic: c.front.plane, StateDir: dir, DieWithController: true})
 	must(t, err)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/balancer"
+	"github.com/flyball-io/flyball/balancer/balancertest"
 	"github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/balancer/haproxy"
 	"github.com/flyball-io/flyball/balancer/nginx"
@@ -29,6 +30,9 @@ import (
 type front struct {
 	plane   balancer.Plane
 	address string // where it takes requests
+	// hinder keeps the program from taking over any change until restore is
+	// called, while it goes on with requests; nil: nothing can.
+	hinder func() (restore func())
 }
 
 // fronts are how each kind is made.
@@ -62,7 +66,14 @@ func nginxFront(t *testing.T, log *slog.Logger) front {
 	render(t, cfg.ConfigFile, func(w io.Writer) error { return nginx.Render(w, cfg, site, version) })
 	must(t, nginx.Prepare(cfg))
 	begin(t, site.Listen, dir, cfg.Program, "-c", cfg.ConfigFile, "-g", "daemon off;")
-	return opened(t, &cfg, site.Listen, log)
+	f := opened(t, &cfg, site.Listen, log)
+	f.hinder = func() func() { // nginx -t refuses what an operator has spoilt
+		good, err := os.ReadFile(cfg.ConfigFile)
+		must(t, err)
+		must(t, os.WriteFile(cfg.ConfigFile, append(good, "\nspoilt;\n"...), 0o600))
+		return func() { must(t, os.WriteFile(cfg.ConfigFile, good, 0o600)) }
+	}
+	return f
 }
 
 func haproxyFront(t *testing.T, log *slog.Logger) front {
@@ -73,20 +84,57 @@ func haproxyFront(t *testing.T, log *slog.Logger) front {
 	file := filepath.Join(dir, "haproxy.cfg")
 	render(t, file, func(w io.Writer) error { return haproxy.Render(w, cfg, site) })
 	begin(t, site.Listen, dir, testenv.Command(t, "haproxy"), "-db", "-f", file)
-	return opened(t, &cfg, site.Listen, log)
+	f := opened(t, &cfg, site.Listen, log)
+	f.hinder = func() func() { // its runtime API is away
+		must(t, os.Rename(cfg.Socket, cfg.Socket+"x"))
+		return func() { must(t, os.Rename(cfg.Socket+"x", cfg.Socket)) }
+	}
+	return f
 }
 
+// traefikFront has Traefik fetch its configuration through a gate.
 func traefikFront(t *testing.T, log *slog.Logger) front {
-	program, dir := testenv.Built(t, "traefik"), openDir(t)
 	cfg := traefik.Default()
-	cfg.HTTP.Listen, cfg.Threshold = freeAddress(t), threshold
+	cfg.HTTP.Listen = freeAddress(t)
+	fetched := freeAddress(t)
+	gate := balancertest.NewGate(t, fetched, cfg.HTTP.Listen)
+	return startTraefik(t, cfg, log, func(seen *traefik.Config) { seen.HTTP.Listen = fetched }, func() func() {
+		gate.Shut()
+		return gate.Open
+	})
+}
+
+// traefikFileFront has Traefik watch a folder that Flyball reaches by a link.
+func traefikFileFront(t *testing.T, log *slog.Logger) front {
+	watched, link := openDir(t), filepath.Join(openDir(t), "link")
+	must(t, os.Symlink(watched, link))
+	cfg := traefik.Default()
+	cfg.File = filepath.Join(link, "web.yml")
+	lead := func(to string) {
+		must(t, os.Symlink(to, link+"new"))
+		must(t, os.Rename(link+"new", link))
+	}
+	return startTraefik(t, cfg, log, func(seen *traefik.Config) { seen.File = filepath.Join(watched, "web.yml") }, func() func() {
+		lead(t.TempDir())
+		return func() { lead(watched) }
+	})
+}
+
+// startTraefik starts Traefik with the configuration as it sees it.
+func startTraefik(t *testing.T, cfg traefik.Config, log *slog.Logger, asSeen func(*traefik.Config), hinder func() func()) front {
+	t.Helper()
+	program, dir := testenv.Built(t, "traefik"), openDir(t)
+	cfg.Threshold = threshold
 	site := traefik.DefaultSite(freeAddress(t))
 	site.MetricsListen = freeAddress(t)
 	cfg.Metrics.URL = "http://" + site.MetricsListen + "/metrics"
-	file := filepath.Join(dir, "traefik.yml")
-	render(t, file, func(w io.Writer) error { return traefik.Render(w, cfg, site) })
+	seen, file := cfg, filepath.Join(dir, "traefik.yml")
+	asSeen(&seen)
+	render(t, file, func(w io.Writer) error { return traefik.Render(w, seen, site) })
 	begin(t, site.Listen, dir, program, "--configFile="+file)
-	return opened(t, &cfg, site.Listen, log)
+	f := opened(t, &cfg, site.Listen, log)
+	f.hinder = hinder
+	return f
 }
 
 func opened(t *testing.T, cfg balancer.Config, address string, log *slog.Logger) front {

@@ -27,6 +27,7 @@ func (a api) handler() http.Handler {
 	mux.HandleFunc("GET /v1/info", a.serveInfo)
 	mux.HandleFunc("GET /v1/backends", a.serveBackends)
 	mux.HandleFunc("PUT /v1/backends", a.serveSetBackends)
+	mux.HandleFunc("POST /v1/leave", a.serveLeave)
 	mux.HandleFunc("POST /v1/drain", a.serveDrain)
 	mux.HandleFunc("GET /v1/samples", a.serveSamples)
 	mux.HandleFunc("POST /v1/upgrade", a.serveUpgrade)
@@ -79,13 +80,22 @@ func (a api) serveSetBackends(w http.ResponseWriter, r *http.Request) {
 	a.reply(w, nil, a.inTurn(func() error { return a.setBackends(r.Context(), list) }))
 }
 
+func (a api) serveLeave(w http.ResponseWriter, r *http.Request) {
+	var in drainRequest
+	if err := decode(r.Body, &in); err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	a.reply(w, nil, a.inTurn(func() error { return a.leave(r.Context(), in.ID) }))
+}
+
 func (a api) serveDrain(w http.ResponseWriter, r *http.Request) {
 	var in drainRequest
 	if err := decode(r.Body, &in); err != nil {
 		refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	err := a.inTurn(func() error { return a.stopRequests(in.ID) })
+	err := a.inTurn(func() error { return a.proxy.Leave(r.Context(), in.ID) })
 	if err == nil {
 		err = a.drain(r.Context(), in.ID)
 	}

@@ -66,6 +66,11 @@ func (c *Client) SetBackends(ctx context.Context, backends []balancer.Backend) e
 	return c.call(ctx, http.MethodPut, "/v1/backends", backends, nil)
 }
 
+// Leave stops new requests to a backend.
+func (c *Client) Leave(ctx context.Context, id string) error {
+	return c.call(ctx, http.MethodPost, "/v1/leave", drainRequest{ID: id}, nil)
+}
+
 // Drain stops new requests to a backend and returns once none is in progress,
 // or with ctx's error.
 func (c *Client) Drain(ctx context.Context, id string) error {

@@ -55,12 +55,14 @@ func (p *process) setBackends(ctx context.Context, list []balancer.Backend) erro
 	return nil
 }
 
-// stopRequests drains without waiting.
-func (p *process) stopRequests(id string) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := p.proxy.Drain(ctx, id); !errors.Is(err, context.Canceled) {
+// leave stops new requests here and at the predecessor, whose connections live
+// on.
+func (p *process) leave(ctx context.Context, id string) error {
+	if err := p.proxy.Leave(ctx, id); err != nil {
 		return err
+	}
+	if previous := p.predecessor(); previous != nil {
+		p.lost(previous, previous.Leave(ctx, id))
 	}
 	return nil
 }

@@ -116,7 +116,7 @@ func (p *process) takeOver(ctx context.Context, s state) error {
 	}
 	for _, b := range s.Backends {
 		if b.Draining {
-			if err := p.stopRequests(b.ID); err != nil {
+			if err := p.proxy.Leave(ctx, b.ID); err != nil {
 				return err
 			}
 		}
