@@ -156,6 +156,7 @@ func TestDeployedComposeBehindTraefik(t *testing.T) {
 	d := m.deploy("compose", "local", "--balancer", "traefik", "--image", "shop/web:1.4", "--port", "8080", "--health-path", "/healthz")
 	d.scales(70, app, func() bool { return d.replicas() > 1 })
 	d.scraped(`flyball_desired_replicas{target="shop"} > 1`)
+	d.scraped(`sum(up{job="flyball-roles"}) == 4`)
 	d.scraped(`sum(traefik_service_requests_total) > 0`)
 	d.again(m.ids)
 	d.delete(project)
@@ -170,6 +171,7 @@ func TestDeployedComposeBehindHAProxy(t *testing.T) {
 		return d.has(`count(haproxy_server_http_responses_total{proxy="app",code="2xx"} > 0) > 2`)
 	})
 	d.scraped(`flyball_desired_replicas{target="shop"} > 2`)
+	d.scraped(`sum(up{job="flyball-roles"}) == 4`)
 	d.again(m.ids)
 	d.delete(project)
 }
@@ -200,6 +202,7 @@ func TestDeployedProductionIsAsRendered(t *testing.T) {
 		}
 	}
 	d.scraped(`flyball_ready_replicas{target="shop"} == 2`)
+	d.scraped(`sum(up{job="flyball-roles"}) == 4`)
 	if status := d.get("https://localhost:7070/metrics"); status != http.StatusUnauthorized {
 		t.Errorf("metrics without a token: got status %d, want 401", status)
 	}

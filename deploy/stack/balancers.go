@@ -30,6 +30,7 @@ var balancerImages = map[string]string{Nginx: "nginx:1.28", HAProxy: "haproxy:3.
 // socket nor an open port for it.
 func (p *planned) balancer() {
 	s := p.role("balancer", "Takes the requests, and measures them. Flyball's balancer role sits beside it, in the same container.", appNetwork, controlNetwork)
+	p.measured(&s)
 	if p.o.Balancer != Builtin {
 		p.beside(&s)
 	} else if p.m.given() {

@@ -22,6 +22,8 @@ type planned struct {
 	m     Material
 	file  composeFile
 	files []File
+	// scraped are the addresses of the roles' own metrics.
+	scraped []string
 }
 
 // plan makes every service and every file.

@@ -133,3 +133,39 @@ func TestSecretsBelongToTheUserOfTheirService(t *testing.T) {
 		}
 	}
 }
+
+// Every role shows its own metrics to Prometheus, whose token alone it knows, and
+// Prometheus asks all of them.
+func TestEveryRoleIsMeasuredByPrometheusAlone(t *testing.T) {
+	each(t, func(t *testing.T, o Options) {
+		all := servicesOf(t, parsed(t, o))
+		var scraped string
+		for _, f := range rendered(t, o) {
+			if f.Path == "prometheus/prometheus.yml" {
+				scraped = string(f.Data)
+			}
+		}
+		roles := 0
+		for name, s := range all {
+			text := asText(t, s)
+			if !strings.Contains(text, "--roles") {
+				continue
+			}
+			roles++
+			if !has(s["command"], "0.0.0.0:7070") || !strings.Contains(scraped, name+":7070") {
+				t.Errorf("%s: serves no metrics, or nobody asks for them: %v\n%s", name, s["command"], scraped)
+			}
+			_, published := s["ports"]
+			people := strings.Contains(text, `"FLYBALL_TOKENS":"${FLYBALL_TOKENS`) || strings.Contains(text, `"source":"tokens"`)
+			if people != (name == "dashboard") {
+				t.Errorf("%s: knows people's tokens: %v", name, people)
+			}
+			if published && name != "dashboard" && strings.Contains(asText(t, s["ports"]), "7070") {
+				t.Errorf("%s: publishes its metrics: %v", name, s["ports"])
+			}
+		}
+		if roles != 5 {
+			t.Errorf("%d roles, want 5", roles)
+		}
+	})
+}

@@ -17,9 +17,12 @@ const stateDir = "/var/lib/flyball"
 // roles adds what decides and acts, each with no more than it needs. The
 // balancer's role is with the balancer.
 func (p *planned) roles() {
-	p.add(p.role(monitorService, "Asks the sources of signals. Nobody speaks to it.", appNetwork, controlNetwork))
+	monitor := p.role(monitorService, "Asks the sources of signals. Nobody but Prometheus speaks to it.", appNetwork, controlNetwork)
+	p.measured(&monitor)
+	p.add(monitor)
 	planner := p.role("planner", "Decides, and keeps the record of it.", controlNetwork)
 	planner.Command = append(planner.Command, "--retention", p.o.Environment.Retention)
+	p.measured(&planner)
 	p.volume(&planner, "planner", stateDir)
 	p.add(planner)
 	p.add(p.executor())
@@ -52,6 +55,20 @@ func (p *planned) arguments(role string) []string {
 		all = append(all, "--bus-password-file", "/run/secrets/redis.password")
 	}
 	return all
+}
+
+// measured lets Prometheus, and nobody else, read a role's own metrics, on the
+// control network. The dashboard has an address anyway, and people's tokens.
+func (p *planned) measured(s *service) {
+	s.Command = append(s.Command, "--listen", "0.0.0.0:"+itoa(rolePort))
+	if p.swarm() {
+		uid := p.userOf(s.name)
+		p.secret(s, File{Path: "secrets/prometheus.tokens", Data: []byte("prometheus:" + p.m.PrometheusToken + "\n")}, "/run/secrets/prometheus.tokens", uid)
+		s.Command = append(s.Command, "--token-file", "/run/secrets/prometheus.tokens")
+	} else {
+		s.Environment["FLYBALL_TOKENS"] = "prometheus:${PROMETHEUS_TOKEN:?}"
+	}
+	p.scraped = append(p.scraped, s.name+":"+itoa(rolePort))
 }
 
 // userOf is who a role is. Root without capabilities reads only what is its own,
@@ -93,6 +110,7 @@ func (p *planned) letIn(s *service, uid string) {
 func (p *planned) executor() service {
 	s := p.role(executorService, "Starts and ends replicas. The only service with the engine's socket, which is as good as root.", appNetwork, controlNetwork)
 	s.Volumes = append(s.Volumes, p.o.Socket+":"+socket)
+	p.measured(&s)
 	s.User = "0:0" // nobody knows the socket's group: root, without any capability
 	if p.o.SocketGID >= 0 {
 		s.User = fmt.Sprintf("%s:%d", flyballUser, p.o.SocketGID)

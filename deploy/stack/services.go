@@ -17,6 +17,7 @@ const (
 const (
 	balancerPort  = 8080
 	dashboardPort = 7070
+	rolePort      = 7070 // of a role's own metrics
 	grafanaPort   = 3000
 )
 
@@ -79,14 +80,15 @@ func (p *planned) prometheus() {
 		Image: prometheusImage, User: uid + ":" + uid, Networks: []string{controlNetwork},
 		Command: []string{"--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus", "--storage.tsdb.retention.time=" + p.o.Environment.Retention},
 	}
-	p.config(&s, File{Path: "prometheus/prometheus.yml", Data: []byte(p.scraped())}, "/etc/prometheus/prometheus.yml")
+	p.config(&s, File{Path: "prometheus/prometheus.yml", Data: []byte(p.scrapes())}, "/etc/prometheus/prometheus.yml")
 	p.secret(&s, File{Path: "prometheus/prometheus.token", Data: []byte(p.m.PrometheusToken + "\n")}, "/run/secrets/prometheus.token", uid)
 	p.volume(&s, "prometheus", "/prometheus")
 	p.add(s)
 }
 
-// scraped is prometheus.yml.
-func (p *planned) scraped() string {
+// scrapes is prometheus.yml. The dashboard's metrics are those of the whole
+// stack, as it hears of everything; the other roles' are about themselves.
+func (p *planned) scrapes() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `global: {scrape_interval: 5s, scrape_timeout: 4s}
 scrape_configs:
@@ -100,6 +102,8 @@ scrape_configs:
 		b.WriteString("    tls_config: {insecure_skip_verify: true}\n")
 	}
 	fmt.Fprintf(&b, "    static_configs: [{targets: [%q]}]\n", "dashboard:"+itoa(dashboardPort))
+	fmt.Fprintf(&b, "  - job_name: flyball-roles\n    authorization: {credentials_file: /run/secrets/prometheus.token}\n    static_configs: [{targets: [%s]}]\n",
+		strings.Join(p.scraped, ", "))
 	if at := p.balancerMetrics(); at != "" {
 		fmt.Fprintf(&b, "  - job_name: balancer\n    static_configs: [{targets: [%q]}]\n", at)
 	}
@@ -143,8 +147,8 @@ func (p *planned) environment() {
 	if p.swarm() {
 		return
 	}
-	text := fmt.Sprintf("# Secrets of this stack; made once and kept.\nREDIS_PASSWORD=%s\nFLYBALL_TOKENS=%s\nGRAFANA_PASSWORD=%s\n",
-		p.m.RedisPassword, p.tokens(), p.m.GrafanaPassword)
+	text := fmt.Sprintf("# Secrets of this stack; made once and kept.\nREDIS_PASSWORD=%s\nFLYBALL_TOKENS=%s\nPROMETHEUS_TOKEN=%s\nGRAFANA_PASSWORD=%s\n",
+		p.m.RedisPassword, p.tokens(), p.m.PrometheusToken, p.m.GrafanaPassword)
 	p.write(File{Path: variablesFile, Data: []byte(text), Secret: true})
 }
 
