@@ -62,8 +62,9 @@ type site struct {
 	name       string
 	prometheus *prometheus
 
-	mu     sync.Mutex // guards counts
+	mu     sync.Mutex // guards what follows
 	counts []int32    // in order, each other than the one before
+	at     time.Time  // when the last one was seen
 }
 
 const webDeployment = `
@@ -157,8 +158,15 @@ func (s *site) note(n int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.counts) == 0 || s.counts[len(s.counts)-1] != n {
-		s.counts = append(s.counts, n)
+		s.counts, s.at = append(s.counts, n), time.Now()
 	}
+}
+
+// after is how long after an instant the last count was seen.
+func (s *site) after(began time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at.Sub(began)
 }
 
 // only fails the test where the count ever was another one than these, one after
