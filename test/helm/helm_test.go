@@ -29,6 +29,8 @@ func values() map[string][]string {
 			"{}",
 			"{namespaces: [a, b], replicas: 1, allowFiles: true, webhook: {enabled: false}, rbac: {takeOver: true, podDeletionCost: true, scaleTargets: [{group: argoproj.io, resources: [rollouts]}]}}",
 			"{serviceMonitor: {enabled: true, labels: {release: prometheus}}, dashboard: {tokenSecret: tokens}, networkPolicy: {from: [{podSelector: {}}]}, crds: {install: false}}",
+			"{keda: {enabled: true}}",
+			"{keda: {enabled: true, port: 6001, tls: {secret: keda-tls, clients: true}, from: [{podSelector: {}}]}}",
 			"{imagePullSecrets: [{name: registry}], nodeSelector: {a: b}, tolerations: [{operator: Exists}], affinity: {nodeAffinity: {}}, podAnnotations: {a: b}, serviceAccount: {annotations: {a: b}}}",
 		},
 		chart.App: {
