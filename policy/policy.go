@@ -95,8 +95,9 @@ type Outlook struct {
 	// take to serve.
 	Backlog float64
 	Startup time.Duration
-	// Need is the fewest replicas for the load alone, without a backlog.
-	Need int
+	// Need is the fewest replicas for the load alone, without a backlog, and Now the
+	// fewest for the newest measurement, if nothing more were to come.
+	Need, Now int
 }
 
 // Foreseeing is a policy with an outlook. It is asked for after a Recommend, and

@@ -58,6 +58,12 @@ func (a Actions) Count(action, neutral, base int) int {
 // within the bounds; doing as it does is always allowed.
 func (a Actions) Allow(allowed []bool, neutral, base, least, most int) {
 	allowed = allowed[:len(a)]
+	if a.Count(0, neutral, base) >= least && a.Count(len(a)-1, neutral, base) <= most { // mostly
+		for i := range allowed {
+			allowed[i] = true
+		}
+		return
+	}
 	below := base > least
 	for i := neutral - 1; i >= 0; i-- {
 		allowed[i] = below

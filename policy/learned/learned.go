@@ -144,13 +144,13 @@ func (p *Policy) Recommend(obs scale.Observation) (scale.Recommendation, error) 
 	if why, strange := p.strays.look(&p.model.Features, p.row[:], obs.At, p.cfg.Strangeness); strange {
 		return p.asBase(rec, why), nil
 	}
-	return p.correct(rec, wants), nil
+	return p.correct(rec, wants, s.Lowest()), nil
 }
 
 // correct takes the best of the actions that are allowed.
-func (p *Policy) correct(rec scale.Recommendation, wants int) scale.Recommendation {
+func (p *Policy) correct(rec scale.Recommendation, wants, lowest int) scale.Recommendation {
 	p.think.Infer(p.row[:], p.scores)
-	p.model.Actions.Allow(p.allowed, p.neutral, wants, p.env.Min, p.env.Max)
+	p.model.Actions.Allow(p.allowed, p.neutral, wants, lowest, p.env.Max)
 	best := p.neutral
 	for i, score := range p.scores {
 		if score != score { // not even parameters that are numbers keep sums from overflowing
@@ -160,7 +160,7 @@ func (p *Policy) correct(rec scale.Recommendation, wants int) scale.Recommendati
 			best = i
 		}
 	}
-	n := min(max(p.model.Actions.Count(best, p.neutral, wants), p.env.Min), p.env.Max)
+	n := min(max(p.model.Actions.Count(best, p.neutral, wants), lowest), p.env.Max)
 	if best == p.neutral {
 		return p.asBase(rec, scale.Because("AsBase", "× 1"))
 	}

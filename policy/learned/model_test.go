@@ -26,7 +26,9 @@ func model(t testing.TB, action int) *learned.Model {
 	}
 	net.Initialize(rand.New(rand.NewPCG(1, 1)))
 	_, biases := net.Weights(1)
-	biases[action] = 10
+	for i := range biases { // of those that are allowed, the nearest to it
+		biases[i] = float32(-10 * max(i-action, action-i))
+	}
 	return &learned.Model{Net: net, Actions: actions, Features: anything(), Origin: learned.Origin{Algorithm: "test", Seed: 7, Steps: 1}}
 }
 

@@ -19,7 +19,7 @@ func (p *Policy) state(obs *scale.Observation, wants int) (State, bool) {
 	s := State{
 		Base: float32(max(1, wants)), Ready: float32(obs.ReadyReplicas()), Current: float32(obs.CurrentReplicas),
 		Least: float32(p.env.Min), Most: float32(p.env.Max),
-		Foreseen: foreseen, Need: float32(o.Need), Calendar: Calendar(obs.At),
+		Foreseen: foreseen, Need: float32(o.Need), Required: float32(o.Now), Calendar: Calendar(obs.At),
 		Sync: float32(p.env.Sync.Seconds()), Startup: float32(o.Startup.Seconds()),
 		Carried: float32(o.PerReplica * p.threshold()), Allowed: float32(p.allowedShare()),
 		Stale: p.stale(obs), Missed: p.past.Missed,
@@ -46,6 +46,7 @@ func (p *Policy) measured(obs *scale.Observation) policy.Outlook {
 	return policy.Outlook{
 		Load: rate, PerReplica: p.learner.PerReplica(), Backlog: p.learner.Backlog(),
 		Startup: p.learner.StartupOr(min(capacity.DefaultStartup, 2*p.env.Sync)),
+		Now:     p.learner.Demand(rate, p.allowedShare()),
 	}
 }
 

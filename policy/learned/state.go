@@ -31,6 +31,8 @@ type State struct {
 	Foreseen  bool
 	Peak, Far [3]float32
 	Need      float32
+	// Required is how many the present load requires, if nothing more were to come.
+	Required float32
 	// Calendar is that of the instant, as [Calendar] says it.
 	Calendar [4]float32
 	// Missed is the share that missed the objective lately (over its window), over
@@ -52,6 +54,21 @@ type Moment struct {
 	Latency     float32 // 95 % of the answers within, over the threshold
 	Late        float32 // share that missed the objective, over what is allowed
 }
+
+// Lowest is the fewest replicas that a model may choose. It may do without what
+// the base keeps for what is to come, never without what the present load
+// requires; and while requests wait, or more are late than may be, it takes nothing
+// away. An envelope bounds what a model costs by a model of lines that settle
+// at once: lines that grow are prevented here.
+func (s *State) Lowest() int {
+	if s.Now.Late > 1 || s.Now.Delay > mostDelay {
+		return int(s.Base)
+	}
+	return int(max(s.Least, min(s.Base, s.Required)))
+}
+
+// mostDelay is how much of the threshold a line may take without being one.
+const mostDelay = 0.05
 
 // The layout of an observation. A model says which schema it was trained on and
 // is refused by any other.

@@ -117,3 +117,24 @@ func BenchmarkEncode(b *testing.B) {
 		s.Encode(row, false)
 	}
 }
+
+// What a model may take away is what the base keeps for later.
+func TestTheLowestCountAModelMayChoose(t *testing.T) {
+	for rule, tc := range map[string]struct {
+		change func(*learned.State)
+		want   int
+	}{
+		"what the present load requires":  {func(*learned.State) {}, 7},
+		"the least there may be":          {func(s *learned.State) { s.Least = 9 }, 9},
+		"no more than the base":           {func(s *learned.State) { s.Required = 20 }, 10},
+		"nothing while too many are late": {func(s *learned.State) { s.Now.Late = 1.5 }, 10},
+		"nothing while requests wait":     {func(s *learned.State) { s.Now.Delay = 0.2 }, 10},
+	} {
+		s := steady()
+		s.Required = 7
+		tc.change(&s)
+		if got := s.Lowest(); got != tc.want {
+			t.Errorf("%s: got %d, want %d", rule, got, tc.want)
+		}
+	}
+}

@@ -14,6 +14,7 @@ func (p *Policy) Outlook() (policy.Outlook, bool) {
 	o := policy.Outlook{
 		Load: p.load.newest, PerReplica: p.learner.PerReplica(),
 		Backlog: p.learner.Backlog(), Startup: p.startup(), Need: p.foreseen,
+		Now: p.learner.Demand(p.load.newest, p.share()),
 	}
 	p.load.foresee(&o)
 	return o, true

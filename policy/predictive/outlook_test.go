@@ -22,7 +22,7 @@ func TestTheOutlookIsWhatItDecidesBy(t *testing.T) {
 			t.Fatalf("at %v somebody who was asked for its outlook decides otherwise:\n%s", at, diff)
 		}
 		o, known := policy.OutlookOf(asked)
-		if !known || o.Load != rate || o.PerReplica != 50 || o.Need != got.Proposals[0].Replicas {
+		if !known || o.Load != rate || o.PerReplica != 50 || o.Now > o.Need || float64(o.Now) < rate/50 || o.Need != got.Proposals[0].Replicas {
 			t.Fatalf("at %v: outlook %+v, %v: want a load of %v, 50 for each replica and %d of them", at, o, known, rate, got.Proposals[0].Replicas)
 		}
 		for i := range o.Peak {

@@ -15,6 +15,7 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/flyball-io/flyball/neural"
 	"github.com/flyball-io/flyball/policy/learned"
 	"github.com/flyball-io/flyball/rl"
 )
@@ -33,6 +34,14 @@ type Config struct {
 	// Noise is the standard deviation, from episode to episode, of what a replica
 	// really carries, as a share of what the base believes.
 	Noise float32 `json:"noise"`
+	// Worst is the most that the violations of one interval count in the reward, in
+	// what the mean demand costs in it: an overload in which all requests violate
+	// costs a thousand times that, and next to it nothing else would be learned. What
+	// is reported and evaluated has no such bound.
+	Worst float32 `json:"worst"`
+	// Scale is what rewards are multiplied by: 1 is what the mean demand costs in an
+	// interval. Critics learn returns of about 1 soonest.
+	Scale float32 `json:"scale"`
 	Price Price   `json:"price"`
 	Seed  uint64  `json:"seed"`
 }
@@ -57,7 +66,7 @@ type Price struct {
 // Default plays episodes of an hour (at a decision every 15 s) in 64 copies.
 func Default() Config {
 	return Config{
-		Copies: 64, Actions: learned.StandardActions(), Episode: 240, Noise: 0.02,
+		Copies: 64, Actions: learned.StandardActions(), Episode: 240, Noise: 0.02, Worst: 10, Scale: 0.1,
 		Price: Price{First: 1, Rate: 0.02, Target: 1, Least: 0.5, Most: 5, Every: 1 << 14}, Seed: 1,
 	}
 }
@@ -73,6 +82,7 @@ func (c Config) Validate() error {
 	fault(c.Copies < 1, "copies: must be at least 1, got %d", c.Copies)
 	fault(c.Episode < 2, "episode: must be at least 2 decisions, got %d", c.Episode)
 	fault(!(c.Noise >= 0 && c.Noise <= 0.5), "noise: must be between 0 and 0.5, got %v", c.Noise)
+	fault(!(c.Worst > 0) || !(c.Scale > 0), "worst and scale: must be above 0, got %v and %v", c.Worst, c.Scale)
 	p := c.Price
 	fault(!(p.Least >= 0 && p.Least <= p.First && p.First <= p.Most) || p.Most > 1e6, "price: must begin between least and most, got %v, %v and %v", p.First, p.Least, p.Most)
 	fault(!(p.Rate >= 0) || !(p.Target >= 0) || p.Every < 1, "price: rate and target must be at least 0 and every at least 1, got %v, %v and %v", p.Rate, p.Target, p.Every)
@@ -143,12 +153,12 @@ func (e *Environment) Act(actions []int, step *rl.Step) {
 	for i := range e.copies {
 		c := &e.copies[i]
 		w := c.workload
-		n := w.clamp(int32(e.cfg.Actions.Count(actions[i], e.neutral, int(c.base))))
+		n := max(c.lowest, w.clamp(int32(e.cfg.Actions.Count(actions[i], e.neutral, int(c.base)))))
 		r := c.act(n, e.startup(w))
 		m := &w.moments[c.at]
 		paid := w.seconds * float32(r.paid)
-		total := paid + e.price*m.price*r.avoidable
-		step.Rewards[i] = (m.oracle - total) * w.perReward
+		late := min(e.price*m.price*r.avoidable*w.perReward, e.cfg.Worst)
+		step.Rewards[i] = e.cfg.Scale * ((m.oracle-paid)*w.perReward - late)
 		e.tally.add(w, m, &r, paid)
 		step.Terminated[i], step.Truncated[i] = false, false
 		c.at++
@@ -160,6 +170,18 @@ func (e *Environment) Act(actions []int, step *rl.Step) {
 		e.show(i, step)
 	}
 	e.reprice()
+}
+
+// LikeBase makes a net begin as the base does, nearly always: its last
+// layer hardly depends on what is seen, and the neutral action is ahead by so much. To
+// begin with actions at random would be to learn from one overload after another.
+func LikeBase(net *neural.Net, actions learned.Actions, ahead float32) {
+	weights, biases := net.Weights(len(net.Layers()) - 1)
+	for i := range weights {
+		weights[i] *= 0.1
+	}
+	clear(biases)
+	biases[actions.Base()] = ahead
 }
 
 // startup is how many intervals replicas take that are asked for now. All of one
@@ -176,7 +198,7 @@ func (e *Environment) startup(w *Workload) float32 {
 func (e *Environment) show(i int, step *rl.Step) {
 	c := &e.copies[i]
 	c.observe(step.Observations[i*learned.Width:][:learned.Width])
-	e.cfg.Actions.Allow(step.Allowed[i*len(e.cfg.Actions):][:len(e.cfg.Actions)], e.neutral, int(c.base), int(c.workload.least), int(c.workload.most))
+	e.cfg.Actions.Allow(step.Allowed[i*len(e.cfg.Actions):][:len(e.cfg.Actions)], e.neutral, int(c.base), int(c.lowest), int(c.workload.most))
 }
 
 // reprice moves the price once enough was seen.

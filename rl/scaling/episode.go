@@ -64,9 +64,9 @@ func episode(w *Workload, actions learned.Actions, net *neural.Net, timeline boo
 	row, allowed := make([]float32, learned.Width), make([]bool, len(actions))
 	for ; int(c.at) < len(w.moments); c.at++ {
 		c.observe(row)
-		actions.Allow(allowed, e.neutral, int(c.base), int(w.least), int(w.most))
+		actions.Allow(allowed, e.neutral, int(c.base), int(c.lowest), int(w.most))
 		a := choose(row, allowed)
-		n := w.clamp(int32(actions.Count(a, e.neutral, int(c.base))))
+		n := max(c.lowest, w.clamp(int32(actions.Count(a, e.neutral, int(c.base)))))
 		m := &w.moments[c.at]
 		r := c.act(n, w.startup/w.seconds)
 		e.tally.add(w, m, &r, w.seconds*float32(r.paid))

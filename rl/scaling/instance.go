@@ -10,6 +10,7 @@ type instance struct {
 	at       int32   // decision that is due
 	left     int32   // decisions of the episode
 	base     int32   // count that the base wants at it
+	lowest   int32   // that may be chosen
 	slower   float32 // how much less than believed a replica really carries
 	begins   bool
 	fluid    fluid
@@ -104,6 +105,7 @@ func (c *instance) observe(row []float32) {
 	var s learned.State
 	c.state(&s)
 	s.Encode(c.row[:], c.begins)
+	c.lowest = int32(s.Lowest())
 	c.begins = false
 	copy(row, c.row[:])
 }
@@ -116,6 +118,7 @@ func (c *instance) state(s *learned.State) {
 	s.Least, s.Most = float32(w.least), float32(w.most)
 	s.Raised, s.Lowered = c.raised*w.seconds, c.lowered*w.seconds
 	s.Foreseen, s.Peak, s.Far, s.Need, s.Calendar = m.peak[0] > 0, m.peak, m.far, float32(m.need), m.turns
+	s.Required = float32(m.now)
 	s.Missed, s.Stale, s.Sync, s.Startup = c.missed, m.stale, w.seconds, m.startup
 	s.Carried, s.Allowed = m.each*w.law.threshold, w.allowed
 	perCarried := 1 / (max(float32(f.ready), 0.5) * m.each)

@@ -65,7 +65,9 @@ func lives(t testing.TB, w *Workload, model *learned.Model) *live {
 	objective := s.Objective
 	env := policy.Env{Target: s.Name, Min: s.Replicas.Min, Max: s.Replicas.Max, Objective: &objective, Sync: s.Sync, Seed: s.Seed,
 		Topology: s.Service.Topology, Curves: queueing.NewLibrary(queueing.DefaultLibrary)}
-	build := func(_ scale.Plugin, env policy.Env) (policy.Policy, error) { return predictive.New(predictive.Default(), env) }
+	build := func(_ scale.Plugin, env policy.Env) (policy.Policy, error) {
+		return predictive.New(predictive.Default(), env)
+	}
 	cfg := learned.Default()
 	cfg.Model = "test"
 	p, err := learned.New(cfg, env, build, func(string) ([]byte, error) { return data, nil })

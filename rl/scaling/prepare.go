@@ -214,6 +214,7 @@ func (w *watcher) byRate(m *moment) int {
 	m.each = float32(w.scenario.Service.CapacityPerReplica())
 	m.startup = float32((w.scenario.Replicas.Pending + w.scenario.Replicas.Startup).Seconds())
 	m.need = int32(math.Ceil(float64(m.seen) / float64(m.each) / w.target))
+	m.now = int32(math.Ceil(float64(m.seen/m.each) / 0.95))
 	return int(m.need)
 }
 
@@ -225,6 +226,7 @@ func (w *watcher) byPolicy(obs scale.Observation, m *moment) int {
 		if n := len(w.moments); n > 0 {
 			last := w.moments[n-1]
 			m.each, m.startup, m.need, m.peak, m.far = last.each, last.startup, last.need, last.peak, last.far
+			m.now = last.now
 		} else {
 			m.each = float32(w.scenario.Service.CapacityPerReplica())
 		}
@@ -233,7 +235,8 @@ func (w *watcher) byPolicy(obs scale.Observation, m *moment) int {
 		}
 		return obs.CurrentReplicas
 	}
-	m.seen, m.each, m.startup, m.need = float32(o.Load), float32(o.PerReplica), float32(o.Startup.Seconds()), int32(o.Need)
+	m.seen, m.each, m.startup = float32(o.Load), float32(o.PerReplica), float32(o.Startup.Seconds())
+	m.need, m.now = int32(o.Need), int32(o.Now)
 	for i := range o.Peak {
 		m.peak[i], m.far[i] = float32(o.Peak[i]/o.PerReplica), float32(o.Far[i]/o.PerReplica)
 	}

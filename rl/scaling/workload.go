@@ -47,6 +47,7 @@ type moment struct {
 	each    float32 // requests per second that a replica is believed to carry
 	startup float32 // seconds it is believed to take
 	need    int32   // replicas that the base wants for the forecast
+	now     int32   // replicas that the newest measurement requires
 	held    int32   // highest of these within the time a start takes
 	peak    [3]float32
 	far     [3]float32
