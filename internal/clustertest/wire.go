@@ -101,13 +101,14 @@ func (w *Wire) Answer(answer func(http.ResponseWriter, *http.Request) bool) {
 	w.answer.Store(&answer)
 }
 
-// RefuseWatches ends all watches and refuses new ones, until Answer is called.
-func (w *Wire) RefuseWatches() {
+// Refuse has some requests refused, as by a server that sheds load, and ends all
+// watches, until Answer is called.
+func (w *Wire) Refuse(which func(*http.Request) bool) {
 	w.Answer(func(out http.ResponseWriter, in *http.Request) bool {
-		if !isWatch(in) {
+		if !which(in) {
 			return false
 		}
-		http.Error(out, "no watches now", http.StatusServiceUnavailable)
+		http.Error(out, "not now", http.StatusServiceUnavailable)
 		return true
 	})
 	w.Cut()
@@ -134,13 +135,14 @@ func (w *Wire) Silence() {
 	}
 }
 
-// Answered is how often the API server, or the wire, has answered with a status.
+// Answered is how often the API server has answered with a status.
 func (w *Wire) Answered(status int) int64 {
 	count, _ := w.codes.LoadOrStore(status, new(atomic.Int64))
 	return count.(*atomic.Int64).Load()
 }
 
-func isWatch(in *http.Request) bool {
+// IsWatch tells watches from other requests.
+func IsWatch(in *http.Request) bool {
 	on := in.URL.Query().Get("watch")
 	return on == "true" || on == "1"
 }
@@ -149,7 +151,7 @@ func isWatch(in *http.Request) bool {
 func (w *Wire) hear(answer *http.Response) error {
 	count, _ := w.codes.LoadOrStore(answer.StatusCode, new(atomic.Int64))
 	count.(*atomic.Int64).Add(1)
-	if !isWatch(answer.Request) {
+	if !IsWatch(answer.Request) {
 		return nil
 	}
 	ctx, end := context.WithCancel(answer.Request.Context())
