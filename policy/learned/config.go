@@ -24,6 +24,10 @@ func Default() Config { return Config{Base: scale.Plugin{Kind: "predictive"}, St
 // String says what is corrected: "predictive, by web.flyball".
 func (c Config) String() string { return c.Base.Kind + ", by " + c.Model }
 
+// UsualExpert is the base: where a document says nothing of an envelope, what a
+// model costs is bounded by what the policy costs that it corrects.
+func (c Config) UsualExpert() scale.Plugin { return scale.Plugin{Kind: c.Base.Kind, Body: c.Base.Body} }
+
 // Validate reports every fault but those within the base and the file.
 func (c Config) Validate() error {
 	var errs []error

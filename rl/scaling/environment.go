@@ -66,7 +66,7 @@ type Price struct {
 // Default plays episodes of an hour (at a decision every 15 s) in 64 copies.
 func Default() Config {
 	return Config{
-		Copies: 64, Actions: learned.StandardActions(), Episode: 240, Noise: 0.02, Worst: 10, Scale: 0.1,
+		Copies: 64, Actions: learned.StandardActions(), Episode: 240, Noise: 0.02, Worst: 200, Scale: 0.02,
 		Price: Price{First: 1, Rate: 0.02, Target: 1, Least: 0.5, Most: 5, Every: 1 << 14}, Seed: 1,
 	}
 }
