@@ -109,18 +109,30 @@ func states(p *scale.Plugin, field string) bool {
 	return found
 }
 
-// wakes reports a service that could go to zero and never come back: nobody
-// holds requests for it, and all that its policy decides on is measured of
-// replicas, or by who balances them.
-func (s *Spec) wakes() error {
-	if s.Min > 0 || s.Balancer == nil || s.Balancer.Facts().Holds || s.Policy.build == nil {
+// Decisive names the signals that the policy decides on; nil where it is at
+// fault.
+func (s *Spec) Decisive() []string {
+	if s.Policy.build == nil {
 		return nil
 	}
 	p, err := s.Policy.build(s.env())
 	if err != nil {
-		return nil // at fault already
+		return nil
 	}
-	decisive := p.Signals()
+	return append([]string{}, p.Signals()...)
+}
+
+// Named are the signals that the document's sources deliver.
+func (s *Spec) Named() []string { return s.named() }
+
+// wakes reports a service that could go to zero and never come back: nobody
+// holds requests for it, and all that its policy decides on is measured of
+// replicas, or by who balances them.
+func (s *Spec) wakes() error {
+	decisive := s.Decisive()
+	if s.Min > 0 || s.Balancer == nil || s.Balancer.Facts().Holds || decisive == nil {
+		return nil
+	}
 	for _, src := range s.Sources {
 		if src.independent && slices.ContainsFunc(src.Signals, func(name string) bool { return name == scale.QueueDepth || slices.Contains(decisive, name) }) {
 			return nil

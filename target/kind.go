@@ -93,6 +93,9 @@ type Examiner interface {
 type Finding struct {
 	Message string
 	Fix     string // what to do, in one line; "": nothing is wrong
+	// Acting: it is wrong only where the count is to be set, and not where one is
+	// only recommended.
+	Acting bool
 }
 
 // Exclusive is a configuration whose targets have one controller at a time.

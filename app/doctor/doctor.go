@@ -12,6 +12,7 @@ import (
 	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/internal/client"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/internal/kubernetes"
 )
 
 // Status is how a check went.
@@ -45,7 +46,13 @@ type Options struct {
 	// Listen is that address as host:port; "" when it is another machine's.
 	Listen          string
 	TLSCert, TLSKey string // of the API; empty: none
-	Clock           clock.Clock
+
+	// Cluster and Namespace are those of a Kubernetes cluster, for documents that
+	// do not say. Where they are named they are looked at without a document too.
+	Cluster   kubernetes.Access
+	Namespace string
+
+	Clock clock.Clock
 }
 
 // patient is what the checks look at.
@@ -54,6 +61,7 @@ type patient struct {
 	plugins *builtin.Registry
 	docs    []v1alpha1.Document
 	specs   []app.Spec
+	sites   []site
 	results []Result
 }
 
@@ -70,12 +78,16 @@ func checks() []check {
 	return []check{
 		{"document", "the documents are valid and agree with each other", (*patient).document},
 		{"command", "the program of each target is there and can be executed", (*patient).command},
+		{"cluster", "the API server of a Kubernetes cluster answers", (*patient).cluster},
 		{"target", "what a target needs answers: its engine, its image", (*patient).target},
+		{"rights", "in a cluster one may do what it takes, right by right", (*patient).rights},
+		{"usage", "what pods use is measured, and what they request is stated", (*patient).usage},
 		{"balancer", "a balancer that is a program of its own answers and can be steered", (*patient).balancer},
 		{"port", "the port of each service is free, or held by what is to make room", (*patient).port},
 		{"replica-ports", "there are free ports for the replicas", (*patient).replicaPorts},
 		{"ready", "of the replicas that run some are ready", (*patient).ready},
 		{"signal", "each source below signals measures now", (*patient).signal},
+		{"prometheus", "what a Prometheus scrapes is up", (*patient).prometheus},
 		{"tls", "certificates can be read, fit their keys and have not expired", (*patient).tls},
 		{"clock", "the clocks of this machine and of the servers asked agree", (*patient).clocks},
 		{"state", "the state folder can be written to and has space", (*patient).state},

@@ -186,6 +186,7 @@ func TestSignalsOfARealPrometheus(t *testing.T) {
 	waitFor(t, func() bool { return find(t, signal("sum(up)"), "signal")[0].Status == doctor.OK })
 	says(t, signal("sum(up)"), "signal", doctor.OK, "rps is measured by prometheus: 1, ", "")
 	says(t, signal("sum(up)"), "clock", doctor.OK, "agrees with that of "+server, "")
+	says(t, signal("sum(up)"), "prometheus", doctor.OK, server+": 1 target up", "")
 	says(t, signal("sum(nothing)"), "signal", doctor.Fail, "no series", "exactly one number")
 	says(t, signal("go_gc_duration_seconds"), "signal", doctor.Fail, "series", "exactly one number")
 	server = "http://" + net.JoinHostPort("127.0.0.1", fmt.Sprint(freePort(t)))

@@ -33,6 +33,7 @@ func (p *patient) document(context.Context) {
 		return
 	}
 	p.docs, p.specs = docs, specs
+	p.place()
 	for i := range specs {
 		p.ok(specs[i].Name, "the document is valid")
 	}

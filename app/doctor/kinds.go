@@ -6,6 +6,7 @@ import (
 
 	"github.com/flyball-io/flyball/app"
 	proxy "github.com/flyball-io/flyball/balancer/builtin"
+	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/target/process"
 )
@@ -44,18 +45,18 @@ func (p *patient) command(context.Context) {
 // target asks the targets what they need and what they found of it.
 func (p *patient) target(ctx context.Context) {
 	for i := range p.specs {
-		p.examine(ctx, p.specs[i].Name, p.specs[i].Target)
+		p.examine(ctx, &p.specs[i], p.specs[i].Target)
 	}
 }
 
 // balancer asks the balancers.
 func (p *patient) balancer(ctx context.Context) {
 	for i := range p.specs {
-		p.examine(ctx, p.specs[i].Name, p.specs[i].Balancer)
+		p.examine(ctx, &p.specs[i], p.specs[i].Balancer)
 	}
 }
 
-func (p *patient) examine(ctx context.Context, name string, cfg any) {
+func (p *patient) examine(ctx context.Context, spec *app.Spec, cfg any) {
 	examiner, ok := cfg.(target.Examiner)
 	if !ok {
 		return
@@ -63,10 +64,13 @@ func (p *patient) examine(ctx context.Context, name string, cfg any) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for _, found := range examiner.Examine(ctx) {
-		if message := strings.ReplaceAll(found.Message, "\n", "; "); found.Fix == "" {
-			p.ok(name, message)
-		} else {
-			p.fail(name, message, found.Fix)
+		switch message := strings.ReplaceAll(found.Message, "\n", "; "); {
+		case found.Fix == "":
+			p.ok(spec.Name, message)
+		case found.Acting && spec.Mode == scale.Recommend:
+			p.note(spec.Name, message, "nothing, while the mode is Recommend. To scale: "+found.Fix)
+		default:
+			p.fail(spec.Name, message, found.Fix)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/internal/client"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/internal/kubernetes"
 )
 
 type doctorFlags struct {
@@ -22,6 +24,8 @@ type doctorFlags struct {
 	documents       documentFlags
 	stateDir        string
 	tlsCert, tlsKey string
+	namespace       string
+	access          kubernetes.Access
 }
 
 func newDoctorCommand() *cobra.Command {
@@ -29,13 +33,14 @@ func newDoctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [-f FILE...]",
 		Short: "Check everything that the documents need, each ok or with the fix",
-		Long: `Checks documents, programs, ports, sources, certificates, clocks, the state
-folder and the API, and says in a line each how to mend what is missing. It
-starts and changes nothing. docs/troubleshooting.md explains every check.
+		Long: `Checks documents, programs, ports, clusters, sources, certificates, clocks, the
+state folder and the API, and says in a line each how to mend what is missing.
+It starts and changes nothing. docs/troubleshooting.md explains every check.
 
 The exit status is 1 when something must be mended.`,
 		Example: `  flyball doctor -f shop.yaml
-  flyball doctor -f documents/ --json`,
+  flyball doctor -f documents/ --json
+  flyball doctor --context staging --namespace shop`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	f.instance.add(cmd)
@@ -44,6 +49,8 @@ The exit status is 1 when something must be mended.`,
 	flags.StringVar(&f.stateDir, "state-dir", "", "folder that flyball run was or will be given (default "+defaultStateDir("$XDG_STATE_HOME")+")")
 	flags.StringVar(&f.tlsCert, "tls-cert", "", "`FILE` that flyball run is given")
 	flags.StringVar(&f.tlsKey, "tls-key", "", "`FILE` that flyball run is given")
+	flags.StringVarP(&f.namespace, "namespace", "n", "", "Kubernetes, where the document does not say: namespace (default that of the context)")
+	addAccess(flags, &f.access, "Kubernetes, where the document does not say: ")
 	cmd.ValidArgsFunction = nil
 	return cmd
 }
@@ -59,6 +66,7 @@ func (f *doctorFlags) run(cmd *cobra.Command) error {
 	o := doctor.Options{
 		Files: f.documents.files, StateDir: f.stateDir, Record: filepath.Join(f.stateDir, recordFile),
 		API: c, Listen: ownAddress(c), TLSCert: f.tlsCert, TLSKey: f.tlsKey, Clock: clock.System,
+		Cluster: f.access, Namespace: f.namespace,
 	}
 	if o.Stdin, err = f.documents.readStdin(cmd.InOrStdin()); err != nil {
 		return cli.UsageError{Err: err}
@@ -94,6 +102,7 @@ func ownAddress(c *client.Client) string {
 // printResults prints a line for each check, with what to do in it.
 func printResults(out io.Writer, results []doctor.Result) {
 	marks := map[doctor.Status]string{doctor.OK: "ok", doctor.Note: "note", doctor.Fail: "FAIL"}
+	width := cli.KnownWidth(out) // nothing is broken in a file or a pipe
 	for _, r := range results {
 		text := oneLine(r.Message)
 		if r.Target != "" {
@@ -102,6 +111,13 @@ func printResults(out io.Writer, results []doctor.Result) {
 		if r.Fix != "" {
 			text += ": " + r.Fix
 		}
-		fmt.Fprintf(out, "%-4s  %-13s  %s\n", marks[r.Status], r.Check, text)
+		for i, line := range cli.Wrap(text, max(0, width-21), 0) {
+			if i == 0 {
+				line = fmt.Sprintf("%-4s  %-13s  %s", marks[r.Status], r.Check, line)
+			} else {
+				line = strings.Repeat(" ", 21) + line
+			}
+			fmt.Fprintln(out, line)
+		}
 	}
 }

@@ -102,7 +102,7 @@ func (c Config) examineRivals(ctx context.Context, api kubernetes.API, ref kuber
 			found = append(found, target.Finding{Message: r.String() + " scales it and is taken over while Flyball scales (takeOver)"})
 		default:
 			found = append(found, target.Finding{Message: r.String() + " scales it: Flyball only recommends",
-				Fix: "takeOver: true lets it rest while Flyball scales, and makes it what it was afterwards; or delete it"})
+				Fix: "takeOver: true lets it rest while Flyball scales, and makes it what it was afterwards; or delete it", Acting: true})
 		}
 	}
 	return found
