@@ -26,9 +26,7 @@ func (a Activation) chain(gradient, y []float32) {
 	y = y[:len(gradient)]
 	switch a {
 	case Tanh:
-		for i, v := range y {
-			gradient[i] *= 1 - v*v
-		}
+		tanhChain(gradient, y)
 	case ReLU:
 		for i, v := range y {
 			if v <= 0 {

@@ -80,3 +80,11 @@ func block1x1(c, a, b []float32, s shape, at stride) {
 	}
 	c[0] = sum
 }
+
+// addToPortable adds x to sum, which is as long.
+func addToPortable(sum, x []float32) {
+	x = x[:len(sum)]
+	for i, v := range x {
+		sum[i] += v
+	}
+}

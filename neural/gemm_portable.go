@@ -7,3 +7,9 @@ func multiply(c, a, b []float32, s shape, at stride) { multiplyPortable(c, a, b,
 
 // tanhAll replaces each number by its hyperbolic tangent; NaN stays NaN.
 func tanhAll(x []float32) { tanhPortable(x) }
+
+// tanhChain multiplies a gradient by the derivative 1 − y², y = tanh x.
+func tanhChain(gradient, y []float32) { tanhChainPortable(gradient, y) }
+
+// addTo adds x to sum, which is as long.
+func addTo(sum, x []float32) { addToPortable(sum, x) }

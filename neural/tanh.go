@@ -45,3 +45,11 @@ func tanh(x float32) float32 {
 	q := ((((tanhQ5*t+tanhQ4)*t+tanhQ3)*t+tanhQ2)*t+tanhQ1)*t + 1
 	return x * p / q
 }
+
+// tanhChainPortable multiplies a gradient by the derivative 1 − y², y = tanh x.
+func tanhChainPortable(gradient, y []float32) {
+	y = y[:len(gradient)]
+	for i, v := range y {
+		gradient[i] *= 1 - v*v
+	}
+}

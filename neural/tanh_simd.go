@@ -36,3 +36,15 @@ func tanhOf8(x archsimd.Float32x8) archsimd.Float32x8 {
 	q = q.MulAdd(t, one)
 	return x.Mul(p).Div(q)
 }
+
+// tanhChain multiplies a gradient by the derivative 1 − y², y = tanh x.
+func tanhChain(gradient, y []float32) {
+	if vectorized {
+		one := archsimd.BroadcastFloat32x8(1)
+		for y = y[:len(gradient)]; len(gradient) >= 8; gradient, y = gradient[8:], y[8:] {
+			v := archsimd.LoadFloat32x8Slice(y)
+			archsimd.LoadFloat32x8Slice(gradient).Mul(one.Sub(v.Mul(v))).StoreSlice(gradient)
+		}
+	}
+	tanhChainPortable(gradient, y)
+}
