@@ -155,4 +155,6 @@ type Advice struct {
 	Thresholds map[string]float64 `json:"thresholds,omitempty"` // by signal
 	Confidence float64            `json:"confidence"`           // 0..1
 	Reason     string             `json:"reason,omitempty"`
+	// Failed says that they were asked and there is no advice; Reason says why.
+	Failed bool `json:"failed,omitempty"`
 }
