@@ -146,7 +146,7 @@ func (p *player) decider(s *sim.Scenario) (sim.Decider, error) {
 		return nil, err
 	}
 	chosen.Name = w.Kind
-	if chosen.Envelope, err = newEnvelopeSpec(p.envelope, p.plugins); err != nil {
+	if chosen.Envelope, err = newEnvelopeSpec(chosen.envelopeOr(p.envelope, &s.Objective), p.plugins); err != nil {
 		return nil, builtin.Under("envelope.expert", err)
 	}
 	// The objective, the bounds and the time between decisions are the
@@ -159,13 +159,13 @@ func (p *player) decider(s *sim.Scenario) (sim.Decider, error) {
 	spec := &Spec{
 		Name: s.Name, Min: s.Replicas.Min, Max: s.Replicas.Max, Objective: &objective,
 		Sync: scale.Duration(s.Sync), Rollout: defaults.Rollout, Trust: defaults.Trust, unmeasured: s.Metrics.BalancerOff,
-		topology: s.Service.Topology, curves: p.plugins.Curves,
+		topology: s.Service.Topology, curves: p.plugins.Curves, advisors: p.plugins.Advisors,
 	}
 	// Copies of another autoscaler play as it does: with its own rules and the
 	// bounds, and without any guard that it has not. What Flyball adds to them live
 	// is not theirs.
 	if p.envelope != nil {
-		return spec.decider(chosen) // the originals know none
+		return spec.judged(chosen) // the originals know none
 	}
 	switch w.Kind {
 	case "hpa":
@@ -173,7 +173,7 @@ func (p *player) decider(s *sim.Scenario) (sim.Decider, error) {
 	case "kpa":
 		return spec.original(chosen, []guard.Guard{guard.NewBehavior(chosen.Rules), guard.Bounds{Min: spec.Min, Max: spec.Max}})
 	}
-	return spec.decider(chosen)
+	return spec.judged(chosen)
 }
 
 // hpa is the HorizontalPodAutoscaler's object. Without a behavior it has none,

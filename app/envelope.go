@@ -62,3 +62,14 @@ func withRate(names []string) []string {
 	}
 	return append(slices.Clone(names), scale.RequestRate)
 }
+
+// envelopeOr is the envelope that a document states, else the one that comes with
+// a policy that nobody has proved. Without an objective there is none: what a
+// violation costs comes from it.
+func (p *PolicySpec) envelopeOr(stated *v1alpha1.Envelope, objective *scale.Objective) *v1alpha1.Envelope {
+	if stated != nil || p.venture == nil || objective == nil {
+		return stated
+	}
+	expert := p.venture.UsualExpert()
+	return &v1alpha1.Envelope{Expert: &expert}
+}

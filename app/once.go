@@ -67,6 +67,9 @@ func DecideOnce(ctx context.Context, spec Spec, plane balancer.Measured, memory 
 	if err != nil {
 		return Once{}, err
 	}
+	if obs.Advice, err = askOnce(ctx, &spec, deps, &obs); err != nil {
+		return Once{}, err
+	}
 	decided := record.Decided{Decision: plan.Decider.Decide(obs), Mode: plan.ModeUnder(was.override, obs.At), Seen: record.See(&obs)}
 	out := Once{Decided: decided, Memory: was, Faults: report.Faults}
 	for _, shadow := range plan.Shadows {

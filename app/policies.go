@@ -21,6 +21,8 @@ type PolicySpec struct {
 	// Envelope keeps it within what another one would cost; nil: none does.
 	Envelope *EnvelopeSpec
 	build    func(policy.Env) (policy.Policy, error)
+	// venture is what may be said about an envelope where the document says nothing.
+	venture policy.Ventured
 }
 
 // CustomPolicy is a policy made by hand, outside the registry, under the given
@@ -38,8 +40,9 @@ func newPolicySpec(p scale.Plugin, in v1alpha1.Spec, plugins *builtin.Registry) 
 	if cooldown == (guard.CooldownConfig{}) {
 		cooldown = builtin.CooldownOf(cfg)
 	}
+	venture, _ := cfg.(policy.Ventured)
 	return PolicySpec{
-		Name: p.Kind, Kind: p.Kind, Config: cfg, Rules: in.Behavior.Over(plugins.Policies.RulesOf(p.Kind, cfg)),
+		Name: p.Kind, Kind: p.Kind, Config: cfg, venture: venture, Rules: in.Behavior.Over(plugins.Policies.RulesOf(p.Kind, cfg)),
 		Cooldown: cooldown,
 		build:    func(env policy.Env) (policy.Policy, error) { return plugins.Policies.Build(p.Kind, cfg, env) },
 	}, nil

@@ -22,6 +22,6 @@ func (s *Spec) Contestant() evaluate.Contestant {
 		}
 		// What the sources of the document measure is not simulated.
 		spec.Sources = nil
-		return spec.decider(s.Policy)
+		return spec.judged(s.Policy)
 	}}
 }

@@ -60,7 +60,8 @@ type Service struct {
 	plans        chan control.Plan
 	hands        chan *record.Override
 	specs        chan Spec
-	initialCount int // 0: as it was left
+	counsel      *counsel // who is asked beside the loop
+	initialCount int      // 0: as it was left
 	// duty is the executor's, where there may be several.
 	duty duty
 	// override is what an operator set by hand; nil: nothing.
@@ -91,10 +92,16 @@ func NewServiceOf(ctx context.Context, spec Spec, parts Parts, deps Deps) (*Serv
 	if _, err := s.sources(spec); err != nil {
 		return nil, err
 	}
+	s.counsel = newCounsel(s.name, &s.deps)
+	all, err := s.counsel.prepare(&spec)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.recall(ctx, &plan); err != nil {
 		return nil, err
 	}
 	s.duty = deps.dutyOf(s.name)
+	s.counsel.adopt(all)
 	replace(s.plans, plan)
 	replace(s.specs, spec)
 	return s, nil
@@ -200,6 +207,7 @@ func (s *Service) loop(ctx context.Context) error {
 		g.Go(func() error { return s.planner(nil).Run(running) })
 	}
 	g.Go(func() error { return s.measure(running) })
+	g.Go(func() error { return s.counsel.run(running) })
 	return unlessDone(ctx, g.Wait())
 }
 
@@ -212,7 +220,7 @@ func (s *Service) planner(lease bus.Lease) *control.Planner {
 	b := s.deps.Bus
 	return &control.Planner{Name: s.name, Reports: control.Reports(b, s.name), Decisions: control.Decisions(b, s.name),
 		Changes: control.Changes(b, s.name), Memories: control.Memories(b, s.name), Clock: s.deps.Clock, Log: s.deps.Log,
-		Plans: s.plans, Overrides: s.hands, Lease: lease}
+		Plans: s.plans, Overrides: s.hands, Lease: lease, Counsel: s.counsel}
 }
 
 // unlessDone is err, unless it only says that ctx is done.
@@ -270,6 +278,10 @@ func (s *Service) Update(ctx context.Context, spec Spec) error {
 	if err != nil {
 		return err
 	}
+	asked, err := s.counsel.prepare(&spec)
+	if err != nil {
+		return err
+	}
 	if s.accept != nil {
 		if err := s.accept(spec); err != nil {
 			return err
@@ -285,6 +297,7 @@ func (s *Service) Update(ctx context.Context, spec Spec) error {
 	before := s.spec
 	s.spec = spec
 	replace(s.plans, plan)
+	s.counsel.adopt(asked)
 	if !same(before.Sources, spec.Sources) || before.interval() != spec.interval() {
 		replace(s.specs, spec)
 	}

@@ -42,6 +42,7 @@ type Spec struct {
 	doc       v1alpha1.Document // it was read from; empty: made by hand
 	topology  queueing.Topology // how the balancer spreads requests
 	curves    *queueing.Library // shared by all specs; nil: made by hand
+	advisors  builtin.Advisors  // make who is asked for policies with needs
 	simulated bool
 	// unmeasured says that no balancer tells whether the objective is met.
 	unmeasured bool
@@ -77,7 +78,7 @@ func at(doc v1alpha1.Document, path string, err error) v1alpha1.Faults {
 // newSpec decodes the parts of a document.
 func newSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, v1alpha1.Faults) {
 	in := doc.Spec
-	s := Spec{doc: doc, curves: plugins.Curves, Name: doc.Metadata.Name, Mode: in.Mode, PausedUntil: in.PausedUntil, Min: in.Replicas.Min, Max: in.Replicas.Max, Sync: in.Sync, Rollout: in.Rollout, Trust: in.Trust}
+	s := Spec{doc: doc, curves: plugins.Curves, advisors: plugins.Advisors, Name: doc.Metadata.Name, Mode: in.Mode, PausedUntil: in.PausedUntil, Min: in.Replicas.Min, Max: in.Replicas.Max, Sync: in.Sync, Rollout: in.Rollout, Trust: in.Trust}
 	if in.Objective != nil && in.Objective.Latency != nil {
 		objective := in.Objective.Latency.Scale()
 		s.Objective = &objective
@@ -90,7 +91,7 @@ func newSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, v1alpha1.F
 	var err error
 	s.Policy, err = newPolicySpec(*in.Policy, in, plugins)
 	fault("spec.policy", err)
-	s.Policy.Envelope, err = newEnvelopeSpec(in.Envelope, plugins)
+	s.Policy.Envelope, err = newEnvelopeSpec(s.Policy.envelopeOr(in.Envelope, s.Objective), plugins)
 	fault("spec.envelope.expert", err)
 	for i, p := range in.Shadows {
 		shadow, err := newPolicySpec(p, in, plugins)

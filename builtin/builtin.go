@@ -30,6 +30,8 @@ type Registry struct {
 	Policies  Policies
 	Balancers Kinds
 	Sources   Sources
+	// Advisors make who is asked for policies that need somebody slow.
+	Advisors Advisors
 	// Curves are what the queueing models of all policies and guards share.
 	Curves *queueing.Library
 }
@@ -55,6 +57,7 @@ func New() *Registry {
 	RegisterConfig(&r.Targets, "swarm", swarm.Default)
 	registerPolicies(&r.Policies)
 	registerSources(&r.Sources)
+	r.Advisors = shippedAdvisors()
 	RegisterConfig(&r.Balancers, "builtin", balancerbuiltin.Default)
 	RegisterConfig(&r.Balancers, "haproxy", haproxy.Default)
 	RegisterConfig(&r.Balancers, "nginx", nginx.Default)

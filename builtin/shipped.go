@@ -9,6 +9,7 @@ import (
 	"github.com/flyball-io/flyball/policy/kpa"
 	"github.com/flyball-io/flyball/policy/lcp"
 	"github.com/flyball-io/flyball/policy/predictive"
+	"github.com/flyball-io/flyball/policy/remote"
 	"github.com/flyball-io/flyball/policy/schedule"
 	"github.com/flyball-io/flyball/policy/threshold"
 )
@@ -23,6 +24,9 @@ func registerPolicies(p *Policies) {
 	Register(p, "kpa", kpa.Default, kpa.New)
 	Register(p, "lcp", lcp.Default, lcp.New)
 	Register(p, "predictive", predictive.Default, predictive.New)
+	Register(p, remote.Kind, remote.Default, func(cfg remote.Config, env policy.Env) (*remote.Policy, error) {
+		return remote.New(cfg, env, p.New)
+	})
 	Register(p, "schedule", schedule.Default, func(cfg schedule.Config, env policy.Env) (*schedule.Policy, error) {
 		return schedule.New(cfg, env, p.New)
 	})

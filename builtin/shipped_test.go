@@ -24,6 +24,7 @@ func shipped() map[string][2]string {
 		"kpa":        {`{}`, `{"metric":"rps"}`},
 		"lcp":        {`{}`},
 		"predictive": {`{}`},
+		"remote":     {`{"url":"http://127.0.0.1:7080/v1/recommend","fallback":{"baseline":{"warmup":5}}}`, `{"url":"http://127.0.0.1:7080/v1/recommend","fallback":{"hpa":{}}}`},
 		"schedule": {`{"windows":[{"cron":"0 8 * * *","duration":"30m","min":3,"max":12}],"of":{"combine":{"median":[{"hpa":{}},{"kpa":{}},{"baseline":{}}]}}}`,
 			`{"windows":[{"cron":"0 8 * * *","duration":"30m","min":3}]}`},
 		"combine": {`{"first":[{"baseline":{"warmup":5}},{"combine":{"max":[{"hpa":{}},{"kpa":{}},{"threshold":{}}]}},` +

@@ -31,6 +31,8 @@ type Planner struct {
 	// there is no other. One that does not hold it decides all the same, in
 	// silence, so that it knows what to do when it does.
 	Lease bus.Lease
+	// Counsel is who is asked beside the loop; nil: nobody.
+	Counsel Counsel
 
 	plan     Plan
 	replaced []byte           // memory of the plan before this one
@@ -96,6 +98,7 @@ func (p *Planner) loop(ctx context.Context, reports <-chan Report, changes <-cha
 			p.seen.take(r)
 			if r.Measured {
 				p.pause, p.reported = p.Clock.Now().Sub(p.reported), p.Clock.Now()
+				p.consult(ctx)
 			}
 			late := p.late
 			if first := !decided && len(r.Samples) > 0; (first || late || p.seen.waiting()) && p.decide(ctx) {
@@ -192,6 +195,7 @@ func (p *Planner) decide(ctx context.Context) bool {
 	p.at = p.instant()
 	p.plan.Decided = p.at
 	obs := p.seen.observe(p.at)
+	p.advised(&obs)
 	out := record.Decided{Decision: p.plan.Decider.Decide(obs).Clone(), Mode: p.plan.ModeUnder(p.hand, obs.At), Seen: record.See(&obs)}
 	for _, shadow := range p.plan.Shadows {
 		out.Shadows = append(out.Shadows, shadow.Decide(obs).Clone())

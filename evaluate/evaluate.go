@@ -25,6 +25,10 @@ type Contestant struct {
 	Plan func(o *Oracle) (Schedule, error)
 }
 
+// Fallible is a decider that may fail in a way that makes its figures void: one
+// that asks somebody who does not answer. It is asked at the end.
+type Fallible interface{ Err() error }
+
 // Name is how --policy would name it.
 func (c Contestant) Name() string {
 	if c.Params == "" {

@@ -91,6 +91,9 @@ func (g *ground) play(ctx context.Context, who Contestant, seed uint64) (run Run
 			return Run{}, nil, err
 		}
 		result = sim.Run(s, w, d, sim.Options{})
+		if f, may := d.(Fallible); may && f.Err() != nil {
+			return Run{}, nil, f.Err()
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return Run{}, nil, err

@@ -1,0 +1,176 @@
+package advisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/flyball-io/flyball/scale"
+)
+
+// How long nobody is asked after so many failures in a row: 1 s, 2 s, 4 s … 1 min,
+// each shortened by chance by up to a half, so that many who ask the same server
+// do not come back together.
+const (
+	firstPause = time.Second
+	mostPause  = time.Minute
+	// opensAfter is how many failures in a row are a lasting trouble, of which a
+	// line is logged.
+	opensAfter = 3
+	// mostLater bounds what a server may ask for.
+	mostLater = 10 * time.Minute
+)
+
+// Desk asks one advisor about one target and keeps the newest answer. Due, Show
+// and Advice never wait. They may be called from several goroutines.
+type Desk struct {
+	from    string
+	advisor Advisor
+	env     Env
+	manners Manners
+	random  *rand.Rand // of the asking goroutine
+
+	questions chan scale.Observation // room for one: the newest
+
+	mu     sync.Mutex // guards what follows; nobody does I/O under it
+	asked  time.Time  // when the newest question was handed over; zero: none
+	said   *scale.Advice
+	failed *scale.Advice // why there is nothing newer; nil: there is
+	faults int           // in a row
+	rests  time.Time     // until when nobody is asked
+}
+
+// NewDesk returns a desk whose answers are of from. Nothing is asked before Run,
+// or by AskNow.
+func NewDesk(from string, a Advisor, env Env) *Desk {
+	h := fnv.New64a()
+	fmt.Fprint(h, env.Target, from)
+	return &Desk{from: from, advisor: a, env: env, manners: a.Manners(), questions: make(chan scale.Observation, 1),
+		random: rand.New(rand.NewPCG(h.Sum64(), 0xde5c))}
+}
+
+// Due reports whether a question should be asked now, when the next decision is
+// made at next. The first is asked at once; later ones so shortly before a
+// decision that an answer still comes in time, for it is then on the newest.
+//
+//	decision │                 ask ├─ timeout ─┤ │ decision
+func (d *Desk) Due(now, next time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	gap := now.Sub(d.asked)
+	switch {
+	case now.Before(d.rests) && d.rests.Sub(now) <= mostLater:
+		return false
+	case d.asked.IsZero() || gap < 0: // or the clock was set back
+		return true
+	}
+	lead := min(d.manners.Timeout+d.env.Sync/8, d.env.Sync/2)
+	return gap >= max(d.manners.Every, d.env.Sync/2)-d.env.Sync/8 && next.Sub(now) <= lead
+}
+
+// Show hands over an observation to ask about, in the place of one that was not
+// asked about yet. It is the desk's from then on.
+func (d *Desk) Show(obs scale.Observation) {
+	d.mu.Lock()
+	d.asked = obs.At
+	d.mu.Unlock()
+	for {
+		select {
+		case d.questions <- obs:
+			return
+		default:
+		}
+		select {
+		case <-d.questions:
+		default:
+		}
+	}
+}
+
+// Run asks what is shown until ctx is done.
+func (d *Desk) Run(ctx context.Context) error {
+	defer d.advisor.Close()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case obs := <-d.questions:
+			d.AskNow(ctx, obs)
+		}
+	}
+}
+
+// AskNow asks and waits for the answer, for a simulation whose time stands still
+// meanwhile. It returns why there is no answer.
+func (d *Desk) AskNow(ctx context.Context, obs scale.Observation) error {
+	call, cancel := context.WithTimeout(ctx, d.manners.Timeout)
+	defer cancel()
+	a, err := d.advisor.Ask(call, obs)
+	if ctx.Err() != nil {
+		return ctx.Err() // the end is no fault of the advisor
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("no answer within %v", d.manners.Timeout)
+	}
+	now := d.env.Clock.Now()
+	a.From, a.At, a.SeenAt = d.from, now, obs.At
+	a.Expires = obs.At.Add(d.manners.MaxAge)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.asked = obs.At
+	if err != nil && !errors.Is(err, ErrNoOpinion) {
+		d.fail(now, obs.At, err)
+		return err
+	}
+	if d.faults >= opensAfter {
+		d.env.Log.Info("advisor answers again", slog.String("target", d.env.Target), slog.String("from", d.from))
+	}
+	d.faults, d.rests = 0, time.Time{}
+	if err != nil {
+		d.said, d.failed = nil, d.silence(now, obs.At, err)
+		return nil
+	}
+	d.said, d.failed = &a, nil
+	return nil
+}
+
+// silence is why there is no answer, told as advice.
+func (d *Desk) silence(now, seen time.Time, why error) *scale.Advice {
+	return &scale.Advice{From: d.from, At: now, SeenAt: seen, Expires: now.Add(mostLater), Reason: why.Error(), Failed: true}
+}
+
+// fail notes why there is no answer and rests: the more failures in a row, the
+// longer.
+func (d *Desk) fail(now, seen time.Time, err error) {
+	d.faults++
+	if d.faults == opensAfter {
+		d.env.Log.Warn("advisor does not answer", slog.String("target", d.env.Target), slog.String("from", d.from), slog.Any("error", err))
+	}
+	pause := min(firstPause<<min(d.faults-1, 10), mostPause)
+	pause -= time.Duration(d.random.Float64() * float64(pause) / 2)
+	var later *Later
+	if errors.As(err, &later) {
+		pause = max(pause, min(later.After, mostLater))
+	}
+	d.rests = now.Add(pause)
+	d.failed = d.silence(now, seen, err)
+}
+
+// Advice appends what is known at an instant: the newest answer while it is
+// valid, and why there is nothing newer.
+func (d *Desk) Advice(all []scale.Advice, now time.Time) []scale.Advice {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.said != nil && now.Before(d.said.Expires) && !d.said.SeenAt.After(now) {
+		all = append(all, *d.said)
+	}
+	if d.failed != nil {
+		all = append(all, *d.failed)
+	}
+	return all
+}

@@ -1,0 +1,214 @@
+package advisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// script is an advisor that says what it is told to.
+type script struct {
+	manners Manners
+	answer  func(ctx context.Context, obs scale.Observation) (scale.Advice, error)
+	asked   []time.Time // At of what it was asked about
+	closed  int
+}
+
+func (s *script) Manners() Manners { return s.manners }
+func (s *script) Close()           { s.closed++ }
+func (s *script) Ask(ctx context.Context, obs scale.Observation) (scale.Advice, error) {
+	s.asked = append(s.asked, obs.At)
+	return s.answer(ctx, obs)
+}
+
+func saying(replicas int) *script {
+	return &script{manners: Manners{Timeout: 2 * time.Second, MaxAge: 30 * time.Second}, answer: func(context.Context, scale.Observation) (scale.Advice, error) {
+		return scale.Advice{Replicas: &replicas, Confidence: 1}, nil
+	}}
+}
+
+func failing(err error) *script {
+	s := saying(0)
+	s.answer = func(context.Context, scale.Observation) (scale.Advice, error) { return scale.Advice{}, err }
+	return s
+}
+
+func desk(a Advisor) *Desk {
+	return NewDesk("somebody", a, Env{Target: "web", Min: 1, Max: 20, Sync: 15 * time.Second, Clock: clock.System, Log: slog.New(slog.DiscardHandler)})
+}
+
+func seen(at time.Time) scale.Observation { return scale.Observation{Target: "web", At: at} }
+
+// In a minute of a decision every 15 s and a report every second it is asked once
+// at once, and then shortly before each decision.
+func TestWhenItIsAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, start := desk(saying(3)), time.Now()
+		var asked []string
+		for range 60 {
+			now := time.Now()
+			next := start.Add(now.Sub(start).Truncate(15*time.Second) + 15*time.Second)
+			if d.Due(now, next) {
+				asked = append(asked, now.Sub(start).String())
+				_ = d.AskNow(t.Context(), seen(now))
+			}
+			time.Sleep(time.Second)
+		}
+		if got, want := strings.Join(asked, " "), "0s 12s 27s 42s 57s"; got != want {
+			t.Errorf("asked at %s, want %s", got, want)
+		}
+	})
+}
+
+// What is said holds as long as it is said to, and no longer.
+func TestAnAnswerExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := desk(saying(3))
+		if err := d.AskNow(t.Context(), seen(time.Now())); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30*time.Second - 1)
+		got := d.Advice(nil, time.Now())
+		if len(got) != 1 || *got[0].Replicas != 3 || got[0].From != "somebody" || got[0].Failed {
+			t.Errorf("after 30 s less a moment: got %+v, want the answer", got)
+		}
+		time.Sleep(1)
+		if got := d.Advice(nil, time.Now()); len(got) != 0 {
+			t.Errorf("after 30 s: got %+v, want nothing", got)
+		}
+	})
+}
+
+// Who does not answer is asked less and less often, and as before once it answers.
+func TestFailuresAreAskedAboutLessAndLess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := failing(errors.New("connection refused"))
+		d := desk(a)
+		var rests []time.Duration
+		for range 9 {
+			_ = d.AskNow(t.Context(), seen(time.Now()))
+			began := time.Now()
+			for !d.Due(time.Now(), time.Now()) {
+				time.Sleep(50 * time.Millisecond)
+				d.asked = time.Now().Add(-time.Hour) // not for want of a decision
+			}
+			rests = append(rests, time.Since(began))
+		}
+		for i, rest := range rests {
+			whole := min(time.Second<<i, time.Minute)
+			if rest < whole/2 || rest > whole+50*time.Millisecond {
+				t.Errorf("after failure %d nobody was asked for %v, want %v to %v", i+1, rest, whole/2, whole)
+			}
+		}
+		got := d.Advice(nil, time.Now())
+		if len(got) != 1 || !got[0].Failed || got[0].Reason != "connection refused" {
+			t.Errorf("got %+v, want why there is no answer", got)
+		}
+		a.answer = saying(3).answer
+		_ = d.AskNow(t.Context(), seen(time.Now()))
+		if got := d.Advice(nil, time.Now()); len(got) != 1 || got[0].Failed || d.faults != 0 {
+			t.Errorf("answered again: got %+v after %d failures, want the answer alone", got, d.faults)
+		}
+	})
+}
+
+// A failure takes nothing away from the answer before it.
+func TestAFailureLeavesTheAnswerBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := saying(3)
+		d := desk(a)
+		_ = d.AskNow(t.Context(), seen(time.Now()))
+		a.answer = failing(errors.New("status 500")).answer
+		_ = d.AskNow(t.Context(), seen(time.Now()))
+		if got := d.Advice(nil, time.Now()); len(got) != 2 || *got[0].Replicas != 3 || got[1].Reason != "status 500" {
+			t.Errorf("got %+v, want the answer and the failure", got)
+		}
+	})
+}
+
+// Who is well and has nothing to say is asked as usual, and what it said before
+// is no longer its opinion.
+func TestNoOpinionIsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := saying(3)
+		d := desk(a)
+		_ = d.AskNow(t.Context(), seen(time.Now()))
+		a.answer = failing(fmt.Errorf("%w: too little seen", ErrNoOpinion)).answer
+		if err := d.AskNow(t.Context(), seen(time.Now())); err != nil {
+			t.Errorf("got %v, want no error", err)
+		}
+		got := d.Advice(nil, time.Now())
+		if len(got) != 1 || !got[0].Failed || !strings.Contains(got[0].Reason, "too little seen") || d.faults != 0 {
+			t.Errorf("got %+v after %d failures, want the reason alone", got, d.faults)
+		}
+	})
+}
+
+func TestWhoSaysWhenToAskAgainIsHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := desk(failing(&Later{After: 90 * time.Second, Err: errors.New("status 429")}))
+		_ = d.AskNow(t.Context(), seen(time.Now()))
+		time.Sleep(90*time.Second - 1)
+		if d.Due(time.Now(), time.Now()) {
+			t.Error("asked before the 90 s were over")
+		}
+		time.Sleep(1)
+		if !d.Due(time.Now(), time.Now()) {
+			t.Error("not asked after the 90 s")
+		}
+	})
+}
+
+// While an answer is awaited nobody else waits, and of what is shown meanwhile
+// the newest is asked about.
+func TestASlowAdvisorDelaysNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := saying(3)
+		a.answer = func(ctx context.Context, _ scale.Observation) (scale.Advice, error) {
+			<-ctx.Done()
+			return scale.Advice{}, ctx.Err()
+		}
+		d := desk(a)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- d.Run(ctx) }()
+		start := time.Now()
+		for i := range 4 {
+			d.Show(seen(start.Add(time.Duration(i))))
+			d.Advice(nil, time.Now())
+			synctest.Wait()
+		}
+		if time.Now() != start {
+			t.Error("somebody waited")
+		}
+		time.Sleep(5 * time.Second)
+		if len(a.asked) != 2 || !a.asked[1].Equal(start.Add(3)) {
+			t.Errorf("asked about %v, want the first and the newest", a.asked)
+		}
+		if got := d.Advice(nil, time.Now()); len(got) != 1 || got[0].Reason != "no answer within 2s" {
+			t.Errorf("got %+v, want that there was no answer in time", got)
+		}
+		stop()
+		if err := <-ended; err != nil || a.closed != 1 {
+			t.Errorf("ended with %v, closed %d times, want a silent end", err, a.closed)
+		}
+	})
+}
+
+// A clock that was set back must not keep it from being asked.
+func TestAClockThatWasSetBack(t *testing.T) {
+	d, now := desk(failing(errors.New("no"))), time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)
+	d.asked, d.rests = now, now.Add(time.Minute)
+	year := now.AddDate(-1, 0, 0)
+	if !d.Due(year, year) {
+		t.Error("not asked for a year")
+	}
+}

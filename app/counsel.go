@@ -1,0 +1,195 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/flyball-io/flyball/advisor"
+	"github.com/flyball-io/flyball/app/roles"
+	"github.com/flyball-io/flyball/builtin"
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/policy"
+	"github.com/flyball-io/flyball/scale"
+)
+
+var _ control.Counsel = (*counsel)(nil)
+
+// needs are whom the policies of the spec want to be asked: the policy itself,
+// its shadows, the expert of its envelope.
+func (s *Spec) needs() ([]policy.Need, error) {
+	configs := []any{s.Policy.Config}
+	if s.Policy.Envelope != nil {
+		configs = append(configs, s.Policy.Envelope.Expert.Config)
+	}
+	for _, shadow := range s.Shadows {
+		configs = append(configs, shadow.Config)
+	}
+	var all []policy.Need
+	for _, cfg := range configs {
+		theirs, err := builtin.NeedsOf(cfg)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, theirs...)
+	}
+	return builtin.DistinctNeeds(all)
+}
+
+// advisorEnv is what those who are asked may know of the service.
+func (s *Spec) advisorEnv(deps *Deps) advisor.Env {
+	return advisor.Env{Target: s.Name, Min: s.Min, Max: s.Max, Objective: s.Objective, Sync: s.Sync.Std(),
+		Topology: s.topology, Clock: deps.Clock, Log: deps.Log}
+}
+
+// asked is one that is asked, and for what.
+type asked struct {
+	need policy.Need
+	env  advisor.Env
+	desk *advisor.Desk
+	part *part // nil: it does not run
+}
+
+// same reports whether a running one will do for what is wanted now.
+func (a *asked) same(need policy.Need, env advisor.Env) bool {
+	b := a.env
+	return reflect.DeepEqual(a.need, need) && b.Min == env.Min && b.Max == env.Max && b.Sync == env.Sync &&
+		b.Topology == env.Topology && reflect.DeepEqual(b.Objective, env.Objective)
+}
+
+// counsel are those who are asked about one target. It outlives its documents:
+// whoever is needed as before goes on.
+type counsel struct {
+	name string
+	deps *Deps
+	next chan []*asked
+
+	mu  sync.Mutex // guards all; nobody does I/O under it
+	all []*asked
+}
+
+func newCounsel(name string, deps *Deps) *counsel {
+	return &counsel{name: name, deps: deps, next: make(chan []*asked, 1)}
+}
+
+// prepare makes those who are to be asked for a spec, of those there are where
+// they will do. Nobody is asked yet.
+func (c *counsel) prepare(spec *Spec) ([]*asked, error) {
+	if !c.deps.has(roles.Planner) {
+		return nil, nil
+	}
+	needs, err := spec.needs()
+	if err != nil {
+		return nil, fmt.Errorf("policy: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []*asked
+	for _, need := range needs {
+		env := spec.advisorEnv(c.deps)
+		if i := slices.IndexFunc(c.all, func(a *asked) bool { return a.same(need, env) }); i >= 0 {
+			all = append(all, c.all[i])
+			continue
+		}
+		a, err := spec.advisors.New(need, env)
+		if err != nil {
+			return nil, fmt.Errorf("policy: %w", err)
+		}
+		all = append(all, &asked{need: need, env: env, desk: advisor.NewDesk(need.From, a, env)})
+	}
+	return all, nil
+}
+
+// adopt takes over whom prepare has made.
+func (c *counsel) adopt(all []*asked) {
+	c.mu.Lock()
+	c.all = all
+	c.mu.Unlock()
+	replace(c.next, all)
+}
+
+// run asks until ctx is done.
+func (c *counsel) run(ctx context.Context) error {
+	running := map[*asked]bool{}
+	defer func() { c.stop(running, nil) }()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case all := <-c.next:
+			c.stop(running, all)
+			for _, a := range all {
+				if !running[a] {
+					running[a] = true
+					a.part = start(ctx, "advisor "+a.need.From, a.desk.Run, func(err error) {
+						c.deps.Log.Error("advisor ended", slog.String("target", c.name), slog.Any("error", err))
+					})
+				}
+			}
+		}
+	}
+}
+
+// stop ends those who run and are not among the rest, and waits for them.
+func (c *counsel) stop(running map[*asked]bool, rest []*asked) {
+	for a := range maps.Clone(running) {
+		if !slices.Contains(rest, a) {
+			_ = a.part.end() // was logged
+			delete(running, a)
+		}
+	}
+}
+
+func (c *counsel) present() []*asked {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.all
+}
+
+// Due implements [control.Counsel].
+func (c *counsel) Due(now, next time.Time) bool {
+	return slices.ContainsFunc(c.present(), func(a *asked) bool { return a.desk.Due(now, next) })
+}
+
+// Show implements [control.Counsel]. In a simulation, whose clock is held, the
+// answers are waited for.
+func (c *counsel) Show(ctx context.Context, obs scale.Observation, next time.Time) {
+	for _, a := range c.present() {
+		switch {
+		case !a.desk.Due(obs.At, next):
+		case c.deps.Wall != nil:
+			_ = a.desk.AskNow(ctx, obs.Clone()) // the desk says why
+		default:
+			a.desk.Show(obs.Clone())
+		}
+	}
+}
+
+// Advice implements [control.Counsel].
+func (c *counsel) Advice(now time.Time) []scale.Advice {
+	var all []scale.Advice
+	for _, a := range c.present() {
+		all = a.desk.Advice(all, now)
+	}
+	return all
+}
+
+// askOnce asks all whom a spec needs about one observation, and waits.
+func askOnce(ctx context.Context, spec *Spec, deps Deps, obs *scale.Observation) ([]scale.Advice, error) {
+	deps.Log = slog.New(slog.DiscardHandler)
+	all, err := newCounsel(spec.Name, &deps).prepare(spec)
+	if err != nil {
+		return nil, err
+	}
+	var advice []scale.Advice
+	for _, a := range all {
+		_ = a.desk.AskNow(ctx, obs.Clone()) // the desk says why
+		advice = a.desk.Advice(advice, obs.At)
+	}
+	return advice, nil
+}
