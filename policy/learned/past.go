@@ -110,7 +110,10 @@ func (p *past) miss(late float32, sync, window time.Duration) float32 {
 // Miss is the share that missed the objective over its window, after a decision
 // that is a part of it.
 func Miss(missed, late, part float32) float32 {
-	return missed + part*(min(late, mostMissed)-missed)
+	if late > mostMissed {
+		late = mostMissed
+	}
+	return missed + part*(late-missed)
 }
 
 // mostMissed is the most of a decision that counts: with a promise of 99.99 % one

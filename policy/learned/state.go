@@ -64,7 +64,14 @@ func (s *State) Lowest() int {
 	if s.Now.Late > 1 || s.Now.Delay > mostDelay {
 		return int(s.Base)
 	}
-	return int(max(s.Least, min(s.Base, s.Required)))
+	lowest := s.Required
+	if lowest > s.Base {
+		lowest = s.Base
+	}
+	if lowest < s.Least {
+		lowest = s.Least
+	}
+	return int(lowest)
 }
 
 // mostDelay is how much of the threshold a line may take without being one.
@@ -116,8 +123,9 @@ func Names() []string {
 // are, −1 for nothing, 1 for far too many. What may have any size from 0 on becomes
 // x/(1+x). So all lie within −1 … 1; what is no number stays none.
 //
-// Training does this ten million times a second, and to divide is what takes
-// long: four divisions are done as one.
+// Training does this ten million times a second. To divide is what takes long:
+// four divisions are done as one. The least and the most of two are chosen by
+// hand, since min and max look for NaN first.
 func (s *State) Encode(row []float32, begins bool) {
 	row = row[:Width]
 	s.remember(row, begins)
@@ -132,7 +140,11 @@ func (s *State) Encode(row []float32, begins bool) {
 		}
 	}
 	d[6], d[7] = limit(s.Raised)*raised, limit(s.Lowered)*lowered
-	between, each, missed, stale := inverses(max(1, s.Most-s.Least), base, limit(s.Missed)+1, limit(s.Stale)+s.Sync)
+	room := s.Most - s.Least
+	if room < 1 {
+		room = 1
+	}
+	between, each, missed, stale := inverses(room, base, limit(s.Missed)+1, limit(s.Stale)+s.Sync)
 	d[8], d[9] = (s.Current-s.Least)*between, each
 	s.foretell(d[10:18])
 	copy(d[18:22], s.Calendar[:])

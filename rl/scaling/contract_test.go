@@ -293,3 +293,26 @@ func TestANetThatBeginsAsTheBase(t *testing.T) {
 		t.Errorf("it does not do as the base:\n%s", diff)
 	}
 }
+
+// Requests that wait are the base's to have answered, and what that took stays for
+// as long as a start takes, as in package predictive: 500/s need ten replicas, and
+// 3,000 that wait are answered within 30 s by two more.
+func TestTheBaseAnswersABacklog(t *testing.T) {
+	m := moment{seen: 500, each: 50, startup: 30, need: 10, held: 10}
+	w := &Workload{moments: []moment{m, m, m, m, m, m}, seconds: 15, drain: 30, least: 1, most: 50}
+	c := instance{workload: w, drained: never}
+	c.fluid.ready = 10
+	var got []int32
+	for i := range w.moments {
+		c.at, c.fluid.line = int32(i), 0
+		if i == 1 {
+			c.fluid.line = 3000
+		}
+		c.base = c.wants()
+		got = append(got, c.base)
+		c.fluid.ready = c.base
+	}
+	if diff := cmp.Diff([]int32{10, 12, 12, 12, 10, 10}, got); diff != "" {
+		t.Errorf("counts that the base wants (-want +got):\n%s", diff)
+	}
+}

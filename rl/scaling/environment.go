@@ -154,10 +154,17 @@ func (e *Environment) Act(actions []int, step *rl.Step) {
 		c := &e.copies[i]
 		w := c.workload
 		n := max(c.lowest, w.clamp(int32(e.cfg.Actions.Count(actions[i], e.neutral, int(c.base)))))
-		r := c.act(n, e.startup(w))
+		takes := float32(0)
+		if n > c.fluid.current() {
+			takes = e.startup(w)
+		}
+		r := c.act(n, takes)
 		m := &w.moments[c.at]
 		paid := w.seconds * float32(r.paid)
-		late := min(e.price*m.price*r.avoidable*w.perReward, e.cfg.Worst)
+		late := e.price * m.price * r.avoidable * w.perReward
+		if late > e.cfg.Worst {
+			late = e.cfg.Worst
+		}
 		step.Rewards[i] = e.cfg.Scale * ((m.oracle-paid)*w.perReward - late)
 		e.tally.add(w, m, &r, paid)
 		step.Terminated[i], step.Truncated[i] = false, false

@@ -121,8 +121,15 @@ func (c *instance) state(s *learned.State) {
 	s.Required = float32(m.now)
 	s.Missed, s.Stale, s.Sync, s.Startup = c.missed, m.stale, w.seconds, m.startup
 	s.Carried, s.Allowed = m.each*w.law.threshold, w.allowed
-	perCarried := 1 / (max(float32(f.ready), 0.5) * m.each)
-	s.Now.Load, s.Now.Utilization = m.seen*perCarried, min(c.last.used, 2)
+	ready := s.Ready
+	if f.ready == 0 {
+		ready = 0.5 // as learned.Measure has it
+	}
+	perCarried := 1 / (ready * m.each)
+	s.Now.Load, s.Now.Utilization = m.seen*perCarried, c.last.used
+	if c.last.used > 2 {
+		s.Now.Utilization = 2
+	}
 	if f.line+f.second > 0 {
 		s.Now.Delay = (f.line + f.second) * perCarried * w.law.perThreshold
 	}
