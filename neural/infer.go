@@ -27,12 +27,14 @@ func (n *Net) NewInference() *Inference {
 // many rows as out holds. A row's outputs do not depend on the rows beside it.
 // It panics if x is too short. In steady state it allocates nothing.
 func (f *Inference) Infer(x, out []float32) {
-	for len(f.workspaces) < runtime.GOMAXPROCS(0) {
+	rows := len(out) / f.net.Outputs()
+	parts := (rows + inferRows - 1) / inferRows
+	workers := min(runtime.GOMAXPROCS(0), parts) // once: it may change at any time
+	for len(f.workspaces) < workers {
 		f.workspaces = append(f.workspaces, f.net.NewWorkspace(inferRows))
 	}
-	rows := len(out) / f.net.Outputs()
 	f.x, f.out = x[:rows*f.net.inputs], out[:rows*f.net.Outputs()]
-	f.team.Run((rows + inferRows - 1) / inferRows)
+	f.team.run(parts, workers)
 	f.x, f.out = nil, nil
 }
 

@@ -23,8 +23,11 @@ func NewTeam(work func(worker, part int)) *Team { return &Team{work: work} }
 
 // Run calls work for each part from 0 to parts−1 and returns when all are done.
 // One goroutine calls it. In steady state it allocates nothing.
-func (t *Team) Run(parts int) {
-	helpers := min(runtime.GOMAXPROCS(0), parts) - 1
+func (t *Team) Run(parts int) { t.run(parts, runtime.GOMAXPROCS(0)) }
+
+// run is Run with at most so many workers.
+func (t *Team) run(parts, workers int) {
+	helpers := min(workers, parts) - 1
 	for len(t.workers) < helpers {
 		worker := len(t.workers) + 1
 		t.workers = append(t.workers, func() { defer t.group.Done(); t.take(worker) })

@@ -49,18 +49,20 @@ func (d *distribution) set(logits []float32, allowed []bool) {
 	}
 }
 
-// sample draws an allowed action.
+// sample draws an allowed action, also where rounding leaves the sum of the
+// probabilities below 1, or a net gone wrong says NaN.
 func (d *distribution) sample(random *rand.Rand) int {
 	rest, last := random.Float64(), 0
 	for a, p := range d.probabilities {
-		if p > 0 {
-			if rest < p {
-				return a
-			}
-			rest, last = rest-p, a
+		if math.IsInf(d.logs[a], -1) {
+			continue // forbidden
 		}
+		if rest < p {
+			return a
+		}
+		rest, last = rest-p, a
 	}
-	return last // the probabilities' sum is 1 but for rounding
+	return last
 }
 
 // gradient writes ∂(weight·log π(action) + bonus·H)/∂z, where

@@ -67,7 +67,7 @@ type DQNConfig struct {
 
 	Discount float64 // γ
 	NSteps   int     // n
-	MaxNorm  float64 // length that a gradient is clipped to
+	MaxNorm  float64 // length that a gradient is clipped to; 10 as for the dueling nets of Wang et al.
 
 	ExploreFrom  float64 // share of random actions at the beginning
 	ExploreTo    float64 // and in the end
@@ -185,11 +185,10 @@ func (d *DQN) act() error {
 	explore := d.exploration()
 	for c := range d.taken {
 		allowed := d.step.Allowed[c*d.Actions : (c+1)*d.Actions]
-		if d.random.Float64() < explore {
+		// V is the same for all actions: the best A is the best Q.
+		d.taken[c] = Best(d.q[c*(1+d.Actions)+1:(c+1)*(1+d.Actions)], allowed)
+		if d.random.Float64() < explore || d.taken[c] < 0 {
 			d.taken[c] = d.anyAllowed(allowed)
-		} else {
-			// V is the same for all actions: the best A is the best Q.
-			d.taken[c] = Best(d.q[c*(1+d.Actions)+1:(c+1)*(1+d.Actions)], allowed)
 		}
 	}
 	d.windows.begin(d.step.Observations, d.taken)

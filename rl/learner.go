@@ -33,7 +33,7 @@ type Progress struct {
 	Return   float64 // mean sum of rewards of these episodes; NaN if none ended
 	Length   float64 // mean number of their steps; NaN if none ended
 	// Figures of the algorithm, then of the environment; always the same names in
-	// the same order. docs/learning.md says what each means.
+	// the same order. docs/learning-algorithms.md says what each means.
 	Figures []Figure
 }
 

@@ -91,7 +91,7 @@ func TestTheSameBytesOnAnyNumberOfCores(t *testing.T) {
 				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
 				env := rltest.NewCorridor(64, 1) // so that minibatches are of several parts
 				l := w.make(t, env)
-				if err := l.Learn(t.Context(), env, 20_000, nil); err != nil {
+				if err := l.Learn(t.Context(), env, 8192, nil); err != nil {
 					t.Fatal(err)
 				}
 				got, err := l.Checkpoint()
@@ -246,7 +246,7 @@ func TestABrokenEnvironmentEndsLearning(t *testing.T) {
 		}
 		env := &broken{rltest.NewCorridor(8, 1), 100, func(s *rl.Step) { s.Rewards[0] = math.MaxFloat32 }}
 		l := w.make(t, env)
-		if err := l.Learn(t.Context(), env, 40_000, nil); err != nil && !strings.Contains(err.Error(), "the gradient's length") {
+		if err := l.Learn(t.Context(), env, 5000, nil); err != nil && !strings.Contains(err.Error(), "the gradient's length") {
 			t.Errorf("%s, rewards without measure: %v", w.name, err)
 		}
 		if !neural.Finite(l.Policy().Parameters()) {

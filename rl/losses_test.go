@@ -3,6 +3,7 @@ package rl
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -88,6 +89,11 @@ func TestExtremeLogitsAreFinite(t *testing.T) {
 	d.gradient(out, 0, 1, 1)
 	if d.probabilities[0] != 1 || d.entropy != 0 || out[0] != 0 || out[1] != 0 {
 		t.Errorf("probabilities %v, entropy %v, gradient %v", d.probabilities, d.entropy, out)
+	}
+	nan := float32(math.NaN())
+	d.set([]float32{nan, nan, nan}, []bool{false, true, false})
+	if got := d.sample(rand.New(rand.NewPCG(1, 0))); got != 1 {
+		t.Errorf("of NaN, the forbidden action %d was drawn", got)
 	}
 }
 
@@ -205,6 +211,42 @@ func TestAdvantagesOfARolloutWorkedByHand(t *testing.T) {
 		if r.advantages[i] != want || r.returns[i] != want+r.values[i] {
 			t.Errorf("row %d: advantage %v and return %v, want %v and %v", i, r.advantages[i], r.returns[i], want, want+r.values[i])
 		}
+	}
+}
+
+// brief ends every episode after one step: copy 0 is cut off, copy 1 terminates,
+// copy 2 does both at once, copy 3 goes on.
+type brief struct{ still }
+
+func (b brief) Act(_ []int, step *Step) {
+	b.Reset(step)
+	for c := range b.copies {
+		step.Truncated[c], step.Terminated[c] = c == 0 || c == 2, c == 1 || c == 2
+		copy(step.Final[4*c:], []float32{7, 7, float32(c), 7})
+	}
+}
+
+// An episode that is cut off is worth what the critic says of its last
+// observation, one that terminated nothing more.
+func TestWhatFollowsTheEndOfAnEpisode(t *testing.T) {
+	config := DefaultPPO()
+	config.Steps = 1
+	env := brief{still{4}}
+	p, err := NewPPO(config, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.begin(env); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.rollout.collect(&p.session, p.ac); err != nil {
+		t.Fatal(err)
+	}
+	want := make([]float32, 4)
+	p.ac.criticInference.Infer([]float32{7, 7, 0, 7}, want[:1])
+	p.ac.criticInference.Infer(p.step.Observations[12:], want[3:])
+	if got := p.rollout.next; !slices.Equal(got, want) || want[0] == 0 {
+		t.Errorf("what follows is worth %v, want %v", got, want)
 	}
 }
 
