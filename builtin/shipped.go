@@ -1,6 +1,8 @@
 package builtin
 
 import (
+	"os"
+
 	"github.com/flyball-io/flyball/guard"
 	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/policy/baseline"
@@ -8,6 +10,7 @@ import (
 	"github.com/flyball-io/flyball/policy/hpa"
 	"github.com/flyball-io/flyball/policy/kpa"
 	"github.com/flyball-io/flyball/policy/lcp"
+	"github.com/flyball-io/flyball/policy/learned"
 	"github.com/flyball-io/flyball/policy/predictive"
 	"github.com/flyball-io/flyball/policy/remote"
 	"github.com/flyball-io/flyball/policy/schedule"
@@ -23,6 +26,9 @@ func registerPolicies(p *Policies) {
 	Register(p, "hpa", hpa.Default, hpa.New)
 	Register(p, "kpa", kpa.Default, kpa.New)
 	Register(p, "lcp", lcp.Default, lcp.New)
+	Register(p, "learned", learned.Default, func(cfg learned.Config, env policy.Env) (*learned.Policy, error) {
+		return learned.New(cfg, env, p.New, os.ReadFile)
+	})
 	Register(p, "predictive", predictive.Default, predictive.New)
 	Register(p, remote.Kind, remote.Default, func(cfg remote.Config, env policy.Env) (*remote.Policy, error) {
 		return remote.New(cfg, env, p.New)

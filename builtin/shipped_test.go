@@ -23,6 +23,7 @@ func shipped() map[string][2]string {
 		"baseline":   {`{"warmup":5}`, `{}`},
 		"kpa":        {`{}`, `{"metric":"rps"}`},
 		"lcp":        {`{}`},
+		"learned":    {`{"model":"testdata/fewer.flyball","base":{"hpa":{}}}`, `{"model":"testdata/fewer.flyball","base":{"kpa":{}}}`},
 		"predictive": {`{}`},
 		"remote":     {`{"url":"http://127.0.0.1:7080/v1/recommend","fallback":{"baseline":{"warmup":5}}}`, `{"url":"http://127.0.0.1:7080/v1/recommend","fallback":{"hpa":{}}}`},
 		"schedule": {`{"windows":[{"cron":"0 8 * * *","duration":"30m","min":3,"max":12}],"of":{"combine":{"median":[{"hpa":{}},{"kpa":{}},{"baseline":{}}]}}}`,
