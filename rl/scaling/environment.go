@@ -42,8 +42,12 @@ type Config struct {
 	// Scale is what rewards are multiplied by: 1 is what the mean demand costs in an
 	// interval. Critics learn returns of about 1 soonest.
 	Scale float32 `json:"scale"`
-	Price Price   `json:"price"`
-	Seed  uint64  `json:"seed"`
+	// Timeless turns the calendar by a random part of a day and of a week for each
+	// episode: of a few drawn loads an agent would else learn by heart what comes
+	// when. Recorded loads have days and weeks worth knowing.
+	Timeless bool   `json:"timeless"`
+	Price    Price  `json:"price"`
+	Seed     uint64 `json:"seed"`
 }
 
 // Price is what an avoidable violation costs, over the tariff's price at which
@@ -66,7 +70,7 @@ type Price struct {
 // Default plays episodes of an hour (at a decision every 15 s) in 64 copies.
 func Default() Config {
 	return Config{
-		Copies: 64, Actions: learned.StandardActions(), Episode: 240, Noise: 0.02, Worst: 200, Scale: 0.02,
+		Copies: 64, Actions: learned.StandardActions(), Episode: 240, Noise: 0.02, Worst: 200, Scale: 0.02, Timeless: true,
 		Price: Price{First: 1, Rate: 0.02, Target: 1, Least: 0.5, Most: 5, Every: 1 << 14}, Seed: 1,
 	}
 }
@@ -94,6 +98,7 @@ func (c Config) Validate() error {
 type Environment struct {
 	cfg       Config
 	workloads []*Workload
+	source    *rand.PCG // the state of random
 	random    *rand.Rand
 	neutral   int
 	copies    []instance
@@ -110,8 +115,9 @@ func New(workloads []*Workload, cfg Config) (*Environment, error) {
 	if len(workloads) == 0 {
 		return nil, errors.New("workloads: needs at least one")
 	}
+	source := rand.NewPCG(cfg.Seed, 0x5ca1e)
 	return &Environment{
-		cfg: cfg, workloads: workloads, random: rand.New(rand.NewPCG(cfg.Seed, 0x5ca1e)), neutral: cfg.Actions.Base(),
+		cfg: cfg, workloads: workloads, source: source, random: rand.New(source), neutral: cfg.Actions.Base(),
 		copies: make([]instance, cfg.Copies), price: cfg.Price.First,
 	}, nil
 }
@@ -145,6 +151,9 @@ func (e *Environment) begin(c *instance) {
 		slower = float32(math.Exp(float64(e.cfg.Noise) * e.random.NormFloat64()))
 	}
 	c.begin(w, w.first+e.random.IntN(last-w.first+1), slower)
+	if e.cfg.Timeless {
+		c.turn = [2]turn{anyTurn(e.random), anyTurn(e.random)}
+	}
 	c.left = int32(min(e.cfg.Episode, len(w.moments)-1-int(c.at)))
 }
 
