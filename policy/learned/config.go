@@ -13,7 +13,7 @@ type Config struct {
 	Model string `json:"model" jsonschema:"required,description=file of the model as flyball train writes it"`
 	// Base is the policy that the model corrects, and that decides where the model
 	// knows no better.
-	Base scale.Plugin `json:"base,omitzero" jsonschema:"description=policy that the model corrects and that decides alone where the model has never been; it should be the one that the model was trained on" jsonschema_extras:"plugin=policy"`
+	Base scale.Plugin `json:"base,omitzero" jsonschema:"description=policy that the model corrects and that decides alone where the model has never been; it should be the one that the model was trained on; default predictive" jsonschema_extras:"plugin=policy"`
 	// Strangeness is how far outside what training showed an observation may be.
 	Strangeness float64 `json:"strangeness" jsonschema:"minimum=0,maximum=1000,description=how far outside what the model met in training an observation may be (in standard deviations of training) for the model to be asked; 0 asks it only within"`
 }

@@ -316,3 +316,24 @@ func TestTheBaseAnswersABacklog(t *testing.T) {
 		t.Errorf("counts that the base wants (-want +got):\n%s", diff)
 	}
 }
+
+// Whatever part of the week an episode is moved to: the same hours apart as before.
+func TestTimelessEpisodesTurnTheClock(t *testing.T) {
+	workloads := small(t)
+	var seen [2][]float32
+	for k, timeless := range []bool{false, true} {
+		env := environment(t, workloads, func(c *Config) { c.Timeless, c.Copies, c.Episode, c.Noise = timeless, 200, 200, 0 })
+		step := rl.NewStep(env)
+		env.Reset(step)
+		for i := range env.copies {
+			day := step.Observations[i*learned.Width:][40+18 : 40+20]
+			if d := day[0]*day[0] + day[1]*day[1]; math.Abs(float64(d)-1) > 1e-5 {
+				t.Fatalf("sine %v and cosine %v of no angle", day[0], day[1])
+			}
+			seen[k] = append(seen[k], day[0])
+		}
+	}
+	if drawn, turned := slices.Max(seen[0])-slices.Min(seen[0]), slices.Max(seen[1])-slices.Min(seen[1]); drawn > 0.2 || turned < 1.9 {
+		t.Errorf("an hour's load spans %v of the clock's sine, turned %v", drawn, turned)
+	}
+}

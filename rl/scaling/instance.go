@@ -1,6 +1,9 @@
 package scaling
 
 import (
+	"math"
+	"math/rand/v2"
+
 	"github.com/flyball-io/flyball/policy/learned"
 )
 
@@ -18,8 +21,23 @@ type instance struct {
 	missed   float32 // share over the objective's window, over what is allowed
 	// raised and lowered are decisions since the count was.
 	raised, lowered float32
-	drain, drained  int32 // what a backlog needed last, and decisions since
+	drain, drained  int32   // what a backlog needed last, and decisions since
+	turn            [2]turn // of the clock, by part of a day and of a week
 	row             [learned.Width]float32
+}
+
+// turn is a rotation of sine and cosine of a time; the zero value is none.
+type turn struct{ sin, less float32 } // less: 1 − cosine
+
+func anyTurn(r *rand.Rand) turn {
+	sin, cos := math.Sincos(2 * math.Pi * r.Float64())
+	return turn{float32(sin), float32(1 - cos)}
+}
+
+// of rotates sine and cosine of a time.
+func (t turn) of(sin, cos float32) (float32, float32) {
+	turned := 1 - t.less
+	return sin*turned + cos*t.sin, cos*turned - sin*t.sin
 }
 
 // never is decisions since what never was.
@@ -117,8 +135,10 @@ func (c *instance) state(s *learned.State) {
 	s.Base, s.Ready, s.Current = float32(max(1, c.base)), float32(f.ready), float32(f.current())
 	s.Least, s.Most = float32(w.least), float32(w.most)
 	s.Raised, s.Lowered = c.raised*w.seconds, c.lowered*w.seconds
-	s.Foreseen, s.Peak, s.Far, s.Need, s.Calendar = m.peak[0] > 0, m.peak, m.far, float32(m.need), m.turns
+	s.Foreseen, s.Peak, s.Far, s.Need = m.peak[0] > 0, m.peak, m.far, float32(m.need)
 	s.Required = float32(m.now)
+	s.Calendar[0], s.Calendar[1] = c.turn[0].of(m.turns[0], m.turns[1])
+	s.Calendar[2], s.Calendar[3] = c.turn[1].of(m.turns[2], m.turns[3])
 	s.Missed, s.Stale, s.Sync, s.Startup = c.missed, m.stale, w.seconds, m.startup
 	s.Carried, s.Allowed = m.each*w.law.threshold, w.allowed
 	ready := s.Ready
