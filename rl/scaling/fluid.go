@@ -122,12 +122,10 @@ type outcome struct {
 	last      cell    // at its end, lines included
 }
 
-// play plays an interval of so many seconds at a rate. Slower is how much less
-// than its law a replica carries.
-func (f *fluid) play(l *law, topology queueing.Topology, rate, seconds, slower float32) outcome {
+// play plays an interval of so many seconds at a rate.
+func (f *fluid) play(l *law, topology queueing.Topology, rate, seconds float32) outcome {
 	b := f.batch(0)
 	var o outcome
-	rate *= slower // the same as replicas that much slower
 	if b.replicas == 0 {
 		f.piece(&o, l, topology, rate, seconds)
 	} else {
@@ -140,7 +138,6 @@ func (f *fluid) play(l *law, topology queueing.Topology, rate, seconds, slower f
 		*b = batch{}
 	}
 	f.head, f.ahead = f.head+1, max(0, f.ahead-1)
-	o.avoidable /= slower
 	return o
 }
 
@@ -148,7 +145,7 @@ func (f *fluid) play(l *law, topology queueing.Topology, rate, seconds, slower f
 func (f *fluid) piece(o *outcome, l *law, topology queueing.Topology, rate, seconds float32) {
 	capacity := float32(f.ready) * l.carried
 	if f.line+f.second <= 0 && rate < capacity {
-		o.last = l.steady(int(f.ready), rate/capacity)
+		o.last = l.steady(int(f.ready), rate, capacity)
 		o.avoidable += rate * seconds * o.last.avoidable
 		return
 	}
@@ -165,12 +162,12 @@ func (f *fluid) crowded(o *outcome, l *law, topology queueing.Topology, rate, se
 		seconds -= f.together(o, l, rate, capacity, seconds)
 	}
 	if seconds > 0 {
-		o.last = l.steady(int(f.ready), rate/capacity)
+		o.last = l.steady(int(f.ready), rate, capacity)
 		o.avoidable += rate * seconds * o.last.avoidable
 		return
 	}
 	wait := (f.line + f.second) / max(capacity, l.carried/2)
-	o.last = l.steady(int(f.ready), rate/max(capacity, 1e-6))
+	o.last = l.steady(int(f.ready), rate, capacity)
 	o.last.avoidable += (1 - o.last.avoidable) * l.share(min(wait/l.threshold, 1))
 	o.last.latency += wait / l.threshold
 	o.last.used += (f.line + f.second) / (max(float32(f.ready), 0.5) * l.slots)
@@ -193,14 +190,14 @@ func (f *fluid) together(o *outcome, l *law, rate, capacity, seconds float32) fl
 	if took < seconds {
 		f.line = 0
 	}
-	o.avoidable += rate * took * f.late(l, int(f.ready), rate/capacity, before/capacity, f.line/capacity)
+	o.avoidable += rate * took * f.late(l, int(f.ready), rate, capacity, before/capacity, f.line/capacity)
 	return took
 }
 
 // late is the share of requests that come late through a line whose wait goes from
 // one to another, beside chance.
-func (f *fluid) late(l *law, replicas int, load, from, to float32) float32 {
-	chance := l.steady(replicas, load).avoidable
+func (f *fluid) late(l *law, replicas int, rate, capacity, from, to float32) float32 {
+	chance := l.steady(replicas, rate, capacity).avoidable
 	return chance + (1-chance/max(l.late, 1e-6))*l.waiting(from, to)
 }
 
@@ -215,9 +212,9 @@ func (f *fluid) apart(o *outcome, l *law, topology queueing.Topology, rate, seco
 	took := min(seconds, meeting(waits, falls, wait, falling))
 	afterFirst, after := max(0, waits-falls*took), max(0, wait-falling*took)
 	n := rate * took
-	o.avoidable += n * (1 - toFirst) * f.late(l, int(f.joined), 1-falling, wait, after)
+	o.avoidable += n * (1 - toFirst) * f.late(l, int(f.joined), rate*(1-toFirst), second, wait, after)
 	if toFirst > 0 {
-		o.avoidable += n * toFirst * f.late(l, int(f.ready-f.joined), 1-falls, waits, afterFirst)
+		o.avoidable += n * toFirst * f.late(l, int(f.ready-f.joined), rate*toFirst, first, waits, afterFirst)
 	}
 	f.line, f.second = afterFirst*first, after*second
 	if took < seconds || afterFirst <= after {

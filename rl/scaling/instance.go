@@ -15,6 +15,7 @@ type instance struct {
 	base     int32   // count that the base wants at it
 	lowest   int32   // that may be chosen
 	slower   float32 // how much less than believed a replica really carries
+	faster   float32 // 1 over it
 	begins   bool
 	fluid    fluid
 	last     cell    // at the end of the newest interval
@@ -46,10 +47,10 @@ const never = 1e8
 // begin begins an episode at a decision of a workload, with as many replicas as
 // its base holds, all ready, and no line.
 func (c *instance) begin(w *Workload, at int, slower float32) {
-	*c = instance{workload: w, at: int32(at), slower: slower, begins: true, raised: never, lowered: never, drained: never, row: c.row}
+	*c = instance{workload: w, at: int32(at), slower: slower, faster: 1 / slower, begins: true, raised: never, lowered: never, drained: never, row: c.row}
 	c.fluid.ready = w.start(at)
 	m := &w.moments[at]
-	c.last = w.law.steady(int(c.fluid.ready), m.seen*slower/(float32(c.fluid.ready)*w.law.carried))
+	c.last = w.law.steady(int(c.fluid.ready), m.seen*slower, float32(c.fluid.ready)*w.law.carried)
 }
 
 // wants is the count of the base policy: its need for the forecast, or for a
@@ -110,11 +111,12 @@ func (c *instance) act(n int32, startup float32) result {
 	if n != c.fluid.current() {
 		c.fluid.scale(n, startup, w.topology)
 	}
-	o := c.fluid.play(w.law, w.topology, w.moments[c.at].rate, w.seconds, c.slower)
+	// Replicas that carry less are as many as before that get more.
+	o := c.fluid.play(w.law, w.topology, w.moments[c.at].rate*c.slower, w.seconds)
 	c.last = o.last
 	late := (o.last.avoidable + w.law.intrinsic) * w.perAllowed
 	c.missed = learned.Miss(c.missed, late, w.window)
-	return result{c.fluid.current(), o.avoidable}
+	return result{c.fluid.current(), o.avoidable * c.faster}
 }
 
 // observe writes what an agent sees at the decision that is due.

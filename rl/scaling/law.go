@@ -86,20 +86,23 @@ func (l *law) fillWaits(curve *queueing.Curve) {
 	}
 }
 
-// steady is the steady state of some replicas at a load, which may be above 1:
-// then it is that close below.
-func (l *law) steady(replicas int, load float32) cell {
+// steady is the steady state of some replicas at a rate, of a capacity for it. Where
+// that is not above the rate there is none: then it is that of a load close below 1.
+func (l *law) steady(replicas int, rate, capacity float32) cell {
 	if replicas <= 0 {
 		return cell{avoidable: l.late, latency: 1, used: 1}
 	}
 	row := l.cells[min(replicas, l.most)*loads:][:loads]
-	odds := load / (1 - load)
 	const top = 1 << mostOdds
-	if !(odds < top) || load >= 1 {
+	if rate >= capacity {
 		return row[loads-1]
 	}
-	if odds <= 1.0/(1<<-leastOdds) {
-		return row[0].scaled(load)
+	odds := rate / (capacity - rate) // ρ/(1−ρ)
+	switch {
+	case !(odds < top):
+		return row[loads-1]
+	case odds <= 1.0/(1<<-leastOdds):
+		return row[0].scaled(rate / capacity)
 	}
 	bits := math.Float32bits(odds)
 	const shift, first = 23 - oddsBits, (127 + leastOdds) << oddsBits

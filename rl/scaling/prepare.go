@@ -161,7 +161,7 @@ func (w *Workload) settled(t, x int) float64 {
 	m := &w.moments[t]
 	late := float64(w.law.late)
 	if capacity := float32(x) * w.law.carried; m.rate < capacity {
-		late = float64(w.law.steady(x, m.rate/capacity).avoidable)
+		late = float64(w.law.steady(x, m.rate, capacity).avoidable)
 	}
 	return float64(w.seconds) * (float64(x) + float64(m.price)*float64(m.rate)*late)
 }
