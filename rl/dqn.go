@@ -231,20 +231,26 @@ func (d *DQN) improve() error {
 	beta := d.config.Beta + (1-d.config.Beta)*min(1, float64(d.steps)/float64(d.config.Horizon))
 	d.replay.sample(d.batch, beta, d.random)
 	d.judge(d.batch)
-	parts := partsOf(d.config.Batch)
-	d.team.Run(parts)
-	gradient := d.pieces[0].gradient
-	d.sums.add(d.pieces[0].sums)
-	for _, p := range d.pieces[1:parts] {
-		accumulate(gradient, p.gradient)
-		d.sums.add(p.sums)
-	}
+	gradient := d.gradient()
 	if norm := neural.ClipNorm(d.config.MaxNorm, gradient); math.IsNaN(norm) || math.IsInf(norm, 0) {
 		return fmt.Errorf("step %d: the gradient's length is %v; a smaller Rate, or rewards of a smaller scale", d.steps, norm)
 	}
 	d.adam.Step(d.online.Parameters(), gradient, d.config.Rate)
 	d.replay.learned(d.batch, d.config.Priority)
 	return nil
+}
+
+// gradient is that of the loss over the batch, computed in parts.
+func (d *DQN) gradient() []float32 {
+	parts := partsOf(d.config.Batch)
+	d.team.Run(parts)
+	first := d.pieces[0]
+	d.sums.add(first.sums)
+	for _, p := range d.pieces[1:parts] {
+		accumulate(first.gradient, p.gradient)
+		d.sums.add(p.sums)
+	}
+	return first.gradient
 }
 
 // judge computes what each Q(s,a) of the batch ought to be:

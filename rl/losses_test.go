@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/flyball-io/flyball/neural"
 )
 
 // still is an environment of three actions that never changes; the middle action is forbidden.
@@ -108,7 +110,7 @@ func TestPPOLossAgainstFiniteDifferences(t *testing.T) {
 	// The ratio within and beyond the clip, for both signs of the advantage; the value within and beyond.
 	for _, oldLog := range []float64{-0.5, -0.8, -1.6} {
 		for _, advantage := range []float64{1.5, -0.7} {
-			for _, value := range []float64{0.1, 0.9, -0.9} {
+			for _, value := range []float64{0.1, 0.9, -0.9, 0.38} {
 				r := p.rollout
 				r.taken[0], r.logs[0], r.values[0], r.returns[0] = 2, oldLog, 0.15, 0.4
 				p.normalized[0] = float32(advantage)
@@ -157,45 +159,6 @@ func checkRow(t *testing.T, derivative rowLoss, loss func(x []float64) float64, 
 	}
 }
 
-// The whole way from a batch of transitions to the gradient of the dueling net.
-func TestDQNGradientAgainstFiniteDifferences(t *testing.T) {
-	config := DefaultDQN()
-	config.Hidden, config.Batch, config.Start, config.Buffer = []int{5}, 3, 3, 8
-	d, err := NewDQN(config, still{1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := d.batch
-	for i := range b.rows {
-		copy(b.observations[4*i:], []float32{0.3, -1, float32(i), 0.8})
-		b.actions[i], b.weights[i], b.targets[i] = i, 0.3+0.3*float64(i), []float64{0.2, -0.4, 3}[i]
-	}
-	d.run(0)
-	loss := func() float64 {
-		out, sum := make([]float32, 3*4), 0.0
-		d.onlineInference.Infer(b.observations, out)
-		for i := range b.rows {
-			row := wide(out[4*i : 4*i+4])
-			q := row[0] + row[1+b.actions[i]] - (row[1]+row[2]+row[3])/3
-			sum += b.weights[i] * (b.targets[i] - q) * (b.targets[i] - q) / 2 / 3
-		}
-		return sum
-	}
-	for i := range d.online.Parameters() {
-		const h = 1.0 / 256
-		at := &d.online.Parameters()[i]
-		was := *at
-		*at = was + h
-		up := loss()
-		*at = was - h
-		want := (up - loss()) / (2 * h)
-		*at = was
-		if got := float64(d.pieces[0].gradient[i]); math.Abs(got-want) > 2e-3 {
-			t.Errorf("parameter %d: gradient %v, finite difference %v", i, got, want)
-		}
-	}
-}
-
 // Worked by hand with γ = 0.5, λ = 0.5: two copies, three steps; copy 0 goes on,
 // copy 1 terminates in the second step and is truncated in the third.
 func TestAdvantagesOfARolloutWorkedByHand(t *testing.T) {
@@ -211,6 +174,96 @@ func TestAdvantagesOfARolloutWorkedByHand(t *testing.T) {
 		if r.advantages[i] != want || r.returns[i] != want+r.values[i] {
 			t.Errorf("row %d: advantage %v and return %v, want %v and %v", i, r.advantages[i], r.returns[i], want, want+r.values[i])
 		}
+	}
+}
+
+// What is computed in parts is the mean of what is computed row by row.
+func TestPartsAddUpToTheMeanOfRows(t *testing.T) {
+	config := DefaultA2C()
+	config.Steps = 200
+	a, err := NewA2C(config, still{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := a.rollout
+	for row := range r.rows() {
+		copy(r.observations[4*row:], []float32{float32(row) / 100, 1, -1, 0})
+		copy(r.allowed[3*row:], []bool{true, true, true})
+		r.taken[row], r.advantages[row], r.returns[row] = row%3, float32(row%7)-3, float32(row%2)
+	}
+	var meanActor, meanCritic = make([]float64, len(a.ac.actor.Parameters())), make([]float64, len(a.ac.critic.Parameters()))
+	for row := range r.rows() {
+		actor, critic, _ := a.backprop.gradient(r, []int{row}, a.loss)
+		for i, g := range actor {
+			meanActor[i] += float64(g) / 200
+		}
+		for i, g := range critic {
+			meanCritic[i] += float64(g) / 200
+		}
+	}
+	actor, critic, sums := a.backprop.gradient(r, a.rows, a.loss)
+	if a.backprop.parts != 3 || sums.rows != 200 {
+		t.Fatalf("%d parts of %v rows, want 3 of 200", a.backprop.parts, sums.rows)
+	}
+	same(t, "actor", actor, meanActor)
+	same(t, "critic", critic, meanCritic)
+}
+
+func same(t *testing.T, what string, got []float32, want []float64) {
+	t.Helper()
+	for i := range want {
+		if math.Abs(float64(got[i])-want[i]) > 1e-4 {
+			t.Errorf("%s: derivative %d is %v, the mean of rows %v", what, i, got[i], want[i])
+			return
+		}
+	}
+}
+
+// The gradient that cloning descends is that of its loss.
+func TestCloneGradientAgainstFiniteDifferences(t *testing.T) {
+	policy, err := perceptron(1, []int{3}, neural.Tanh, 2, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy.Initialize(rand.New(rand.NewPCG(1, 0)))
+	d := &Demonstrations{Width: 1, Actions: 2}
+	for row := range 150 { // of two parts
+		d.Add([]float32{float32(row)/75 - 1}, []bool{true, true}, row/100)
+	}
+	c := newCloner(policy, d, DefaultClone())
+	loss := func() float64 {
+		out, sum := make([]float32, 300), 0.0
+		policy.NewInference().Infer(d.Observations, out)
+		for row, chosen := range d.Chosen {
+			logs, _ := reference(wide(out[2*row:2*row+2]), []bool{true, true})
+			sum -= logs[chosen] / 150
+		}
+		return sum
+	}
+	if sums, err := c.descend(c.order, 0); err != nil || sums.rows != 150 { // a rate of 0: nothing moves
+		t.Fatal(sums, err)
+	}
+	for i := range policy.Parameters() {
+		const h = 1.0 / 256
+		at := &policy.Parameters()[i]
+		was := *at
+		*at = was + h
+		up := loss()
+		*at = was - h
+		want := (up - loss()) / (2 * h)
+		*at = was
+		if got := float64(c.pieces[0].gradient[i]); math.Abs(got-want) > 1e-4 {
+			t.Errorf("parameter %d: gradient %v, finite difference %v", i, got, want)
+		}
+	}
+}
+
+// In another environment episodes begin anew: nothing of the old ones is counted.
+func TestAnotherEnvironmentBeginsAnew(t *testing.T) {
+	s := newSession(still{1}, 1)
+	s.episodes.Returns[0], s.episodes.Lengths[0] = 99, 9
+	if anew, err := s.begin(still{1}); err != nil || !anew || s.episodes.Returns[0] != 0 || s.episodes.Lengths[0] != 0 {
+		t.Errorf("anew %v, %v: an episode begins with %+v", anew, err, s.episodes)
 	}
 }
 
@@ -247,96 +300,5 @@ func TestWhatFollowsTheEndOfAnEpisode(t *testing.T) {
 	p.ac.criticInference.Infer(p.step.Observations[12:], want[3:])
 	if got := p.rollout.next; !slices.Equal(got, want) || want[0] == 0 {
 		t.Errorf("what follows is worth %v, want %v", got, want)
-	}
-}
-
-// Three steps of one copy with n = 2: the first is complete with the second's
-// reward; the episode's end completes the rest.
-func TestWindowsEmitNSteps(t *testing.T) {
-	for _, terminated := range []bool{true, false} {
-		of := sizes{Copies: 1, Width: 1, Actions: 2}
-		w, to := newWindows(2, 0.5, of), newReplay(4, of)
-		for s := range 3 {
-			w.begin([]float32{float32(s)}, []int{s % 2})
-			last := s == 2
-			w.end(&Step{Observations: []float32{float32(s + 1)}, Final: []float32{50}, Rewards: []float32{float32(s + 1)},
-				Terminated: []bool{last && terminated}, Truncated: []bool{last && !terminated}, Allowed: []bool{true, false}}, to)
-		}
-		var end1, end2 float32 = 0.25, 0.5 // γ², γ
-		if terminated {
-			end1, end2 = 0, 0
-		}
-		for i, want := range []struct {
-			from, next, reward, discount float32
-			action                       int
-			second                       bool // the second action is allowed in next
-		}{
-			{0, 2, 1 + 0.5*2, 0.25, 0, false},
-			{1, 50, 2 + 0.5*3, end1, 1, true},
-			{2, 50, 3, end2, 0, true},
-		} {
-			if to.Observations[i] != want.from || to.Next[i] != want.next || to.Rewards[i] != want.reward ||
-				to.Discounts[i] != want.discount || to.Actions[i] != want.action || to.Allowed[2*i+1] != want.second {
-				t.Errorf("terminated %v, transition %d: from %v to %v, reward %v, discount %v, action %d, allowed %v; want %+v", terminated, i,
-					to.Observations[i], to.Next[i], to.Rewards[i], to.Discounts[i], to.Actions[i], to.Allowed[2*i:2*i+2], want)
-			}
-		}
-		if to.Filled != 3 || w.Count[0] != 0 {
-			t.Errorf("%d transitions, %d waiting; want 3 and 0", to.Filled, w.Count[0])
-		}
-	}
-}
-
-// Draws are in proportion to the priorities, weights undo it, and the oldest is overwritten.
-func TestReplayDrawsInProportion(t *testing.T) {
-	of := sizes{Copies: 1, Width: 1, Actions: 1}
-	r, random := newReplay(3, of), rand.New(rand.NewPCG(1, 0))
-	for i := range 4 {
-		r.add(transition{observation: []float32{float32(i)}, next: []float32{0}, action: 0, reward: float64(i)})
-	}
-	if r.Filled != 3 || r.Observations[0] != 3 {
-		t.Fatalf("%d kept, the first is %v; want 3 and the newest in the place of the oldest", r.Filled, r.Observations[0])
-	}
-	b := newBatch(3, of)
-	copy(b.rows, []int{0, 1, 2})
-	copy(b.errors, []float64{1, -2, 5})
-	r.learned(b, 1) // priorities 1, 2, 5
-	counts := make([]float64, 3)
-	for range 10_000 {
-		r.sample(b, 1, random)
-		for i, row := range b.rows {
-			counts[row]++
-			// w ∝ 1/P; the largest of a batch is 1.
-			if want := b.weights[0] * r.Tree[4+b.rows[0]] / r.Tree[4+row]; math.Abs(b.weights[i]-want) > 1e-9 || b.weights[i] > 1 {
-				t.Fatalf("weights %v of rows %v", b.weights, b.rows)
-			}
-		}
-	}
-	for row, want := range []float64{1.0 / 8, 2.0 / 8, 5.0 / 8} {
-		if math.Abs(counts[row]/30_000-want) > 0.01 {
-			t.Errorf("row %d was drawn %v times of 30000, want a share of %v", row, counts[row], want)
-		}
-	}
-	if r.find(r.Tree[1]) != 2 {
-		t.Error("a mass at the very end leads to an empty leaf")
-	}
-}
-
-// What is said to be linear: the policy's Q are those of the dueling net.
-func TestDQNPolicyIsTheFoldedNet(t *testing.T) {
-	d, err := NewDQN(DefaultDQN(), still{1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range d.online.Parameters() {
-		d.online.Parameters()[i] += float32(d.random.NormFloat64()) / 4 // biases too
-	}
-	x, unfolded, folded := []float32{1, -2, 0.5, 3}, make([]float32, 4), make([]float32, 3)
-	d.onlineInference.Infer(x, unfolded)
-	d.Policy().NewInference().Infer(x, folded)
-	for a, got := range folded {
-		if want := dueling(unfolded, a); math.Abs(float64(got)-want) > 1e-4 {
-			t.Errorf("Q of action %d is %v, want %v", a, got, want)
-		}
 	}
 }
