@@ -41,6 +41,7 @@ type savedInstance struct {
 	Head, Ahead                     int32
 	Replicas, Asked                 [ringSize]int32
 	Part                            [ringSize]float32
+	Turns                           [2][2]float32 // of the clock: sine, and 1 − cosine
 	Row                             [learned.Width]float32
 }
 
@@ -106,6 +107,9 @@ func (c *instance) saved(numbers map[*Workload]int) savedInstance {
 		Avoidable: c.last.avoidable, Latency: c.last.latency, Used: c.last.used,
 		Ready: f.ready, Starting: f.starting, Joined: f.joined, Line: f.line, Second: f.second, Head: f.head, Ahead: f.ahead, Row: c.row,
 	}
+	for i, t := range c.turn {
+		s.Turns[i] = [2]float32{t.sin, t.less}
+	}
 	for i, b := range f.ring {
 		s.Replicas[i], s.Part[i], s.Asked[i] = b.replicas, b.part, b.asked
 	}
@@ -114,10 +118,13 @@ func (c *instance) saved(numbers map[*Workload]int) savedInstance {
 
 func (s *savedInstance) instance(workloads []*Workload) instance {
 	c := instance{
-		workload: workloads[s.Workload], at: s.At, left: s.Left, base: s.Base, lowest: s.Lowest, slower: s.Slower, missed: s.Missed,
+		workload: workloads[s.Workload], at: s.At, left: s.Left, base: s.Base, lowest: s.Lowest, slower: s.Slower, faster: 1 / s.Slower, missed: s.Missed,
 		raised: s.Raised, lowered: s.Lowered, begins: s.Begins, drain: s.Drain, drained: s.Drained, row: s.Row,
 		last:  cell{avoidable: s.Avoidable, latency: s.Latency, used: s.Used},
 		fluid: fluid{ready: s.Ready, starting: s.Starting, joined: s.Joined, line: s.Line, second: s.Second, head: s.Head, ahead: s.Ahead},
+	}
+	for i, t := range s.Turns {
+		c.turn[i] = turn{t[0], t[1]}
 	}
 	for i := range c.fluid.ring {
 		c.fluid.ring[i] = batch{s.Replicas[i], s.Part[i], s.Asked[i]}
