@@ -28,7 +28,7 @@ import (
 // "Rainbow", AAAI 2018. Sizes, rates and the square of δ are those of CleanRL's
 // dqn.py, priorities and n those of Rainbow. Clipping δ to ±1, as Mnih et al. do
 // for rewards of that size, would weigh the end of an episode, where a value of
-// 100 turns out to be 1, like any step before it: Q then grows without bound.
+// 100 turns out to be 1, like any step before it: Q then rises far above its bound.
 type DQN struct {
 	session
 	config DQNConfig
