@@ -43,14 +43,14 @@ setup: ## install what the tests need besides Go (Debian packages; names what it
 setup-engine: # and an engine
 	@scripts/setup-tests engine
 
-# test-cluster is not part of it yet: all together may take longer on two cores than CI has.
-test: setup-engine check-generate test-units test-e2e test-docker ## unit, integration, end to end, Docker; what needs a cluster is test-cluster
+# test-docker and test-cluster are not part of it yet: all together may take longer on two cores than CI has.
+test: setup check-generate test-units test-e2e ## unit, integration, end to end; what drives engines and clusters is test-docker and test-cluster
 
 test-units: setup ## unit and integration tests, with the race detector
 	$(GO) vet ./...
 	$(RACE) -timeout 25m $$($(GO) list ./... | grep -v -e /test/e2e -e /sim$$ -e /queueing$$ $(ARITHMETIC:%=-e /%$$) $(ENGINE_TESTS:%=-e /%$$) $(CLUSTER_TESTS:%=-e /%$$))
 	$(RACE) -run WhateverRunsBeside ./sim
-	$(RACE) -short -timeout 25m $(ARITHMETIC:%=./%) $(CLUSTER_TESTS:%=./%)
+	$(RACE) -short -timeout 25m $(ARITHMETIC:%=./%) $(ENGINE_TESTS:%=./%) $(CLUSTER_TESTS:%=./%)
 	$(GO) test -timeout 25m ./sim ./queueing $(ARITHMETIC:%=./%)
 	cd test/hpadiff && $(GO) test -timeout 25m ./...
 	cd test/helm && $(GO) test -timeout 25m ./...
