@@ -288,3 +288,32 @@ func must(p policy.Policy, err error) policy.Policy {
 	}
 	return p
 }
+
+// What was measured lately is as much a reason not to ask the model as anything
+// else, and what it sees of the past are the decisions before.
+func TestTheModelSeesTheDecisionsBefore(t *testing.T) {
+	m := model(t, 7)
+	load := index(t, "load")
+	m.Features.Least[load], m.Features.Most[load], m.Features.Std[load] = -0.5, 0, 0.01
+	p := build(t, "hpa", m)
+	for i, tc := range []struct {
+		rate float64
+		says string
+	}{{400, "Learned"}, {800, "Learned"}, {1300, "OutOfDistribution"}, {800, "Learned"}} {
+		rec, err := p.Recommend(serves(time.Duration(i)*sync, tc.rate, 20))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said := rec.Proposals[len(rec.Proposals)-1]; said.Reason.Code != tc.says {
+			t.Errorf("%v/s on 1,000: %q, want %s", tc.rate, said.Reason, tc.says)
+		}
+	}
+	var got []float32
+	for _, name := range []string{"load-7", "load-3", "load-2", "load-1", "load"} {
+		x := p.Seen()[index(t, name)]
+		got = append(got, float32(math.Round(float64((1+x)/(1-x))*1000)/1000)) // of (x−1)/(x+1)
+	}
+	if diff := cmp.Diff([]float32{0.4, 0.4, 0.8, 1.3, 0.8}, got); diff != "" {
+		t.Errorf("loads that it sees (-want +got):\n%s", diff)
+	}
+}

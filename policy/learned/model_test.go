@@ -128,6 +128,7 @@ func TestFilesThatAreRefused(t *testing.T) {
 		"features upside down":   {sealed(good, header(`"least":[-2`, `"least":[3`)), "load-7"},
 		"NaN":                    {sealed(good, parameter(math.Float32bits(float32(math.NaN())))), "is NaN"},
 		"infinite":               {sealed(good, parameter(math.Float32bits(float32(math.Inf(-1))))), "is -Inf"},
+		"parameters too many":    {sealed(good, func(b []byte) []byte { return append(b, 0, 0, 0, 0) }), "parameters"},
 		"parameters missing":     {sealed(good, func(b []byte) []byte { return b[:len(b)-4] }), "parameters"},
 	} {
 		_, err := learned.Read(tc.data)
