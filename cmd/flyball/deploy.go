@@ -61,6 +61,7 @@ func (f *deployFlags) add(cmd *cobra.Command) {
 	flags.IntVar(&f.options.Published, "publish", o.Published, "port under which users reach the service")
 	flags.StringVar(&f.options.FlyballImage, "flyball-image", o.FlyballImage, "image of Flyball (make image builds one)")
 	flags.StringVar(&f.options.BalancerImage, "balancer-image", "", "image of nginx, HAProxy or Traefik (default the line that gets fixes)")
+	flags.BoolVar(&f.options.ServePolicy, "serve-policy", false, "ask the policy of a container of its own (flyball serve-policy), for models and for policies of yours")
 	flags.StringVar(&f.options.ACMEDomain, "acme-domain", "", "name for which Traefik gets a certificate by itself")
 	flags.StringVar(&f.options.ACMEEmail, "acme-email", "", "address that the authority writes to")
 	flags.StringVar(&f.cert, "tls-cert", "", "`FILE` of the certificate chain for users and dashboard; local has no TLS, staging makes one")

@@ -56,11 +56,15 @@ address. The API is described at /openapi.json; /healthz needs no token.`,
 	flags.StringVar(&f.serving.tokenFile, "token-file", "", "file of tokens that allow to ask, one `name: token` a line (or FLYBALL_TOKENS)")
 	flags.StringVar(&f.serving.cert, "tls-cert", "", "file of the certificate chain to serve with; read again when it changes")
 	flags.StringVar(&f.serving.key, "tls-key", "", "file of its key")
+	flags.BoolVar(&f.serving.bare, "without-token", false, "let everybody ask who reaches the address: for where a NetworkPolicy or a mesh keeps others away")
 	flags.IntVar(&f.parallel, "parallel", 2*runtime.GOMAXPROCS(0), "questions answered at a time; others wait for a second and are then sent away")
 	return cmd
 }
 
 func (f *servePolicyFlags) run(cmd *cobra.Command, what string) error {
+	if f.serving.bare && f.serving.tokenFile != "" {
+		return cli.UsageError{Err: errors.New("--without-token: --token-file names some")}
+	}
 	if f.parallel < 1 {
 		return cli.UsageError{Err: fmt.Errorf("--parallel: must be at least 1, got %d", f.parallel)}
 	}

@@ -107,6 +107,7 @@ func TestWhatServePolicyRefuses(t *testing.T) {
 		"no YAML":               {[]string{write("no.yaml", "\t{")}, "neither a model nor a policy"},
 		"a model cut off":       {[]string{write("cut.flyball", "FLYBALL\nxx")}, "learned"},
 		"nobody may ask":        {[]string{"hpa", "--listen", "0.0.0.0:0"}, "name a --token-file"},
+		"with and without":      {[]string{"hpa", "--without-token", "--token-file", "x"}, "--token-file names some"},
 		"half a certificate":    {[]string{"hpa", "--tls-cert", "x"}, "name both or none"},
 		"nobody at a time":      {[]string{"hpa", "--parallel", "0"}, "--parallel: must be at least 1"},
 		"who asks others":       {[]string{"remote:url=http://a"}, "cannot be served"},

@@ -73,6 +73,7 @@ func TestWhatIsInstalled(t *testing.T) {
 		{"for two namespaces", Operator, "{namespaces: [a, b], webhook: {enabled: false}, crds: {install: false}, replicas: 1}", "ServiceAccount Role RoleBinding Role RoleBinding Role RoleBinding Service Deployment NetworkPolicy"},
 		{"with the operator of Prometheus", Operator, "{serviceMonitor: {enabled: true}, crds: {install: false}, webhook: {enabled: false}, networkPolicy: {enabled: false}, podDisruptionBudget: {enabled: false}}", "ServiceAccount ClusterRole ClusterRoleBinding Role RoleBinding Service Deployment ServiceMonitor"},
 		{"an app", App, "", "Service Deployment Autoscaler"},
+		{"an app whose policy is served", App, "{policy: {enabled: true}}", "Service Deployment Autoscaler Service Deployment NetworkPolicy"},
 		{"an app behind ingress-nginx", App, "{ingress: {controller: nginx}, networkPolicy: {enabled: true}, podDisruptionBudget: {enabled: true}}", "Service Deployment Autoscaler Ingress NetworkPolicy PodDisruptionBudget"},
 		{"an app behind Traefik with TLS", App, "{ingress: {controller: traefik, issuer: letsencrypt}}", "Service Deployment Autoscaler Middleware Middleware Middleware IngressRoute Certificate"},
 	} {
@@ -120,8 +121,8 @@ func TestRightsAreTheFewest(t *testing.T) {
 
 // The restricted level of Pod Security is kept by every pod.
 func TestPodsAreRestricted(t *testing.T) {
-	for _, chart := range []string{Operator, App} {
-		for _, o := range objects(t, chart) {
+	for chart, over := range map[string]string{Operator: "", App: "{policy: {enabled: true}}"} {
+		for _, o := range objects(t, chart, values(t, over)) {
 			if o.Kind != "Deployment" {
 				continue
 			}
@@ -166,6 +167,29 @@ func TestWrongValuesAreNamed(t *testing.T) {
 		_, err := Render(Operator, Release{Name: "f", Namespace: "n"}, values(t, text))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+// The Autoscaler asks the Service of the policy, whose pods have no right, ask
+// nobody, and are asked from the operator's namespace alone.
+func TestThePolicyOfAnApp(t *testing.T) {
+	all := objects(t, App, values(t, "{policy: {enabled: true, operatorNamespace: scalers, args: [\"hpa:cpuUtilization=60\"]}}"))
+	for _, o := range all {
+		text := fmt.Sprint(o.Spec)
+		switch name := o.Kind + " " + o.Metadata.Name; name {
+		case "Autoscaler flyball":
+			if !strings.Contains(text, "url:http://flyball-policy.flyball-system:7080/v1/recommend") || !strings.Contains(text, "fallback:map[predictive:map[]]") {
+				t.Errorf("%s: %s", name, text)
+			}
+		case "Deployment flyball-policy":
+			if !strings.Contains(text, "[serve-policy hpa:cpuUtilization=60 --without-token --listen=:7080]") || !strings.Contains(text, "automountServiceAccountToken:false") {
+				t.Errorf("%s: %s", name, text)
+			}
+		case "NetworkPolicy flyball-policy":
+			if !strings.Contains(text, "kubernetes.io/metadata.name:scalers") || !strings.Contains(text, "egress:[]") {
+				t.Errorf("%s: %s", name, text)
+			}
 		}
 	}
 }

@@ -23,8 +23,7 @@ spec:
   objective:
     latency: {threshold: %s, target: 99%%, window: 1h}
 %s  policy:
-    predictive: {}
-`, p.o.Name, p.targetFields(), p.balancerFields(), e.MinReplicas, e.MaxReplicas, Threshold, p.signalFields())
+%s`, p.o.Name, p.targetFields(), p.balancerFields(), e.MinReplicas, e.MaxReplicas, Threshold, p.signalFields(), p.policyFields())
 	return File{Path: "flyball/service.yaml", Data: []byte(b.String())}
 }
 

@@ -23,8 +23,12 @@ func (p *planned) roles() {
 	planner := p.role("planner", "Decides, and keeps the record of it.", controlNetwork)
 	planner.Command = append(planner.Command, "--retention", p.o.Environment.Retention)
 	p.measured(&planner)
+	p.mayAsk(&planner)
 	p.volume(&planner, "planner", stateDir)
 	p.add(planner)
+	if p.o.ServePolicy {
+		p.add(p.policyServer())
+	}
 	p.add(p.executor())
 	p.add(p.dashboard())
 	if p.swarm() { // under Compose the executor's engine measures every container

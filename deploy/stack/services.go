@@ -149,6 +149,9 @@ func (p *planned) environment() {
 	}
 	text := fmt.Sprintf("# Secrets of this stack; made once and kept.\nREDIS_PASSWORD=%s\nFLYBALL_TOKENS=%s\nPROMETHEUS_TOKEN=%s\nGRAFANA_PASSWORD=%s\n",
 		p.m.RedisPassword, p.tokens(), p.m.PrometheusToken, p.m.GrafanaPassword)
+	if p.o.ServePolicy {
+		text += fmt.Sprintf("POLICY_TOKEN=%s\n", p.m.policyToken())
+	}
 	p.write(File{Path: variablesFile, Data: []byte(text), Secret: true})
 }
 

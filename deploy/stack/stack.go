@@ -65,6 +65,8 @@ type Options struct {
 	// BuildContext is the folder of Flyball's sources, for a stack that builds
 	// its images; "" takes images that are there.
 	BuildContext string
+	// ServePolicy asks the policy of a container of its own.
+	ServePolicy bool
 	// ACMEDomain and ACMEEmail let Traefik get its certificate by itself.
 	ACMEDomain, ACMEEmail string
 }
