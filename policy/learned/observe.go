@@ -22,7 +22,7 @@ func (p *Policy) state(obs *scale.Observation, wants int) (State, bool) {
 		Foreseen: foreseen, Need: float32(o.Need), Required: float32(o.Now), Calendar: Calendar(obs.At),
 		Sync: float32(p.env.Sync.Seconds()), Startup: float32(o.Startup.Seconds()),
 		Carried: float32(o.PerReplica * p.threshold()), Allowed: float32(p.allowedShare()),
-		Stale: p.stale(obs), Missed: p.past.Missed,
+		Stale: p.stale(obs),
 	}
 	s.Now = p.moment(obs, &o)
 	s.Missed = p.past.miss(s.Now.Late, p.env.Sync, p.env.Objective.Window.Std())
