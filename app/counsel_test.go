@@ -30,6 +30,7 @@ type pythia struct {
 	takes  time.Duration
 	silent bool
 	closed bool
+	asked  int
 }
 
 func (o *pythia) Manners() advisor.Manners {
@@ -37,6 +38,7 @@ func (o *pythia) Manners() advisor.Manners {
 }
 func (o *pythia) Close() { o.closed = true }
 func (o *pythia) Ask(ctx context.Context, _ scale.Observation) (scale.Advice, error) {
+	o.asked++
 	select {
 	case <-time.After(o.takes):
 	case <-ctx.Done():
@@ -253,4 +255,26 @@ func TestJudgingNeedsAnAnswer(t *testing.T) {
 	if err := d.(interface{ Err() error }).Err(); err == nil || !strings.Contains(err.Error(), "must answer where it is judged: POST "+server.URL) {
 		t.Errorf("got %v, want that the server must answer", err)
 	}
+}
+
+// Of several only those are asked whose turn it is.
+func TestWhoIsNotDueIsNotAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		spec, made := remotely(t)
+		spec.Shadows = []PolicySpec{remotePolicy(t, "http://other/decide", "")}
+		c := newCounsel("shop", &Deps{Clock: clock.System, Wall: clock.System})
+		all, err := c.prepare(&spec)
+		if err != nil || len(all) != 2 {
+			t.Fatalf("got %v, %v, want two", all, err)
+		}
+		c.adopt(all)
+		obs := scale.Observation{Target: "shop", At: time.Now()}
+		if err := all[0].desk.AskNow(t.Context(), obs); err != nil {
+			t.Fatal(err)
+		}
+		c.Show(t.Context(), obs, obs.At)
+		if first, second := (*made)[0].asked, (*made)[1].asked; first != 1 || second != 1 {
+			t.Errorf("asked %d and %d times, want the other one alone", first, second)
+		}
+	})
 }

@@ -4,8 +4,8 @@
     pip install gymnasium numpy stable-baselines3 onnx
     python train_sb3.py --steps 200000 --onnx policy.onnx
 
-Rewards are the oracle's cost less one's own, per decision and replica of need, so
-0 is the clairvoyant; "as the base" always takes the action that does as the
+Rewards are the oracle's cost less one's own, per decision and replica of need, times
+0.02, so 0 is the clairvoyant; "as the base" always takes the action that does as the
 predictive policy does.
 """
 
