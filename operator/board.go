@@ -213,21 +213,21 @@ func (b *board) applied(a record.Applied) {
 // the decision behind it come in any order.
 func (b *board) explain(name string) {
 	var why string
-	var a record.Applied
 	b.mu.Lock()
 	e := b.entries[name]
 	if e == nil || e.changed == nil || e.explained || e.decided == nil || e.decided.Decision.At.Before(e.changed.At) {
 		b.mu.Unlock()
 		return
 	}
-	a, e.explained = *e.changed, true
+	object, a := e.object, *e.changed
+	e.explained = true
 	if d := &e.decided.Decision; d.At.Equal(a.At) && len(e.status.Decisions) > 0 {
 		why = d.Reason.String()
 		e.status.Decisions = slices.Clone(e.status.Decisions) // a writer may have them
 		e.status.Decisions[0].SetBy, e.status.Decisions[0].Reason = d.SetBy, why
 	}
 	b.mu.Unlock()
-	b.scaled(e.object, a, why)
+	b.scaled(object, a, why)
 }
 
 // reported takes what lasts: most reports tell nothing new.

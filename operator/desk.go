@@ -162,6 +162,9 @@ func (d *desk) settle(ctx context.Context) error {
 		change = app.Change{Set: change.Set[n:]}
 	}
 	for _, doc := range d.documents {
+		if doc.fault == nil && (wanted[doc.name()] == nil || d.taken[doc.name()] == doc.of) {
+			doc.retry = retry{} // nothing is left to be tried
+		}
 		// A holder that went frees the target for others, which nobody touched.
 		if looked[doc.key] || docs[doc.name()] != nil || (doc.sound != nil && wanted[doc.name()] == nil) {
 			d.tell(doc, holders)

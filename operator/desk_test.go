@@ -134,6 +134,9 @@ func TestWhatIsNotAllowed(t *testing.T) {
 		{"a program in the operator's container", strings.Replace(shop("web"), "fake: {name: web}", "process: {command: [sh]}", 1), NotAllowed, "must be a target of a cluster (fake), got process"},
 		{"a balancer that writes files", strings.Replace(shop("web"), "nobody: {}", "nginx: {}", 1), NotAllowed, "got nginx"},
 		{"the operator's token", shop("web") + "  signals: [{name: q, prometheus: {server: 'http://evil', query: q, bearerTokenFile: /var/run/secrets/token}}]\n", NotAllowed, "spec.signals[0].prometheus.bearerTokenFile: must be left out"},
+		{"the operator's token, by a shadow", shop("web") + "  shadows: [{remote: {url: 'http://evil', bearerTokenFile: /var/run/secrets/token}}]\n", NotAllowed, "spec.shadows[0].remote.bearerTokenFile: must be left out"},
+		{"the operator's token, by an expert", shop("web") + "  objective: {latency: {threshold: 1s, target: 99%}}\n  envelope: {expert: {remote: {url: 'http://evil', bearerTokenFile: /var/run/secrets/token}}}\n", NotAllowed, "spec.envelope.expert.remote.bearerTokenFile"},
+		{"a model", shop("web") + "  shadows: [{combine: {max: [{learned: {model: /dev/zero}}]}}]\n", NotAllowed, "spec.shadows[0].combine.max[0].learned.model: must be left out"},
 		{"its certificates", shop("web") + "  signals: [{name: q, prometheus: {server: 'https://evil', query: q, tls: {keyFile: /key, certFile: /cert}}}]\n", NotAllowed, "spec.signals[0].prometheus.tls.keyFile"},
 	} {
 		o := newOffice(t)
@@ -174,6 +177,25 @@ func TestWhatIsRefusedIsTriedAgain(t *testing.T) {
 		said(t, o.after(t), "set shop.web")
 		o.expect(t, "shop.web", Running, "")
 		said(t, o.after(t))
+	})
+}
+
+// Where the target is somebody else's by now nothing is left to be tried again.
+func TestWhatWasRefusedIsNotTriedWhileTheTargetIsTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.clerk.refuse["shop.new"] = errors.New("the target cannot be reached")
+		said(t, o.after(t, applied(t, "shop", "new", shop("web"), createdAt(200))), "refuse shop.new")
+		said(t, o.after(t, applied(t, "shop", "old", shop("web"), createdAt(100))), "set shop.old")
+		time.Sleep(firstRetry)
+		said(t, o.after(t))
+		o.expect(t, "shop.new", TargetTaken, "shop/old")
+		if wait := o.next(); wait != look {
+			t.Errorf("it is looked again after %v, want %v: nothing has changed", wait, look)
+		}
+		delete(o.clerk.refuse, "shop.new")
+		o.gone(key("shop", "old"))
+		said(t, o.after(t), "end shop.old", "set shop.new")
 	})
 }
 

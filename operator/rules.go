@@ -61,25 +61,21 @@ func ownNamespace(p *scale.Plugin, own string) error {
 }
 
 // noFiles refuses what would read the operator's files, and could send them
-// away: tokens and certificates in files, and other clusters' kubeconfigs.
+// away: tokens and certificates in files, and other clusters' kubeconfigs. All of
+// a document is looked through, so that no place in it is forgotten.
 func noFiles(s *v1alpha1.Spec) error {
-	var found []string
-	look := func(path string, p *scale.Plugin) {
-		var body any
-		if p != nil && json.Unmarshal(p.Body, &body) == nil {
-			found = append(found, files(path+"."+p.Kind, body)...)
-		}
+	var body any
+	raw, err := json.Marshal(s)
+	if err == nil {
+		err = json.Unmarshal(raw, &body)
 	}
-	look("spec.target", &s.Target)
-	look("spec.policy", s.Policy)
-	look("spec.balancer", s.Balancer)
-	for i := range s.Signals {
-		look(fmt.Sprintf("spec.signals[%d]", i), &s.Signals[i].Source)
+	if err != nil {
+		return err
 	}
-	if len(found) == 0 {
-		return nil
+	if found := files("spec", body); len(found) > 0 {
+		return &fault{NotAllowed, strings.Join(found, "\n")}
 	}
-	return &fault{NotAllowed, strings.Join(found, "\n")}
+	return nil
 }
 
 // files are the faults of fields that name a file.
@@ -89,7 +85,7 @@ func files(path string, value any) []string {
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(v)) {
 			at := path + "." + name
-			if text, isText := v[name].(string); isText && text != "" && namesFile(name) {
+			if text, isText := v[name].(string); isText && text != "" && namesFile(at) {
 				found = append(found, at+": must be left out: it names a file of the operator's container, which may be allowed by --allow-files")
 			}
 			found = append(found, files(at, v[name])...)
@@ -102,6 +98,8 @@ func files(path string, value any) []string {
 	return found
 }
 
-func namesFile(field string) bool {
-	return strings.HasSuffix(field, "File") || field == "kubeconfig" || field == "context"
+// namesFile reports whether a field, by its path, names a file.
+func namesFile(at string) bool {
+	field := at[strings.LastIndexByte(at, '.')+1:]
+	return strings.HasSuffix(field, "File") || field == "kubeconfig" || field == "context" || strings.HasSuffix(at, ".learned.model")
 }
