@@ -101,7 +101,7 @@ func Open(a Access) (*Cluster, error) {
 	}
 	clusters.mu.Lock()
 	defer clusters.mu.Unlock()
-	if before, found := clusters.open[a]; found && reflect.DeepEqual(before.config, config) && before.cluster.Namespace == namespace {
+	if before, found := clusters.open[a]; found && same(before.config, config) && before.cluster.Namespace == namespace {
 		return before.cluster, nil
 	}
 	cluster, err := New(config, namespace)
@@ -113,6 +113,16 @@ func Open(a Access) (*Cluster, error) {
 	}
 	clusters.open[a] = opened{config, cluster}
 	return cluster, nil
+}
+
+// same reports whether the same user asks the same API server. A token that is
+// kept in a file is read again by who uses it: in a pod it is replaced every hour.
+func same(a, b *rest.Config) bool {
+	if a.BearerTokenFile != "" && a.BearerTokenFile == b.BearerTokenFile {
+		a, b = rest.CopyConfig(a), rest.CopyConfig(b)
+		a.BearerToken, b.BearerToken = "", ""
+	}
+	return reflect.DeepEqual(a, b)
 }
 
 // read is what kubeconfig and environment say.

@@ -238,12 +238,16 @@ func rests(h *autoscaling.HorizontalPodAutoscaler) bool {
 }
 
 func suspend(h *autoscaling.HorizontalPodAutoscaler, by string) {
-	if rests(h) {
-		if m, known := remembered(h); known && m.By != by {
-			m.By = by
-			annotate(h, m)
-		}
+	m, known := remembered(h)
+	switch {
+	case rests(h) && known && m.By != by:
+		m.By = by
+		annotate(h, m)
 		return
+	case rests(h):
+		return
+	case known: // a manifest was applied again: what it does not state is ours still, and not what was before
+		resume(h)
 	}
 	annotate(h, former{By: by, MinReplicas: h.Spec.MinReplicas, MaxReplicas: h.Spec.MaxReplicas, Behavior: h.Spec.Behavior})
 	least, b := restingMin, &autoscaling.HorizontalPodAutoscalerBehavior{}
@@ -254,8 +258,8 @@ func suspend(h *autoscaling.HorizontalPodAutoscaler, by string) {
 	h.Spec.MinReplicas, h.Spec.MaxReplicas, h.Spec.Behavior = &least, restingMax, b
 }
 
-// resume makes an HPA what it was. What somebody else has changed meanwhile is
-// theirs, and stays.
+// resume makes an HPA what it was, each field by itself. What somebody else has
+// changed meanwhile is theirs, and stays.
 func resume(h *autoscaling.HorizontalPodAutoscaler) {
 	m, found := remembered(h)
 	annotations := h.GetAnnotations()
@@ -269,9 +273,9 @@ func resume(h *autoscaling.HorizontalPodAutoscaler) {
 	}
 	if h.Spec.MaxReplicas == restingMax && m.MaxReplicas > 0 {
 		h.Spec.MaxReplicas = m.MaxReplicas
-		if h.Spec.MinReplicas != nil && *h.Spec.MinReplicas == restingMin {
-			h.Spec.MinReplicas = m.MinReplicas
-		}
+	}
+	if least := h.Spec.MinReplicas; least != nil && *least == restingMin && (m.MinReplicas == nil || *m.MinReplicas <= h.Spec.MaxReplicas) {
+		h.Spec.MinReplicas = m.MinReplicas
 	}
 }
 

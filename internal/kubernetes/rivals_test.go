@@ -36,8 +36,33 @@ func TestTakenOverAndHandedBack(t *testing.T) {
 		suspend(h, "web")
 		h.Spec.MaxReplicas = 9 // by somebody else
 		resume(h)
-		if h.Spec.MaxReplicas != 9 || rests(h) {
-			t.Errorf("%s: somebody else set 9, and it is %d", name, h.Spec.MaxReplicas)
+		if h.Spec.MaxReplicas != 9 || *h.Spec.MinReplicas != 3 || rests(h) {
+			t.Errorf("%s: somebody else set 9, and it is %d to %d, want 3 to 9", name, *h.Spec.MinReplicas, h.Spec.MaxReplicas)
+		}
+	}
+}
+
+// A manifest that states the bounds alone, applied again while it rests, leaves
+// our behavior in place: that is not what the HPA was before.
+func TestAppliedAgainWhileItRests(t *testing.T) {
+	window, least := int32(60), int32(3)
+	for name, behavior := range map[string]*autoscaling.HorizontalPodAutoscalerBehavior{
+		"none":       nil,
+		"of its own": {ScaleDown: &autoscaling.HPAScalingRules{StabilizationWindowSeconds: &window}},
+	} {
+		h := &autoscaling.HorizontalPodAutoscaler{}
+		h.Spec.MinReplicas, h.Spec.MaxReplicas, h.Spec.Behavior = &least, 5, behavior
+		want := h.DeepCopy()
+		want.Spec.MaxReplicas = 9
+		suspend(h, "web")
+		h.Spec.MinReplicas, h.Spec.MaxReplicas = new(int32(3)), 9
+		suspend(h, "web")
+		if !rests(h) {
+			t.Errorf("%s: it does not rest again: %+v", name, h.Spec)
+		}
+		resume(h)
+		if diff := cmp.Diff(want.Spec, h.Spec); diff != "" {
+			t.Errorf("%s: handed back (-want +got):\n%s", name, diff)
 		}
 	}
 }

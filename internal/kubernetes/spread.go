@@ -115,6 +115,9 @@ func (s *spread) open(ctx context.Context, pod string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if known != nil {
+		known.stop()
+	}
 	s.ways[pod] = &way{address: address, ended: ended, stop: stop}
 	return nil
 }
