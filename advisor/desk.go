@@ -100,7 +100,7 @@ func (d *Desk) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case obs := <-d.questions:
-			d.AskNow(ctx, obs)
+			_ = d.AskNow(ctx, obs) // the desk keeps why
 		}
 	}
 }

@@ -89,9 +89,11 @@ func TestWhatIsNoAnswer(t *testing.T) {
 		handler http.HandlerFunc
 		want    string
 	}{
-		"a fault":      {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "out of\nmemory", 500) }, "status 500: out of memory"},
-		"not there":    {http.NotFound, "status 404"},
-		"moved":        {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://elsewhere", 302) }, "status 302"},
+		"a fault":   {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "out of\nmemory", 500) }, "status 500: out of memory"},
+		"not there": {http.NotFound, "status 404"},
+		"moved": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://elsewhere", http.StatusFound)
+		}, "status 302"},
 		"empty":        {func(http.ResponseWriter, *http.Request) {}, "answer refused"},
 		"endless":      {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, io.LimitReader(zeros{}, 5<<20)) }, "more than the allowed 4194304 bytes"},
 		"a page":       {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>hello</html>") }, "answer refused: is no answer"},

@@ -101,7 +101,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if server.Shutdown(last) != nil {
 		_ = server.Close() // who has not finished is cut off
 	}
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the policy: %w", err)
+	}
 	return nil
 }
 
