@@ -1,14 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
 
-	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/flyball-io/flyball/app"
@@ -17,6 +14,24 @@ import (
 	"github.com/flyball-io/flyball/internal/kubernetes"
 	"github.com/flyball-io/flyball/scale"
 )
+
+// phase is one run of an experiment, ready to begin.
+type phase struct {
+	f     *experimentFlags
+	mode  experiment.Mode
+	spec  app.Spec
+	live  *experiment.HPA // nil: there is no cluster
+	left  left            // of earlier phases, where there is one
+	state string
+	file  *experiment.File
+}
+
+// hpaName is how the decisions of the computed HPA are known.
+const hpaName = "hpa"
+
+// experimentName is that of the document of a phase: on its behalf rests what a
+// phase takes over.
+const experimentName = "experiment"
 
 // scaleDownWindow is that of the HPA of an experiment.
 const scaleDownWindow = 60 * time.Second
@@ -83,7 +98,7 @@ func (f *experimentFlags) document(ctx context.Context, p *phase) (fields, error
 	case f.rate != "":
 		spec["signals"], spec["objective"] = []fields{{"name": "requestRate", "prometheus": fields{"server": f.prometheus, "query": f.rate}}}, objective
 	}
-	return fields{"apiVersion": "flyball.io/v1alpha1", "kind": "Autoscaler", "metadata": fields{"name": "experiment"}, "spec": spec}, nil
+	return fields{"apiVersion": "flyball.io/v1alpha1", "kind": "Autoscaler", "metadata": fields{"name": experimentName}, "spec": spec}, nil
 }
 
 // target is the one of the document.
@@ -102,56 +117,9 @@ func (f *experimentFlags) target(ctx context.Context, p *phase) (fields, error) 
 	}
 	p.live = &experiment.HPA{Client: cluster.Client(), Namespace: ref.Namespace, Deployment: ref.Name, Min: f.min, Max: f.max,
 		Targets: f.targets, ScaleDownWindow: int32(scaleDownWindow.Seconds())}
+	p.left = left{cluster, ref}
 	return fields{"kubernetes": fields{
 		"name": ref.Name, "namespace": ref.Namespace, "takeOver": p.mode == experiment.AIScaler,
 		"kubeconfig": f.place.access.Kubeconfig, "context": f.place.access.Context,
 	}}, nil
-}
-
-func newExperimentReportCommand() *cobra.Command {
-	asJSON := false
-	cmd := &cobra.Command{
-		Use:     "report FILE|FOLDER...",
-		Short:   "Compare phases: what their CSV files come to, side by side",
-		Args:    cobra.MinimumNArgs(1),
-		Example: `  flyball experiment report experiment_data/`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			all, err := experiment.ReadAll(args)
-			if err != nil {
-				return cli.UsageError{Err: err}
-			}
-			return printSummaries(cmd.OutOrStdout(), asJSON, all)
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the summaries as JSON")
-	return cmd
-}
-
-// newExperimentRestoreCommand undoes what a phase that was killed has left.
-func newExperimentRestoreCommand() *cobra.Command {
-	place := placeFlags{}
-	cmd := &cobra.Command{
-		Use: "restore", Short: "Undo what a phase that was killed has changed of the HPA", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := place.check(cmd); err != nil {
-				return cli.UsageError{Err: err}
-			}
-			if place.compose != "" {
-				return cli.UsageError{Err: errors.New("restore: only on Kubernetes is something changed that stays")}
-			}
-			cluster, err := kubernetes.Open(place.access)
-			if err != nil {
-				return cli.UsageError{Err: err}
-			}
-			ref := place.ref(cluster)
-			says, err := experiment.HPA{Client: cluster.Client(), Namespace: ref.Namespace, Deployment: ref.Name}.Restore(cmd.Context())
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), cmp.Or(says, "there was nothing to restore"))
-			return err
-		},
-	}
-	place.addService(cmd.Flags())
-	return cmd
 }
