@@ -18,11 +18,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   verbs: [get, list, watch]
 - apiGroups: [flyball.io]
   resources: [autoscalers/status]
-  verbs: [get, patch, update]
+  verbs: [patch]
 # What the deciders remember, for the next leader.
 - apiGroups: [flyball.io]
   resources: [autoscalermemories]
-  verbs: [get, list, watch, create, update, patch, delete]
+  verbs: [list, create, patch]
 - apiGroups: ["", events.k8s.io]
   resources: [events]
   verbs: [create, patch]
