@@ -100,7 +100,7 @@ func (c DQNConfig) Validate() error {
 		atLeast("Every", c.Every, 1), atLeast("TargetEvery", c.TargetEvery, 1), atLeast("NSteps", c.NSteps, 1),
 	)
 	if c.Buffer < c.Batch || c.Start < c.Batch {
-		err = errors.Join(err, fmt.Errorf("Buffer %d and Start %d: must be at least Batch, %d", c.Buffer, c.Start, c.Batch))
+		err = errors.Join(err, fmt.Errorf("buffer %d and start %d: must be at least the batch of %d", c.Buffer, c.Start, c.Batch))
 	}
 	return err
 }

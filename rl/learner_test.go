@@ -299,7 +299,7 @@ func TestImpossibleConfigurationsAreRefused(t *testing.T) {
 	}{
 		{errPPO, []string{"ppo: Rate: must be above 0, not 0", "Discount: must be from 0 to 1, not 1.5", "Epochs: must be at least 1, not 0"}},
 		{errA2C, []string{"a2c: Entropy: must be at least 0, not NaN", "Steps: must be at least 1, not -1"}},
-		{errDQN, []string{"dqn: ExploreTo", "Buffer 50 and Start 10000: must be at least Batch, 100"}},
+		{errDQN, []string{"dqn: ExploreTo", "buffer 50 and start 10000: must be at least the batch of 100"}},
 		{errFew, []string{"3 minibatches of 1 steps of 2 copies"}},
 	} {
 		for _, want := range tc.want {

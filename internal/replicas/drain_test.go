@@ -2,6 +2,7 @@ package replicas
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -88,7 +89,7 @@ func TestWhatIsSaidOfABalancerThatIsBehind(t *testing.T) {
 		s.traffic.Cling(false)
 		s.lasts()
 		want := []error{targettest.ErrClings, targettest.ErrClings, targettest.ErrClings, nil}
-		if len(s.said) != len(want) || s.said[0] != want[0] || s.said[3] != nil {
+		if len(s.said) != len(want) || !errors.Is(s.said[0], want[0]) || s.said[3] != nil {
 			t.Errorf("said %v, want %v: each 5 s, and that it is over", s.said, want)
 		}
 	})
@@ -107,7 +108,7 @@ func TestBehindCondition(t *testing.T) {
 func TestBehindIsNewOnce(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	b := Behind{}.Next(log, "a", at(1), targettest.ErrClings)
-	if b = b.Next(log, "a", at(2), context.DeadlineExceeded); !b.Since.Equal(at(1)) || b.Why != context.DeadlineExceeded {
+	if b = b.Next(log, "a", at(2), context.DeadlineExceeded); !b.Since.Equal(at(1)) || !errors.Is(b.Why, context.DeadlineExceeded) {
 		t.Errorf("got %+v, want the newest reason since the first", b)
 	}
 	if b = b.Next(log, "a", at(3), nil); b.Why != nil {

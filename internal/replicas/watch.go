@@ -43,13 +43,13 @@ func (c *Complaint) Report(ctx context.Context, err error) {
 	case ctx.Err() != nil:
 	case err == nil && c.told != "":
 		c.told = ""
-		c.Log.Info(c.Of + " can be looked after again")
+		c.Log.Info("can be looked after again", slog.String("what", c.Of))
 	case err != nil && err.Error() != c.told:
 		c.told = err.Error()
 		level := slog.LevelError
 		if errors.Is(err, c.Passes) {
 			level = slog.LevelWarn
 		}
-		c.Log.Log(ctx, level, c.Of+" cannot be looked after", slog.Any("error", err))
+		c.Log.Log(ctx, level, "cannot be looked after", slog.String("what", c.Of), slog.Any("error", err))
 	}
 }
