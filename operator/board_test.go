@@ -1,9 +1,11 @@
 package operator
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -35,5 +37,14 @@ func TestAChangeIsToldWhileItsObjectIsReplaced(t *testing.T) {
 	writing.Wait()
 	if want := changes * len("web"); told != want {
 		t.Errorf("%d changes were told, want %d", told/len("web"), changes)
+	}
+}
+
+// The API server takes 1 KiB of text, and nothing that is no text.
+func TestALongMessageIsCutBetweenCharacters(t *testing.T) {
+	for _, message := range []string{"x" + strings.Repeat("ä", 600), strings.Repeat("ä", 600)} {
+		if got := short(message); len(got) > 1024 || !utf8.ValidString(got) {
+			t.Errorf("got %d bytes, valid %v: …%q", len(got), utf8.ValidString(got), got[len(got)-12:])
+		}
 	}
 }

@@ -131,6 +131,8 @@ func TestWhatIsNotAllowed(t *testing.T) {
 	for _, tc := range []struct{ name, spec, reason, message string }{
 		{"another namespace", strings.Replace(shop("web"), "{name: web}", "{name: web, namespace: bank}", 1), ForbiddenNamespace, "forbidden namespace"},
 		{"its own namespace", strings.Replace(shop("web"), "{name: web}", "{name: web, namespace: shop}", 1), Running, ""},
+		{"metrics of another namespace", shop("web") + "  signals: [{name: q, kubernetes: {namespace: bank, external: {metric: deposits}}}]\n", ForbiddenNamespace, "spec.signals[0].kubernetes.namespace: must be that of the Autoscaler (shop)"},
+		{"metrics of its own", shop("web") + "  signals: [{name: q, kubernetes: {namespace: shop, external: {metric: orders}}}]\n", Running, ""},
 		{"a program in the operator's container", strings.Replace(shop("web"), "fake: {name: web}", "process: {command: [sh]}", 1), NotAllowed, "must be a target of a cluster (fake), got process"},
 		{"a balancer that writes files", strings.Replace(shop("web"), "nobody: {}", "nginx: {}", 1), NotAllowed, "got nginx"},
 		{"the operator's token", shop("web") + "  signals: [{name: q, prometheus: {server: 'http://evil', query: q, bearerTokenFile: /var/run/secrets/token}}]\n", NotAllowed, "spec.signals[0].prometheus.bearerTokenFile: must be left out"},

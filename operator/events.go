@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -144,7 +145,7 @@ func (h *herald) forget(name string) { delete(h.verdicts, name) }
 func short(message string) string {
 	const longest = 1000
 	if len(message) > longest {
-		return message[:longest] + " …"
+		return strings.ToValidUTF8(message[:longest], "") + " …"
 	}
 	return message
 }

@@ -32,8 +32,17 @@ func (r Rules) check(doc *v1alpha1.Document) error {
 	if err := allowed("spec.balancer", s.Balancer.Kind, r.Balancers, "balancer"); err != nil {
 		return err
 	}
-	if err := ownNamespace(&s.Target, doc.Metadata.Namespace); err != nil {
+	if err := ownNamespace("spec.target", &s.Target, doc.Metadata.Namespace); err != nil {
 		return err
+	}
+	for i := range s.Signals {
+		from := &s.Signals[i].Source
+		if from.Kind != "kubernetes" {
+			continue
+		}
+		if err := ownNamespace(fmt.Sprintf("spec.signals[%d]", i), from, doc.Metadata.Namespace); err != nil {
+			return err
+		}
 	}
 	if r.Files {
 		return nil
@@ -48,16 +57,16 @@ func allowed(path, kind string, kinds []string, what string) error {
 	return &fault{NotAllowed, fmt.Sprintf("%s: must be a %s of a cluster (%s), got %s: others would run with the rights of the operator", path, what, strings.Join(kinds, ", "), kind)}
 }
 
-// ownNamespace refuses a target of another namespace: who may write an
-// Autoscaler here need not be allowed anything there.
-func ownNamespace(p *scale.Plugin, own string) error {
+// ownNamespace refuses what is scaled, or measured, in another namespace: who may
+// write an Autoscaler here need not be allowed anything there.
+func ownNamespace(path string, p *scale.Plugin, own string) error {
 	var body struct {
 		Namespace string `json:"namespace"`
 	}
 	if json.Unmarshal(p.Body, &body) != nil || body.Namespace == "" || body.Namespace == own {
 		return nil
 	}
-	return &fault{ForbiddenNamespace, fmt.Sprintf("spec.target.%s.namespace: must be that of the Autoscaler (%s) or be left out, got %s: forbidden namespace", p.Kind, own, body.Namespace)}
+	return &fault{ForbiddenNamespace, fmt.Sprintf("%s.%s.namespace: must be that of the Autoscaler (%s) or be left out, got %s: forbidden namespace", path, p.Kind, own, body.Namespace)}
 }
 
 // noFiles refuses what would read the operator's files, and could send them
