@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/flyball-io/flyball/internal/kubernetes"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -33,8 +34,10 @@ type hpaDocument struct {
 	signals []signal
 }
 
-// OfHPA is the document of a HorizontalPodAutoscaler.
+// OfHPA is the document of a HorizontalPodAutoscaler; of one that rests for
+// Flyball as it was before.
 func OfHPA(hpa *autoscaling.HorizontalPodAutoscaler, o Options) (string, error) {
+	hpa = kubernetes.BeforeTakenOver(hpa)
 	d := &hpaDocument{hpa: hpa, options: o}
 	metrics := hpa.Spec.Metrics
 	if len(metrics) == 0 { // SetDefaults_HorizontalPodAutoscaler (pkg/apis/autoscaling/v2/defaults.go)

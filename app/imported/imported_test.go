@@ -154,6 +154,25 @@ func TestAllThatAHorizontalPodAutoscalerSays(t *testing.T) {
 	}
 }
 
+// One that rests because Flyball has taken it over is imported as what it was,
+// and not as what keeps it from acting.
+func TestOneThatRestsForFlyball(t *testing.T) {
+	const resting = `
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web, namespace: shop, annotations: {flyball.io/taken-over: '{"by":"shop.web","minReplicas":2,"maxReplicas":9}'}}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  minReplicas: 1
+  maxReplicas: 2147483647
+  behavior: {scaleUp: {selectPolicy: Disabled}, scaleDown: {selectPolicy: Disabled}}
+`
+	text := document(t, resting, imported.Options{})
+	if spec := loaded(t, text); spec.Min != 2 || spec.Max != 9 || strings.Contains(text, "Disabled") {
+		t.Errorf("got %d to %d replicas, want 2 to 9:\n%s", spec.Min, spec.Max, text)
+	}
+}
+
 // The document decides as the policy of the original configured by hand, on
 // worlds of all kinds: pods that start, end, fail and are not measured.
 func TestTheDocumentDecidesAsTheOriginal(t *testing.T) {

@@ -56,6 +56,16 @@ func marked(object metav1.Object) bool {
 	return found
 }
 
+// BeforeTakenOver is an HPA as it was before it was taken over, if it was.
+func BeforeTakenOver(h *autoscaling.HorizontalPodAutoscaler) *autoscaling.HorizontalPodAutoscaler {
+	if !marked(h) {
+		return h
+	}
+	h = h.DeepCopy()
+	resume(h)
+	return h
+}
+
 func takenHPA(h *autoscaling.HorizontalPodAutoscaler) TakenOver {
 	m, readable := remembered(h)
 	to := h.Spec.ScaleTargetRef
