@@ -84,7 +84,7 @@ func newRootCommand() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.FlagError(err) })
-	root.AddCommand(newDemoCommand(), newRunCommand(), newValidateCommand(), newPlanCommand(), newLoadCommand(), newEvaluateCommand(), newReplayCommand(), newReportCommand(),
+	root.AddCommand(newDemoCommand(), newRunCommand(), newValidateCommand(), newPlanCommand(), newLoadCommand(), newEvaluateCommand(), newReplayCommand(), newReportCommand(), newTrainCommand(),
 		newVersionCommand(), newSampleAppCommand(), newProxyCommand(), newAgentCommand(), newOperatorCommand())
 	for _, cmd := range root.Commands() {
 		refuseArguments(cmd)

@@ -1,0 +1,274 @@
+package training
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flyball-io/flyball/internal/atomicfile"
+	"github.com/flyball-io/flyball/neural"
+	"github.com/flyball-io/flyball/policy/learned"
+	"github.com/flyball-io/flyball/rl"
+)
+
+// Files that a training writes.
+const (
+	ModelFile      = "model.flyball"
+	CandidateFile  = "candidate.flyball"
+	ConfigFile     = "config.yaml"
+	SummaryFile    = "summary.csv"
+	checkpointFile = "checkpoint"
+)
+
+// Job is a training.
+type Job struct {
+	Config Config
+	Dir    string
+	Ground *Ground
+	// Resume goes on from the checkpoints in Dir.
+	Resume bool
+	// From is a model to begin with; nil: none.
+	From *learned.Model
+	// Progress hears of every update, from one goroutine at a time.
+	Progress func(Status)
+}
+
+// Result is what came of it.
+type Result struct {
+	Config Config
+	Points []Point // of all seeds, one after the other
+	// Model is the best of all seeds, Seed whose it is; nil in another environment
+	// than that of scaling.
+	Model   *learned.Model
+	Seed    uint64
+	Verdict Verdict
+	// Return is what the policy of each seed comes to in an environment that is not
+	// judged: mean of 20 episodes.
+	Returns []float64
+}
+
+// ErrStopped is returned by a training that was stopped; its checkpoint is written.
+var ErrStopped = errors.New("stopped; a checkpoint is written")
+
+// Train trains all seeds, and writes what each comes to as it goes.
+func Train(ctx context.Context, job Job) (Result, error) {
+	if err := job.Config.Validate(); err != nil {
+		return Result{}, err
+	}
+	if err := job.writeConfig(); err != nil {
+		return Result{}, err
+	}
+	sessions, err := job.sessions(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := job.run(ctx, sessions); err != nil {
+		return Result{}, err
+	}
+	return job.result(sessions)
+}
+
+func (job Job) writeConfig() error {
+	text, err := job.Config.YAML()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(job.Dir, 0o777); err != nil {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(job.Dir, ConfigFile), text, 0o644)
+}
+
+// dirOf is where a seed keeps what is its own: with several, each has a folder.
+func (job Job) dirOf(seed uint64) string {
+	if job.Config.Seeds == 1 {
+		return job.Dir
+	}
+	return filepath.Join(job.Dir, fmt.Sprintf("seed-%d", seed))
+}
+
+// sessions are the learners of all seeds, where they begin or go on.
+func (job Job) sessions(ctx context.Context) ([]*session, error) {
+	var all []*session
+	for i := range job.Config.Seeds {
+		s, err := newSession(job.Config, job.Config.Seed+uint64(i), job.Ground)
+		if err != nil {
+			return nil, err
+		}
+		dir := job.dirOf(s.seed)
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return nil, err
+		}
+		known := false
+		if job.Resume {
+			if known, err = s.resume(dir); err != nil {
+				return nil, err
+			}
+		}
+		if !known {
+			if err := s.begin(ctx, job.From); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// run lets all learn, as many at a time as there are cores.
+func (job Job) run(ctx context.Context, sessions []*session) error {
+	var mu sync.Mutex // guards status and Progress
+	status := Status{All: len(sessions) * job.Config.Steps}
+	taken := map[uint64]int{}
+	tell := func(p Point) {
+		mu.Lock()
+		defer mu.Unlock()
+		taken[p.Seed] = p.Steps
+		status.Steps, status.Newest = 0, p
+		for _, n := range taken {
+			status.Steps += n
+		}
+		if job.Progress != nil {
+			job.Progress(status)
+		}
+	}
+	g := new(errgroup.Group)
+	g.SetLimit(max(1, runtime.GOMAXPROCS(0)))
+	for _, s := range sessions {
+		if s.ended {
+			tell(Point{Seed: s.seed, Progress: rl.Progress{Steps: job.Config.Steps}})
+			continue
+		}
+		g.Go(func() error { return job.learn(ctx, s, tell) })
+	}
+	return g.Wait()
+}
+
+// learn trains one seed. Stopped or at its end, it leaves a checkpoint.
+func (job Job) learn(ctx context.Context, s *session, tell func(Point)) error {
+	dir := job.dirOf(s.seed)
+	keep := func() error { return s.keep(dir) }
+	err := s.learn(ctx, tell, keep)
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("seed %d: %w", s.seed, err)
+	}
+	if kept := keep(); kept != nil {
+		return kept
+	}
+	if err != nil {
+		return ErrStopped
+	}
+	return nil
+}
+
+// keep writes what is known so far.
+func (s *session) keep(dir string) error {
+	if err := s.save(dir); err != nil {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(dir, SummaryFile), Summary(s.points), 0o644)
+}
+
+// result chooses the best seed, and writes models, summary and pictures.
+func (job Job) result(sessions []*session) (Result, error) {
+	r := Result{Config: job.Config}
+	var best *session
+	for _, s := range sessions {
+		r.Points = append(r.Points, s.points...)
+		if job.Config.Environment != onScaling {
+			r.Returns = append(r.Returns, rl20(s))
+			continue
+		}
+		m, err := s.model()
+		if err != nil {
+			return r, err
+		}
+		if best == nil || s.verdict.OverBase < best.verdict.OverBase {
+			best, r.Model, r.Seed, r.Verdict = s, m, s.seed, s.verdict
+		}
+		if job.Config.Seeds > 1 {
+			if err := WriteModel(filepath.Join(job.dirOf(s.seed), ModelFile), m); err != nil {
+				return r, err
+			}
+		}
+	}
+	if err := atomicfile.Write(filepath.Join(job.Dir, SummaryFile), Summary(r.Points), 0o644); err != nil {
+		return r, err
+	}
+	return r, job.draw(r)
+}
+
+// WriteModel writes a model as a file.
+func WriteModel(path string, m *learned.Model) error {
+	data, err := m.Bytes()
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(path, data, 0o644)
+}
+
+// ReadModel reads a model from a file.
+func ReadModel(path string) (*learned.Model, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := learned.Read(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// Resumed is the configuration of a folder that a training was stopped in.
+func Resumed(dir string) (Config, error) {
+	text, err := os.ReadFile(filepath.Join(dir, ConfigFile))
+	if err != nil {
+		return Config{}, err
+	}
+	c, err := Read(bytes.TrimSpace(text), "", "")
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", filepath.Join(dir, ConfigFile), err)
+	}
+	return c, nil
+}
+
+// rl20 plays twenty episodes of an environment with the best actions.
+func rl20(s *session) float64 { return greedy(s.cfg, s.seed+1000, s.learner.Policy(), 20) }
+
+// greedy is the mean return of episodes with the best actions.
+func greedy(cfg Config, seed uint64, net *neural.Net, episodes int) float64 {
+	cfg.Scaling.Copies = episodes
+	env, err := environment(cfg, seed, nil)
+	if err != nil {
+		return 0
+	}
+	step, think := rl.NewStep(env), net.NewInference()
+	scores, actions := make([]float32, episodes*env.Actions()), make([]int, episodes)
+	over, sum := make([]bool, episodes), 0.0
+	env.Reset(step)
+	for left := episodes; left > 0; {
+		think.Infer(step.Observations, scores)
+		for i := range actions {
+			actions[i] = rl.Best(scores[i*env.Actions():(i+1)*env.Actions()], step.Allowed[i*env.Actions():(i+1)*env.Actions()])
+		}
+		env.Act(actions, step)
+		for i := range over {
+			if over[i] {
+				continue
+			}
+			sum += float64(step.Rewards[i])
+			if over[i] = step.Terminated[i] || step.Truncated[i]; over[i] {
+				left--
+			}
+		}
+	}
+	return sum / float64(episodes)
+}

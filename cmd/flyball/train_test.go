@@ -1,0 +1,140 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/flyball-io/flyball/app/training"
+	"github.com/flyball-io/flyball/internal/testenv"
+)
+
+// littleTraining is learned in a moment.
+const littleTraining = `
+algorithm: a2c
+steps: 3000
+judgements: 2
+hidden: [8]
+workloads: {families: [bursty], count: 1, judged: 1}
+scaling: {copies: 8, episode: 40}
+`
+
+func has(t *testing.T, folder string, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v, want a file with something in it", name, err)
+		}
+	}
+}
+
+// A training from the first line to the evaluation, what its model does on a trace,
+// and that it goes on from where it is.
+func TestTrainFromEndToEnd(t *testing.T) {
+	t.Parallel()
+	out, config := filepath.Join(t.TempDir(), "a, training"), writeFile(t, "little.yaml", littleTraining)
+	text, errOut, status := execute(t.Context(), "train", "--config", config, "--out", out)
+	if status != 0 {
+		t.Fatalf("status %d: %s", status, errOut)
+	}
+	wants(t, text, "a2c on scaling", "× what predictive does", "learned", "predictive", "hpa:cpuUtilization=", "oracle", "geometric mean", "flash-crowd", "report:")
+	has(t, out, "model.flyball", "summary.csv", "config.yaml", "checkpoint", "reward.png", "reward.svg", "cost.png", "cost.svg",
+		"violations.png", "violations.svg", "latency.png", "latency.svg", "evaluation/results.json", "evaluation/results.csv", "evaluation/report.html")
+
+	model := filepath.Join(out, "model.flyball")
+	text, errOut, status = execute(t.Context(), "train", "--visualize", model, "--out", out)
+	if status != 0 {
+		t.Fatalf("visualize: status %d: %s", status, errOut)
+	}
+	wants(t, text, "flash-crowd: 240 decisions", "base", "wants", "gets", "because", "replica-hours", "timeline-flash-crowd.png")
+	has(t, out, "timeline-flash-crowd.png", "timeline-flash-crowd.svg")
+
+	before, err := os.ReadFile(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, errOut, status = execute(t.Context(), "train", "--resume", "--out", out, "--no-evaluate", "--json")
+	if status != 0 {
+		t.Fatalf("resume: status %d: %s", status, errOut)
+	}
+	var found struct {
+		Steps  int
+		Model  string
+		Judged training.Verdict
+	}
+	if err := json.Unmarshal([]byte(text), &found); err != nil || found.Steps < 3000 || found.Model != model || found.Judged.OverBase <= 0 {
+		t.Errorf("%v: got %+v", err, found)
+	}
+	if after, err := os.ReadFile(model); err != nil || string(after) != string(before) {
+		t.Errorf("%v: a training that had ended, resumed, came to another model", err)
+	}
+}
+
+func TestTrainRefuses(t *testing.T) {
+	t.Parallel()
+	empty, foreign := t.TempDir(), writeFile(t, "foreign.flyball", "PK and so on")
+	for _, one := range []struct {
+		args string
+		want string
+	}{
+		{"--algo sarsa", "--algo: must be one of ppo, a2c, dqn"},
+		{"--env moon", "--env: must be one of scaling, cartpole"},
+		{"--steps 0", "--steps: must be 1 to"},
+		{"--episodes 0", "--episodes: must be at least 1"},
+		{"--steps 5 --episodes 5", "exclude each other"},
+		{"--seeds 0", "--seeds: must be 1 to 64"},
+		{"--algo dqn --clone", "--clone: goes with ppo and a2c"},
+		{"--resume", "no training was begun in"},
+		{"--resume --algo a2c", "--algo: --resume goes on with what"},
+		{"--config /nowhere.yaml", "no such file"},
+		{"--init " + foreign, "does not begin with"},
+		{"--visualize " + foreign, "does not begin with"},
+		{"--visualize /nowhere", "no such file"},
+		{"--visualize " + foreign + " --algo ppo", "--algo: does not go with --visualize"},
+		{"--trace shape:step", "--trace: goes with --visualize"},
+		{"--target shop", "--target: goes with --history"},
+		{"--history /nowhere", "/nowhere is not there"},
+		{"stray", "takes flags only"},
+	} {
+		args := append([]string{"train"}, strings.Fields(one.args)...)
+		_, errOut, status := execute(t.Context(), append(args, "--out", empty)...)
+		want := 2
+		if strings.HasPrefix(one.args, "--history") {
+			want = 1 // what is not there is no wrong usage
+		}
+		if status != want || !strings.Contains(errOut, one.want) {
+			t.Errorf("%s: status %d, %q; want %d and %q", one.args, status, errOut, want, one.want)
+		}
+	}
+	if files, err := os.ReadDir(empty); err != nil || len(files) > 0 {
+		t.Errorf("%v: refused, it left %v", err, files)
+	}
+}
+
+// A history is learned from. What does not win where it was not trained is no model,
+// and the exit status says so.
+func TestTrainOnAHistory(t *testing.T) {
+	testenv.Long(t)
+	t.Parallel()
+	state, document, _ := simulatedRun(t)
+	out, config := t.TempDir(), writeFile(t, "little.yaml", littleTraining)
+	text, errOut, status := execute(t.Context(), "train", "--history", state, "-f", document, "--config", config, "--out", out, "--json", "--no-evaluate")
+	var found struct{ Promotion promotion }
+	if err := json.Unmarshal([]byte(text), &found); err != nil {
+		t.Fatalf("%v: status %d, %s", err, status, errOut)
+	}
+	p := found.Promotion
+	if p.Base.ReplicaHours <= 0 || p.Candidate.ReplicaHours <= 0 || p.Week || p.Why == "" {
+		t.Errorf("got %+v, want what both came to on the last third", p)
+	}
+	_, err := os.Stat(filepath.Join(out, "model.flyball"))
+	if (err == nil) != p.Promoted || (status == 0) != p.Promoted {
+		t.Errorf("promoted: %v, a model is there: %v, status %d: %s", p.Promoted, err == nil, status, errOut)
+	}
+	if !p.Promoted {
+		wants(t, errOut, "the candidate is not promoted", "must cost at most")
+	}
+	has(t, out, "candidate.flyball")
+}
