@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -14,18 +13,6 @@ import (
 
 	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/internal/clock"
-	"github.com/flyball-io/flyball/scale"
-)
-
-// Reasons of the condition Ready.
-const (
-	Running            = "Running"
-	InvalidDocument    = "InvalidDocument"
-	NotAllowed         = "NotAllowed"
-	ForbiddenNamespace = "ForbiddenNamespace"
-	TargetTaken        = "TargetTaken"
-	Refused            = "Refused"
-	Failed             = "Failed"
 )
 
 // Controller is what runs the documents: [app.Controller].
@@ -57,13 +44,6 @@ type desk struct {
 
 	documents map[types.NamespacedName]*document
 	taken     map[string]version // what runs, by name
-}
-
-// verdict is what became of a document.
-type verdict struct {
-	Runs    bool // with the newest content, or an older one
-	Reason  string
-	Message string
 }
 
 func newDesk(d *decoder, controller Controller, clk clock.Clock, log *slog.Logger) *desk {
@@ -275,36 +255,5 @@ func (d *desk) settled(change app.Change, docs map[string]*document, refused map
 			continue
 		}
 		d.taken[name], doc.retry = doc.of, retry{}
-	}
-}
-
-// tell says what became of a document.
-func (d *desk) tell(doc *document, holders map[string]*document) {
-	_, runs := d.taken[doc.name()]
-	switch {
-	case doc.fault != nil && runs:
-		d.told(doc, verdict{true, doc.fault.Reason, fmt.Sprintf("%s\nwhat it said in generation %d goes on to hold", doc.fault.Message, doc.of.generation)})
-	case doc.fault != nil:
-		d.told(doc, verdict{false, doc.fault.Reason, doc.fault.Message})
-	case runs:
-		d.told(doc, verdict{true, Running, running(doc.sound.Mode)})
-	default:
-		for _, claim := range doc.sound.Claims() {
-			if holder := holders[claim]; holder != nil && holder != doc {
-				d.told(doc, verdict{false, TargetTaken, fmt.Sprintf("spec.target: %s %s, and so does this one: the older one stays", holder.key, claim)})
-				return
-			}
-		}
-	}
-}
-
-func running(mode scale.Mode) string {
-	switch mode {
-	case scale.Apply:
-		return "the target is scaled"
-	case scale.Recommend:
-		return "decisions are shown and not applied: mode is Recommend"
-	default:
-		return "decisions are shown and not applied: it is paused"
 	}
 }

@@ -5,9 +5,10 @@
 // door, and what the next instance must know.
 //
 // Who wants to understand it reads, in this order: document.go (an object
-// becomes a spec), rules.go (what it may ask for), desk.go (which run), board.go
-// and conditions.go (what is told), writer.go and events.go (how), memory.go
-// (what outlives an instance), lead.go (all of it together).
+// becomes a spec), rules.go (what it may ask for), desk.go and verdict.go (which
+// run), board.go, status.go and conditions.go (what is told), writer.go and
+// events.go (how), memory.go and keeper.go (what outlives an instance), lead.go
+// (all of it together).
 package operator
 
 import (

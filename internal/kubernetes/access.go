@@ -5,10 +5,10 @@
 // Who wants to understand it reads, in this order: access.go (how a cluster is
 // reached), errors.go, workload.go (what is scaled, as targets see it),
 // objects.go and describe.go (how it is read and its count set), pods.go and
-// pod.go (what it is made of), rivals.go (who else scales it), follow.go and
-// watch.go (all of it without asking again and again), usage.go (what pods
-// use), metrics.go (what adapters measure), lookups.go (one answer for all who
-// ask the same).
+// pod.go (what it is made of), rivals.go (who else scales it) and suspend.go (how
+// they rest), follow.go and watch.go (all of it without asking again and again),
+// usage.go (what pods use), metrics.go (what adapters measure), lookups.go (one
+// answer for all who ask the same).
 package kubernetes
 
 import (
