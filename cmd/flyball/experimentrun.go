@@ -17,7 +17,7 @@ import (
 	"github.com/flyball-io/flyball/scale"
 )
 
-// run runs the controller and writes rows until ctx is done.
+// run runs the phase until ctx is done, and undoes what it changed.
 func (p *phase) run(ctx, hurry context.Context) (rows []experiment.Row, err error) {
 	undo, err := p.begin(ctx)
 	if err != nil {
@@ -30,6 +30,11 @@ func (p *phase) run(ctx, hurry context.Context) (rows []experiment.Row, err erro
 	}
 	defer func() { err = errors.Join(err, p.file.Close()) }()
 	fmt.Fprintf(p.f.says, "%s: %s, a row every %v in %s; Ctrl-C ends it\n", p.mode, p.spec.Target.Facts().Description, scale.Duration(p.f.interval), p.file.Path)
+	return p.decide(ctx, hurry)
+}
+
+// decide runs the controller and writes rows until ctx is done.
+func (p *phase) decide(ctx, hurry context.Context) ([]experiment.Row, error) {
 	deps := app.Deps{Bus: memory.New(), Clock: clock.System, Log: p.f.log(), StateDir: p.state}
 	decided, err := control.Decisions(deps.Bus, p.spec.Name).Subscribe(ctx)
 	if err != nil {
@@ -52,7 +57,7 @@ func (p *phase) run(ctx, hurry context.Context) (rows []experiment.Row, err erro
 		defer end() // without a controller there is nothing to be seen
 		ended <- controller.Run(running)
 	}()
-	rows, err = p.watch(running, decided, reports)
+	rows, err := p.watch(running, decided, reports)
 	end()
 	return rows, errors.Join(err, unlessInterrupted(ctx, <-ended))
 }
