@@ -253,6 +253,8 @@ func (thousands) Ticks(least, most float64) []plot.Tick {
 
 func short(v float64) string {
 	switch {
+	case v == 0:
+		return "0" // and not -0
 	case math.Abs(v) >= 1e6:
 		return strconv.FormatFloat(v/1e6, 'g', 4, 64) + "M"
 	case math.Abs(v) >= 1e4:

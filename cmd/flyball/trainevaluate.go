@@ -76,6 +76,7 @@ func (f *trainFlags) evaluate(ctx context.Context, model string) (*trainEvaluati
 	if err := swept.add(f.contestants, []string{baseName}, true); err != nil {
 		return nil, err
 	}
+	swept.contestants = slices.DeleteFunc(swept.contestants, func(c evaluate.Contestant) bool { return c.Knob < 0.1 || c.Knob > 30 })
 	sweep, err := judge.judge(ctx, swept, "at equal violations", false)
 	if err != nil {
 		return nil, err
