@@ -68,10 +68,13 @@ func TestManyChangesAreFewReloads(t *testing.T) {
 	}
 	calls.Wait()
 	took := time.Since(began)
+	// One at once, and one each time another is allowed: a machine that is busy takes longer.
+	most := 1 + int(took/nginx.Default().Reload.MinInterval.Std())
 	t.Logf("50 changes: %d reloads in %v", p.reloads(), took)
-	if p.reloads() > 2 || p.reloads() < 1 {
-		t.Errorf("%d reloads, want at most 2", p.reloads())
+	if p.reloads() > most || p.reloads() < 1 {
+		t.Errorf("%d reloads in %v, want at most %d", p.reloads(), took, most)
 	}
+	before := p.reloads()
 	all, err := plane.Backends(t.Context())
 	p.Must(err)
 	held, err := os.ReadFile(p.cfg.Include)
@@ -80,7 +83,7 @@ func TestManyChangesAreFewReloads(t *testing.T) {
 		t.Errorf("%v is what is known, nginx has\n%s", all, held)
 	}
 	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{all[0].Backend}))
-	if p.reloads() > 2 {
+	if p.reloads() != before {
 		t.Error("the same backends once more were another reload")
 	}
 }

@@ -31,9 +31,9 @@ func TestWhatGoesWrongIsLoggedOnceAndSoIsItsEnd(t *testing.T) {
 		c.Report(t.Context(), err)
 		c.Report(ended, errors.New("given up"))
 	}
-	want := `level=WARN msg="the service cannot be looked after" error="ask: away"
-level=ERROR msg="the service cannot be looked after" error=gone
-level=INFO msg="the service can be looked after again"
+	want := `level=WARN msg="cannot be looked after" what="the service" error="ask: away"
+level=ERROR msg="cannot be looked after" what="the service" error=gone
+level=INFO msg="can be looked after again" what="the service"
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
