@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/flyball-io/flyball/rl"
 	"github.com/flyball-io/flyball/rl/scaling"
 	"github.com/flyball-io/flyball/sim"
 	"github.com/flyball-io/flyball/workload"
@@ -81,10 +82,24 @@ func TestTheSameSeedGivesTheSameModel(t *testing.T) {
 	if !bytes.Equal(model, again) || !bytes.Equal(summary, againSummary) {
 		t.Error("the same seed gave another model or summary")
 	}
+	first, err := newLearner(c, 1, mustEnvironment(t, c, 1, g))
+	second, otherErr := newLearner(c, 2, mustEnvironment(t, c, 1, g))
+	if err != nil || otherErr != nil || cmp.Equal(first.Policy().Parameters(), second.Policy().Parameters()) {
+		t.Errorf("%v, %v: learners of two seeds begin with the same net", err, otherErr)
+	}
 	c.Seed = 2
 	if other, _ := train(t, Job{Config: c, Dir: t.TempDir(), Ground: g}); bytes.Equal(model, other) {
 		t.Error("another seed gave the same model")
 	}
+}
+
+func mustEnvironment(t testing.TB, c Config, seed uint64, g *Ground) rl.Environment {
+	t.Helper()
+	env, err := environment(c, seed, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return env
 }
 
 // Stopped and resumed, whenever that is, a training comes to the same bytes.
@@ -154,7 +169,7 @@ func TestCheckpointsThatAreRefused(t *testing.T) {
 // Several seeds have folders of their own, and the best of them is the result.
 func TestTheBestOfSeveralSeedsIsKept(t *testing.T) {
 	c := small(t, "a2c")
-	c.Seeds = 3
+	c.Seeds, c.Ahead = 3, 0 // begun as the base, all would come to about the same
 	g, dir := ground(t, c), t.TempDir()
 	model, summary := train(t, Job{Config: c, Dir: dir, Ground: g})
 	found := ""
