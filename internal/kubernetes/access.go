@@ -72,6 +72,7 @@ type Cluster struct {
 	mirrors   mirrors
 	scaleRead scaleRead
 	lookedUp  seldom
+	keda      seldom                 // looked for although nothing says that it is there
 	usage     lookups[[]podUsage]    // of the pods of a namespace
 	asked     lookups[[]MetricValue] // of custom and external metrics, by address
 }

@@ -175,15 +175,19 @@ func (c *Cluster) Follow(ctx context.Context, ref Ref, tell func()) {
 	}})()
 	defer c.hear(hpasResource, ref.Namespace, &listener{tell: tell, concerns: in})()
 	for _, more := range []struct {
-		apiVersion, kind string
-		concerns         func(metav1.Object) bool
-		again            time.Duration
+		find     func(context.Context) (schema.GroupVersionResource, error)
+		concerns func(metav1.Object) bool
+		again    time.Duration
 	}{
-		{ref.APIVersion, ref.Kind, func(o metav1.Object) bool { return in(o) && o.GetName() == ref.Name }, followAgain},
-		{kedaVersion, string(ScaledObject), in, 5 * time.Minute},
+		{func(ctx context.Context) (schema.GroupVersionResource, error) {
+			return c.Resource(ctx, ref.APIVersion, ref.Kind)
+		}, func(o metav1.Object) bool { return in(o) && o.GetName() == ref.Name }, followAgain},
+		{func(ctx context.Context) (schema.GroupVersionResource, error) {
+			return c.kedaResource(ctx, false)
+		}, in, kedaAgain},
 	} {
 		for ctx.Err() == nil {
-			resource, err := c.Resource(ctx, more.apiVersion, more.kind)
+			resource, err := more.find(ctx)
 			if err == nil {
 				defer c.hear(resource, ref.Namespace, &listener{tell: tell, concerns: more.concerns})()
 				break

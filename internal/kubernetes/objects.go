@@ -19,19 +19,25 @@ import (
 // Resource is the resource of a kind. One that is not known is looked for
 // again, now and then, so that a kind that was installed later is found.
 func (c *Cluster) Resource(ctx context.Context, apiVersion, kind string) (schema.GroupVersionResource, error) {
+	resource, err := c.knownResource(ctx, apiVersion, kind)
+	if errors.Is(err, ErrNoKind) && c.lookedUp.due(clock.System.Now(), lookUpAgain) {
+		c.mapper.Reset()
+		return c.knownResource(ctx, apiVersion, kind)
+	}
+	return resource, err
+}
+
+// knownResource is the resource of a kind among those there were when all of
+// them were looked at last.
+func (c *Cluster) knownResource(ctx context.Context, apiVersion, kind string) (schema.GroupVersionResource, error) {
 	gvk := schema.FromAPIVersionAndKind(apiVersion, kind)
-	find := func(ctx context.Context) (schema.GroupVersionResource, error) {
+	resource, err := ask(ctx, func(ctx context.Context) (schema.GroupVersionResource, error) {
 		found, err := c.mapper.RESTMappingWithContext(ctx, gvk.GroupKind(), gvk.Version)
 		if err != nil {
 			return schema.GroupVersionResource{}, err
 		}
 		return found.Resource, nil
-	}
-	resource, err := ask(ctx, find)
-	if errors.Is(err, ErrNoKind) && c.lookedUp.due(clock.System.Now()) {
-		c.mapper.Reset()
-		resource, err = ask(ctx, find)
-	}
+	})
 	if errors.Is(err, ErrNoKind) {
 		return resource, fmt.Errorf("kind %s of %s: %w", kind, apiVersion, ErrNoKind)
 	}

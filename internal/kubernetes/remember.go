@@ -82,10 +82,10 @@ type seldom struct {
 // the question is a long one.
 const lookUpAgain = 10 * time.Second
 
-func (s *seldom) due(now time.Time) bool {
+func (s *seldom) due(now time.Time, every time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.last.IsZero() && now.Sub(s.last) < lookUpAgain {
+	if age := now.Sub(s.last); !s.last.IsZero() && age >= 0 && age < every {
 		return false
 	}
 	s.last = now

@@ -7,12 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	autoscaling "k8s.io/api/autoscaling/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/flyball-io/flyball/internal/clock"
 )
 
 // Of KEDA. While a ScaledObject is paused KEDA takes away the HPA that it made
@@ -51,15 +54,20 @@ func (c *Cluster) Rivals(ctx context.Context, ref Ref) ([]Rival, error) {
 		return nil, fmt.Errorf("who scales %s: HorizontalPodAutoscalers: %w", ref, err)
 	}
 	var all []Rival
+	keda := false
 	for _, h := range hpas {
 		to := h.Spec.ScaleTargetRef
-		if !ref.is(to.APIVersion, to.Kind, to.Name) || ofKeda(h) {
+		if !ref.is(to.APIVersion, to.Kind, to.Name) {
+			continue
+		}
+		if ofKeda(h) {
+			keda = true
 			continue
 		}
 		m, _ := remembered(h)
 		all = append(all, Rival{Kind: HPA, Namespace: h.Namespace, Name: h.Name, Resting: rests(h), SuspendedBy: m.By})
 	}
-	scaled, err := c.scaledObjects(ctx, ref.Namespace)
+	scaled, err := c.scaledObjects(ctx, ref.Namespace, keda)
 	if err != nil {
 		return nil, fmt.Errorf("who scales %s: ScaledObjects: %w", ref, err)
 	}
@@ -105,9 +113,23 @@ func (c *Cluster) hpas(ctx context.Context, namespace string) ([]*autoscaling.Ho
 	return all, nil
 }
 
-// scaledObjects are those of KEDA; none where KEDA is not installed.
-func (c *Cluster) scaledObjects(ctx context.Context, namespace string) ([]*unstructured.Unstructured, error) {
-	resource, err := c.Resource(ctx, kedaVersion, string(ScaledObject))
+// kedaAgain is how often it is looked whether KEDA has come where nothing says
+// so.
+const kedaAgain = time.Minute
+
+// kedaResource is that of ScaledObjects. Where KEDA is not installed, which is
+// the rule, each look would ask for all the kinds there are.
+func (c *Cluster) kedaResource(ctx context.Context, installed bool) (schema.GroupVersionResource, error) {
+	if installed || c.keda.due(clock.System.Now(), kedaAgain) {
+		return c.Resource(ctx, kedaVersion, string(ScaledObject))
+	}
+	return c.knownResource(ctx, kedaVersion, string(ScaledObject))
+}
+
+// scaledObjects are those of KEDA; none where KEDA is not installed. That it is
+// may be known already.
+func (c *Cluster) scaledObjects(ctx context.Context, namespace string, installed bool) ([]*unstructured.Unstructured, error) {
+	resource, err := c.kedaResource(ctx, installed)
 	if errors.Is(err, ErrNoKind) {
 		return nil, nil
 	}

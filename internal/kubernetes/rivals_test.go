@@ -2,10 +2,16 @@ package kubernetes
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	autoscaling "k8s.io/api/autoscaling/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	discoveryfake "k8s.io/client-go/discovery/fake"
+	"k8s.io/client-go/kubernetes/fake"
 )
 
 // What is taken over is, handed back, what it was; what somebody else has changed
@@ -92,6 +98,55 @@ func TestWhatKEDACallsPaused(t *testing.T) {
 			t.Errorf("%s: handed back it is %v", name, got)
 		}
 	}
+}
+
+// Where KEDA is not installed it is looked for once a minute, for to look is to
+// ask for all the kinds there are; sooner where an HPA says that it made it.
+func TestKEDAThatComesLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		c := inMemory(t, client, map[schema.GroupVersionResource]string{scaledObjects: "ScaledObject"},
+			"{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {namespace: shop, name: web}, spec: {scaleTargetRef: {name: web}}}")
+		kinds := client.Discovery().(*discoveryfake.FakeDiscovery)
+		later := kinds.Resources
+		kinds.Resources = later[:1]
+		rivals := func() []Rival {
+			t.Helper()
+			all, err := c.Rivals(t.Context(), Ref{"apps/v1", "Deployment", "shop", "web"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return all
+		}
+		asked := func() (n int) {
+			for _, a := range client.Actions() {
+				if a.GetResource().Resource == "group" {
+					n++
+				}
+			}
+			return n
+		}
+		for range 60 {
+			rivals()
+			time.Sleep(10 * time.Second)
+		}
+		if n := asked(); n < 9 || n > 12 {
+			t.Errorf("all kinds were asked for %d times in 10 minutes, want about 10", n)
+		}
+		kinds.Resources = later
+		yes := true
+		if _, err := client.AutoscalingV2().HorizontalPodAutoscalers("shop").Create(t.Context(), &autoscaling.HorizontalPodAutoscaler{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "keda-hpa-web", OwnerReferences: []metav1.OwnerReference{{Kind: "ScaledObject", Name: "web", Controller: &yes}}},
+			Spec:       autoscaling.HorizontalPodAutoscalerSpec{ScaleTargetRef: autoscaling.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}},
+		}, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		rivals() // at most 10 s after the last look
+		time.Sleep(lookUpAgain)
+		if all := rivals(); len(all) != 1 || all[0].Kind != ScaledObject {
+			t.Errorf("got %v, want the ScaledObject", all)
+		}
+	})
 }
 
 func TestWhomARivalScales(t *testing.T) {

@@ -30,7 +30,7 @@ func (c *Cluster) AllTakenOver(ctx context.Context, namespace string) ([]TakenOv
 	if err != nil {
 		return nil, fmt.Errorf("HorizontalPodAutoscalers: %w", err)
 	}
-	scaled, err := c.scaledObjects(ctx, namespace)
+	scaled, err := c.scaledObjects(ctx, namespace, false)
 	if err != nil {
 		return nil, fmt.Errorf("ScaledObjects: %w", err)
 	}

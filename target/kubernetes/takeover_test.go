@@ -160,9 +160,16 @@ func TestKilledControllerLeavesNothingThatCannotBeUndone(t *testing.T) {
 // KEDA's business.
 func TestTakeOverOfAScaledObject(t *testing.T) {
 	cluster := newCluster(t)
-	w := newWorld(t, cluster, 2, takesOver, "")
 	cluster.Apply(t, "default", strings.NewReplacer("flyball.test", "keda.sh", "name: v1", "name: v1alpha1").Replace(definition("ScaledObject", "scaledobjects", false)))
+	w := newWorld(t, cluster, 2, takesOver, "")
 	w.applies("apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: queue}\nspec: {scaleTargetRef: {name: " + w.name + "}}\n")
+	uid := cluster.Kubectl(t, "get", "scaledobject.keda.sh", "queue", "--namespace", w.namespace, "--output=jsonpath={.metadata.uid}")
+	w.applies(`
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: keda-hpa-queue, ownerReferences: [{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, name: queue, uid: ` + uid + `, controller: true}]}
+spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: ` + w.name + `}, maxReplicas: 9}
+`)
 	annotations := func() string {
 		return cluster.Kubectl(t, "get", "scaledobject.keda.sh", "queue", "--namespace", w.namespace, "--output=jsonpath={.metadata.annotations}")
 	}
