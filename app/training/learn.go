@@ -9,7 +9,6 @@ import (
 	"github.com/flyball-io/flyball/neural"
 	"github.com/flyball-io/flyball/policy/learned"
 	"github.com/flyball-io/flyball/rl"
-	"github.com/flyball-io/flyball/rl/rltest"
 	"github.com/flyball-io/flyball/rl/scaling"
 )
 
@@ -148,7 +147,7 @@ func newSession(cfg Config, seed uint64, ground *Ground) (*session, error) {
 
 func environment(cfg Config, seed uint64, ground *Ground) (rl.Environment, error) {
 	if cfg.Environment == cartpole {
-		return rltest.NewCartPole(cfg.Scaling.Copies, seed), nil
+		return rl.NewCartPole(cfg.Scaling.Copies, seed), nil
 	}
 	scene := cfg.Scaling
 	scene.Seed = seed
