@@ -53,30 +53,24 @@ func (c *Cluster) Rivals(ctx context.Context, ref Ref) ([]Rival, error) {
 	if err != nil {
 		return nil, fmt.Errorf("who scales %s: HorizontalPodAutoscalers: %w", ref, err)
 	}
-	var all []Rival
-	keda := false
-	for _, h := range hpas {
+	hpas = slices.DeleteFunc(hpas, func(h *autoscaling.HorizontalPodAutoscaler) bool {
 		to := h.Spec.ScaleTargetRef
-		if !ref.is(to.APIVersion, to.Kind, to.Name) {
-			continue
-		}
-		if ofKeda(h) {
-			keda = true
-			continue
-		}
-		m, _ := remembered(h)
-		all = append(all, Rival{Kind: HPA, Namespace: h.Namespace, Name: h.Name, Resting: rests(h), SuspendedBy: m.By})
-	}
-	scaled, err := c.scaledObjects(ctx, ref.Namespace, keda)
+		return !ref.is(to.APIVersion, to.Kind, to.Name)
+	})
+	scaled, err := c.scaledObjects(ctx, ref.Namespace, slices.ContainsFunc(hpas, ofKeda))
 	if err != nil {
 		return nil, fmt.Errorf("who scales %s: ScaledObjects: %w", ref, err)
 	}
-	for _, o := range scaled {
-		if to := scaledBy(o); !ref.is(to.APIVersion, to.Kind, to.Name) {
-			continue
+	var all []Rival
+	for _, h := range hpas {
+		if !ofKeda(h) {
+			all = append(all, takenHPA(h).Rival)
 		}
-		m, _ := remembered(o)
-		all = append(all, Rival{Kind: ScaledObject, Namespace: o.GetNamespace(), Name: o.GetName(), Resting: paused(o), SuspendedBy: m.By})
+	}
+	for _, o := range scaled {
+		if one := takenScaledObject(o); ref.is(one.Of.APIVersion, one.Of.Kind, one.Of.Name) {
+			all = append(all, one.Rival)
+		}
 	}
 	slices.SortFunc(all, func(a, b Rival) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
 	return all, nil
