@@ -153,7 +153,7 @@ func (f *trainFlags) promote(ctx context.Context, parts training.Parts, candidat
 }
 
 func (p *promotion) print(w io.Writer, width int) {
-	fmt.Fprint(w, foldText(p.Held.String()+" was held out:", width))
+	fmt.Fprint(w, foldText(fmt.Sprintf("%v was held out:", p.Held), width))
 	names, all := []string{"candidate", baseName}, []training.Outcome{p.Candidate, p.Base}
 	if p.Previous != nil {
 		names, all = append(names, "previous model"), append(all, *p.Previous)
