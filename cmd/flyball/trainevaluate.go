@@ -36,6 +36,8 @@ type equalCost struct {
 	// those of predictive with the risk at which it violates as much; nil: no risk does.
 	Replicas float64  `json:"replica_hours_over_predictive"`
 	Equal    *float64 `json:"at_equal_violations"`
+	// EqualBase is the same of predictive as it comes: what of Equal is not the model's.
+	EqualBase *float64 `json:"predictive_at_equal_violations"`
 }
 
 const (
@@ -217,8 +219,14 @@ func equalCosts(results, sweep evaluate.Results, families evaluate.Families) []e
 			}
 		}
 		e.Replicas = hours / baseHours
-		if at, ok := families.Frontier(swept[trace], families.Of(swept[trace][0].Policy)).CostAt(e.Violations); ok {
-			e.Equal = new(hours / at)
+		if len(swept[trace]) > 0 {
+			frontier := families.Frontier(swept[trace], families.Of(swept[trace][0].Policy))
+			if at, ok := frontier.CostAt(e.Violations); ok {
+				e.Equal = new(hours / at)
+			}
+			if at, ok := frontier.CostAt(e.BaseViolations); ok {
+				e.EqualBase = new(baseHours / at)
+			}
 		}
 		all = append(all, e)
 	}
@@ -233,7 +241,7 @@ func (e *trainEvaluation) print(w io.Writer, width int) {
 	}
 	fmt.Fprintln(w)
 	e.equalTable().print(w, width)
-	fmt.Fprint(w, foldText("× hours: replica-hours of the model over those of predictive as it comes; equal: over those of predictive with the risk at which it violates as much as the model (–: at no risk it does).", width))
+	fmt.Fprint(w, foldText("× hours: replica-hours of the model over those of predictive as it comes; equal: over those of predictive with the risk at which it violates as much as the model (–: at no risk it does). its own: the same of predictive as it comes.", width))
 }
 
 func (e *trainEvaluation) equalTable() alignedTable {
@@ -245,12 +253,13 @@ func (e *trainEvaluation) equalTable() alignedTable {
 		return append(cells, "")
 	}
 	names := column(func(c equalCost) string { return c.Trace })
-	equal := column(func(c equalCost) string {
-		if c.Equal == nil {
+	ratio := func(v *float64) string {
+		if v == nil {
 			return "–"
 		}
-		return fmt.Sprintf("%.3f", *c.Equal)
-	})
+		return fmt.Sprintf("%.3f", *v)
+	}
+	equal := column(func(c equalCost) string { return ratio(c.Equal) })
 	logs, n, hours := 0.0, 0.0, 0.0
 	for _, c := range e.Equal {
 		hours += math.Log(c.Replicas) / float64(len(e.Equal))
@@ -270,5 +279,6 @@ func (e *trainEvaluation) equalTable() alignedTable {
 	t.add("predictive %", true, column(func(c equalCost) string { return percent(c.BaseViolations) })...)
 	t.add("× hours", true, replicas...)
 	t.add("equal", true, equal...)
+	t.add("its own", true, column(func(c equalCost) string { return ratio(c.EqualBase) })...)
 	return t
 }
