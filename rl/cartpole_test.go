@@ -55,32 +55,51 @@ func made[L rl.Learner](t testing.TB, l L, err error) rl.Learner {
 	return l
 }
 
+// solved is the mean return over 100 episodes at which Gymnasium counts
+// CartPole-v1 as solved; 500 is the most.
+const solved = 475
+
 // play is the greedy policy's mean return over 100 episodes not learned from.
 func play(l rl.Learner, seed uint64) float64 {
 	return rltest.Play(rltest.NewCartPole(20, 1000+seed), l.Policy(), 100)
 }
 
-// CartPole-v1 counts as solved at a mean of 475 of 500 over 100 episodes. Each
-// algorithm gets there in a fraction of the full run.
+// Five seeds of each algorithm learn until the greedy policy has solved it, for
+// which a fraction of the full run has to do. Which update to end at is chosen by
+// some episodes; what counts is others.
 func TestEachAlgorithmSolvesCartPole(t *testing.T) {
 	testenv.Long(t)
 	for _, task := range cartPoleTasks() {
 		t.Run(task.name, func(t *testing.T) {
 			t.Parallel()
-			env := rltest.NewCartPole(task.copies, 2)
-			l := task.learn(t, env, 2, task.steps)
-			best := 0.0
-			for steps := 0; steps < task.steps/2 && best < 475; steps += 10_000 {
-				if err := l.Learn(t.Context(), env, 10_000, nil); err != nil {
-					t.Fatal(err)
-				}
-				best = max(best, play(l, 2))
+			total, seeds := 0.0, 5
+			for seed := range uint64(seeds) {
+				got, steps := learnUntilSolved(t, task, 1+seed)
+				t.Logf("seed %d: %.1f after %d steps", 1+seed, got, steps)
+				total += got
 			}
-			if best < 475 {
-				t.Errorf("the best mean return of %d steps is %v, want at least 475", task.steps/2, best)
+			if mean := total / float64(seeds); mean < solved {
+				t.Errorf("the mean return of %d seeds is %.1f, want at least %d", seeds, mean, solved)
 			}
 		})
 	}
+}
+
+// learnUntilSolved returns the mean return of 100 episodes that had no part in
+// the choice of when to stop, and the steps until then.
+func learnUntilSolved(t *testing.T, task task, seed uint64) (mean float64, steps int) {
+	t.Helper()
+	env := rltest.NewCartPole(task.copies, seed)
+	l := task.learn(t, env, seed, task.steps)
+	for steps = 10_000; steps <= task.steps/2; steps += 10_000 {
+		if err := l.Learn(t.Context(), env, 10_000, nil); err != nil {
+			t.Fatal(err)
+		}
+		if play(l, seed) >= solved {
+			break
+		}
+	}
+	return play(l, 100+seed), steps
 }
 
 // The full run of docs/learning-algorithms.md: five seeds of each algorithm.
@@ -101,8 +120,8 @@ func BenchmarkCartPole(b *testing.B) {
 				}
 			})
 		}
-		if runs > 0 && total/float64(runs) < 475 {
-			b.Errorf("%s: mean return %.1f of %d runs, want at least 475", task.name, total/float64(runs), runs)
+		if runs > 0 && total/float64(runs) < solved {
+			b.Errorf("%s: mean return %.1f of %d runs, want at least %d", task.name, total/float64(runs), runs, solved)
 		}
 	}
 }

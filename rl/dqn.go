@@ -19,7 +19,7 @@ import (
 //	Q(s,a) = V(s) + A(s,a) − mean_b A(s,b)                             dueling
 //
 // where γⁿ·Q⁻ is 0 if the episode terminated on the way; if it was truncated
-// after k ≤ n steps it is γᵏ·Q⁻ of its last observation, all actions allowed.
+// after k ≤ n steps it is γᵏ·Q⁻ of its last observation, among what was allowed there.
 //
 // Sources: Mnih et al., "Human-level control through deep reinforcement
 // learning", Nature 518, 2015, algorithm 1; double: van Hasselt, Guez and Silver,
@@ -271,15 +271,6 @@ func (d *DQN) judge(b *batch) {
 	}
 }
 
-// dueling is Q(s,a) = V + A(a) − mean A of a row of V and A's.
-func dueling(row []float32, action int) float64 {
-	sum := 0.0
-	for _, a := range row[1:] {
-		sum += float64(a)
-	}
-	return float64(row[0]) + float64(row[1+action]) - sum/float64(len(row)-1)
-}
-
 // qPiece is the memory of one part of a batch.
 type qPiece struct {
 	workspace          *neural.Workspace
@@ -334,27 +325,8 @@ func (d *DQN) figures() []Figure {
 	return []Figure{{"loss", d.sums.Loss / n}, {"Q", d.sums.Q / n}, {"TD error", d.sums.Error / n}, {"exploration", d.exploration()}}
 }
 
-// Policy implements [Learner]: its outputs are Q of each action. V + A − mean A is
-// linear in the last layer's weights, so the dueling head folds into them.
-func (d *DQN) Policy() *neural.Net {
-	net, err := perceptron(d.Width, d.config.Hidden, d.config.Activation, d.Actions, 1)
-	if err != nil {
-		panic(err) // one output less than the net there is
-	}
-	last := len(d.config.Hidden)
-	weights, biases := net.Weights(last)
-	from, fromBiases := d.online.Weights(last)
-	copy(net.Parameters(), d.online.Parameters()[:len(net.Parameters())-len(weights)-len(biases)])
-	for i := range len(weights) / d.Actions {
-		for a := range d.Actions {
-			weights[i*d.Actions+a] = float32(dueling(from[i*(1+d.Actions):(i+1)*(1+d.Actions)], a))
-		}
-	}
-	for a := range d.Actions {
-		biases[a] = float32(dueling(fromBiases, a))
-	}
-	return net
-}
+// Policy implements [Learner]: its outputs are Q of each action.
+func (d *DQN) Policy() *neural.Net { return folded(d.online) }
 
 // dqnState is what a checkpoint holds besides the session.
 type dqnState struct {

@@ -94,7 +94,8 @@ func TestWindowsEmitNSteps(t *testing.T) {
 			w.begin([]float32{float32(s)}, []int{s % 2})
 			last := s == 2
 			w.end(&Step{Observations: []float32{float32(s + 1)}, Final: []float32{50}, Rewards: []float32{float32(s + 1)},
-				Terminated: []bool{last && terminated}, Truncated: []bool{last && !terminated}, Allowed: []bool{true, false}}, to)
+				Terminated: []bool{last && terminated}, Truncated: []bool{last && !terminated},
+				Allowed: []bool{true, false}, FinalAllowed: []bool{false, true}}, to)
 		}
 		var end1, end2 float32 = 0.25, 0.5 // γ², γ
 		if terminated {
@@ -103,14 +104,15 @@ func TestWindowsEmitNSteps(t *testing.T) {
 		for i, want := range []struct {
 			from, next, reward, discount float32
 			action                       int
-			second                       bool // the second action is allowed in next
+			second                       bool // the second action is allowed in next, else the first
 		}{
 			{0, 2, 1 + 0.5*2, 0.25, 0, false},
 			{1, 50, 2 + 0.5*3, end1, 1, true},
 			{2, 50, 3, end2, 0, true},
 		} {
 			if to.Observations[i] != want.from || to.Next[i] != want.next || to.Rewards[i] != want.reward ||
-				to.Discounts[i] != want.discount || to.Actions[i] != want.action || to.Allowed[2*i+1] != want.second {
+				to.Discounts[i] != want.discount || to.Actions[i] != want.action ||
+				to.Allowed[2*i] == want.second || to.Allowed[2*i+1] != want.second {
 				t.Errorf("terminated %v, transition %d: from %v to %v, reward %v, discount %v, action %d, allowed %v; want %+v", terminated, i,
 					to.Observations[i], to.Next[i], to.Rewards[i], to.Discounts[i], to.Actions[i], to.Allowed[2*i:2*i+2], want)
 			}

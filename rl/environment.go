@@ -21,9 +21,9 @@ type Environment interface {
 	// Reset begins every copy anew. It fills step.Observations and step.Allowed;
 	// the rest of step means nothing until Act.
 	Reset(step *Step)
-	// Act takes one action per copy and fills all of step, but Final only for
-	// copies whose episode ended. Such a copy begins the next at once:
-	// Observations holds the first of the new one, Final the last of the old.
+	// Act takes one action per copy and fills all of step, but Final and
+	// FinalAllowed only for copies whose episode ended. Such a copy begins the next
+	// at once: Observations holds the first of the new one, Final the last of the old.
 	Act(actions []int, step *Step)
 }
 
@@ -36,19 +36,25 @@ type Step struct {
 	Terminated   []bool    // copies: the episode is over, nothing comes after it
 	Truncated    []bool    // copies: the episode was cut off; what would have come is estimated from Final
 	Allowed      []bool    // copies × actions: which actions may be taken next; at least one in each row
+	FinalAllowed []bool    // copies × actions: which could have been taken in Final; an environment that forbids nothing there leaves it as it is
 }
 
-// NewStep is a step of the environment's size.
+// NewStep is a step of the environment's size, in which nothing is forbidden in Final.
 func NewStep(env Environment) *Step {
 	n := env.Copies()
-	return &Step{
+	s := &Step{
 		Observations: make([]float32, n*env.Width()),
 		Final:        make([]float32, n*env.Width()),
 		Rewards:      make([]float32, n),
 		Terminated:   make([]bool, n),
 		Truncated:    make([]bool, n),
 		Allowed:      make([]bool, n*env.Actions()),
+		FinalAllowed: make([]bool, n*env.Actions()),
 	}
+	for i := range s.FinalAllowed {
+		s.FinalAllowed[i] = true
+	}
+	return s
 }
 
 // Resumable is an environment that can be put back where it was. A checkpoint

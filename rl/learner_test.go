@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 
@@ -108,105 +106,6 @@ func TestTheSameBytesOnAnyNumberOfCores(t *testing.T) {
 	}
 }
 
-// A checkpoint taken on the way goes on to the bytes of the run without a break,
-// and to the same learning curve.
-func TestACheckpointGoesOnToTheSameBytes(t *testing.T) {
-	for _, w := range walkers() {
-		t.Run(w.name, func(t *testing.T) {
-			env := rltest.NewCorridor(8, 1)
-			l := w.make(t, env)
-			var middle []byte
-			var at int
-			var curve, resumed []rl.Progress
-			learn(t, l, env, 6000, func(p rl.Progress) {
-				if middle == nil && p.Steps >= 3000 {
-					middle, at = checkpoint(t, l), p.Steps
-				} else if middle != nil {
-					curve = append(curve, p)
-				}
-			})
-			other := rltest.NewCorridor(8, 99)
-			again := w.make(t, other)
-			if err := again.Resume(middle); err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(checkpoint(t, again), middle) {
-				t.Error("a checkpoint of what was just resumed differs")
-			}
-			learn(t, again, other, 6000-at, func(p rl.Progress) { resumed = append(resumed, p) })
-			if !bytes.Equal(checkpoint(t, again), checkpoint(t, l)) {
-				t.Error("the bytes differ from those of the run without a break")
-			}
-			if got, want := fmt.Sprint(resumed), fmt.Sprint(curve); got != want || len(curve) < 2 {
-				t.Errorf("the curve goes on with %v, without a break with %v", got, want)
-			}
-		})
-	}
-}
-
-func learn(t *testing.T, l rl.Learner, env rl.Environment, steps int, progress func(rl.Progress)) {
-	t.Helper()
-	if err := l.Learn(t.Context(), env, steps, progress); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func checkpoint(t *testing.T, l rl.Learner) []byte {
-	t.Helper()
-	c, err := l.Checkpoint()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// Damaged, cut off, of another algorithm, configuration or size: refused with
-// the reason, and the learner is as before.
-func TestForeignCheckpointsAreRefused(t *testing.T) {
-	env := rltest.NewCorridor(8, 1)
-	all := walkers()
-	good := map[string][]byte{}
-	for _, w := range all {
-		good[w.name] = checkpoint(t, w.make(t, env))
-	}
-	for _, w := range all {
-		l := w.make(t, env)
-		own := good[w.name]
-		damaged := slices.Clone(own)
-		damaged[len(damaged)/2] ^= 1
-		other := "a2c"
-		if w.name == other {
-			other = "ppo"
-		}
-		for _, tc := range []struct {
-			name, want string
-			data       []byte
-		}{
-			{"empty", "not a checkpoint", nil},
-			{"foreign", "not a checkpoint", []byte("GIF89a")},
-			{"the beginning alone", "truncated or damaged", own[:24]},
-			{"cut off", "truncated or damaged", own[:len(own)-7]},
-			{"damaged", "truncated or damaged", damaged},
-			{"of another algorithm", "it is of " + other, good[other]},
-			{"of another environment", "it is for an environment of", checkpoint(t, w.make(t, rltest.NewCorridor(9, 1)))},
-		} {
-			if err := l.Resume(tc.data); !errors.Is(err, rl.ErrCheckpoint) || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("%s, %s: %v, want %q", w.name, tc.name, err, tc.want)
-			}
-		}
-		if !bytes.Equal(checkpoint(t, l), own) {
-			t.Errorf("%s: a refused checkpoint changed the learner", w.name)
-		}
-	}
-	config := rl.DefaultPPO()
-	one, _ := rl.NewPPO(config, env)
-	config.Rate *= 2
-	two, _ := rl.NewPPO(config, env)
-	if err := two.Resume(checkpoint(t, one)); err == nil || !strings.Contains(err.Error(), "of the configuration") {
-		t.Errorf("of another configuration: %v", err)
-	}
-}
-
 // broken spoils one thing of the corridor after a while.
 type broken struct {
 	*rltest.Corridor
@@ -233,6 +132,7 @@ func TestABrokenEnvironmentEndsLearning(t *testing.T) {
 			"observation": {func(s *rl.Step) { s.Observations[7] = nan }, "copy 1: observation [0"},
 			"reward":      {func(s *rl.Step) { s.Rewards[2] = float32(math.Inf(1)) }, "reward +Inf is not finite"},
 			"final":       {func(s *rl.Step) { s.Truncated[3], s.Final[18] = true, nan }, "copy 3: the final observation"},
+			"final mask":  {func(s *rl.Step) { s.Truncated[3] = true; clear(s.FinalAllowed) }, "copy 3: no action is allowed in the final"},
 			"no action":   {func(s *rl.Step) { s.Allowed[0], s.Allowed[1] = false, false }, "copy 0: no action is allowed"},
 		} {
 			env := &broken{rltest.NewCorridor(8, 1), 300, tc.spoil}
@@ -306,71 +206,6 @@ func TestImpossibleConfigurationsAreRefused(t *testing.T) {
 			if tc.err == nil || !strings.Contains(tc.err.Error(), want) {
 				t.Errorf("%v, want %q", tc.err, want)
 			}
-		}
-	}
-}
-
-// Cloning learns what a teacher does, and a learner goes on from there.
-func TestCloneLearnsWhatATeacherDoes(t *testing.T) {
-	env := rltest.NewCartPole(16, 1)
-	step, actions := rl.NewStep(env), make([]int, 16)
-	d := &rl.Demonstrations{Width: 4, Actions: 2}
-	env.Reset(step)
-	for range 400 {
-		for c := range actions {
-			row := step.Observations[4*c : 4*c+4]
-			actions[c] = teacher(row)
-			d.Add(row, step.Allowed[2*c:2*c+2], actions[c])
-		}
-		env.Act(actions, step)
-	}
-	l := newPPO(t, env, 1, 0).(*rl.PPO)
-	policy := l.Policy()
-	var curve []rl.Progress
-	config := rl.DefaultClone()
-	config.Batch, config.Epochs = 64, 40
-	if err := rl.Clone(t.Context(), policy, d, config, func(p rl.Progress) { curve = append(curve, p) }); err != nil {
-		t.Fatal(err)
-	}
-	if last := curve[len(curve)-1].Figures; last[1].Name != "agreement" || last[1].Value < 0.97 || last[0].Value >= curve[0].Figures[0].Value {
-		t.Errorf("the last pass: %v, the first: %v", last, curve[0].Figures)
-	}
-	if err := l.Adopt(policy); err != nil {
-		t.Fatal(err)
-	}
-	if got := play(l, 1); got < 475 {
-		t.Errorf("what was cloned has the mean return %v, its teacher 500", got)
-	}
-	if err := l.Adopt(newDQN(t, env, 1, 1).Policy()); err == nil {
-		t.Error("a policy of another shape was adopted")
-	}
-}
-
-// teacher balances the pole: it pushes where the pole falls, and a little to where the cart should go.
-func teacher(o []float32) int {
-	if o[2]+0.3*o[3]+0.05*o[0]+0.1*o[1] > 0 {
-		return 1
-	}
-	return 0
-}
-
-func TestImpossibleDemonstrationsAreRefused(t *testing.T) {
-	policy, err := neural.New(2, neural.Layer{Outputs: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, tc := range []struct {
-		d    rl.Demonstrations
-		want string
-	}{
-		{rl.Demonstrations{Width: 2, Actions: 2}, "0 rows"},
-		{rl.Demonstrations{2, 2, []float32{1, 1}, []bool{true, false}, []int{1}}, "row 0 chose action 1, which is not allowed"},
-		{rl.Demonstrations{2, 2, []float32{1, 1}, []bool{true, false}, []int{7}}, "row 0 chose action 7"},
-		{rl.Demonstrations{2, 2, []float32{1, float32(math.NaN())}, []bool{true, true}, []int{1}}, "not finite"},
-		{rl.Demonstrations{1, 2, []float32{1}, []bool{true, true}, []int{1}}, "the policy has 2 inputs"},
-	} {
-		if err := rl.Clone(t.Context(), policy, &tc.d, rl.DefaultClone(), nil); err == nil || !strings.Contains(err.Error(), tc.want) {
-			t.Errorf("%v, want %q", err, tc.want)
 		}
 	}
 }

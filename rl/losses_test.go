@@ -3,7 +3,6 @@ package rl
 import (
 	"math"
 	"math/rand/v2"
-	"slices"
 	"testing"
 
 	"github.com/flyball-io/flyball/neural"
@@ -58,45 +57,6 @@ func wide(x []float32) []float64 {
 		out = append(out, float64(v))
 	}
 	return out
-}
-
-func TestMaskedDistribution(t *testing.T) {
-	logits, allowed := []float32{1, 50, -0.5, 0.25}, []bool{true, false, true, true}
-	d := newDistribution(4)
-	d.set(logits, allowed)
-	logs, entropy := reference(wide(logits), allowed)
-	for _, a := range []int{0, 2, 3} {
-		if math.Abs(d.logs[a]-logs[a]) > 1e-9 || math.Abs(d.probabilities[a]-math.Exp(logs[a])) > 1e-9 {
-			t.Errorf("action %d: log %v, probability %v, want %v", a, d.logs[a], d.probabilities[a], logs[a])
-		}
-	}
-	if d.probabilities[1] != 0 || math.Abs(d.entropy-entropy) > 1e-9 {
-		t.Errorf("forbidden action has probability %v; entropy %v, want 0 and %v", d.probabilities[1], d.entropy, entropy)
-	}
-	counts, random := make([]float64, 4), rand.New(rand.NewPCG(1, 0))
-	for range 100_000 {
-		counts[d.sample(random)]++
-	}
-	for a, p := range d.probabilities {
-		if math.Abs(counts[a]/100_000-p) > 0.01 {
-			t.Errorf("action %d was drawn %v times of 100000, its probability is %v", a, counts[a], p)
-		}
-	}
-}
-
-// Logits that are far apart neither overflow nor leave NaN behind.
-func TestExtremeLogitsAreFinite(t *testing.T) {
-	d, out := newDistribution(3), make([]float32, 3)
-	d.set([]float32{3e38, -3e38, 0}, []bool{true, true, true})
-	d.gradient(out, 0, 1, 1)
-	if d.probabilities[0] != 1 || d.entropy != 0 || out[0] != 0 || out[1] != 0 {
-		t.Errorf("probabilities %v, entropy %v, gradient %v", d.probabilities, d.entropy, out)
-	}
-	nan := float32(math.NaN())
-	d.set([]float32{nan, nan, nan}, []bool{false, true, false})
-	if got := d.sample(rand.New(rand.NewPCG(1, 0))); got != 1 {
-		t.Errorf("of NaN, the forbidden action %d was drawn", got)
-	}
 }
 
 func TestPPOLossAgainstFiniteDifferences(t *testing.T) {
@@ -155,24 +115,6 @@ func checkRow(t *testing.T, derivative rowLoss, loss func(x []float64) float64, 
 	for i := range got {
 		if want := slopeOf(loss, x, i); math.Abs(got[i]-want) > 1e-5 {
 			t.Errorf("at %v: derivative %d is %v, finite difference %v", x, i, got[i], want)
-		}
-	}
-}
-
-// Worked by hand with γ = 0.5, λ = 0.5: two copies, three steps; copy 0 goes on,
-// copy 1 terminates in the second step and is truncated in the third.
-func TestAdvantagesOfARolloutWorkedByHand(t *testing.T) {
-	r := newRollout(3, sizes{Copies: 2, Width: 1, Actions: 1})
-	copy(r.rewards, []float32{1, 1, 2, 2, 3, 3})
-	copy(r.values, []float32{4, 4, 6, 6, 8, 8})
-	copy(r.ended, []bool{false, false, false, true, false, true})
-	r.next[5] = 20 // of the truncated episode's last observation
-	r.chain([]float32{10, 99})
-	r.estimate(0.5, 0.5)
-	// copy 0: δ = 1+3−4, 2+4−6, 3+5−8 = 0, 0, 0; copy 1: 1+3−4 = 0, 2+0−6 = −4, 3+10−8 = 5.
-	for i, want := range []float32{0, -1, 0, -4, 0, 5} {
-		if r.advantages[i] != want || r.returns[i] != want+r.values[i] {
-			t.Errorf("row %d: advantage %v and return %v, want %v and %v", i, r.advantages[i], r.returns[i], want, want+r.values[i])
 		}
 	}
 }
@@ -255,50 +197,5 @@ func TestCloneGradientAgainstFiniteDifferences(t *testing.T) {
 		if got := float64(c.pieces[0].gradient[i]); math.Abs(got-want) > 1e-4 {
 			t.Errorf("parameter %d: gradient %v, finite difference %v", i, got, want)
 		}
-	}
-}
-
-// In another environment episodes begin anew: nothing of the old ones is counted.
-func TestAnotherEnvironmentBeginsAnew(t *testing.T) {
-	s := newSession(still{1}, 1)
-	s.episodes.Returns[0], s.episodes.Lengths[0] = 99, 9
-	if anew, err := s.begin(still{1}); err != nil || !anew || s.episodes.Returns[0] != 0 || s.episodes.Lengths[0] != 0 {
-		t.Errorf("anew %v, %v: an episode begins with %+v", anew, err, s.episodes)
-	}
-}
-
-// brief ends every episode after one step: copy 0 is cut off, copy 1 terminates,
-// copy 2 does both at once, copy 3 goes on.
-type brief struct{ still }
-
-func (b brief) Act(_ []int, step *Step) {
-	b.Reset(step)
-	for c := range b.copies {
-		step.Truncated[c], step.Terminated[c] = c == 0 || c == 2, c == 1 || c == 2
-		copy(step.Final[4*c:], []float32{7, 7, float32(c), 7})
-	}
-}
-
-// An episode that is cut off is worth what the critic says of its last
-// observation, one that terminated nothing more.
-func TestWhatFollowsTheEndOfAnEpisode(t *testing.T) {
-	config := DefaultPPO()
-	config.Steps = 1
-	env := brief{still{4}}
-	p, err := NewPPO(config, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.begin(env); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.rollout.collect(&p.session, p.ac); err != nil {
-		t.Fatal(err)
-	}
-	want := make([]float32, 4)
-	p.ac.criticInference.Infer([]float32{7, 7, 0, 7}, want[:1])
-	p.ac.criticInference.Infer(p.step.Observations[12:], want[3:])
-	if got := p.rollout.next; !slices.Equal(got, want) || want[0] == 0 {
-		t.Errorf("what follows is worth %v, want %v", got, want)
 	}
 }

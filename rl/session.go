@@ -83,6 +83,9 @@ func (s *session) check(step *Step) error {
 		if step.Truncated[c] && !neural.Finite(step.Final[c*s.Width:(c+1)*s.Width]) {
 			return fmt.Errorf("step %d, copy %d: the final observation is not finite", s.steps, c)
 		}
+		if step.Truncated[c] && !anyOf(step.FinalAllowed[c*s.Actions:(c+1)*s.Actions]) {
+			return fmt.Errorf("step %d, copy %d: no action is allowed in the final observation", s.steps, c)
+		}
 		if !anyOf(step.Allowed[c*s.Actions : (c+1)*s.Actions]) {
 			return fmt.Errorf("step %d, copy %d: no action is allowed", s.steps, c)
 		}

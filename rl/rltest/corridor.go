@@ -31,6 +31,9 @@ const (
 	longestWalk = 100
 )
 
+// noJump is what is allowed, in every room.
+var noJump = []bool{true, true, false}
+
 var _ rl.Resumable = (*Corridor)(nil)
 
 // NewCorridor is so many copies, all drawn from one seed.
@@ -75,7 +78,7 @@ func (c *Corridor) Reset(step *rl.Step) {
 	for i := range c.rooms {
 		c.begin(i)
 		c.observe(i, step.Observations)
-		copy(step.Allowed[3*i:], []bool{true, true, false})
+		copy(step.Allowed[3*i:], noJump)
 	}
 }
 
@@ -102,6 +105,7 @@ func (c *Corridor) Act(actions []int, step *rl.Step) {
 		}
 		if step.Terminated[i] || step.Truncated[i] {
 			c.observe(i, step.Final)
+			copy(step.FinalAllowed[3*i:], noJump)
 			c.begin(i)
 		}
 		c.observe(i, step.Observations)
