@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -178,6 +179,10 @@ func (p *player) tell(l Line) error {
 	for _, w := range l.Words {
 		switch w.Name {
 		case "fail":
+		case "advice":
+			if err := p.advise(w.Value); err != nil {
+				return err
+			}
 		case "apply":
 			p.plan.Mode = scale.Apply
 		case "recommend":
@@ -197,6 +202,29 @@ func (p *player) tell(l Line) error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// advise has everybody whom the policy wants to be asked answer.
+func (p *player) advise(text string) error {
+	needs, err := builtin.NeedsOf(p.spec.Policy.Config)
+	if err != nil {
+		return err
+	}
+	p.world.advice = nil
+	for _, need := range needs {
+		a := scale.Advice{From: need.From, At: p.world.now, SeenAt: p.world.now, Expires: p.world.now.Add(time.Hour)}
+		if a.Failed = text == "failed"; a.Failed {
+			a.Reason = "as told"
+		} else {
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				return fmt.Errorf("advice=%s: must be a count or failed", text)
+			}
+			a.Replicas, a.Confidence = &n, 1
+		}
+		p.world.advice = append(p.world.advice, a)
 	}
 	return nil
 }

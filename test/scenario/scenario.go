@@ -35,6 +35,7 @@
 //	badimage                   replicas started from here on fail, until badimage=off
 //	crashloop, rollout         the target says so, until crashloop=off, rollout=off
 //	pause, pause=5m, recommend the mode is this one (until the time 5m), until apply
+//	advice=12, advice=failed   whom the policy has asked answers so on what is seen now
 //	fail                       orders of this line cannot be carried out
 //
 // Signals and events last until the next line that mentions them; fail is for

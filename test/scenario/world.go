@@ -25,6 +25,7 @@ type world struct {
 	bad        bool // what is started now fails
 	conditions []scale.Condition
 	signals    []*signal // sorted by name
+	advice     []scale.Advice
 	started    int
 }
 
@@ -252,7 +253,7 @@ func (w *world) ready(at time.Time) int {
 func (w *world) observe() scale.Observation {
 	w.measure(w.now)
 	obs := scale.Observation{Target: "web", At: w.now, CurrentReplicas: w.specified, ObservedReplicas: len(w.replicas),
-		Conditions: slices.Clone(w.conditions)}
+		Conditions: slices.Clone(w.conditions), Advice: slices.Clone(w.advice)}
 	for _, r := range w.replicas {
 		obs.Replicas = append(obs.Replicas, w.describe(r))
 	}
