@@ -13,7 +13,7 @@ import (
 var programs sync.Map
 
 // Program builds a command of this module, once and linked statically, and
-// returns its file.
+// returns its file, which goes with the cluster.
 func Program(t testing.TB, pkg string) (file string) {
 	t.Helper()
 	file, err := program(pkg)
@@ -29,7 +29,10 @@ func program(pkg string) (string, error) {
 }
 
 func compile(pkg string) (string, error) {
-	dir, err := os.MkdirTemp("", "fly")
+	if shared == nil {
+		return "", fmt.Errorf("build %s: there is no cluster; call clustertest.Start first", pkg)
+	}
+	dir, err := os.MkdirTemp(shared.dir, "program")
 	if err != nil {
 		return "", err
 	}
