@@ -123,10 +123,12 @@ func TestWhatIsHandedBackBehindOurBackIsTakenOverAgainSoon(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.after(wait + 100*time.Millisecond)
-			if !fake.rivals[0].Resting {
-				t.Errorf("not taken over again after %v", wait)
-			}
-			fake.set(func() { fake.rivals[0].Resting, fake.rivals[0].SuspendedBy = false, "" })
+			fake.set(func() {
+				if !fake.rivals[0].Resting {
+					t.Errorf("not taken over again after %v", wait)
+				}
+				fake.rivals[0].Resting, fake.rivals[0].SuspendedBy = false, ""
+			})
 		}
 	})
 }
