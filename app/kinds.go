@@ -11,6 +11,7 @@ import (
 	"github.com/flyball-io/flyball/balancer"
 	proxy "github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/builtin"
+	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
 )
@@ -112,6 +113,15 @@ func states(p *scale.Plugin, field string) bool {
 // Decisive names the signals that the policy decides on; nil where it is at
 // fault.
 func (s *Spec) Decisive() []string {
+	p := s.decides()
+	if p == nil {
+		return nil
+	}
+	return append([]string{}, p.Signals()...)
+}
+
+// decides is the policy; nil where it is at fault.
+func (s *Spec) decides() policy.Policy {
 	if s.Policy.build == nil {
 		return nil
 	}
@@ -119,7 +129,7 @@ func (s *Spec) Decisive() []string {
 	if err != nil {
 		return nil
 	}
-	return append([]string{}, p.Signals()...)
+	return p
 }
 
 // Named are the signals that the document's sources deliver.
@@ -129,17 +139,22 @@ func (s *Spec) Named() []string { return s.named() }
 // holds requests for it, and all that its policy decides on is measured of
 // replicas, or by who balances them.
 func (s *Spec) wakes() error {
-	decisive := s.Decisive()
-	if s.Min > 0 || s.Balancer == nil || s.Balancer.Facts().Holds || decisive == nil {
+	p := s.decides()
+	if s.Min > 0 || s.Balancer == nil || s.Balancer.Facts().Holds || p == nil || policy.Wakes(p) {
 		return nil
 	}
+	decisive := p.Signals()
 	for _, src := range s.Sources {
 		if src.independent && slices.ContainsFunc(src.Signals, func(name string) bool { return name == scale.QueueDepth || slices.Contains(decisive, name) }) {
 			return nil
 		}
 	}
-	return fmt.Errorf("must be at least 1 behind this balancer: it refuses requests while there is no replica, and what %s decides on (%s) is measured of replicas alone, so nothing would ever wake the service; "+
-		"decide on a signal that others measure (below signals: prometheus, or kubernetes with external), or choose the balancer builtin, which holds requests", s.Policy.Kind, strings.Join(decisive, ", "))
+	why := fmt.Sprintf("what %s decides on (%s) is measured of replicas alone", s.Policy.Kind, strings.Join(decisive, ", "))
+	if len(decisive) == 0 {
+		why = fmt.Sprintf("%s knows no time at which it wants any", s.Policy.Kind)
+	}
+	return fmt.Errorf("must be at least 1 behind this balancer: it refuses requests while there is no replica, and %s, so nothing would ever wake the service; "+
+		"decide on a signal that others measure (below signals: prometheus, or kubernetes with external) or on times alone (schedule), or choose the balancer builtin, which holds requests (not in an operator)", why)
 }
 
 // Claims are what no other service may do, in words that are the same for

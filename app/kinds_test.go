@@ -70,6 +70,8 @@ func TestFaultsOfKinds(t *testing.T) {
 	for name, tc := range map[string]struct{ document, want string }{
 		"nobody wakes a service at zero": {strings.Replace(nginx, "min: 2", "min: 0", 1),
 			"-:8: spec.replicas.min: must be at least 1 behind this balancer: it refuses requests while there is no replica, and what hpa decides on (concurrency) is measured of replicas alone"},
+		"windows that keep few wake nobody": {timed(nginx, "{cron: '0 20 * * *', duration: 12h, max: 1}"),
+			"-:8: spec.replicas.min: must be at least 1 behind this balancer: it refuses requests while there is no replica, and schedule knows no time at which it wants any"},
 		"a signal of nobody's": {strings.Replace(nginx, "signal: concurrency", "signal: sessions", 1),
 			`-:10: spec.policy.hpa: nobody measures the signal "sessions"; measured here: `},
 		"nginx knows no queue": {strings.Replace(nginx, "signal: concurrency", "signal: queueDepth", 1),
@@ -102,6 +104,25 @@ func scaling(target string) string {
 	_, rest, _ = strings.Cut(rest, "\n")
 	first = begin + "  target: {" + target + "}\n" + rest
 	return first + "---" + strings.Replace(first, "shop-web", "shop-api", 1)
+}
+
+// timed is a document at zero outside of windows.
+func timed(document, windows string) string {
+	return strings.NewReplacer("min: 2", "min: 0", "hpa: {metrics: [{signal: concurrency, averageValue: 3}]}", "schedule: {windows: ["+windows+"]}").Replace(document)
+}
+
+// A service that sleeps is woken by the time where times alone decide; where a
+// policy within decides outside of windows, it takes a signal of others' as ever.
+func TestTimesWake(t *testing.T) {
+	nginx := strings.NewReplacer("builtin: {}", "nginx: {}").Replace(containers)
+	document := timed(nginx, "{cron: '0 8 * * *', duration: 12h, min: 2}, {cron: '0 12 * * *', duration: 1h, max: 1}")
+	if _, err := decode(document); err != nil {
+		t.Error(err)
+	}
+	within := strings.Replace(document, "}]}", "}], of: {hpa: {metrics: [{signal: concurrency, averageValue: 3}]}}}", 1)
+	if _, err := decode(within); err == nil || !strings.Contains(err.Error(), "what schedule decides on (concurrency) is measured of replicas alone") {
+		t.Errorf("with a policy within: %v, want that nothing wakes it at night", err)
+	}
 }
 
 // What a target starts itself is its own, whoever is made of the same; so is a

@@ -56,6 +56,18 @@ func Closed(p Policy, obs scale.Observation) bool {
 	return ok && c.Closed(obs)
 }
 
+// Waking is a policy that may want replicas again although nothing is measured
+// any more: without it a service at zero that nobody measures stays there.
+type Waking interface {
+	Wakes() bool
+}
+
+// Wakes reports that p brings a service back from zero by itself.
+func Wakes(p Policy) bool {
+	w, ok := p.(Waking)
+	return ok && w.Wakes()
+}
+
 // InDoubt returns the first of the signals that is not fresh, "" when all are.
 func InDoubt(obs scale.Observation, signals []string) string {
 	for _, name := range signals {

@@ -7,6 +7,7 @@ package schedule
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/scale"
@@ -19,6 +20,7 @@ var (
 	_ policy.Fallback    = (*Policy)(nil)
 	_ policy.Closing     = (*Policy)(nil)
 	_ policy.Conditioned = (*Policy)(nil)
+	_ policy.Waking      = (*Policy)(nil)
 )
 
 // Policy keeps another one within the limits of the open windows. Its memory
@@ -86,6 +88,13 @@ func (p *Policy) Closed(obs scale.Observation) bool {
 		return false
 	}
 	return (ceiling != nil && *ceiling.Max == 0) || (p.of != nil && policy.Closed(p.of, obs))
+}
+
+// Wakes reports that windows alone decide, and that one of them wants replicas:
+// that takes no signal. With a policy within, the time outside of windows is
+// that one's, and it may not know of any load while nothing runs.
+func (p *Policy) Wakes() bool {
+	return p.of == nil && slices.ContainsFunc(p.windows, func(w window) bool { return w.Min > 0 })
 }
 
 // Conditions are those of the policy within; windows have none.

@@ -91,3 +91,20 @@ func TestAQueueWakesWhatSleeps(t *testing.T) {
 		l.cluster.Ready(t, patience, l.namespace, "web", step.replicas)
 	}
 }
+
+// Times alone wake what sleeps: that takes no signal.
+func TestATimeWakesWhatSleeps(t *testing.T) {
+	l := newPlace(t)
+	l.deployFake("web", 1)
+	file := l.write(`  target: {kubernetes: {name: web}}
+  replicas: {min: 0, max: 10}
+  sync: 1s
+  policy: {schedule: {windows: [{cron: "* * * * *", duration: 30s, min: 3}]}}
+  behavior: {scaleDown: {stabilizationWindowSeconds: 0}}
+`)
+	l.run("validate", "-f", file)
+	l.meanwhile("run", "-f", file, "--state-dir", "state", "--listen", "127.0.0.1:0")
+	for _, replicas := range []int32{3, 0, 3} {
+		l.cluster.Ready(t, patience, l.namespace, "web", replicas)
+	}
+}
