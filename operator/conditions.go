@@ -39,9 +39,9 @@ func (e *entry) compose(now time.Time) v1alpha1.Status {
 	s.Shadows, s.Forecast = nil, ""
 	if d := e.decided; d != nil {
 		s.Mode = d.Mode
-		s.CurrentReplicas, s.DesiredReplicas, s.ReadyReplicas = d.Decision.CurrentReplicas, d.Decision.DesiredReplicas, d.Seen.Ready
+		s.CurrentReplicas, s.DesiredReplicas, s.ReadyReplicas = new(d.Decision.CurrentReplicas), new(d.Decision.DesiredReplicas), new(d.Seen.Ready)
 		if c := e.changed; c != nil && c.Error == "" && !c.At.Before(d.Decision.At) {
-			s.CurrentReplicas = c.To
+			s.CurrentReplicas = new(c.To)
 		}
 		s.Reason, s.Message = d.Decision.Reason.Code, d.Decision.Reason.String()
 		for _, shadow := range d.Shadows {

@@ -1,6 +1,8 @@
 package operator
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,6 +28,21 @@ func TestAnOrderThatFailsIsToldWhileItIsWanted(t *testing.T) {
 			decided: &record.Decided{Mode: scale.Apply, Decision: scale.Decision{At: at.Add(7 * time.Second), CurrentReplicas: 5, DesiredReplicas: tc.desired}}}
 		if c := e.able(); c.Status+" "+c.Reason != tc.want {
 			t.Errorf("%s: %s %s (%s), want %s", tc.what, c.Status, c.Reason, c.Message, tc.want)
+		}
+	}
+}
+
+// Until something is decided nobody knows how many there are: a zero would be
+// read as one. A zero that was seen is told.
+func TestCountsAreToldOnceTheyAreKnown(t *testing.T) {
+	for decided, want := range map[*record.Decided]string{
+		nil:                 `{"observedGeneration":1,`,
+		{Mode: scale.Apply}: `"currentReplicas":0,"desiredReplicas":0,"readyReplicas":0`,
+	} {
+		e := &entry{object: applied(t, "shop", "web", shop("web")), verdict: verdict{Runs: true, Reason: Running}, decided: decided}
+		told, err := json.Marshal(e.compose(time.Unix(1_700_000_000, 0)))
+		if err != nil || !strings.Contains(string(told), want) || decided == nil && strings.Contains(string(told), "Replicas\"") {
+			t.Errorf("decided %v: told %s (%v)", decided, told, err)
 		}
 	}
 }

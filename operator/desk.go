@@ -161,10 +161,12 @@ func (d *desk) takeIn() (looked map[types.NamespacedName]bool) {
 	d.mu.Unlock()
 	looked = map[types.NamespacedName]bool{}
 	for key, o := range dirty {
-		if o == nil {
+		// One that was made anew before its end was seen is another one.
+		if known := d.documents[key]; known != nil && (o == nil || o.GetUID() != known.object.GetUID()) {
 			delete(d.documents, key)
 			d.forgotten(key)
-		} else if doc := d.document(key); doc.replace(o) {
+		}
+		if o != nil && d.document(key).replace(o) {
 			looked[key] = true
 		}
 	}
@@ -227,7 +229,7 @@ func (d *desk) change(wanted map[string]*document) (app.Change, map[string]*docu
 	var change app.Change
 	docs := map[string]*document{}
 	for _, name := range slices.Sorted(maps.Keys(d.taken)) {
-		if wanted[name] == nil {
+		if doc := wanted[name]; doc == nil || doc.of.uid != d.taken[name].uid {
 			change.Gone = append(change.Gone, name)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/internal/clock"
@@ -102,6 +103,23 @@ func TestAnObjectBecomesADocument(t *testing.T) {
 	}
 	o.gone(key("shop", "web"))
 	said(t, o.after(t), "end shop.web")
+}
+
+// An object that is replaced by one of its name, faster than its end is seen, is
+// another one: nothing of the first is left.
+func TestAnObjectThatIsMadeAnewIsAnotherOne(t *testing.T) {
+	o := newOffice(t)
+	var forgotten []string
+	o.forgotten = func(k types.NamespacedName) { forgotten = append(forgotten, Name(k)) }
+	said(t, o.after(t, applied(t, "shop", "web", shop("web"))), "set shop.web")
+	o.gone(key("shop", "web"))
+	anew := func(u *unstructured.Unstructured) { u.SetUID("another") }
+	said(t, o.after(t, applied(t, "shop", "web", shop("web"), anew)), "end shop.web", "set shop.web")
+	if !slices.Equal(forgotten, []string{"shop.web"}) {
+		t.Errorf("forgotten: %q, want the first", forgotten)
+	}
+	said(t, o.after(t, applied(t, "shop", "web", strings.Replace(shop("web"), "max: 9", "mx: 9", 1))), "end shop.web") // without an end being told, and wrong
+	o.expect(t, "shop.web", InvalidDocument, "mx")
 }
 
 // What is wrong with one leaves the others alone, and says all that is wrong.

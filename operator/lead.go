@@ -51,6 +51,10 @@ func (l *lead) Start(ctx context.Context) error {
 		l.receives.act(true)
 		defer l.receives.act(false)
 	}
+	if r := l.opts.Relay; r != nil {
+		r.act(true)
+		defer r.act(false)
+	}
 	cluster := inCluster{client: l.manager.GetClient(), reader: l.manager.GetAPIReader(), log: o.Log, namespaces: l.opts.Namespaces}
 	t, err := newTeam(ctx, o, l.decoder, cluster, l.manager.GetEventRecorder("flyball"), applyStatus(l.manager.GetClient()))
 	if err != nil {

@@ -157,7 +157,7 @@ func TestAnAppliedObjectIsScaled(t *testing.T) {
 		}
 		minutes(1.5)
 		s := c.status("shop.web")
-		if s.CurrentReplicas != 5 || s.DesiredReplicas != 5 || s.ReadyReplicas != 5 || s.LastScaleTime == nil || s.ObservedGeneration != 1 {
+		if diff := cmp.Diff([]*int{new(5), new(5), new(5)}, []*int{s.CurrentReplicas, s.DesiredReplicas, s.ReadyReplicas}); diff != "" || s.LastScaleTime == nil || s.ObservedGeneration != 1 {
 			t.Errorf("status %+v, want five replicas, when that was, generation 1", s)
 		}
 		if len(s.Decisions) == 0 || s.Decisions[0].To != 5 || s.Decisions[0].Reason == "" {

@@ -66,6 +66,8 @@ type Options struct {
 	// Dashboard is where API, dashboard and metrics are served; nil: nowhere. An
 	// instance that waits hands requests on to the one that acts.
 	Dashboard net.Listener
+	// Relay is where KEDA asks whichever instance; nil: nowhere.
+	Relay *Relay
 	// Certificate is the one that Dashboard is served with at present; nil: it is
 	// served without TLS. Instances know each other by it.
 	Certificate func() (*tls.Certificate, error)
@@ -93,15 +95,16 @@ func Run(ctx context.Context, o Options) error {
 	handler := o.App.Log.Handler()
 	ctrllog.SetLogger(logr.FromSlogHandler(handler))
 	klog.SetSlogLogger(slog.New(handler))
-	mgr, err := o.manager()
+	who := identity(o.Dashboard)
+	mgr, err := o.manager(who)
 	if err != nil {
 		return err
 	}
-	receives, err := o.receives(mgr)
+	receives, err := o.receives(mgr, who)
 	if err != nil {
 		return err
 	}
-	objects, err := mgr.GetCache().GetInformer(ctx, autoscaler(), cache.BlockUntilSynced(false))
+	objects, err := o.informer(ctx, mgr)
 	if err != nil {
 		return o.explain(err)
 	}
@@ -124,20 +127,51 @@ func Run(ctx context.Context, o Options) error {
 	return errors.Join(o.explain(mgr.Start(ctx)), l.err)
 }
 
-// receives opens the door to dashboard and metrics; nil where there is none.
-func (o *Options) receives(mgr manager.Manager) (*reception, error) {
-	if o.Dashboard == nil {
-		return nil, nil
+// definedWithin is how long the definition of the kind is waited for.
+const definedWithin = 30 * time.Second
+
+// informer tells of Autoscalers. Definition and operator are applied together,
+// and the API server takes a moment to know a new kind: that is waited for.
+func (o *Options) informer(ctx context.Context, mgr manager.Manager) (cache.Informer, error) {
+	began, waiting := o.App.Clock.Now(), false
+	for {
+		objects, err := mgr.GetCache().GetInformer(ctx, autoscaler(), cache.BlockUntilSynced(false))
+		if !meta.IsNoMatchError(err) || since(o.App.Clock.Now(), began) > definedWithin {
+			return objects, err
+		}
+		if !waiting {
+			waiting = true
+			o.App.Log.Info("waits for the definition of the kind: this cluster knows no "+v1alpha1.Kind+" yet", slog.Duration("at_most", definedWithin))
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-o.App.Clock.After(time.Second):
+		}
 	}
+}
+
+// receives opens the doors of all instances: to dashboard and metrics, which is
+// nil where there is none, and to what KEDA is told.
+func (o *Options) receives(mgr manager.Manager, who string) (*reception, error) {
 	holder, err := o.holder()
 	if err != nil {
 		return nil, err
+	}
+	if o.Relay != nil {
+		o.Relay.lease, o.Relay.own = holder, who
+		if err := mgr.Add(o.Relay); err != nil {
+			return nil, err
+		}
+	}
+	if o.Dashboard == nil {
+		return nil, nil
 	}
 	r := newReception(o.Dashboard, o.Certificate, holder, o.App.Log)
 	return r, mgr.Add(r)
 }
 
-func (o *Options) manager() (manager.Manager, error) {
+func (o *Options) manager(who string) (manager.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := clientscheme.AddToScheme(scheme); err != nil {
 		return nil, err
@@ -161,7 +195,7 @@ func (o *Options) manager() (manager.Manager, error) {
 	}
 	if o.Elect {
 		var err error
-		if options.LeaderElectionResourceLockInterface, err = o.lock(identity(o.Dashboard)); err != nil {
+		if options.LeaderElectionResourceLockInterface, err = o.lock(who); err != nil {
 			return nil, err
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,40 +30,28 @@ import (
 //	listener ─► acts: the controller's own server
 //	        └─► waits: handed on; /metrics, /healthz, /readyz answered here
 type reception struct {
-	listener net.Listener
-	lease    func(ctx context.Context) (holder string, err error)
-	onward   *http.Transport // to the one that acts
-	log      *slog.Logger
-
-	acting, waiting line
-
-	mu   sync.Mutex // guards acts
-	acts bool
+	*front
+	lease  func(ctx context.Context) (holder string, err error)
+	onward *http.Transport // to the one that acts
+	log    *slog.Logger
 }
 
 // newReception returns one at an address. Certificate is that which the address
 // is served with, nil where it is served without TLS.
 func newReception(l net.Listener, certificate func() (*tls.Certificate, error), lease func(context.Context) (string, error), log *slog.Logger) *reception {
 	onward := &http.Transport{DialTLSContext: peers{certificate}.dial, IdleConnTimeout: time.Minute} // past any proxy: it is a pod
-	return &reception{listener: l, lease: lease, onward: onward, log: log, acting: newLine(l.Addr()), waiting: newLine(l.Addr())}
+	return &reception{front: newFront(l, log), lease: lease, onward: onward, log: log}
 }
 
 // NeedLeaderElection says no: it is there all the time.
 func (*reception) NeedLeaderElection() bool { return false }
-
-// act has the controller's server answer from now on, or not any more.
-func (r *reception) act(on bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.acts = on
-}
 
 // Start receives until ctx is done. What was received by who acts is answered
 // to its end.
 func (r *reception) Start(ctx context.Context) error {
 	server := &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
 		ErrorLog: slog.NewLogLogger(r.log.Handler(), slog.LevelDebug)}
-	g := errgroup.Group{}
+	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if err := server.Serve(r.waiting); !errors.Is(err, http.ErrServerClosed) {
 			return err
@@ -77,22 +64,10 @@ func (r *reception) Start(ctx context.Context) error {
 		return errors.Join(r.listener.Close(), server.Close())
 	})
 	g.Go(func() error {
-		for {
-			c, err := r.listener.Accept()
-			if err != nil {
-				if ctx.Err() != nil {
-					return nil
-				}
-				return fmt.Errorf("dashboard: %w", err)
-			}
-			r.mu.Lock()
-			to := &r.waiting
-			if r.acts {
-				to = &r.acting
-			}
-			r.mu.Unlock()
-			to.hand(ctx, c)
+		if err := r.receive(ctx); err != nil {
+			return fmt.Errorf("dashboard: %w", err)
 		}
+		return nil
 	})
 	return g.Wait()
 }
@@ -196,44 +171,3 @@ func (o *Options) holder() (func(context.Context) (string, error), error) {
 		return *lease.Spec.HolderIdentity, nil
 	}, nil
 }
-
-// line is a listener whose connections are handed to it.
-type line struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  *sync.Once
-	addr  net.Addr
-}
-
-func newLine(addr net.Addr) line {
-	return line{conns: make(chan net.Conn), done: make(chan struct{}), once: new(sync.Once), addr: addr}
-}
-
-func (l line) hand(ctx context.Context, c net.Conn) {
-	select {
-	case l.conns <- c:
-	case <-l.done:
-		_ = c.Close()
-	case <-ctx.Done():
-		_ = c.Close()
-	}
-}
-
-// Accept returns the next connection.
-func (l line) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close ends the line, and not the address.
-func (l line) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return nil
-}
-
-// Addr is the address of all.
-func (l line) Addr() net.Addr { return l.addr }

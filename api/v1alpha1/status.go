@@ -11,15 +11,16 @@ import (
 )
 
 // Status is what the operator tells of an Autoscaler in a cluster. Documents
-// in files have none.
+// in files have none. The counts are not there until something was decided: what
+// is not known is no zero.
 type Status struct {
 	ObservedGeneration int64      `json:"observedGeneration,omitempty" jsonschema:"description=generation of the document that the rest was told of"`
 	Target             string     `json:"target,omitempty" jsonschema:"description=what is scaled"`
 	Policy             string     `json:"policy,omitempty" jsonschema:"description=what recommends the count"`
 	Mode               scale.Mode `json:"mode,omitempty" jsonschema:"description=mode that holds: that of the document or of an annotation or set by hand"`
-	CurrentReplicas    int        `json:"currentReplicas" jsonschema:"description=replicas that are asked for now"`
-	DesiredReplicas    int        `json:"desiredReplicas" jsonschema:"description=replicas of the newest decision"`
-	ReadyReplicas      int        `json:"readyReplicas" jsonschema:"description=replicas that take work"`
+	CurrentReplicas    *int       `json:"currentReplicas,omitempty" jsonschema:"description=replicas that are asked for now"`
+	DesiredReplicas    *int       `json:"desiredReplicas,omitempty" jsonschema:"description=replicas of the newest decision"`
+	ReadyReplicas      *int       `json:"readyReplicas,omitempty" jsonschema:"description=replicas that take work"`
 	LastScaleTime      *time.Time `json:"lastScaleTime,omitempty" jsonschema:"description=when the count was changed last"`
 	// Reason is that of the newest decision in one word, Message in many. Texts
 	// with numbers are told at most once a minute: they differ each time.

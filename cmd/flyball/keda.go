@@ -15,6 +15,7 @@ import (
 	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/tlsfiles"
+	"github.com/flyball-io/flyball/operator"
 	"github.com/flyball-io/flyball/serve/keda"
 )
 
@@ -67,6 +68,20 @@ func (f *kedaFlags) beside(deps app.Deps) ([]app.Beside, error) {
 		}
 		return f.opened, err
 	}}}, nil
+}
+
+// relay opens the address for an operator: each of its instances answers there,
+// and the one that acts knows. Nil where nobody is to be answered.
+func (f *kedaFlags) relay(ctx context.Context, log *slog.Logger) (*operator.Relay, error) {
+	if f.listen == "" {
+		return nil, nil //nolint:nilnil // none is an answer
+	}
+	if err := f.open(ctx); err != nil {
+		return nil, err
+	}
+	relay := operator.NewRelay(f.opened, log)
+	f.opened = relay.Acting()
+	return relay, nil
 }
 
 // open opens the address, once.

@@ -150,6 +150,9 @@ func (f *operatorFlags) options(ctx, hurry context.Context, cluster *kubernetes.
 	if o.App.Beside, err = f.run.keda.beside(deps); err != nil {
 		return o, closing, cli.UsageError{Err: err}
 	}
+	if o.Relay, err = f.run.keda.relay(ctx, log); err != nil {
+		return o, closing, cli.UsageError{Err: err}
+	}
 	if o.App.Tokens, err = f.run.serving.tokens(); err != nil {
 		return o, closing, cli.UsageError{Err: err}
 	}

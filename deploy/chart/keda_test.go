@@ -23,7 +23,8 @@ func TestKEDAIsAnsweredWhereAskedFor(t *testing.T) {
 	plain := rendered("{crds: {install: false}, keda: {enabled: true}}")
 	for _, want := range []string{
 		"- --keda-listen=:6000\n", "{name: keda, containerPort: 6000}", "{name: keda, port: 6000, targetPort: keda}",
-		"- {port: keda}\n    from:\n    - namespaceSelector:\n        matchLabels: {kubernetes.io/metadata.name: keda}\n",
+		"- {port: keda}\n    from:\n    # Instances that wait pass on to the one that acts.\n    - podSelector:\n        matchLabels:\n          app.kubernetes.io/name: flyball\n          app.kubernetes.io/instance: flyball\n" +
+			"    - namespaceSelector:\n        matchLabels: {kubernetes.io/metadata.name: keda}\n",
 	} {
 		if !strings.Contains(plain, want) {
 			t.Errorf("lacks %q:\n%s", want, plain)
