@@ -33,7 +33,7 @@ func judge(ref kubernetes.Ref, w kubernetes.Workload, err error) *fault {
 	case errors.Is(err, kubernetes.ErrNotFound):
 		return &fault{"name", fmt.Errorf("there is no %s", ref), fmt.Sprintf("correct name and namespace: kubectl get %s -A shows those there are", resource)}
 	case errors.Is(err, kubernetes.ErrForbidden):
-		return &fault{"namespace", err, fmt.Sprintf("grant the rights listed in docs/kubernetes.md in namespace %s: kubectl auth can-i get %s/scale -n %s", ref.Namespace, resource, ref.Namespace)}
+		return &fault{"namespace", err, fmt.Sprintf("grant the rights listed in docs/kubernetes.md in namespace %s: kubectl auth can-i get %s --subresource=scale -n %s", ref.Namespace, resource, ref.Namespace)}
 	case errors.Is(err, kubernetes.ErrUnauthorized):
 		return &fault{"kubeconfig", err, "log in again, or name other credentials: kubectl get pods shows whether they do"}
 	case errors.Is(err, kubernetes.ErrUnreachable):

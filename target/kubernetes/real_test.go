@@ -226,7 +226,7 @@ func TestLeastRights(t *testing.T) {
 	w.Until("ready", targettest.Ready(3))
 	// Another namespace is not its business, and that is said.
 	cfg := w.config(func(c *targetkubernetes.Config) { c.Kubeconfig, c.Namespace = account, "default" })
-	if err := cfg.Check(); err == nil || !strings.HasPrefix(err.Error(), "namespace: ") || !strings.Contains(err.Error(), "kubectl auth can-i") {
+	if err := cfg.Check(); err == nil || !strings.HasPrefix(err.Error(), "namespace: ") || !strings.Contains(err.Error(), "kubectl auth can-i get deployment --subresource=scale -n ") {
 		t.Errorf("a forbidden namespace: %v", err)
 	}
 	if found := cfg.Examine(t.Context()); len(found) != 1 || !strings.Contains(found[0].Fix, "grant the rights") {
