@@ -58,7 +58,7 @@ func TestTheEnvironmentKeepsItsContract(t *testing.T) {
 	env := environment(t, small(t), nil)
 	step, actions, r := rl.NewStep(env), make([]int, env.Copies()), rand.New(rand.NewPCG(1, 2))
 	env.Reset(step)
-	lengths := make([]int, env.Copies())
+	lengths, forbidden := make([]int, env.Copies()), 0
 	for range 500 {
 		wild(r, step, actions)
 		clear(step.Final)
@@ -84,9 +84,25 @@ func TestTheEnvironmentKeepsItsContract(t *testing.T) {
 			}
 			if step.Truncated[i] {
 				lengths[i] = 0
+				forbidden += forbiddenIn(step.FinalAllowed[i*env.Actions():][:env.Actions()])
+				if !step.FinalAllowed[i*env.Actions()+env.neutral] {
+					t.Fatalf("copy %d might not do as the base where it was cut off", i)
+				}
 			}
 		}
 	}
+	if forbidden == 0 {
+		t.Error("nothing was forbidden in the last observation of any episode")
+	}
+}
+
+func forbiddenIn(mask []bool) (n int) {
+	for _, allowed := range mask {
+		if !allowed {
+			n++
+		}
+	}
+	return n
 }
 
 // The same seed and the same actions give the same numbers, another seed others.

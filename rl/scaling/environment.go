@@ -58,6 +58,9 @@ type Config struct {
 // after every Every intervals of all copies together, with v the share of the
 // requests that violated avoidably in them, each workload's over what it allows
 // (a Lagrange multiplier by gradient ascent; Tessler, Mankowitz, Mannor, ICLR 2019).
+// With Apart each family of loads has a price of its own, and what is wanted is
+// Target times what the base violates on that family: not that bursts, on which
+// everybody violates, and waves, on which nobody does, come to the same.
 type Price struct {
 	First  float32 `json:"first"`
 	Rate   float32 `json:"rate"` // 0: it stays
@@ -65,6 +68,7 @@ type Price struct {
 	Least  float32 `json:"least"`
 	Most   float32 `json:"most"`
 	Every  int     `json:"every"`
+	Apart  bool    `json:"apart,omitempty"`
 }
 
 // Default plays episodes of an hour (at a decision every 15 s) in 64 copies.
@@ -102,9 +106,10 @@ type Environment struct {
 	random    *rand.Rand
 	neutral   int
 	copies    []instance
-	price     float32
+	prices    []price
+	priceOf   []int // of each workload
+	waited    int   // intervals since prices were changed
 	tally     tally // since the last Report
-	judged    tally // since the price was last changed
 }
 
 // New returns an environment of prepared workloads.
@@ -116,10 +121,12 @@ func New(workloads []*Workload, cfg Config) (*Environment, error) {
 		return nil, errors.New("workloads: needs at least one")
 	}
 	source := rand.NewPCG(cfg.Seed, 0x5ca1e)
-	return &Environment{
+	e := &Environment{
 		cfg: cfg, workloads: workloads, source: source, random: rand.New(source), neutral: cfg.Actions.Base(),
-		copies: make([]instance, cfg.Copies), price: cfg.Price.First,
-	}, nil
+		copies: make([]instance, cfg.Copies),
+	}
+	e.prices, e.priceOf = cfg.Price.of(workloads, cfg.Actions)
+	return e, nil
 }
 
 // Copies implements [rl.Environment].
@@ -131,9 +138,6 @@ func (e *Environment) Width() int { return learned.Width }
 // Actions implements [rl.Environment].
 func (e *Environment) Actions() int { return len(e.cfg.Actions) }
 
-// Price is what an avoidable violation costs at the moment, over the tariff's.
-func (e *Environment) Price() float64 { return float64(e.price) }
-
 // Reset implements [rl.Environment].
 func (e *Environment) Reset(step *rl.Step) {
 	for i := range e.copies {
@@ -144,13 +148,15 @@ func (e *Environment) Reset(step *rl.Step) {
 
 // begin begins an episode on any workload, from any decision on.
 func (e *Environment) begin(c *instance) {
-	w := e.workloads[e.random.IntN(len(e.workloads))]
+	i := e.random.IntN(len(e.workloads))
+	w := e.workloads[i]
 	last := max(w.first, len(w.moments)-1-e.cfg.Episode)
 	slower := float32(1)
 	if e.cfg.Noise > 0 {
 		slower = float32(math.Exp(float64(e.cfg.Noise) * e.random.NormFloat64()))
 	}
 	c.begin(w, w.first+e.random.IntN(last-w.first+1), slower)
+	c.price = int32(e.priceOf[i])
 	if e.cfg.Timeless {
 		c.turn = [2]turn{anyTurn(e.random), anyTurn(e.random)}
 	}
@@ -170,16 +176,17 @@ func (e *Environment) Act(actions []int, step *rl.Step) {
 		r := c.act(n, takes)
 		m := &w.moments[c.at]
 		paid := w.seconds * float32(r.paid)
-		late := e.price * m.price * r.avoidable * w.perReward
+		late := e.prices[c.price].now * m.price * r.avoidable * w.perReward
 		if late > e.cfg.Worst {
 			late = e.cfg.Worst
 		}
 		step.Rewards[i] = e.cfg.Scale * ((m.oracle-paid)*w.perReward - late)
-		e.tally.add(w, m, &r, paid)
+		e.prices[c.price].add(e.tally.add(w, m, &r, paid))
 		step.Terminated[i], step.Truncated[i] = false, false
 		c.at++
 		if c.left--; c.left == 0 {
 			c.observe(step.Final[i*learned.Width:][:learned.Width])
+			e.allow(c, step.FinalAllowed[i*len(e.cfg.Actions):])
 			step.Truncated[i] = true
 			e.begin(c)
 		}
@@ -214,18 +221,10 @@ func (e *Environment) startup(w *Workload) float32 {
 func (e *Environment) show(i int, step *rl.Step) {
 	c := &e.copies[i]
 	c.observe(step.Observations[i*learned.Width:][:learned.Width])
-	e.cfg.Actions.Allow(step.Allowed[i*len(e.cfg.Actions):][:len(e.cfg.Actions)], e.neutral, int(c.base), int(c.lowest), int(c.workload.most))
+	e.allow(c, step.Allowed[i*len(e.cfg.Actions):])
 }
 
-// reprice moves the price once enough was seen.
-func (e *Environment) reprice() {
-	p := &e.cfg.Price
-	e.judged.steps += len(e.copies)
-	if e.judged.steps < p.Every {
-		return
-	}
-	late := e.tally.late - e.judged.late
-	share := late / float64(e.judged.steps)
-	e.judged = tally{late: e.tally.late}
-	e.price = min(p.Most, max(p.Least, e.price+p.Rate*min(1, max(-1, float32(share)-p.Target))))
+// allow writes the mask of a copy that was observed.
+func (e *Environment) allow(c *instance, mask []bool) {
+	e.cfg.Actions.Allow(mask[:len(e.cfg.Actions)], e.neutral, int(c.base), int(c.lowest), int(c.workload.most))
 }

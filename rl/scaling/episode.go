@@ -44,37 +44,40 @@ type Moment struct {
 // Evaluate plays a whole workload with the best action of a net; without one, as
 // the base does.
 func Evaluate(w *Workload, actions learned.Actions, net *neural.Net) Score {
-	score, _ := episode(w, actions, net, false)
-	return score
+	t, _ := episode(w, actions, net, false)
+	return t.score(w)
 }
 
 // Play is Evaluate, and returns every decision.
 func Play(w *Workload, actions learned.Actions, net *neural.Net) (Score, []Moment) {
-	return episode(w, actions, net, true)
+	t, moments := episode(w, actions, net, true)
+	return t.score(w), moments
 }
 
 // episode plays a workload from the first decision on which the base has an
 // opinion to the last.
-func episode(w *Workload, actions learned.Actions, net *neural.Net, timeline bool) (Score, []Moment) {
-	choose := best(actions, net)
-	e := &Environment{cfg: Config{Actions: actions}, neutral: actions.Base(), price: 1}
-	var c instance
+func episode(w *Workload, actions learned.Actions, net *neural.Net, timeline bool) (tally, []Moment) {
+	choose, neutral := best(actions, net), actions.Base()
+	var (
+		c     instance
+		total tally
+	)
 	c.begin(w, w.first, 1)
 	var all []Moment
 	row, allowed := make([]float32, learned.Width), make([]bool, len(actions))
 	for ; int(c.at) < len(w.moments); c.at++ {
 		c.observe(row)
-		actions.Allow(allowed, e.neutral, int(c.base), int(c.lowest), int(w.most))
+		actions.Allow(allowed, neutral, int(c.base), int(c.lowest), int(w.most))
 		a := choose(row, allowed)
-		n := max(c.lowest, w.clamp(int32(actions.Count(a, e.neutral, int(c.base)))))
+		n := max(c.lowest, w.clamp(int32(actions.Count(a, neutral, int(c.base)))))
 		m := &w.moments[c.at]
 		r := c.act(n, w.startup/w.seconds)
-		e.tally.add(w, m, &r, w.seconds*float32(r.paid))
+		total.add(w, m, &r, w.seconds*float32(r.paid))
 		if timeline {
 			all = append(all, c.moment(m, float64(actions[a]), int(n), &r))
 		}
 	}
-	return e.tally.score(w), all
+	return total, all
 }
 
 // moment is the decision that was taken and the interval after it.

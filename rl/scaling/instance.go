@@ -12,6 +12,7 @@ type instance struct {
 	workload *Workload
 	at       int32   // decision that is due
 	left     int32   // decisions of the episode
+	price    int32   // number of that of its violations
 	base     int32   // count that the base wants at it
 	lowest   int32   // that may be chosen
 	slower   float32 // how much less than believed a replica really carries

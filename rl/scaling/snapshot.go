@@ -18,10 +18,16 @@ var _ rl.Resumable = (*Environment)(nil)
 type snapshot struct {
 	Workloads int // how many there are
 	Random    []byte
-	Price     float32
+	Prices    []savedPrice
+	Waited    int
 	Tally     savedTally
-	Judged    savedTally
 	Copies    []savedInstance
+}
+
+type savedPrice struct {
+	Now   float32
+	Late  float64
+	Steps int
 }
 
 type savedTally struct {
@@ -51,7 +57,10 @@ func (e *Environment) Snapshot() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := snapshot{Workloads: len(e.workloads), Random: random, Price: e.price, Tally: e.tally.saved(), Judged: e.judged.saved()}
+	s := snapshot{Workloads: len(e.workloads), Random: random, Waited: e.waited, Tally: e.tally.saved()}
+	for _, p := range e.prices {
+		s.Prices = append(s.Prices, savedPrice{p.now, p.late, p.steps})
+	}
 	numbers := map[*Workload]int{}
 	for i, w := range e.workloads {
 		numbers[w] = i
@@ -71,8 +80,9 @@ func (e *Environment) Restore(data []byte) error {
 	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&s); err != nil {
 		return fmt.Errorf("environment: %w", err)
 	}
-	if s.Workloads != len(e.workloads) || len(s.Copies) != len(e.copies) {
-		return fmt.Errorf("environment: it had %d workloads and %d copies, this one has %d and %d", s.Workloads, len(s.Copies), len(e.workloads), len(e.copies))
+	if s.Workloads != len(e.workloads) || len(s.Copies) != len(e.copies) || len(s.Prices) != len(e.prices) {
+		return fmt.Errorf("environment: it had %d workloads, %d copies and %d prices, this one has %d, %d and %d",
+			s.Workloads, len(s.Copies), len(s.Prices), len(e.workloads), len(e.copies), len(e.prices))
 	}
 	for i := range s.Copies {
 		if c := &s.Copies[i]; c.Workload < 0 || c.Workload >= len(e.workloads) || c.At < 0 || int(c.At) >= len(e.workloads[c.Workload].moments) {
@@ -84,9 +94,13 @@ func (e *Environment) Restore(data []byte) error {
 		return fmt.Errorf("environment: %w", err)
 	}
 	e.source, e.random = source, rand.New(source)
-	e.price, e.tally, e.judged = s.Price, s.Tally.tally(), s.Judged.tally()
+	e.waited, e.tally = s.Waited, s.Tally.tally()
+	for i, p := range s.Prices {
+		e.prices[i].now, e.prices[i].late, e.prices[i].steps = p.Now, p.Late, p.Steps
+	}
 	for i := range s.Copies {
 		e.copies[i] = s.Copies[i].instance(e.workloads)
+		e.copies[i].price = int32(e.priceOf[s.Copies[i].Workload])
 	}
 	return nil
 }

@@ -11,7 +11,8 @@ type tally struct {
 	late      float64 // Σ over intervals of the share that violated, over what is allowed
 }
 
-func (t *tally) add(w *Workload, m *moment, r *result, paid float32) {
+// add counts an interval, and returns what it adds to late.
+func (t *tally) add(w *Workload, m *moment, r *result, paid float32) float64 {
 	t.steps++
 	t.paid += float64(paid)
 	t.oracle += float64(m.oracle)
@@ -19,9 +20,12 @@ func (t *tally) add(w *Workload, m *moment, r *result, paid float32) {
 	n := m.rate * w.seconds
 	t.requests += float64(n)
 	t.avoidable += float64(r.avoidable)
-	if r.avoidable > 0 {
-		t.late += float64(r.avoidable / n * w.perAllowed)
+	if !(r.avoidable > 0) {
+		return 0
 	}
+	late := float64(r.avoidable / n * w.perAllowed)
+	t.late += late
+	return late
 }
 
 // regret is by how much more than the oracle's the cost is, at the tariff's price.
@@ -35,7 +39,6 @@ func (e *Environment) Report(add func(name string, value float64)) {
 	add("regret", t.regret())
 	add("replicas", t.paid/t.oracle)
 	add("violations", t.late/steps)
-	add("price", float64(e.price))
-	e.judged.late -= t.late
+	add("price", e.Price())
 	e.tally = tally{}
 }
