@@ -71,7 +71,8 @@ func (l *lab) pods(app string) []string {
 // cpuSeconds is what a pod has used since its start, as its node counts.
 func (l *lab) cpuSeconds(pod string) float64 {
 	l.t.Helper()
-	out := l.cluster.Kubectl(l.t, "get", "--raw", "/api/v1/nodes/"+l.node()+"/proxy/metrics/resource")
+	node := l.cluster.Kubectl(l.t, "get", "pod", pod, "--namespace", l.namespace, "--output", "jsonpath={.spec.nodeName}")
+	out := l.cluster.Kubectl(l.t, "get", "--raw", "/api/v1/nodes/"+node+"/proxy/metrics/resource")
 	for line := range strings.Lines(out) {
 		if strings.HasPrefix(line, "container_cpu_usage_seconds_total{") && strings.Contains(line, `pod="`+pod+`"`) {
 			var v float64
@@ -82,8 +83,4 @@ func (l *lab) cpuSeconds(pod string) float64 {
 		}
 	}
 	return 0
-}
-
-func (l *lab) node() string {
-	return strings.TrimSpace(l.cluster.Kubectl(l.t, "get", "nodes", "--output", "jsonpath={.items[0].metadata.name}"))
 }
