@@ -6,6 +6,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/flyball-io/flyball/web"
 )
 
 // act asks the API for something and fails the test unless it is done.
@@ -26,6 +28,21 @@ func (c *controller) act(method, path, body string) {
 	}
 }
 
+// heldByCooldown waits until the count is held by the cooldown, and fails the test
+// where it is another one meanwhile.
+func (c *controller) heldByCooldown(name string, count int) web.TargetView {
+	c.t.Helper()
+	var view web.TargetView
+	eventually(c.t, patience, "the cooldown holds", func() bool {
+		view, _ = c.target(name)
+		if view.Decision.To != count {
+			c.t.Fatalf("%d set by %s (%s), want %d", view.Decision.To, view.Decision.SetBy, view.Decision.Reason, count)
+		}
+		return view.Decision.SetBy == "cooldown"
+	}, sprint(func() any { return view.Decision }))
+	return view
+}
+
 // A controller that is killed and started again has forgotten nothing: the
 // history, the pause somebody set, and the cooldown that a change began.
 func TestRunRemembersOverAKill(t *testing.T) {
@@ -37,11 +54,8 @@ func TestRunRemembersOverAKill(t *testing.T) {
 	c := p.control("-f", file)
 	c.untilReady("shop", 4)
 	m.jobs.Store(2)
-	c.decidesOn("shop")
-	view, _ := c.target("shop")
-	if view.Decision.SetBy != "cooldown" || view.Decision.To != 4 {
-		t.Fatalf("got %d set by %s, want 4 held by the cooldown", view.Decision.To, view.Decision.SetBy)
-	}
+	// Until Prometheus knows of it, the count is what the old value asks for.
+	view := c.heldByCooldown("shop", 4)
 	c.act(http.MethodPut, "/api/v1/targets/shop/mode", `{"mode":"Paused","reason":"test"}`)
 	began := view.LastChange.At
 	c.signal(syscall.SIGKILL)
@@ -50,13 +64,7 @@ func TestRunRemembersOverAKill(t *testing.T) {
 	c = p.control("-f", file)
 	c.decidesOn("shop")
 	// Until Prometheus has answered there is no data, and the count is held.
-	eventually(t, patience, "the cooldown that began before the kill holds", func() bool {
-		view, _ = c.target("shop")
-		if view.Decision.To != 4 {
-			t.Fatalf("after the kill: %d set by %s (%s), want 4", view.Decision.To, view.Decision.SetBy, view.Decision.Reason)
-		}
-		return view.Decision.SetBy == "cooldown"
-	}, sprint(func() any { return view.Decision }))
+	view = c.heldByCooldown("shop", 4)
 	if view.Mode != "Paused" || view.Override == nil || view.Override.Reason != "test" {
 		t.Errorf("after the kill: mode %s, override %+v; want the pause", view.Mode, view.Override)
 	}
