@@ -157,6 +157,10 @@ type story struct {
 	engine *fakeEngine
 	target *Target
 	log    bytes.Buffer
+
+	cfg Config
+	dir string
+	end func() // of the controller that looks after it
 }
 
 // tell runs a story. Replicas have no port: they are ready while they run.
@@ -168,22 +172,32 @@ func tell(t *testing.T, change func(*Config), play func(s *story)) {
 		if change != nil {
 			change(&cfg)
 		}
-		s := &story{t: t, engine: newFakeEngine()}
-		var err error
-		s.target, err = New("web", cfg, Options{Clock: clock.System, Log: slog.New(slog.NewTextHandler(&s.log, nil)), StateDir: dir, Engine: s.engine})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- s.target.Run(ctx) }()
-		synctest.Wait()
+		s := &story{t: t, engine: newFakeEngine(), cfg: cfg, dir: dir}
+		s.begin()
 		play(s)
+		s.end()
+	})
+}
+
+// begin has another controller look after the replicas, by what the one before
+// has written down.
+func (s *story) begin() {
+	s.t.Helper()
+	var err error
+	s.target, err = New("web", s.cfg, Options{Clock: clock.System, Log: slog.New(slog.NewTextHandler(&s.log, nil)), StateDir: s.dir, Engine: s.engine})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(s.t.Context())
+	done := make(chan error)
+	go func() { done <- s.target.Run(ctx) }()
+	s.end = func() {
 		cancel()
 		if err := <-done; err != nil {
-			t.Error(err)
+			s.t.Error(err)
 		}
-	})
+	}
+	synctest.Wait()
 }
 
 // after lets time pass and returns what is then.

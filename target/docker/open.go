@@ -8,6 +8,7 @@ import (
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/docker"
 	"github.com/flyball-io/flyball/internal/replicas"
+	"github.com/flyball-io/flyball/scale"
 )
 
 // open takes the lock, reads what was written down and writes down whose the
@@ -48,6 +49,9 @@ func (k *keeper) restore() error {
 			id: was.ID, name: was.Name, container: was.Container, config: was.Config, began: was.Began, address: was.Address,
 			startedAt: was.StartedAt, seenAt: now, adopted: true, restarts: was.Restarts,
 			readySince: was.ReadySince, deletedAt: was.DeletedAt, exited: make(chan struct{}),
+			// Until somebody asks it, it takes work as before: a balancer that is
+			// told of none would send requests away.
+			readiness: scale.Readiness{Ready: !was.ReadySince.IsZero(), Since: was.ReadySince},
 		}
 	}
 	return nil

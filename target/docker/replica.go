@@ -167,7 +167,7 @@ func (r *replica) member(config string, back time.Time) replicas.Member {
 		ID:        r.id,
 		Deleted:   !r.stays(),
 		Unprobed:  r.adopted && !r.readiness.Known,
-		Ready:     r.readiness.Ready,
+		Ready:     r.readiness.Known && r.readiness.Ready,
 		EverReady: !r.readyAt.IsZero(),
 		Outdated:  r.config != config,
 		StartedAt: r.startedAt,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/internal/replicas"
+	"github.com/flyball-io/flyball/scale"
 )
 
 // A controller that is killed while it starts a replica leaves a child behind
@@ -92,13 +93,21 @@ func (e *engine) adopt(records []record) {
 			startedAt: now, seenAt: now, exited: make(chan struct{}),
 		}
 		if written, ok := known[id]; ok {
-			r.startedAt, r.readySince = written.StartedAt, written.ReadySince
-			r.deletedAt, r.restarts = written.DeletedAt, written.Restarts
+			r.recall(written)
 		}
 		e.replicas[id] = r
 		e.changed = true
 		e.log.Info("replica adopted", slog.String("replica", id), slog.Int("pid", l.pid), slog.Int("port", r.port))
 	}
+}
+
+// recall takes over what was written down of a replica. Until somebody asks it,
+// it takes work as before: a balancer that is told of none would send requests
+// away.
+func (r *replica) recall(written record) {
+	r.startedAt, r.readySince = written.StartedAt, written.ReadySince
+	r.deletedAt, r.restarts = written.DeletedAt, written.Restarts
+	r.readiness = scale.Readiness{Ready: !r.readySince.IsZero(), Since: r.readySince}
 }
 
 // save writes down what should be and what is.

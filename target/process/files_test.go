@@ -151,6 +151,27 @@ func TestReadinessKeepsItsDateOverAdoption(t *testing.T) {
 	}
 }
 
+// A controller that returns has asked nobody yet: who took work before goes on
+// taking it, and nothing is planned on that.
+func TestAdoptedReplicaTakesWorkUntilItIsAsked(t *testing.T) {
+	r := &replica{adopted: true, exited: make(chan struct{})}
+	r.recall(record{StartedAt: at(1), ReadySince: at(5)})
+	if d := r.describe(nil); !d.TakesWork() || d.Readiness.Known {
+		t.Errorf("before it was asked: %+v", d)
+	}
+	if m := r.member(""); m.Ready || !m.Unprobed {
+		t.Errorf("planned on is %+v, which nobody has seen", m)
+	}
+	if r.note(false, at(9)); r.readiness.Ready {
+		t.Error("it takes work although it answers that it does not")
+	}
+	fresh := &replica{adopted: true, exited: make(chan struct{})}
+	fresh.recall(record{StartedAt: at(1)})
+	if d := fresh.describe(nil); d.TakesWork() {
+		t.Error("one that was never ready takes work before it was asked")
+	}
+}
+
 func TestJobsDifferByWhatRuns(t *testing.T) {
 	cfg := Default()
 	cfg.Command = []string{"web"}
