@@ -120,6 +120,40 @@ class Connection:
         return data
 
 
+class Survey:
+    """What each number of an observation was like: mean, deviation, extremes.
+
+    A policy that runs is asked only about what its training has met, so its file
+    must say what that was.
+    """
+
+    def __init__(self, width):
+        self.count = 0
+        self._sum, self._squares = np.zeros(width), np.zeros(width)
+        self._least, self._most = np.full(width, np.inf), np.full(width, -np.inf)
+
+    def add(self, observations):
+        """Count observations, of shape (copies, width)."""
+        rows = np.asarray(observations, np.float64)
+        self.count += len(rows)
+        self._sum += rows.sum(0)
+        self._squares += (rows**2).sum(0)
+        self._least = np.minimum(self._least, rows.min(0))
+        self._most = np.maximum(self._most, rows.max(0))
+
+    def features(self):
+        """As the file of a model holds them."""
+        mean = self._sum / self.count
+        deviation = np.sqrt(np.maximum(0, self._squares / self.count - mean**2))
+        parts = {"mean": mean, "std": deviation, "least": self._least, "most": self._most}
+        return {name: [float(np.float32(v)) for v in values] for name, values in parts.items()}
+
+
+def model_property(about, survey, **origin):
+    """What an ONNX file says of itself in the property "flyball", so that Flyball runs it."""
+    return json.dumps({**about["model"], "features": survey.features(), "origin": {"seed": 0, "steps": 0, **origin}})
+
+
 def spaces(about):
     """The spaces of one copy."""
     low, high = about.get("low", -np.inf), about.get("high", np.inf)

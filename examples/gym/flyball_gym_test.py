@@ -1,5 +1,6 @@
 """Tests of the client against a real `flyball gym` (address in FLYBALL_GYM)."""
 
+import json
 import unittest
 import warnings
 
@@ -46,6 +47,16 @@ class OneService(unittest.TestCase):
         first, other = play(1), play(2)
         self.assertTrue((play(1) == first).all())
         self.assertFalse((other == first).all())
+
+    def test_a_survey_is_what_observations_were_like(self):
+        survey = flyball_gym.Survey(2)
+        survey.add([[1, 5], [3, 5]])
+        survey.add([[5, 5]])
+        said = json.loads(flyball_gym.model_property(self.env.about, survey, algorithm="ppo", steps=3))
+        self.assertEqual(said["features"]["mean"], [3, 5])
+        self.assertAlmostEqual(said["features"]["std"][0], (8 / 3) ** 0.5, places=6)
+        self.assertEqual((said["features"]["std"][1], said["features"]["least"], said["features"]["most"]), (0, [1, 5], [5, 5]))
+        self.assertEqual((said["schema"], said["actions"][3], said["origin"]["steps"]), (1, 1, 3))
 
     def test_a_refusal_is_an_error_in_the_servers_words(self):
         self.env.reset(seed=1)

@@ -25,10 +25,13 @@ class FlyballVecEnv(VecEnv):
         self._connection = flyball_gym.Connection(address, num_envs, seed, options=options)
         super().__init__(num_envs, *flyball_gym.spaces(self._connection.about))
         self._actions = self._allowed = None
+        self.about = self._connection.about
+        self.survey = flyball_gym.Survey(self._connection.width)
 
     def reset(self):
         step = self._connection.reset()
         self._allowed = step.allowed
+        self.survey.add(step.observations)
         return step.observations
 
     def step_async(self, actions):
@@ -37,6 +40,7 @@ class FlyballVecEnv(VecEnv):
     def step_wait(self):
         step = self._connection.act(self._actions)
         self._allowed = step.allowed
+        self.survey.add(step.observations)
         infos = [{} for _ in range(self.num_envs)]
         for i in np.flatnonzero(step.terminated | step.truncated):
             infos[i] = {"terminal_observation": step.final[i], "TimeLimit.truncated": bool(step.truncated[i] and not step.terminated[i])}
@@ -86,14 +90,13 @@ def main():
     parser.add_argument("--copies", type=int, default=64)
     parser.add_argument("--workloads", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--onnx", help="file to write the trained network to, for a Flyball policy")
+    parser.add_argument("--onnx", help="file to write the trained network to, for the policy learned")
     args = parser.parse_args()
     options = {"workloads": args.workloads}
 
-    envs = VecMonitor(FlyballVecEnv(args.copies, options=options, seed=args.seed))
-    base = flyball_gym.Connection(None, 1, 0, options=options)
-    as_base = base.about["actionNames"].index("× 1")
-    base.close()
+    services = FlyballVecEnv(args.copies, options=options, seed=args.seed)
+    envs = VecMonitor(services)
+    as_base = services.about["actionNames"].index("× 1")
     model = PPO("MlpPolicy", envs, n_steps=128, batch_size=1024, gamma=0.99, ent_coef=0.001, seed=args.seed, device="cpu", verbose=0)
     # Begin as the base does, nearly always: what is learned is when not to.
     model.policy.action_net.bias.data[as_base] += 3.0
@@ -103,18 +106,24 @@ def main():
     after = mean_reward(lambda step: model.predict(step.observations, deterministic=True)[0], options)
     print(f"as the base {before:.4f}, after {args.steps} steps {after:.4f} (mean reward of a decision on loads not trained on; 0 is the oracle)")
     if args.onnx:
-        export(model, args.onnx)
+        said = flyball_gym.model_property(services.about, services.survey, algorithm="ppo", description="Stable-Baselines3", base="predictive",
+                                          seed=args.seed, steps=args.steps)
+        export(model, args.onnx, said)
     envs.close()
 
 
-def export(model, path):
-    """Write observation -> one number per action, as a Flyball policy reads it."""
+def export(model, path, said):
+    """Write observation -> one number per action, and what the file says of itself."""
+    import onnx
     import torch
 
     policy = model.policy.to("cpu")
     network = torch.nn.Sequential(*policy.mlp_extractor.policy_net, policy.action_net)
     width = model.observation_space.shape[0]
     torch.onnx.export(network, torch.zeros(1, width), path, input_names=["observation"], output_names=["scores"], dynamo=False)
+    written = onnx.load(path)
+    onnx.helper.set_model_props(written, {"flyball": said})
+    onnx.save(written, path)
 
 
 if __name__ == "__main__":

@@ -239,6 +239,24 @@ func TestOneTensorInManyLayersIsBounded(t *testing.T) {
 }
 
 // Whatever the bytes are, reading ends without a panic, and what is read can be run.
+// What a file says of itself, as onnx.helper.set_model_props writes it.
+func TestWhatAFileSaysOfItself(t *testing.T) {
+	property := func(key, value string) message { return message{}.text(1, key).text(2, value) }
+	file := message(model("y")).bytes(14, property("flyball", "old")).bytes(14, property("other", "")).bytes(14, property("flyball", `{"schema":1}`))
+	got, err := onnx.Metadata(file)
+	if err != nil || len(got) != 2 || got["flyball"] != `{"schema":1}` {
+		t.Errorf("got %v, %v, want both, of flyball the last", got, err)
+	}
+	if got, err := onnx.Metadata(model("y")); err != nil || len(got) != 0 {
+		t.Errorf("of a file that says nothing: %v, %v", got, err)
+	}
+	for name, file := range map[string][]byte{"cut off": file[:len(file)-3], "a property cut off": message{}.bytes(14, property("a", "b")[:5]), "text": []byte("hello")} {
+		if got, err := onnx.Metadata(file); err == nil || !strings.Contains(err.Error(), "no ONNX model, or it is cut off") {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add(model("y", matrix, pair, operation("Gemm", "x w b", "h"), operation("Tanh", "h", "y")), "")
 	f.Add(model("y z", turned, triple, operation("Sub", "x c", "s"), operation("Transpose", "wt", "w"), operation("MatMul", "s w", "y"), operation("Relu", "s", "z")), "z")
@@ -246,6 +264,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(file, "value")
 	}
 	f.Fuzz(func(t *testing.T, file []byte, output string) {
+		_, _ = onnx.Metadata(file) // must not panic
 		net, err := onnx.Read(file, output)
 		if err != nil {
 			return

@@ -33,6 +33,9 @@ type Environment struct {
 	// Observations and Actions name the numbers of an observation and the actions,
 	// for people; nil: they have no names.
 	Observations, Actions []string
+	// Model is what the file of a policy that was learned here must say of itself,
+	// as JSON; nil: nothing.
+	Model any
 	// Low and High bound every number of an observation; both 0: nothing does.
 	Low, High float32
 	// Make makes so many copies from one seed, as options say, which are nil where a

@@ -404,6 +404,9 @@ func TestScalingIsServed(t *testing.T) {
 	if len(w.Observations) != w.Width || len(w.ActionNames) != w.Actions || *w.Low != -1 || *w.High != 2 || w.ActionNames[3] != "× 1" {
 		t.Errorf("welcome %+v, want a name for each number and action, and bounds", w)
 	}
+	if want := `{"schema":1,"actions":[0.7,0.8,0.9,1,1.1,1.25,1.5,2]}`; string(w.Model) != want {
+		t.Errorf("a model must say %s, want %s", w.Model, want)
+	}
 	want := rl.NewStep(own)
 	own.Reset(want)
 	got := c.steps(own, 'r', nil)[0]

@@ -62,6 +62,7 @@ func Scaling() Environment {
 	return Environment{
 		Name: "scaling", Description: "replicas of a service relative to what the predictive policy wants, on drawn loads and services; reward: cost below the oracle's, negative",
 		Observations: learned.Names(), Actions: actions, Low: -1, High: 2,
+		Model: modelOf{learned.Schema, learned.StandardActions()},
 		Make: func(ctx context.Context, copies int, seed uint64, options json.RawMessage) (rl.Environment, error) {
 			o := defaultScaling()
 			if err := decodeOptions(options, &o); err != nil {
@@ -79,6 +80,12 @@ func Scaling() Environment {
 			return scaling.New(workloads, cfg)
 		},
 	}
+}
+
+// modelOf is of the header of a model's file what the environment decides.
+type modelOf struct {
+	Schema  int             `json:"schema"`
+	Actions learned.Actions `json:"actions"`
 }
 
 // decodeOptions reads strictly over defaults.

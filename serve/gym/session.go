@@ -39,6 +39,9 @@ type Welcome struct {
 	// Low and High are left out where nothing bounds an observation.
 	Low  *float32 `json:"low,omitempty"`
 	High *float32 `json:"high,omitempty"`
+	// Model is what a policy's file must say of itself, so that it is read as one
+	// that was learned here.
+	Model json.RawMessage `json:"model,omitempty"`
 	// MostRounds is how many rounds of actions one frame may hold.
 	MostRounds int `json:"mostRounds"`
 }
@@ -168,6 +171,12 @@ func (s *session) welcome() error {
 		Actions: s.env.Actions(), Observations: s.about.Observations, ActionNames: s.about.Actions, MostRounds: s.rounds()}
 	if s.about.Low != 0 || s.about.High != 0 {
 		w.Low, w.High = &s.about.Low, &s.about.High
+	}
+	if s.about.Model != nil {
+		var err error
+		if w.Model, err = json.Marshal(s.about.Model); err != nil {
+			return fmt.Errorf("%s: %w", s.about.Name, err)
+		}
 	}
 	return writeJSON(s.w, kindWelcome, w)
 }
