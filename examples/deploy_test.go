@@ -20,6 +20,8 @@ import (
 
 	"github.com/flyball-io/flyball/deploy/stack"
 	"github.com/flyball-io/flyball/load"
+	"github.com/flyball-io/flyball/neural"
+	"github.com/flyball-io/flyball/policy/learned"
 	"github.com/flyball-io/flyball/workload"
 )
 
@@ -228,4 +230,76 @@ func certificate(t *testing.T) (cert, key string) {
 		}
 	}
 	return cert, key
+}
+
+// The planner asks the policy of a container of its own, which serves a model. It
+// decides by its own fallback while nobody answers there, and says why; once
+// somebody does, by the answers again.
+func TestComposeAsksTheServedPolicy(t *testing.T) {
+	m := newMachine(t, "nginx:1.28")
+	m.buildFlyball()
+	model := filepath.Join(t.TempDir(), "web.flyball")
+	if err := os.WriteFile(model, asBase(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := m.deploy("compose", "local", "--serve-policy", "--policy-model", model)
+	m.leastPrivilege(m.containers(policyContainer)[0], false)
+	d.scraped(`flyball_policy_info{policy="learned"}`)
+	d.eventually("an answer decides", patience, func() bool { return d.explains("RemoteAnswered") })
+	d.docker(".", "kill", "shop-policy-1")
+	d.eventually("the fallback decides, and why", patience, func() bool { return d.explains("RemoteSilent") && !d.explains("RemoteAnswered") })
+	if status := d.get(d.url); status != http.StatusOK {
+		t.Errorf("without the policy: status %d", status)
+	}
+	d.docker(".", "start", "shop-policy-1")
+	d.eventually("answers decide again", patience, func() bool { return d.explains("RemoteAnswered") && !d.explains("RemoteSilent") })
+	d.again(m.ids)
+	d.delete(project)
+}
+
+// policyContainer is that of the served policy.
+const policyContainer = "label=com.docker.compose.service=policy"
+
+// explains reports whether the newest decision, with all that is said of it, holds
+// a reason.
+func (d *deployed) explains(reason string) bool {
+	explain := exec.CommandContext(d.t.Context(), d.flyball(), "explain", "--json")
+	explain.Env = append(os.Environ(), "FLYBALL_TOKEN="+d.token())
+	out, err := explain.Output()
+	return err == nil && strings.Contains(string(out), `"`+reason+`"`)
+}
+
+// token is that of people, as the stack's folder has it.
+func (d *deployed) token() string {
+	d.t.Helper()
+	text, err := os.ReadFile(filepath.Join(d.dir, ".env"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^FLYBALL_TOKENS=admin:([^,]+),`).FindSubmatch(text)
+	if found == nil {
+		d.t.Fatal("the stack's folder has no token")
+	}
+	return string(found[1])
+}
+
+// asBase is a model that does as its base does, whatever it sees.
+func asBase(t *testing.T) []byte {
+	t.Helper()
+	m := &learned.Model{Actions: learned.StandardActions(), Origin: learned.Origin{Algorithm: "none"}}
+	var err error
+	if m.Net, err = neural.New(learned.Width, neural.Layer{Outputs: len(m.Actions)}); err != nil {
+		t.Fatal(err)
+	}
+	_, biases := m.Net.Weights(0)
+	biases[m.Actions.Base()] = 1
+	f := &m.Features
+	for range learned.Width {
+		f.Mean, f.Std, f.Least, f.Most = append(f.Mean, 0), append(f.Std, 1), append(f.Least, -2), append(f.Most, 2)
+	}
+	data, err := m.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }

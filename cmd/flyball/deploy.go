@@ -12,12 +12,14 @@ import (
 	"github.com/flyball-io/flyball/deploy/stack"
 	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/policy/learned"
 )
 
 // deployFlags say which stack is wanted and what is done with it.
 type deployFlags struct {
 	options       stack.Options
 	cert, key     string
+	model         string
 	dir           string
 	apply, remove bool
 	keepData      bool
@@ -62,6 +64,7 @@ func (f *deployFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.options.FlyballImage, "flyball-image", o.FlyballImage, "image of Flyball (make image builds one)")
 	flags.StringVar(&f.options.BalancerImage, "balancer-image", "", "image of nginx, HAProxy or Traefik (default the line that gets fixes)")
 	flags.BoolVar(&f.options.ServePolicy, "serve-policy", false, "ask the policy of a container of its own (flyball serve-policy), for models and for policies of yours")
+	flags.StringVar(&f.model, "policy-model", "", "with --serve-policy: `FILE` of the model that it serves (flyball train) instead of predictive")
 	flags.StringVar(&f.options.ACMEDomain, "acme-domain", "", "name for which Traefik gets a certificate by itself")
 	flags.StringVar(&f.options.ACMEEmail, "acme-email", "", "address that the authority writes to")
 	flags.StringVar(&f.cert, "tls-cert", "", "`FILE` of the certificate chain for users and dashboard; local has no TLS, staging makes one")
@@ -122,6 +125,9 @@ func (f *deployFlags) complete(args []string) error {
 	if f.apply && f.remove {
 		return errors.New("--apply and --delete exclude each other")
 	}
+	if f.options.PolicyModel, err = servedModel(f.model); err != nil {
+		return fmt.Errorf("--policy-model: %w", err)
+	}
 	if f.keepData && !f.remove {
 		return errors.New("--keep-data: is for --delete")
 	}
@@ -129,6 +135,21 @@ func (f *deployFlags) complete(args []string) error {
 		f.dir = strings.Join([]string{f.options.Name, args[0], environment.Name}, "-")
 	}
 	return f.options.Validate()
+}
+
+// servedModel is what a file holds, if it is a model; "" holds none.
+func servedModel(path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := learned.Read(data); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return data, nil
 }
 
 // render returns the files with the secrets of the folder.

@@ -119,9 +119,32 @@ func TestRightsAreTheFewest(t *testing.T) {
 	}
 }
 
+// A model comes from a ConfigMap, which the container alone reads.
+func TestThePolicyOfAnAppServesAModel(t *testing.T) {
+	for _, o := range objects(t, App, values(t, "{policy: {enabled: true, model: {configMap: web-model, key: web.flyball}}}")) {
+		text := fmt.Sprint(o.Spec)
+		if o.Kind != "Deployment" || o.Metadata.Name != "flyball-policy" {
+			if strings.Contains(text, "web-model") {
+				t.Errorf("%s %s reads the model: %s", o.Kind, o.Metadata.Name, text)
+			}
+			continue
+		}
+		for _, want := range []string{"[serve-policy /model/web.flyball --without-token --listen=:7080]",
+			"volumeMounts:[map[mountPath:/model name:model readOnly:true]]", "volumes:[map[configMap:map[name:web-model] name:model]]"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: want %s", text, want)
+			}
+		}
+	}
+	_, err := Render(App, Release{Name: "f", Namespace: "n"}, values(t, "{policy: {model: {key: a/b}}}"))
+	if err == nil || !strings.Contains(err.Error(), "policy.model.key") {
+		t.Errorf("a key that is a path: %v", err)
+	}
+}
+
 // The restricted level of Pod Security is kept by every pod.
 func TestPodsAreRestricted(t *testing.T) {
-	for chart, over := range map[string]string{Operator: "", App: "{policy: {enabled: true}}"} {
+	for chart, over := range map[string]string{Operator: "", App: "{policy: {enabled: true, model: {configMap: web-model}}}"} {
 		for _, o := range objects(t, chart, values(t, over)) {
 			if o.Kind != "Deployment" {
 				continue

@@ -10,6 +10,7 @@ import (
 func examples() map[string]Options {
 	compose, swarm := Default(Compose, Environments()[0]), Default(Swarm, Environments()[0])
 	compose.BuildContext = "../.."
+	compose.ServePolicy = true // to be seen; a stack of one's own has it where it is asked for
 	return map[string]Options{"compose": compose, "swarm": swarm}
 }
 

@@ -13,15 +13,27 @@ const (
 	policyPort    = 7080
 )
 
+// mostConfig is the longest file that every swarm of Docker 20.10 on keeps.
+const mostConfig = 500 << 10
+
+// policyModel is where its container finds a model.
+const policyModel = "/etc/flyball/model.flyball"
+
 // policyServer answers the planner. It speaks to nobody, keeps nothing, sees
 // neither the engine nor the bus, and knows no secret but the tokens of those who
 // may ask it.
 func (p *planned) policyServer() service {
 	s := service{
-		name: policyService, comment: "Answers how many replicas there should be; the planner decides without it while it is silent. Put your model in the place of predictive.",
+		name: policyService, comment: "Answers how many replicas there should be; the planner decides without it while it is silent. --policy-model serves a model in the place of predictive.",
 		Image: p.o.FlyballImage, Networks: []string{controlNetwork}, HealthCheck: &healthCheck{Disable: true}, // the image's asks for the dashboard
-		Command: []string{"serve-policy", "predictive", "--listen", "0.0.0.0:" + itoa(policyPort)}, Environment: map[string]string{},
+		Environment: map[string]string{},
 	}
+	served := "predictive"
+	if len(p.o.PolicyModel) > 0 {
+		served = policyModel
+		p.config(&s, File{Path: "policy/model.flyball", Data: p.o.PolicyModel}, policyModel)
+	}
+	s.Command = []string{"serve-policy", served, "--listen", "0.0.0.0:" + itoa(policyPort)}
 	if p.swarm() {
 		tokens := fmt.Sprintf("planner: %s\nprometheus: %s\n", p.m.policyToken(), p.m.PrometheusToken)
 		p.secret(&s, File{Path: "secrets/policy.tokens", Data: []byte(tokens)}, "/run/secrets/policy.tokens", flyballUser)

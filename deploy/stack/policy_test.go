@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,6 +49,39 @@ func TestTheContainerOfAPolicyHasNothingButItsTokens(t *testing.T) {
 		if _, there := servicesOf(t, parsed(t, Default(orchestrator, Environments()[0])))[policyService]; there {
 			t.Errorf("%s: it is there although nobody asked for it", orchestrator)
 		}
+	}
+}
+
+// A model is a file of the stack, which the container reads and nobody else.
+func TestTheContainerOfAPolicyHasItsModel(t *testing.T) {
+	for _, orchestrator := range Orchestrators() {
+		o := withPolicy(orchestrator)
+		o.PolicyModel = []byte("FLYBALL\n\x00\xff")
+		files := rendered(t, o)
+		i := slices.IndexFunc(files, func(f File) bool { return f.Path == "policy/model.flyball" })
+		if i < 0 || !bytes.Equal(files[i].Data, o.PolicyModel) || files[i].Secret {
+			t.Fatalf("%s: the model is no file of the stack", orchestrator)
+		}
+		for name, s := range servicesOf(t, parsed(t, o)) {
+			if sees := strings.Contains(asText(t, s), "model"); sees != (name == policyService) {
+				t.Errorf("%s: %s sees the model: %v", orchestrator, name, sees)
+			}
+			if name == policyService && !has(s["command"], policyModel) {
+				t.Errorf("%s: it serves %v, want the model", orchestrator, s["command"])
+			}
+		}
+	}
+}
+
+func TestAModelThatNobodyWouldServe(t *testing.T) {
+	o := withPolicy(Swarm)
+	o.PolicyModel = make([]byte, mostConfig+1)
+	if err := o.Validate(); err == nil || !strings.Contains(err.Error(), "--policy-model: has 512001 bytes, a swarm takes at most 512000") {
+		t.Errorf("too long for a swarm: %v", err)
+	}
+	o.Orchestrator, o.ServePolicy = Compose, false
+	if err := o.Validate(); err == nil || !strings.Contains(err.Error(), "--policy-model: goes with --serve-policy") {
+		t.Errorf("without --serve-policy: %v", err)
 	}
 }
 

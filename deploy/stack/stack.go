@@ -67,6 +67,8 @@ type Options struct {
 	BuildContext string
 	// ServePolicy asks the policy of a container of its own.
 	ServePolicy bool
+	// PolicyModel is the file of the model that it serves; empty: predictive.
+	PolicyModel []byte
 	// ACMEDomain and ACMEEmail let Traefik get its certificate by itself.
 	ACMEDomain, ACMEEmail string
 }
@@ -111,6 +113,8 @@ func (o Options) Validate() error {
 	check(!slices.Contains([]int{dashboardPort, grafanaPort}, o.Published), "--publish: %d is that of the dashboard or of Grafana", o.Published)
 	check(o.HealthPath == "" || paths.MatchString(o.HealthPath), "--health-path: must begin with / and hold no quotes, got %q", o.HealthPath)
 	check(paths.MatchString(o.Socket), "DOCKER_HOST: the engine's socket must be an absolute path without quotes, got %q", o.Socket)
+	check(len(o.PolicyModel) == 0 || o.ServePolicy, "--policy-model: goes with --serve-policy")
+	check(o.Orchestrator != Swarm || len(o.PolicyModel) <= mostConfig, "--policy-model: has %d bytes, a swarm takes at most %d", len(o.PolicyModel), mostConfig)
 	check(o.AppReplicas >= 0, "replicas: must not be negative, got %d", o.AppReplicas)
 	return errors.Join(append(errs, o.validateACME())...)
 }

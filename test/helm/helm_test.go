@@ -36,6 +36,8 @@ func values() map[string][]string {
 		chart.App: {
 			"{}",
 			"{ingress: {controller: nginx, issuer: letsencrypt}, networkPolicy: {enabled: true}, podDisruptionBudget: {enabled: true}}",
+			"{policy: {enabled: true, args: ['hpa:cpuUtilization=60', '--parallel=2']}}",
+			"{policy: {enabled: true, model: {configMap: web-model}}}",
 			"{ingress: {controller: traefik, issuer: letsencrypt}, args: [], autoscaler: {signals: [{name: requestRate, prometheus: {server: 'http://p:9090', query: up}}]}}",
 		},
 	}

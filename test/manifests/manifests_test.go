@@ -110,6 +110,8 @@ func shipped(t *testing.T) map[string][]byte {
 		{"app, production", chart.App, "production", "{}"},
 		{"app behind ingress-nginx", chart.App, "production", "{ingress: {controller: nginx, host: shop.example.com, issuer: letsencrypt}}"},
 		{"app behind Traefik", chart.App, "production", "{ingress: {controller: traefik, host: shop.example.com, issuer: letsencrypt}}"},
+		{"app whose policy is served", chart.App, "", "{policy: {enabled: true}}"},
+		{"app whose policy is a model", chart.App, "", "{policy: {enabled: true, replicas: 2, model: {configMap: web-model}}}"},
 		{"app with everything", chart.App, "", `{ingress: {controller: traefik, issuer: letsencrypt}, networkPolicy: {enabled: true}, podDisruptionBudget: {enabled: true},
 			autoscaler: {signals: [{name: requestRate, prometheus: {server: 'http://p:9090', query: up}}]}}`},
 	} {
