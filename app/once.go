@@ -55,10 +55,11 @@ func DecideOnce(ctx context.Context, spec Spec, plane balancer.Measured, memory 
 			return Once{}, fmt.Errorf("balancer: %w", err)
 		}
 		believe(&status, backends)
-	} else if spec.proxy() == nil {
+	} else if spec.proxy() == nil && len(spec.front().Signals) > 0 {
 		report.Faults = append(report.Faults, control.Fault{From: "balancer", Error: "it measures over time, while flyball run looks at it"})
 	}
 	report.Status = &status
+	spec.usage(ctx, t, &report)
 	if err := spec.sample(ctx, &report, deps); err != nil {
 		return Once{}, err
 	}
@@ -76,6 +77,18 @@ func DecideOnce(ctx context.Context, spec Spec, plane balancer.Measured, memory 
 		out.Shadows = append(out.Shadows, shadow.Decide(obs))
 	}
 	return out, nil
+}
+
+// usage asks the target once what its replicas use. One that measures over time
+// has nothing to say yet; a cluster has.
+func (s *Spec) usage(ctx context.Context, t target.Managed, report *control.Report) {
+	ctx, cancel := context.WithTimeoutCause(ctx, source.Patience, source.ErrPatience)
+	defer cancel()
+	samples, err := (without{t, s.named()}).Collect(ctx)
+	report.Samples = append(report.Samples, samples...)
+	if err != nil {
+		report.Faults = append(report.Faults, control.Fault{From: "target usage", Error: err.Error()})
+	}
 }
 
 // firstSample is how long a source that works between calls may take until it

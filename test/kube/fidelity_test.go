@@ -3,7 +3,9 @@
 package kube
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,3 +84,19 @@ spec:
       annotations: {kwok.x-k8s.io/usage-cpu: 60m, kwok.x-k8s.io/usage-memory: 20Mi}
     spec: {%[3]s, containers: [{name: app, image: none, resources: {requests: {cpu: 100m, memory: 64Mi}}}]}
 `
+
+// One decision now sees what the pods use now, as the decisions of run do.
+func TestPlanSeesWhatPodsUse(t *testing.T) {
+	l := newPlace(t)
+	l.cluster.Metrics(t)
+	l.cluster.Apply(t, l.namespace, fmt.Sprintf(fakes, "web", 4, clustertest.OnFakeNodes))
+	l.cluster.Ready(t, patience, l.namespace, "web", 4)
+	file := l.write("  target: {kubernetes: {name: web}}\n  replicas: {min: 1, max: 10}\n  policy: {hpa: {cpuUtilization: 30}}\n")
+	clustertest.Eventually(t, patience, func(ctx context.Context) error { // until all are measured
+		out, err := l.command(ctx, "plan", "-f", file, "--state-dir", "state").CombinedOutput()
+		if err == nil && (!strings.Contains(string(out), "web  4 → 8 ") || strings.Contains(string(out), "cannot read")) { // 60m of 100m, which is twice the target
+			err = fmt.Errorf("got %s", out)
+		}
+		return err
+	})
+}
