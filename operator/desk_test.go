@@ -95,7 +95,7 @@ func shop(spec string) string { return fmt.Sprintf(rateSpec, spec) }
 func TestAnObjectBecomesADocument(t *testing.T) {
 	o := newOffice(t)
 	said(t, o.after(t, applied(t, "shop", "web", shop("web"))), "set shop.web")
-	o.expect(t, "shop.web", Running, "the target is scaled")
+	o.expect(t, "shop.web", Running, "decisions are applied")
 	said(t, o.after(t, applied(t, "shop", "web", shop("web"))))
 	said(t, o.after(t, applied(t, "shop", "web", strings.Replace(shop("web"), "max: 9", "max: 5", 1), generation(2))), "set shop.web")
 	if got := o.clerk.runs["shop.web"].Max; got != 5 {
@@ -275,6 +275,6 @@ func TestAPauseEndsByItself(t *testing.T) {
 		if got := o.clerk.runs["shop.web"].Mode; got != scale.Apply {
 			t.Errorf("after the pause: %s, want Apply", got)
 		}
-		o.expect(t, "shop.web", Running, "the target is scaled")
+		o.expect(t, "shop.web", Running, "decisions are applied")
 	})
 }

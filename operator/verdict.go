@@ -47,7 +47,7 @@ func (d *desk) tell(doc *document, holders map[string]*document) {
 func running(mode scale.Mode) string {
 	switch mode {
 	case scale.Apply:
-		return "the target is scaled"
+		return "decisions are applied: mode is Apply"
 	case scale.Recommend:
 		return "decisions are shown and not applied: mode is Recommend"
 	default:

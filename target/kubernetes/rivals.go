@@ -81,7 +81,11 @@ func (r *rivals) condition(s *seen, takeOver bool) (scale.Condition, bool) {
 	active := r.active()
 	switch {
 	case len(active) > 0 && takeOver && r.trouble != nil:
-		return scale.Condition{Type: ScaledByOther, Since: r.since, Message: fmt.Sprintf("%s scales it, and could not be taken over: %v", names(active), r.trouble)}, true
+		fix := ""
+		if errors.Is(r.trouble, kubernetes.ErrForbidden) {
+			fix = "; grant the right to update it (in the chart of the operator rbac.takeOver: true)"
+		}
+		return scale.Condition{Type: ScaledByOther, Since: r.since, Message: fmt.Sprintf("%s scales it, and could not be taken over: %v%s", names(active), r.trouble, fix)}, true
 	case len(active) > 0 && takeOver:
 		return scale.Condition{Type: ScaledByOther, Since: r.since, Message: names(active) + " scales it; it is taken over once Flyball is to scale"}, true
 	case len(active) > 0:

@@ -144,7 +144,7 @@ func TestWhatCannotBeTakenOverIsSaid(t *testing.T) {
 		if err := s.target.SetReplicas(s.t.Context(), 9); err == nil || fake.replicas() != 3 {
 			t.Errorf("got %v at %d: two would scale it", err, fake.replicas())
 		}
-		if c := s.condition(ScaledByOther); !strings.Contains(c.Message, "could not be taken over: not allowed") {
+		if c := s.condition(ScaledByOther); !strings.Contains(c.Message, "could not be taken over: not allowed") || !strings.Contains(c.Message, "rbac.takeOver: true") {
 			t.Errorf("told %+v", c)
 		}
 	})

@@ -20,7 +20,7 @@ func TestDocumentsOfACluster(t *testing.T) {
 	c.world.Load("web", 45)
 	c.Apply(t, c.namespace, document("web", "web"))
 	c.says(t, "web", "{.status.currentReplicas}", "5")
-	c.says(t, "web", condition("Ready"), "True Running: the target is scaled")
+	c.says(t, "web", condition("Ready"), "True Running: decisions are applied")
 	c.says(t, "web", condition("AbleToScale"), "True ReadyForNewScale")
 	c.says(t, "web", condition("ScalingActive"), "True ValidMetricFound")
 	c.says(t, "web", "{.status.decisions[0].to} {.status.observedGeneration} {.status.target}", "5 1 fake web")
