@@ -46,11 +46,17 @@ func TestDeployedOperatorScalesTheDeployedApp(t *testing.T) {
 	if again := deploy("--apply"); strings.Contains(again, " made") || strings.Contains(again, " changed") {
 		t.Errorf("applied again it said %s", again)
 	}
-	l.cluster.Kubectl(t, "patch", "autoscaler", "--namespace", l.namespace, "shop", "--type", "merge", "--patch", `{"spec":{"replicas":{"min":3}}}`)
+	three := filepath.Join(l.dir, "three.yaml")
+	if err := os.WriteFile(three, []byte("app: {autoscaler: {min: 3}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said := deploy("--apply", "--values", three); !strings.Contains(said, "autoscaler/shop changed") {
+		t.Errorf("said %s", said)
+	}
 	l.eventually("the Autoscaler sets the count", func() string {
 		return strings.TrimSpace(l.cluster.Kubectl(t, "get", "deployment", "--namespace", l.namespace, "shop", "--output", "jsonpath={.spec.replicas}"))
 	}, "3")
-	deploy("--apply") // nobody's count is set back: the Deployment says none
+	deploy("--apply", "--values", three) // nobody's count is set back: the Deployment says none
 	if n := strings.TrimSpace(l.cluster.Kubectl(t, "get", "deployment", "--namespace", l.namespace, "shop", "--output", "jsonpath={.spec.replicas}")); n != "3" {
 		t.Errorf("applied again the Deployment has %s replicas, want 3", n)
 	}
