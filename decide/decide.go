@@ -37,6 +37,9 @@ func New(name string, p policy.Policy, guards ...guard.Guard) *Decider {
 // Name of the policy.
 func (d *Decider) Name() string { return d.name }
 
+// Guards are the rules that it walks, in their order, for those who audit them.
+func (d *Decider) Guards() []guard.Guard { return d.guards }
+
 // Decide asks the policy and walks the guards. Without an opinion of the
 // policy the current count is held, within the bounds. A count that it holds
 // itself, without any confidence, is none either: no wish that rules may

@@ -151,7 +151,14 @@ func environment(cfg Config, seed uint64, ground *Ground) (rl.Environment, error
 	}
 	scene := cfg.Scaling
 	scene.Seed = seed
-	return scaling.New(ground.Train, scene)
+	env, err := scaling.New(ground.Train, scene)
+	switch {
+	case err != nil:
+		return nil, err
+	case cfg.timeless():
+		return timeless{env}, nil
+	}
+	return env, nil
 }
 
 // newLearner is the algorithm of the configuration.
@@ -197,6 +204,9 @@ func (s *session) begin(ctx context.Context, from *learned.Model) error {
 	case s.cfg.Ahead > 0:
 		scaling.LikeBase(net, s.cfg.Scaling.Actions, s.cfg.Ahead)
 	}
+	if s.cfg.timeless() {
+		forgetCalendar(net)
+	}
 	if s.cfg.Clone != nil {
 		if err := s.clone(ctx, net); err != nil {
 			return err
@@ -222,6 +232,9 @@ func (s *session) clone(ctx context.Context, net *neural.Net) error {
 		d, err := scaling.Demonstrate(ctx, s.ground.Train, scene, student, s.cfg.Clone.Rows)
 		if err != nil {
 			return err
+		}
+		if s.cfg.timeless() {
+			hideCalendar(d.Observations)
 		}
 		if all == nil {
 			all = d

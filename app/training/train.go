@@ -214,9 +214,9 @@ func WriteModel(path string, m *learned.Model) error {
 	return atomicfile.Write(path, data, 0o644)
 }
 
-// ReadModel reads a model from a file.
+// ReadModel reads a model: one in the program by its name, else a file.
 func ReadModel(path string) (*learned.Model, error) {
-	data, err := os.ReadFile(path)
+	data, err := learned.Find(path, os.ReadFile)
 	if err != nil {
 		return nil, err
 	}

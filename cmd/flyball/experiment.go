@@ -76,7 +76,7 @@ func (f *experimentFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.mode, "mode", string(experiment.Comparison), "hpa_only, ai_scaler or comparison")
 	cli.BareDurationVar(flags, &f.interval, "interval", 30*time.Second, time.Second, "time between two decisions and rows; without a unit seconds")
 	cli.BareDurationVar(flags, &f.duration, "duration", 0, time.Minute, "how long; without a unit minutes (default until interrupted)")
-	flags.StringVar(&f.ai, "ai", "predictive", "policy that is compared with the HPA: predictive, or any other without configuration of its own")
+	flags.StringVar(&f.ai, "ai", "predictive", "policy that is compared with the HPA: predictive, learned, or any other without configuration of its own")
 	flags.StringVar(&f.prometheus, "prometheus-url", usualPrometheus, "Prometheus that --rate-query is asked of")
 	flags.StringVar(&f.rate, "rate-query", "", "`PROMQL` of the requests per second of the service; without it decisions are on CPU")
 	f.place.addService(flags)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -139,5 +140,31 @@ func TestRestoreSaysWhatItDoes(t *testing.T) {
 	says, err := left{k, kubernetes.Ref{}}.handBack(t.Context())
 	if err != nil || !strings.Contains(says, "HorizontalPodAutoscaler shop/theirs rested for an earlier phase and is handed back") {
 		t.Errorf("got %q, %v", says, err)
+	}
+}
+
+// A policy that was learned takes part as predictive does, behind its envelope, once
+// it is told the rate that it decides on.
+func TestALearnedPolicyTakesPartInAnExperiment(t *testing.T) {
+	kubeconfig := writeFile(t, "kubeconfig", `
+apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "http://127.0.0.1:1"}}]
+contexts: [{name: c, context: {cluster: c, namespace: shop}}]
+current-context: c
+`)
+	f := experimentFlags{mode: string(experiment.AIScaler), ai: "learned", interval: 30 * time.Second, min: 1, max: 10, targets: experiment.Targets{CPU: 60, Memory: 80}, prometheus: usualPrometheus, rate: "sum(rate(requests[1m]))"}
+	f.place.deployment, f.place.access.Kubeconfig = "web", kubeconfig
+	p, err := f.phase(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(p.state)
+	if policy := p.spec.Policy; policy.Kind != "learned" || policy.Envelope == nil || policy.Envelope.Expert.Kind != "predictive" {
+		t.Errorf("got the policy %s with the envelope %+v, want learned behind one of predictive", policy.Kind, policy.Envelope)
+	}
+	f.rate = ""
+	if _, err := f.phase(t.Context()); err == nil || !strings.Contains(err.Error(), "learned: needs objective.latency") {
+		t.Errorf("without a rate: got %v, want that it needs an objective", err)
 	}
 }

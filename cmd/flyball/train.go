@@ -32,6 +32,8 @@ type trainFlags struct {
 	noEvaluate, json       bool
 
 	visualize string
+	compare   []string
+	loads     int // of each family, to compare on
 	traces    []string
 	trace     traceFlags
 
@@ -49,7 +51,7 @@ func newTrainCommand() *cobra.Command {
 	f := &trainFlags{contestants: app.Contestants{Plugins: builtin.New()}}
 	f.replay.contestants = f.contestants
 	cmd := &cobra.Command{
-		Use:   "train [--algo ppo|a2c|dqn] [--episodes N | --steps N] [--history RECORD|URL] | --visualize MODEL",
+		Use:   "train [--algo ppo|a2c|dqn] [--episodes N | --steps N] [--history RECORD|URL] | --visualize MODEL | --compare MODELS",
 		Short: "Train a policy by reinforcement learning in the simulator: model, curves, and how it compares",
 		Long: `Trains a model that corrects the predictive policy, on loads and services that
 are drawn at random, and judges it on others. Writes into --out: model.flyball
@@ -68,6 +70,7 @@ predictive and against the model that is there.`,
   flyball train --algo dqn --steps 5000000 --seeds 3 --out dqn
   flyball train --resume --out dqn
   flyball train --visualize flyball-training/model.flyball --trace shape:flash-crowd
+  flyball train --compare flyball-training
   flyball train --history /var/lib/flyball --target shop -f shop.yaml --from model.flyball
   flyball train --env cartpole --algo ppo --no-evaluate`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
@@ -92,6 +95,8 @@ func (f *trainFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.noEvaluate, "no-evaluate", false, "train alone, compare with nobody")
 	flags.BoolVar(&f.json, "json", false, "print what was found as JSON")
 	flags.StringVar(&f.visualize, "visualize", "", "show what this `MODEL` does on --trace instead")
+	flags.StringSliceVar(&f.compare, "compare", nil, "set these `MODELS`, or those of the seeds in a folder, against predictive at equal violations instead")
+	flags.IntVar(&f.loads, "loads", 8, "with --compare: how many loads of each family to draw, with --seed")
 	flags.StringSliceVar(&f.traces, "trace", []string{"shape:flash-crowd"}, "with --visualize: trace `FILE` or shape:NAME, several separated by commas")
 	f.trace.defaultPeakRPS = " instead"
 	f.trace.add(flags)
@@ -133,6 +138,9 @@ func (f *trainFlags) run(cmd *cobra.Command) error {
 	if f.visualize != "" {
 		return f.runVisualize(cmd)
 	}
+	if len(f.compare) > 0 {
+		return f.runCompare(cmd.Context(), cmd)
+	}
 	job, err := f.job()
 	if err != nil {
 		return cli.UsageError{Err: err}
@@ -169,6 +177,9 @@ func (f *trainFlags) job() (training.Job, error) {
 	}
 	if f.flags.Changed("trace") {
 		errs = append(errs, errors.New("--trace: goes with --visualize"))
+	}
+	if f.flags.Changed("loads") {
+		errs = append(errs, errors.New("--loads: goes with --compare"))
 	}
 	errs = append(errs, f.onlyWithHistory())
 	cfg, err := f.configuration()

@@ -69,7 +69,7 @@ func (f *trainFlags) runVisualize(cmd *cobra.Command) error {
 
 func (f *trainFlags) visualized() (job, *learned.Model, error) {
 	var errs []error
-	for _, name := range []string{"algo", "episodes", "steps", "seeds", "config", "resume", "env", "clone", "init", "no-evaluate", "history"} {
+	for _, name := range []string{"algo", "episodes", "steps", "seeds", "config", "resume", "env", "clone", "init", "no-evaluate", "history", "compare", "loads"} {
 		if f.flags.Changed(name) {
 			errs = append(errs, fmt.Errorf("--%s: does not go with --visualize", name))
 		}

@@ -9,8 +9,9 @@ import (
 
 // Config of the policy.
 type Config struct {
-	// Model names the file of what was learned.
-	Model string `json:"model" jsonschema:"required,description=file of the model as flyball train writes it"`
+	// Model is what was learned: the name of one of those in the program ([Shipped]),
+	// else a file.
+	Model string `json:"model" jsonschema:"minLength=1,description=model in the program by its name (general) or else a file as flyball train writes it"`
 	// Base is the policy that the model corrects, and that decides where the model
 	// knows no better.
 	Base scale.Plugin `json:"base,omitzero" jsonschema:"description=policy that the model corrects and that decides alone where the model has never been; it should be the one that the model was trained on; default predictive" jsonschema_extras:"plugin=policy"`
@@ -18,8 +19,10 @@ type Config struct {
 	Strangeness float64 `json:"strangeness" jsonschema:"minimum=0,maximum=1000,description=how far outside what the model met in training an observation may be (in standard deviations of training) for the model to be asked; 0 asks it only within"`
 }
 
-// Default corrects the predictive policy.
-func Default() Config { return Config{Base: scale.Plugin{Kind: "predictive"}, Strangeness: 3} }
+// Default corrects the predictive policy by the model that ships.
+func Default() Config {
+	return Config{Model: DefaultModel, Base: scale.Plugin{Kind: "predictive"}, Strangeness: 3}
+}
 
 // String says what is corrected: "predictive, by web.flyball".
 func (c Config) String() string { return c.Base.Kind + ", by " + c.Model }
@@ -32,7 +35,7 @@ func (c Config) UsualExpert() scale.Plugin { return scale.Plugin{Kind: c.Base.Ki
 func (c Config) Validate() error {
 	var errs []error
 	if c.Model == "" {
-		errs = append(errs, errors.New("model: must name the file of a model"))
+		errs = append(errs, errors.New("model: must name a model of the program or a file"))
 	}
 	if c.Base.Kind == "" {
 		errs = append(errs, errors.New("base: needs exactly one policy"))

@@ -55,12 +55,12 @@ type Policy struct {
 }
 
 // New returns the policy for a valid configuration; build makes the base, open
-// returns what a file holds.
+// returns what a file holds, for a model that is none of those in the program.
 func New(cfg Config, env policy.Env, build policy.Builder, open func(name string) ([]byte, error)) (*Policy, error) {
 	if env.Objective == nil {
 		return nil, fmt.Errorf("learned: needs objective.latency, which it was trained for")
 	}
-	data, err := open(cfg.Model)
+	data, err := Find(cfg.Model, open)
 	if err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}

@@ -258,7 +258,7 @@ func TestWhatCannotBeBuilt(t *testing.T) {
 
 func TestConfigurationsThatAreRefused(t *testing.T) {
 	err := learned.Config{Strangeness: -1}.Validate()
-	want := "model: must name the file of a model\nbase: needs exactly one policy\nstrangeness: must be between 0 and 1000, got -1"
+	want := "model: must name a model of the program or a file\nbase: needs exactly one policy\nstrangeness: must be between 0 and 1000, got -1"
 	if err == nil || cmp.Diff(want, err.Error()) != "" {
 		t.Errorf("got %v", err)
 	}

@@ -87,6 +87,9 @@ const (
 	Width = history + details
 	// Steps is of how many decisions an agent sees what was measured.
 	Steps = 8
+	// CalendarAt is where the calendar is in an observation, CalendarNumbers how many
+	// numbers it has.
+	CalendarAt, CalendarNumbers = history + 18, 4
 
 	moment  = 5 // numbers
 	history = Steps * moment
