@@ -201,6 +201,7 @@ func (c *Client) Events(ctx context.Context, labels map[string]string) (<-chan E
 	wanted := filters(labels).Add("type", string(events.ContainerEventType))
 	for _, action := range []events.Action{
 		events.ActionCreate, events.ActionStart, events.ActionKill, events.ActionDie, events.ActionDestroy, events.ActionHealthStatus,
+		events.ActionPause, events.ActionUnPause,
 	} {
 		wanted.Add("event", string(action))
 	}

@@ -86,7 +86,9 @@ type Container struct {
 	ID, Name, Image string
 	Labels          map[string]string
 	State           State
-	Health          Health
+	// Paused: it runs, and does nothing. Its ports accept connections all the same.
+	Paused bool
+	Health Health
 	// StartedAt is its last start, by the engine's clock; zero before the
 	// first. Addresses belong to one start: the next may have others.
 	StartedAt time.Time

@@ -26,6 +26,7 @@ func describe(c container.InspectResponse) Container {
 	}
 	if c.State != nil {
 		d.State, d.Health = stateOf(c.State), healthOf(c.State.Health)
+		d.Paused = d.State == Running && c.State.Paused
 		d.StartedAt = timeOf(c.State.StartedAt)
 		d.ExitCode, d.Exit = c.State.ExitCode, exitOf(c.State)
 	}

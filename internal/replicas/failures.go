@@ -72,6 +72,15 @@ func (f *Failures) wait(b Backoff) time.Duration {
 	return wait
 }
 
+// Began notes that a replica has begun which was asked for at startedAt: what
+// refused others before that does so no more. One that ends by itself may well
+// have begun.
+func (f *Failures) Began(startedAt time.Time) {
+	if f.InARow > 0 && f.Kind != scale.CrashLoop && !startedAt.Before(f.Last) {
+		*f = Failures{Restarts: f.Restarts}
+	}
+}
+
 // Succeed takes the failures that a new replica stands in for.
 func (f *Failures) Succeed() int {
 	if len(f.Restarts) == 0 {

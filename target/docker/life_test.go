@@ -3,6 +3,7 @@ package docker_test
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,18 +151,21 @@ func TestHealthCheckDecides(t *testing.T) {
 }
 
 func TestHungContainerIsReplaced(t *testing.T) {
-	for _, how := range []string{"it does not answer", "it is paused"} {
+	for _, how := range []string{"it does not answer", "it is paused", "it is paused, and its port accepts connections"} {
 		t.Run(how, func(t *testing.T) {
 			w := newWorld(t, func(cfg *docker.Config) {
 				cfg.Readiness.Interval, cfg.Readiness.Timeout = scale.Duration(100*time.Millisecond), scale.Duration(300*time.Millisecond)
 				cfg.LivenessTimeout = scale.Duration(300 * time.Millisecond)
 				cfg.StopGracePeriod = scale.Duration(time.Second)
+				if strings.HasSuffix(how, "connections") {
+					cfg.Readiness.Path = ""
+				}
 			})
 			w.Run()
 			w.Set(2)
 			before := w.Until("2 are ready", targettest.Ready(2))
 			victim := before.Replicas[0]
-			if how == "it is paused" {
+			if strings.HasPrefix(how, "it is paused") {
 				if _, err := w.daemon.API.ContainerPause(t.Context(), victim.ID, client.ContainerPauseOptions{}); err != nil {
 					t.Fatal(err)
 				}

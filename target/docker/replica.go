@@ -35,6 +35,7 @@ type replica struct {
 	began     time.Time // the engine's date of its start, once it has begun
 	address   string
 	health    docker.Health
+	paused    bool             // by another hand: what it is sent waits
 	probed    bool             // the prober has found something
 	found     replicas.Finding // what it found last
 	readiness scale.Readiness  // what follows from it and from health
@@ -80,6 +81,9 @@ func (r *replica) judge(j job, now time.Time) bool {
 	if j.watches(r) {
 		ready = ready && r.health == docker.Healthy
 	}
+	if r.paused { // its port accepts connections, and nobody answers
+		known, ready = r.runs(), false
+	}
 	ready = ready && !r.askedToEnd(now)
 	return known && r.note(ready, now)
 }
@@ -110,6 +114,8 @@ func (r *replica) unready(j job) string {
 	switch {
 	case !r.runs():
 		return ""
+	case r.paused:
+		return "its container is paused: docker unpause " + r.name
 	case j.cfg.Port > 0 && r.address == "":
 		return "its container has no address"
 	case j.probes(r) && r.found.Why != "":

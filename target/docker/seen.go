@@ -138,9 +138,10 @@ func (k *keeper) begun(r *replica, c docker.Container) {
 		r.began, r.address = c.StartedAt, address
 		k.changed = true
 		k.refusal = ""
+		k.failures.Began(r.startedAt)
 		k.log.Info("replica started", slog.String("replica", r.id), slog.String("address", r.address))
 	}
-	r.health = c.Health
+	r.health, r.paused = c.Health, c.Paused
 	if r.stopProbe != nil && r.stays() && !k.job.probes(r) {
 		r.stopProbe() // its health check counts alone, as is known now
 		r.stopProbe = nil
