@@ -155,11 +155,12 @@ func (c *Chronicler) losses(ctx context.Context, r Report) {
 }
 
 // lost reports whether a replica that ran ended by itself. One that is gone
-// altogether may have been told to and have ended between two reports: when
-// the count went down, or replicas are being replaced.
+// altogether, or whose remains are being taken away, may have been told to and
+// have ended between two reports: when the count went down, or replicas are
+// being replaced.
 func lost(was *scale.Replica, before, now *target.Status) bool {
 	i := slices.IndexFunc(now.Replicas, func(r scale.Replica) bool { return r.ID == was.ID })
-	if i < 0 {
+	if i < 0 || (now.Replicas[i].Phase != scale.Running && !now.Replicas[i].DeletedAt.IsZero()) {
 		return now.SpecReplicas >= before.SpecReplicas && !rolling(before) && !rolling(now)
 	}
 	is := &now.Replicas[i]

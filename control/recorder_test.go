@@ -163,7 +163,9 @@ func TestChroniclerTellsWhatBeginsAndEnds(t *testing.T) {
 			{Status: &target.Status{Replicas: leaving(scaletest.Replicas(3, 0), 1)}},
 			{Status: &target.Status{Replicas: scaletest.Replicas(1, 0)}}, // r-001 was told to, r-002 was not
 			{Status: &target.Status{Replicas: scaletest.Replicas(3, 0), SpecReplicas: 3}},
-			{Status: &target.Status{Replicas: scaletest.Replicas(2, 0), SpecReplicas: 2}}, // told to, and gone at once
+			{Status: &target.Status{Replicas: scaletest.Replicas(2, 0), SpecReplicas: 2}},                      // told to, and gone at once
+			{Status: &target.Status{Replicas: dead(leaving(scaletest.Replicas(2, 0), 1), 1), SpecReplicas: 2}}, // killed, and being taken away
+			{Status: &target.Status{Replicas: scaletest.Replicas(1, 0), SpecReplicas: 2}},
 		} {
 			r.Target = "shop"
 			publish(t, control.Reports(b, "shop"), r)
@@ -176,7 +178,7 @@ func TestChroniclerTellsWhatBeginsAndEnds(t *testing.T) {
 		want := []string{
 			"ConditionBegan CrashLoop: 3 failed starts", "FaultBegan balancer cannot be read: no answer",
 			"ConditionEnded CrashLoop is over", "FaultEnded balancer can be read again",
-			"ReplicaEnded r-002 ended without having been told to",
+			"ReplicaEnded r-002 ended without having been told to", "ReplicaEnded r-001 ended without having been told to",
 			"ScaledUp 3 → 5 replicas", "ScaleFailed 5 → 4 replicas: refused",
 		}
 		slices.Sort(want) // reports and changes come over two topics
@@ -185,6 +187,12 @@ func TestChroniclerTellsWhatBeginsAndEnds(t *testing.T) {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// dead has one replica end.
+func dead(all []scale.Replica, i int) []scale.Replica {
+	all[i].Phase = scale.Failed
+	return all
 }
 
 // leaving tells one replica to end.
