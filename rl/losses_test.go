@@ -89,6 +89,23 @@ func TestPPOLossAgainstFiniteDifferences(t *testing.T) {
 	}
 }
 
+// Within a minibatch advantages have mean 0 and deviation 1; others stay as they were.
+func TestAdvantagesOfAMinibatchAreNormalised(t *testing.T) {
+	config := DefaultPPO()
+	config.Steps, config.Minibatches = 5, 1
+	p, err := NewPPO(config, still{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(p.rollout.advantages, []float32{2, 99, 4, 99, 9})
+	p.normalize([]int{0, 2, 4}) // mean 5, deviation √13
+	for row, want := range []float64{-3 / math.Sqrt(13), 0, -1 / math.Sqrt(13), 0, 4 / math.Sqrt(13)} {
+		if got := float64(p.normalized[row]); math.Abs(got-want) > 1e-6 {
+			t.Errorf("row %d: %v, want %v", row, got, want)
+		}
+	}
+}
+
 func TestA2CLossAgainstFiniteDifferences(t *testing.T) {
 	config := DefaultA2C()
 	config.Steps, config.Entropy = 1, 0.02

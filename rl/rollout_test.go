@@ -23,6 +23,17 @@ func TestAdvantagesOfARolloutWorkedByHand(t *testing.T) {
 	}
 }
 
+// What is annealed falls to 0 along the horizon; without one it stays.
+func TestAnnealing(t *testing.T) {
+	s := newSession(still{1}, 1)
+	for steps, want := range map[int]float64{0: 2, 250: 1.5, 1000: 0, 3000: 0} {
+		s.steps = steps
+		if got := s.annealed(2, 1000); got != want || s.annealed(2, 0) != 2 {
+			t.Errorf("after %d steps: %v, want %v; without a horizon %v, want 2", steps, got, want, s.annealed(2, 0))
+		}
+	}
+}
+
 // In another environment episodes begin anew: nothing of the old ones is counted.
 func TestAnotherEnvironmentBeginsAnew(t *testing.T) {
 	s := newSession(still{1}, 1)
