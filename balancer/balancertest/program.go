@@ -88,6 +88,13 @@ func (p *Program) Kill() {
 	_ = p.cmd.Wait()
 }
 
+// Signal sends one to the program.
+func (p *Program) Signal(s os.Signal) {
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.T.Error(err)
+	}
+}
+
 // Serve runs a plane until the test ends, or what it returns is called.
 func (p *Program) Serve(plane balancer.Plane) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())

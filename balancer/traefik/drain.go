@@ -61,7 +61,8 @@ func (p *Plane) leave(id string) (*backend, uint64, error) {
 	case b == nil:
 		b = p.gone[id]
 	case !b.draining:
-		b.draining, b.without = true, p.wanted+1
+		b.draining = true
+		b.leave(p.wanted+1, p.clk.Now())
 		if err := p.change(); err != nil {
 			return nil, 0, err
 		}
@@ -71,9 +72,10 @@ func (p *Plane) leave(id string) (*backend, uint64, error) {
 
 // rest is how long a backend that gets nothing new still has for what is in
 // progress. Nobody counts that: it gets as long as the slowest request that
-// ended of late. The caller holds the lock.
+// ended of late, and as long as Traefik took to follow, for one that is starved
+// keeps requests that it has chosen a replica for. The caller holds the lock.
 func (p *Plane) rest(b *backend, now time.Time) time.Duration {
-	settle := p.cfg.Settle.Std()
+	settle := max(p.cfg.Settle.Std(), b.left.Sub(b.leaves))
 	if h := p.tally.window.Read(now).Latency; h != nil && h.Count() > 0 {
 		settle = max(settle, time.Duration(h.Quantile(1)*float64(time.Second)))
 	}

@@ -71,7 +71,8 @@ type backend struct {
 	with     uint64    // the change that brings it in
 	draining bool      // in the state once that is in force
 	without  uint64    // the first change that has it no more; 0 while it is in
-	left     time.Time // when that came in force
+	leaves   time.Time // when that was wanted
+	left     time.Time // when it came in force
 }
 
 // Timeouts and sizes of what Traefik is asked.
@@ -167,7 +168,7 @@ func (p *Plane) list(backends []balancer.Backend) error {
 		}
 		same = false
 		if b.without == 0 {
-			b.without = p.wanted + 1
+			b.leave(p.wanted+1, p.clk.Now())
 		}
 		p.gone[id] = b
 	}
@@ -226,3 +227,6 @@ func (p *Plane) Load(id string) (int, bool) {
 }
 
 func (b *backend) serves() bool { return b.State == balancer.Active && !b.draining }
+
+// leave notes the change that has it no more.
+func (b *backend) leave(without uint64, now time.Time) { b.without, b.leaves = without, now }
