@@ -31,6 +31,7 @@ func serve(t *testing.T, change func(*remote.Config), handler http.HandlerFunc) 
 	t.Cleanup(server.Close)
 	cfg := remote.Default()
 	cfg.URL = server.URL + "/v1/recommend"
+	cfg.Timeout = scale.Duration(25 * time.Second) // of a busy machine
 	if change != nil {
 		change(&cfg)
 	}
@@ -154,6 +155,23 @@ func TestWhenToAskAgain(t *testing.T) {
 	var later *advisor.Later
 	if _, err := a.Ask(t.Context(), seen()); !errors.As(err, &later) || later.After != 7*time.Second {
 		t.Errorf("got %v, want that it asks for 7 s", err)
+	}
+}
+
+// One who sends a little again and again must not keep the deadline from coming.
+func TestAServerThatNeverEnds(t *testing.T) {
+	a := serve(t, func(c *remote.Config) { c.Timeout = scale.Duration(50 * time.Millisecond) }, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		for r.Context().Err() == nil {
+			if _, err := w.Write([]byte(" ")); err != nil {
+				return
+			}
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(time.Millisecond)
+		}
+	})
+	if got, err := a.Ask(t.Context(), seen()); !errors.Is(err, context.DeadlineExceeded) || got.Replicas != nil {
+		t.Errorf("got %+v, %v, want that the deadline is over", got, err)
 	}
 }
 

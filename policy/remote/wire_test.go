@@ -30,6 +30,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 		"another moment":     {at, "2026-01-05T08:00:59Z", "seenAt"},
 		"too many":           {`:7`, `:21`, "replicas: must be 1 to 20, got 21"},
 		"none":               {`:7`, `:0`, "replicas: must be 1 to 20, got 0"},
+		"less than none":     {`:7`, `:-7`, "replicas: must be 1 to 20, got -7"},
 		"half a replica":     {`:7`, `:6.5`, "is no answer"},
 		"very many":          {`:7`, `:1e99`, "is no answer"},
 		"a number as text":   {`:7`, `:"7"`, "is no answer"},
