@@ -15,6 +15,7 @@ go build -trimpath -o bin\flyball.exe .\cmd\flyball || exit /b 1
 set flyball=bin\flyball.exe
 :train
 set arguments=%*
-if "%arguments%"=="" set arguments=--episodes 2000
+if "%~1"=="" set arguments=--episodes 2000
 %flyball% train %arguments% --out %out% || exit /b 1
-%flyball% train --visualize %out%\model.flyball --trace shape:flash-crowd --out %out%
+rem --env cartpole makes no model
+if exist %out%\model.flyball %flyball% train --visualize %out%\model.flyball --trace shape:flash-crowd --out %out%
