@@ -13,8 +13,8 @@ import (
 // drainPoll is the time between two looks at workers that leave.
 const drainPoll = 20 * time.Millisecond
 
-// quietLooks are the looks in a row that must find no connection: a request
-// may be between two tries.
+// quietLooks are the looks in a row that must find no connection, and all workers
+// asleep: a request may be between two tries.
 const quietLooks = 3
 
 // Leave marks a backend down and returns once nginx follows: all workers that
@@ -63,7 +63,8 @@ func (p *Plane) Drain(ctx context.Context, id string) error {
 }
 
 // quiet looks at the workers that may have requests of that ID: whether all
-// are gone, and whether none has a connection to it.
+// are gone, and whether none has a connection to it nor is about to. One that
+// waits for a processor may have read a request, or have one to read.
 func (p *Plane) quiet(id string) (gone, idle bool) {
 	p.mu.Lock()
 	left, at := slices.Clone(p.leaving[id].left), p.leaving[id].at
@@ -73,6 +74,9 @@ func (p *Plane) quiet(id string) (gone, idle bool) {
 	}
 	p.mu.Unlock()
 	left = slices.DeleteFunc(left, func(one process) bool { return !alive([]process{one}) })
+	if slices.ContainsFunc(left, awake) {
+		return false, false
+	}
 	for _, text := range at {
 		address, err := netip.ParseAddrPort(text)
 		if err != nil {

@@ -6,7 +6,8 @@
 // before and the error holds nginx's last lines. At most one reload per
 // interval: changes meanwhile are made by the next one. A call returns when
 // its change is in force. What is drained is down in the new configuration,
-// and has nothing in progress once no worker of the old ones is connected to it.
+// and has nothing in progress once no worker of the old ones is connected to it
+// nor awake.
 //
 // What it cannot. nginx without its commercial part does not count requests in
 // progress per replica: a drain looks for connections of the old workers to

@@ -226,6 +226,33 @@ func TestADrainDoesNotWaitForOthers(t *testing.T) {
 	p.Must(plane.Drain(ctx, "busy"))
 }
 
+// A worker that leaves may have read a request and not yet sent it on, where it
+// does not get a processor.
+func TestADrainWaitsForAWorkerThatIsNotAsleep(t *testing.T) {
+	p := start(t, nil)
+	plane := p.plane()
+	until, begun := make(chan struct{}), make(chan struct{})
+	busy, idle := balancertest.Replica(t, "busy", func(http.ResponseWriter, *http.Request) { close(begun); <-until }), balancertest.Replica(t, "idle", nil)
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{busy}))
+	answered := make(chan int)
+	go func() { code, _ := p.Get("/"); answered <- code }()
+	<-begun // the worker goes on while this one is answered
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{busy, idle}))
+	p.Must(plane.Leave(t.Context(), "idle"))
+	wake := p.stopLeaving()
+	soon, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if err := plane.Drain(soon, "idle"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want that the worker is waited for", err)
+	}
+	wake()
+	p.Must(plane.Drain(t.Context(), "idle"))
+	close(until)
+	if code := <-answered; code != http.StatusOK {
+		t.Errorf("the request in progress: %d", code)
+	}
+}
+
 // The p95 from the log is the client's within a bucket, and the share above
 // the threshold agrees with what the client saw.
 func TestTheLogAgreesWithTheClient(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -85,4 +87,30 @@ func (p *program) reloads() int {
 	log, err := os.ReadFile(p.Log)
 	p.Must(err)
 	return bytes.Count(log, []byte("signal 1 (SIGHUP) received"))
+}
+
+// stopLeaving stops the workers that only finish what they have, until wake.
+func (p *program) stopLeaving() (wake func()) {
+	p.T.Helper()
+	master, err := os.ReadFile(p.cfg.PIDFile)
+	p.Must(err)
+	id := strings.TrimSpace(string(master))
+	children, err := os.ReadFile("/proc/" + id + "/task/" + id + "/children")
+	p.Must(err)
+	var stopped []int
+	for _, child := range strings.Fields(string(children)) {
+		title, _ := os.ReadFile("/proc/" + child + "/cmdline")
+		if pid, _ := strconv.Atoi(child); bytes.Contains(title, []byte("shutting down")) {
+			p.Must(syscall.Kill(pid, syscall.SIGSTOP))
+			stopped = append(stopped, pid)
+		}
+	}
+	if len(stopped) == 0 {
+		p.T.Fatal("no worker leaves")
+	}
+	return func() {
+		for _, pid := range stopped {
+			p.Must(syscall.Kill(pid, syscall.SIGCONT))
+		}
+	}
 }

@@ -113,6 +113,13 @@ func identify(pid int) (process, bool) {
 	return process{pid, fields[19]}, true
 }
 
+// awake reports whether a process has something to do, not waiting for whatever
+// comes: it runs, waits for a processor or a disk, or somebody has stopped it.
+func awake(one process) bool {
+	fields := stat(one.pid)
+	return len(fields) > 0 && fields[0] != "S" && fields[0] != "Z"
+}
+
 // alive reports whether one of them goes on.
 func alive(all []process) bool {
 	for _, one := range all {
