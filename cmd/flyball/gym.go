@@ -55,7 +55,7 @@ func (f *gymFlags) run(cmd *cobra.Command) error {
 		return cli.UsageError{Err: fmt.Errorf("--listen: %w", err)}
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "environments at %s\n", where)
-	server := gym.New(gym.Options{Environments: []gym.Environment{gym.Scaling()}, Connections: f.connections, MostCopies: f.copies,
+	server := gym.New(gym.Options{Environments: []gym.Environment{gym.Scaling(), gym.CartPole()}, Connections: f.connections, MostCopies: f.copies,
 		Log: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))})
 	return server.Serve(ctx, l)
 }

@@ -21,8 +21,8 @@ import flyball_gym
 class FlyballVecEnv(VecEnv):
     """Stable-Baselines3's view of the same connection: all copies in one round trip."""
 
-    def __init__(self, num_envs=64, address=None, options=None, seed=1):
-        self._connection = flyball_gym.Connection(address, num_envs, seed, options=options)
+    def __init__(self, num_envs=64, address=None, options=None, seed=1, environment=""):
+        self._connection = flyball_gym.Connection(address, num_envs, seed, environment, options)
         super().__init__(num_envs, *flyball_gym.spaces(self._connection.about))
         self._actions = self._allowed = None
         self.about = self._connection.about

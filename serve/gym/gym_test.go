@@ -431,3 +431,28 @@ func TestScalingIsServed(t *testing.T) {
 		}
 	}
 }
+
+func TestCartPoleIsServed(t *testing.T) {
+	e := gym.CartPole()
+	own, err := e.Make(t.Context(), 3, 9, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := dial(t, serve(t, func(o *gym.Options) { o.Environments = []gym.Environment{gym.Scaling(), e} }))
+	if w := c.open(3, 9); w.Width != 4 || w.Actions != 2 || len(w.Observations) != 4 || w.Low != nil || w.Model != nil {
+		t.Fatalf("welcome %+v, want 4 named numbers without bounds, 2 actions and no model", w)
+	}
+	want := rl.NewStep(own)
+	own.Reset(want)
+	got := c.steps(own, 'r', nil)[0]
+	for range 60 { // always to the right: the pole falls
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("-want +got:\n%s", diff)
+		}
+		own.Act([]int{1, 1, 1}, want)
+		got = c.steps(own, 'a', actions(1, 1, 1))[0]
+	}
+	if _, err := e.Make(t.Context(), 1, 1, json.RawMessage(`{"gravity":1}`)); err == nil || err.Error() != "options: it has none" {
+		t.Errorf("with options: %v", err)
+	}
+}
