@@ -8,7 +8,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
@@ -101,7 +103,12 @@ const modelMagic = "FLYBALL\n"
 // policy as it is written on command lines.
 func policyOf(what string) (scale.Plugin, error) {
 	info, err := os.Stat(what)
-	if err != nil || info.IsDir() {
+	switch {
+	case err == nil && info.IsDir():
+		return scale.Plugin{}, fmt.Errorf("%s: is a folder; must be the file of a model, a file with a policy, or a policy as NAME or NAME:key=value,…", what)
+	case err != nil && namesFile(what):
+		return scale.Plugin{}, err
+	case err != nil:
 		w, err := builtin.ParseWritten(what)
 		return w.Plugin(), err
 	}
@@ -123,9 +130,19 @@ func policyOf(what string) (scale.Plugin, error) {
 	if err != nil {
 		return scale.Plugin{}, fmt.Errorf("%s: is neither a model nor a policy: %w", what, err)
 	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return scale.Plugin{}, fmt.Errorf("%s: is empty; must hold one policy such as {predictive: {}}", what)
+	}
 	var p scale.Plugin
 	if err := json.Unmarshal(text, &p); err != nil {
 		return scale.Plugin{}, fmt.Errorf("%s: must hold one policy such as {predictive: {}}: %w", what, err)
 	}
 	return p, nil
+}
+
+// namesFile reports whether what is not there was meant to be a file: no policy has
+// a name with a slash or an ending, and what follows a colon is its configuration.
+func namesFile(what string) bool {
+	name, _, _ := strings.Cut(strings.TrimPrefix(what, filepath.VolumeName(what)), ":")
+	return strings.ContainsAny(name, `./\`)
 }

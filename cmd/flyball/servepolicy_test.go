@@ -105,6 +105,9 @@ func TestWhatServePolicyRefuses(t *testing.T) {
 		want string
 	}{
 		"nobody's policy":       {[]string{"psychic"}, `unknown policy "psychic"`},
+		"no such file":          {[]string{filepath.Join(dir, "gone.flyball")}, "gone.flyball: "},
+		"a folder":              {[]string{dir}, "is a folder; must be the file of a model"},
+		"an empty file":         {[]string{write("empty", "\n")}, "empty: is empty; must hold one policy"},
 		"a wrong field":         {[]string{"hpa:cpuUtilization=-1"}, "cpuUtilization"},
 		"two policies":          {[]string{write("two.yaml", "hpa: {}\nkpa: {}\n")}, "must have exactly one key"},
 		"a document":            {[]string{write("doc.yaml", "apiVersion: v1\nkind: x\n")}, "must have exactly one key"},
