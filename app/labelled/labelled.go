@@ -9,11 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/internal/replicas"
 	"github.com/flyball-io/flyball/target/swarm"
 )
 
@@ -23,6 +25,41 @@ type Swarm struct {
 	// Endpoint is written into every document; "": none.
 	Endpoint string
 	Clock    clock.Clock
+	// Seen are the labels as they were read last. What differs from these is a
+	// change for Watch, whenever it came, until it has been read. Who does not
+	// watch needs none.
+	Seen *Seen
+}
+
+// Seen are labels in a form that is equal when they are; "" before the first.
+type Seen struct {
+	mu     sync.Mutex
+	labels string
+}
+
+func (s *Seen) get() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.labels
+}
+
+func (s *Seen) set(labels string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.labels = labels
+}
+
+// labelled are the services with labels, as a manager says now.
+func (s Swarm) labelled(ctx context.Context) ([]swarm.Labelled, error) {
+	services, err := s.Engine.Services(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := swarm.ReadLabels(services, s.Endpoint)
+	if s.Seen != nil {
+		s.Seen.set(inWords(all))
+	}
+	return all, nil
 }
 
 // Set is the documents of all services that have labels.
@@ -36,22 +73,21 @@ type Set struct {
 // flyball.enable=true. The error is [v1alpha1.Faults] when labels are wrong;
 // there are no documents unless everything is right.
 func (s Swarm) Read(ctx context.Context, plugins v1alpha1.Plugins) (Set, error) {
-	services, err := s.Engine.Services(ctx)
+	all, err := s.labelled(ctx)
 	if err != nil {
 		return Set{}, err
 	}
-	return read(swarm.ReadLabels(services, s.Endpoint), plugins)
+	return read(all, plugins)
 }
 
 // ReadRight is Read for who can do without some services: those whose labels
 // are wrong are left out, and wrong says why. What must have is asked of is not
 // left out: then the error says what is wrong, as that of Read.
 func (s Swarm) ReadRight(ctx context.Context, plugins v1alpha1.Plugins, must func(service string) bool) (right Set, wrong, err error) {
-	services, err := s.Engine.Services(ctx)
+	all, err := s.labelled(ctx)
 	if err != nil {
 		return Set{}, nil, err
 	}
-	all := swarm.ReadLabels(services, s.Endpoint)
 	set, err := read(all, plugins)
 	var faults v1alpha1.Faults
 	if err == nil || !errors.As(err, &faults) {
@@ -168,17 +204,9 @@ const (
 func (s Swarm) Watch(ctx context.Context) <-chan struct{} {
 	changed := make(chan struct{}, 1)
 	go func() {
-		seen := s.labels(ctx)
-		for ctx.Err() == nil {
-			s.await(ctx)
-			if now := s.labels(ctx); now != "" && now != seen {
-				if seen != "" {
-					select {
-					case changed <- struct{}{}:
-					default:
-					}
-				}
-				seen = now
+		for ; ctx.Err() == nil; s.await(ctx) {
+			if now := s.labels(ctx); now != "" && now != s.Seen.get() {
+				replicas.Told(changed)
 			}
 		}
 	}()
@@ -207,16 +235,20 @@ func (s Swarm) await(ctx context.Context) {
 	}
 }
 
-// labels are all that matter here, in a form that is equal when they are; ""
-// while nobody knows.
+// labels are all that matter here; "" while nobody knows.
 func (s Swarm) labels(ctx context.Context) string {
 	services, err := s.Engine.Services(ctx)
 	if err != nil {
 		return ""
 	}
+	return inWords(swarm.ReadLabels(services, s.Endpoint))
+}
+
+// inWords are labels in a form that is equal when they are.
+func inWords(all []swarm.Labelled) string {
 	var b strings.Builder
 	b.WriteString("labels\n")
-	for _, l := range swarm.ReadLabels(services, s.Endpoint) {
+	for _, l := range all {
 		fmt.Fprintf(&b, "%s %s %v\n", l.Service, l.JSON, l.Faults)
 	}
 	return b.String()

@@ -42,7 +42,7 @@ func stack(services map[string]map[string]string) labelled.Swarm {
 			f.services = append(f.services, docker.Service{ID: name, Name: name, Labels: labels, Mode: docker.Replicated})
 		}
 	}
-	return labelled.Swarm{Engine: f, Clock: clock.System}
+	return labelled.Swarm{Engine: f, Clock: clock.System, Seen: &labelled.Seen{}}
 }
 
 func TestLabelsAreDocumentsLikeAnyOther(t *testing.T) {
@@ -146,10 +146,14 @@ func TestAChangedLabelIsTold(t *testing.T) {
 		fake := s.Engine.(*fakeSwarm)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
+		plugins := builtin.New()
+		read := func() error { _, err := s.Read(ctx, plugins); return err }
+		if err := read(); err != nil {
+			t.Fatal(err)
+		}
+		fake.services[0].Labels["flyball.max"] = "4" // before anybody watches
 		changed := s.Watch(ctx)
-		synctest.Wait()
 		told := func() bool {
-			fake.happened <- struct{}{}
 			<-clock.System.After(time.Second)
 			synctest.Wait()
 			select {
@@ -158,6 +162,21 @@ func TestAChangedLabelIsTold(t *testing.T) {
 			default:
 				return false
 			}
+		}
+		if !told() {
+			t.Error("a change between reading and watching is not told")
+		}
+		fake.happened <- struct{}{}
+		if !told() {
+			t.Error("a change that was told and not read is not told again")
+		}
+		_ = read()
+		tells := told
+		told = func() bool {
+			fake.happened <- struct{}{}
+			was := tells()
+			_ = read() // a reload follows
+			return was
 		}
 		fake.services[0].Replicas = 7
 		if told() {

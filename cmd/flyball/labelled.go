@@ -24,7 +24,7 @@ type labelFlags struct {
 	// reload. Of others it is left out.
 	taken map[string]bool
 	left  error           // why; nil: nothing was left out
-	from  *labelled.Swarm // nil: that of DOCKER_HOST, or of this machine
+	from  *labelled.Swarm // nil: that of DOCKER_HOST, or of this machine, is taken when it is needed
 }
 
 func (f *labelFlags) add(cmd *cobra.Command) {
@@ -41,14 +41,14 @@ func (f *labelFlags) check(files []string) error {
 
 // swarm is the one whose labels are read.
 func (f *labelFlags) swarm() (labelled.Swarm, error) {
-	if f.from != nil {
-		return *f.from, nil
+	if f.from == nil {
+		engine, err := docker.Open("")
+		if err != nil {
+			return labelled.Swarm{}, fmt.Errorf("--swarm: %w", err)
+		}
+		f.from = &labelled.Swarm{Engine: engine, Clock: clock.System, Seen: &labelled.Seen{}}
 	}
-	engine, err := docker.Open("")
-	if err != nil {
-		return labelled.Swarm{}, fmt.Errorf("--swarm: %w", err)
-	}
-	return labelled.Swarm{Engine: engine, Clock: clock.System}, nil
+	return *f.from, nil
 }
 
 // load adds the documents that labels stand for.

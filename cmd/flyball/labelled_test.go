@@ -49,7 +49,7 @@ func nothingThere(name string) func([]app.Spec) error {
 // then is refused, so that it goes on as it was.
 func TestAServiceWithAWrongLabelIsLeftOut(t *testing.T) {
 	there := &labelledSwarm{}
-	f := &documentFlags{labels: labelFlags{on: true, from: &labelled.Swarm{Engine: there, Clock: clock.System}}}
+	f := &documentFlags{labels: labelFlags{on: true, from: &labelled.Swarm{Engine: there, Clock: clock.System, Seen: &labelled.Seen{}}}}
 	read := func() (names string, err error) {
 		specs, err := f.decode(nil)
 		if err != nil {
@@ -99,7 +99,7 @@ func TestWhatIsNotThereIsLeftOut(t *testing.T) {
 	there := &labelledSwarm{}
 	there.label("shop_api", map[string]string{"flyball.max": "4", "flyball.port": "80", "flyball.balancer": "builtin: {listen: '127.0.0.1:1'}"})
 	f := &documentFlags{files: []string{documentFile(t, "a.yaml", documentNamed("a"))},
-		labels: labelFlags{on: true, from: &labelled.Swarm{Engine: there, Clock: clock.System}}}
+		labels: labelFlags{on: true, from: &labelled.Swarm{Engine: there, Clock: clock.System, Seen: &labelled.Seen{}}}}
 	for gone, want := range map[string]struct{ names, fault string }{"shop-api": {"a", ""}, "a": {"", "a is not there"}} {
 		docs, err := f.load(builtin.New(), nil)
 		if err != nil {
