@@ -32,6 +32,7 @@ type Monitor struct {
 	// target and, by name, its sources. A target may be a source too.
 	unread  bool
 	failing map[string]bool
+	unheard bool // nobody hears what is reported
 }
 
 // Run reports every Interval, and the target alone whenever it changes, until
@@ -68,9 +69,16 @@ func (m *Monitor) wait(ctx context.Context, tick <-chan time.Time) bool {
 }
 
 func (m *Monitor) publish(ctx context.Context, r Report) {
-	if err := m.Reports.Publish(ctx, r); err != nil && ctx.Err() == nil {
-		m.Log.Error("report lost", slog.String("target", m.Name), slog.Any("error", err))
+	err := m.Reports.Publish(ctx, r)
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil && !m.unheard:
+		m.Log.Error("reports are lost until they can be published again", slog.String("target", m.Name), slog.Any("error", err))
+	case err == nil && m.unheard:
+		m.Log.Info("reports are heard again", slog.String("target", m.Name))
 	}
+	m.unheard = err != nil
 }
 
 // look reads the target and, if asked to, its sources, and reports what it saw.
