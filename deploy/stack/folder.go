@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/flyball-io/flyball/internal/atomicfile"
 )
 
 // materialFile keeps what was made once.
@@ -60,8 +62,9 @@ func Write(dir string, files []File, m Material) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, materialFile), data, 0o600); err != nil {
-		return err
+	// A full disk must not cost the passwords that the volumes were begun with.
+	if err := atomicfile.Write(filepath.Join(dir, materialFile), data, 0o600); err != nil {
+		return fmt.Errorf("keep the secrets: %w", err)
 	}
 	for _, f := range files {
 		if err := writeFile(filepath.Join(dir, f.Path), f.Data, f.mode()); err != nil {

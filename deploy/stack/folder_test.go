@@ -63,6 +63,26 @@ func TestNobodyElseEntersTheFolder(t *testing.T) {
 	}
 }
 
+// A disk that is full while it is written, or a kill, costs no password: the
+// file of the secrets is replaced as a whole.
+func TestSecretsAreReplacedAsAWhole(t *testing.T) {
+	dir, o := filepath.Join(t.TempDir(), "shop"), Default(Compose, Environments()[0])
+	var held []os.FileInfo
+	for range 2 {
+		if err := Write(dir, rendered(t, o), known(o)); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(filepath.Join(dir, materialFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, info)
+	}
+	if os.SameFile(held[0], held[1]) {
+		t.Error("it was written over in place")
+	}
+}
+
 // What was written is taken away; what somebody keeps beside it is not.
 func TestRemoveLeavesWhatOthersKeep(t *testing.T) {
 	dir, o := filepath.Join(t.TempDir(), "shop"), Default(Swarm, Environments()[1])
