@@ -94,7 +94,7 @@ func (c Config) labels() map[string]string {
 
 // up is the command that starts the service.
 func (c Config) up() string {
-	return "docker compose up -d " + c.Service + " (of project " + c.Project + ")"
+	return "docker compose -p " + c.Project + " up -d " + c.Service
 }
 
 // files are those of the configuration, or of a container's labels.

@@ -213,7 +213,7 @@ func TestWordsOfWhatAnotherHandDid(t *testing.T) {
 			s.byHand(name, asked, died)
 		}
 		status := s.after(time.Minute)
-		if got, want := told(status, scale.CountReset), "another hand ended 3 of 3 replicas (docker compose up does, to the count of its file)"; got != want {
+		if got, want := told(status, scale.CountReset), "another hand ended 3 of 3 replicas (docker compose stop and down do)"; got != want {
 			t.Errorf("stopped: got %q, want %q", got, want)
 		}
 	})
