@@ -59,6 +59,17 @@ const own = "flyball-system"
 func install(t *testing.T, options ...clustertest.Option) *installed {
 	t.Helper()
 	c := &installed{Cluster: clustertest.Start(t, options...), world: operatortest.New()}
+	c.define(t)
+	c.Apply(t, "default", "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+own+"}\n")
+	c.Apply(t, own, shipped(t, "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"))
+	c.namespace = c.Namespace(t)
+	c.rights = c.KubeconfigOf(t, own, "flyball")
+	return c
+}
+
+// define has the cluster know the kinds.
+func (c *installed) define(t *testing.T) {
+	t.Helper()
 	definitions, err := crd.Manifest(c.world.Plugins())
 	if err != nil {
 		t.Fatal(err)
@@ -71,11 +82,6 @@ func install(t *testing.T, options ...clustertest.Option) *installed {
 		}
 		return nil
 	})
-	c.Apply(t, "default", "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+own+"}\n")
-	c.Apply(t, own, shipped(t, "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"))
-	c.namespace = c.Namespace(t)
-	c.rights = c.KubeconfigOf(t, own, "flyball")
-	return c
 }
 
 // shipped are the manifests of some kinds as the chart has them.
