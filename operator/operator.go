@@ -141,7 +141,7 @@ func (o *Options) informer(ctx context.Context, mgr manager.Manager) (cache.Info
 		}
 		if !waiting {
 			waiting = true
-			o.App.Log.Info("waits for the definition of the kind: this cluster knows no "+v1alpha1.Kind+" yet", slog.Duration("at_most", definedWithin))
+			o.App.Log.Info("waits for the definition of its kind, which this cluster does not know yet", slog.String("kind", v1alpha1.Kind), slog.Duration("at_most", definedWithin))
 		}
 		select {
 		case <-ctx.Done():

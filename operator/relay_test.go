@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/flyball-io/flyball/internal/testenv"
 )
 
 // relayed begins an instance at a port; who acts says its name to each line it is
@@ -20,7 +22,7 @@ func relayed(t *testing.T, name string, at string, lease func(context.Context) (
 	t.Helper()
 	l, err := net.Listen("tcp", at)
 	if err != nil {
-		t.Skipf("this machine has no address %s: %v", at, err)
+		testenv.Missing(t, fmt.Sprintf("the address %s (%v)", at, err))
 	}
 	r := NewRelay(l, silent())
 	r.lease = lease

@@ -117,7 +117,7 @@ func (f *trainFlags) contest() (*contest, error) {
 	envelope.Complete()
 	c := &contest{job: newJob(), audit: &training.Audit{}, lambda: envelope.Lambda}
 	c.field = training.Field{Allowed: map[string]float64{}, Base: baseName, Cluster: func(trace string) string { return trace }}
-	return c, errors.Join(c.addModels(f), c.addBase(f), c.addDrawn(f), c.addRecorded(f))
+	return c, errors.Join(c.addModels(f), c.addBase(f), c.addDrawn(f), c.addRecorded())
 }
 
 // addModels adds what --compare names: models, or folders of trainings.
@@ -227,7 +227,7 @@ func (c *contest) addDrawn(f *trainFlags) error {
 
 // addRecorded adds the report list of the protocol, where its traces are known: all
 // together, and each alone.
-func (c *contest) addRecorded(f *trainFlags) error {
+func (c *contest) addRecorded() error {
 	folder := os.Getenv(tracesVariable)
 	if _, missing := os.Stat(protocolFile); folder == "" || missing != nil {
 		return nil

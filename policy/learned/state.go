@@ -87,9 +87,10 @@ const (
 	Width = history + details
 	// Steps is of how many decisions an agent sees what was measured.
 	Steps = 8
-	// CalendarAt is where the calendar is in an observation, CalendarNumbers how many
-	// numbers it has.
-	CalendarAt, CalendarNumbers = history + 18, 4
+	// CalendarAt is where the calendar is in an observation.
+	CalendarAt = history + 18
+	// CalendarNumbers is how many numbers a calendar has.
+	CalendarNumbers = 4
 
 	moment  = 5 // numbers
 	history = Steps * moment

@@ -38,11 +38,11 @@ func TestReplicasTakeWorkWhileAControllerReturns(t *testing.T) {
 func TestReplicaThatEndedMeanwhileTakesNoWork(t *testing.T) {
 	tell(t, nil, func(s *story) {
 		s.ask(2)
-		status := s.after(time.Second)
+		s.after(time.Second)
 		s.end()
 		s.engine.set(func() { clear(s.engine.containers); s.engine.refuse = docker.ErrNoImage })
 		s.begin()
-		if status = s.after(time.Second); working(status) != 0 {
+		if status := s.after(time.Second); working(status) != 0 {
 			t.Errorf("there is no container, and %d take work: %+v", working(status), status.Replicas)
 		}
 	})
