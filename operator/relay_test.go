@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -26,6 +27,13 @@ func relayed(t *testing.T, name string, at string, lease func(context.Context) (
 	}
 	r := NewRelay(l, silent())
 	r.lease = lease
+	r.begin(t, name)
+	return r
+}
+
+// begin has an instance take connections until the end of the test.
+func (r *Relay) begin(t *testing.T, name string) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var ended sync.WaitGroup
 	ended.Go(func() {
@@ -49,7 +57,6 @@ func relayed(t *testing.T, name string, at string, lease func(context.Context) (
 		}
 	})
 	t.Cleanup(func() { _ = r.Acting().Close() })
-	return r
 }
 
 // asker is one who keeps a connection, as KEDA does.
@@ -127,15 +134,20 @@ func TestConnectionsArePassedOnToWhoActs(t *testing.T) {
 // One that is in the Lease already, and does not act yet, does not connect to
 // itself for ever.
 func TestNobodyPassesOnToItself(t *testing.T) {
-	var r *Relay
-	asked := 0
-	r = relayed(t, "first", "127.0.0.1:0", func(context.Context) (string, error) {
-		asked++
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int32
+	r := NewRelay(l, silent())
+	r.own = "pod_abcd_" + l.Addr().String()
+	r.lease = func(context.Context) (string, error) {
+		asked.Add(1)
 		return r.own, nil
-	})
-	r.own = "pod_abcd_" + r.listener.Addr().String()
-	if c := dial(t, r.listener.Addr().String()); !c.ends() || asked != 1 {
-		t.Errorf("asked %d times who acts, want once", asked)
+	}
+	r.begin(t, "first")
+	if c := dial(t, r.listener.Addr().String()); !c.ends() || asked.Load() != 1 {
+		t.Errorf("asked %d times who acts, want once", asked.Load())
 	}
 }
 
