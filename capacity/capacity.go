@@ -17,6 +17,7 @@ import (
 
 	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/series"
 )
 
 // Learner learns one service. It has one owner, and is pure: the same
@@ -30,6 +31,7 @@ type Learner struct {
 	curves    *queueing.Library
 	memory    memory
 	model     model
+	kept      *series.Histogram // lent to samples
 
 	uncorrected bool // the model is left as it is: tests compare
 }
@@ -104,6 +106,11 @@ func (l *Learner) learn(s *sample) {
 	if s.rate < 0 || later <= 0 || s.ready == 0 || s.answered <= 0 || s.window <= 0 {
 		return
 	}
+	rate := m.Rate
+	m.Sampled, m.Rate = s.at, s.rate
+	if !l.present(s) {
+		return
+	}
 	// Windows overlap where decisions come more often: what is new counts.
 	weight := s.answered * min(1, later.Seconds()/s.window.Seconds())
 	steady := !m.Steady.After(s.at.Add(-s.window)) && s.queue <= 0
@@ -117,8 +124,34 @@ func (l *Learner) learn(s *sample) {
 	if steady || l.model.ready {
 		l.learnService(s, weight, later)
 	}
-	if even := m.Rate > 0 && s.rate < 1.2*m.Rate && s.rate > m.Rate/1.2; steady && even {
+	if even := rate > 0 && s.rate < 1.2*rate && s.rate > rate/1.2; steady && even {
 		m.Correction.learn(l, s, later)
 	}
-	m.Sampled, m.Rate = s.at, s.rate
 }
+
+// present leaves out of a sample what waited since before as many replicas were
+// ready as are: where each has a line of its own, replicas that came later take
+// nothing out of the others', and those who waited there say nothing of so many. A
+// service may take long without any wait. It is false where little else is left.
+func (l *Learner) present(s *sample) bool {
+	if !l.model.ready || l.topology == queueing.Central {
+		return true
+	}
+	service := time.Duration(longService * l.model.traits.Mean * float64(time.Second))
+	older := max(s.window, s.at.Sub(l.memory.Steady), service)
+	if s.latency.ShareAbove(older.Seconds()) < leftOut {
+		return true
+	}
+	if l.kept == nil {
+		l.kept = new(series.Histogram)
+	}
+	return s.leaveOut(older, l.kept) >= leastKept
+}
+
+const (
+	// longService is how many times the mean a single service may take.
+	longService = 20
+	// leftOut is the least share that makes a difference, leastKept the least that
+	// there must be others to learn from.
+	leftOut, leastKept = 1e-3, 0.1
+)

@@ -23,6 +23,7 @@ type sample struct {
 	mean     float64 // seconds
 	variance float64
 	latency  *series.Histogram
+	others   float64 // answered in the window too, and left out of these
 }
 
 // read takes the newest fresh measurements out of an observation.
@@ -71,11 +72,20 @@ func take(value *float64, signal *scale.Signal) {
 // any count is finite.
 func plausible(v float64) bool { return v >= 0 && v <= 1e15 }
 
+// leaveOut leaves out of the response times those of requests that came longer ago
+// than a time. The rest, of which it returns the share, is held in kept.
+func (s *sample) leaveOut(older time.Duration, kept *series.Histogram) (share float64) {
+	share = kept.Below(older.Seconds(), s.latency)
+	s.others = s.answered - float64(kept.Count())
+	s.latency, s.answered, s.mean, s.variance = kept, float64(kept.Count()), kept.Mean(), kept.Variance()
+	return share
+}
+
 // throughput is the requests answered per second; those that arrive where
 // nobody counts answers.
 func (s *sample) throughput() float64 {
 	if s.answered >= 0 && s.window > 0 {
-		return s.answered / s.window.Seconds()
+		return (s.answered + s.others) / s.window.Seconds()
 	}
 	return s.rate
 }

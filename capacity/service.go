@@ -37,10 +37,11 @@ func (l *Learner) learnService(s *sample, weight float64, later time.Duration) {
 }
 
 // saturated reports that all slots are busy, where their number is known: twice
-// as many wait as are served.
+// as many wait as are served. Where lines are left over from fewer replicas, only
+// those of then are busy.
 func (l *Learner) saturated(s *sample) bool {
 	known := l.model.source == fromHint || l.model.source == fromUtilization
-	return l.model.ready && known && s.concurrency > 3*float64(s.ready)*max(1, l.model.perReplica*l.model.traits.Mean)
+	return l.model.ready && known && s.others == 0 && s.concurrency > 3*float64(s.ready)*max(1, l.model.perReplica*l.model.traits.Mean)
 }
 
 // guess is the idle share taken where the load is not known.

@@ -163,3 +163,30 @@ func TestResponseTimesAloneSuffice(t *testing.T) {
 		t.Errorf("%.4f are late with %.2f replicas; 0.01 may, and who is told takes %.2f", late, found, told)
 	}
 }
+
+// When load jumps to what ten times as many replicas carry, the first of them keep
+// long lines that the others, once there, take nothing out of. Those who waited in
+// them say nothing of what a replica carries.
+func TestLinesLeftFromFewerReplicas(t *testing.T) {
+	for _, law := range []queueing.Law{queueing.Lognormal(0.08, 0.5), queueing.Exponential(0.08)} {
+		scenario := sim.Default()
+		scenario.Service = queueing.Service{Law: law, Slots: 4}
+		scenario.Replicas.Initial, scenario.Replicas.Startup = 5, 30*time.Second
+		scenario.Load = workload.Step(50, 1500, 5*time.Minute, 15*time.Minute)
+		l := capacity.NewLearner(capacity.Config{}, scenario.Objective, queueing.LeastConn, 1000, nil)
+		least, most := math.Inf(1), 0.0
+		sim.Run(&scenario, sim.NewEvents(&scenario), asks(func(obs scale.Observation) int {
+			l.Observe(&obs)
+			after := obs.At.Sub(scenario.Start)
+			if after < 6*time.Minute {
+				return 5
+			}
+			each := l.PerReplica() / scenario.Service.CapacityPerReplica()
+			least, most = min(least, each), max(most, each)
+			return min(60, 40+int(after.Minutes())) // one more each minute: long lines and a count that changes
+		}), sim.Options{})
+		if least < 0.9 || most > 1.1 {
+			t.Errorf("%v: believed a replica to carry %.2f to %.2f of what it does", law, least, most)
+		}
+	}
+}

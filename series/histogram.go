@@ -74,6 +74,26 @@ func (h *Histogram) Merge(other *Histogram) {
 	h.sum += other.sum
 }
 
+// Below sets h to the durations of other whose buckets end at a limit or before
+// it; its mean is that of the middles of the buckets. It returns their share of
+// other, 0..1.
+func (h *Histogram) Below(limit float64, other *Histogram) float64 {
+	h.Reset()
+	for i, n := range other.counts {
+		low, high := bounds(i)
+		if high > limit {
+			break
+		}
+		h.counts[i] = n
+		h.total += n
+		h.sum += float64(n) * (low + high) / 2
+	}
+	if other.total == 0 {
+		return 0
+	}
+	return float64(h.total) / float64(other.total)
+}
+
 // Reset forgets everything.
 func (h *Histogram) Reset() { *h = Histogram{} }
 

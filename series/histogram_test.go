@@ -77,6 +77,25 @@ func TestHistogramMergeEqualsAddingAll(t *testing.T) {
 
 func first[A, B any](a A, _ B) A { return a }
 
+func TestHistogramBelow(t *testing.T) {
+	var all, some series.Histogram
+	all.AddN(0.1, 60)
+	all.AddN(0.3, 20)
+	all.AddN(40, 20)
+	for limit, want := range map[float64]float64{0.05: 0, 0.2: 0.6, 1: 0.8, 1000: 1} {
+		if share := some.Below(limit, &all); share != want || some.Count() != uint64(100*want) {
+			t.Errorf("below %v: share %v of %d, want %v", limit, share, some.Count(), want)
+		}
+	}
+	some.Below(1, &all)
+	if mean := some.Mean(); math.Abs(mean-0.15) > 0.003 {
+		t.Errorf("mean below 1 s: %v, want 0.15", mean)
+	}
+	if share := some.Below(1, &series.Histogram{}); share != 0 || some.Count() != 0 {
+		t.Errorf("of nothing: share %v of %d", share, some.Count())
+	}
+}
+
 func TestHistogramEdges(t *testing.T) {
 	var h series.Histogram
 	if h.Quantile(0.5) != 0 || h.Mean() != 0 || h.ShareAbove(1) != 0 {
