@@ -3,6 +3,7 @@ package training
 import (
 	"testing"
 
+	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/policy/learned"
 	"github.com/flyball-io/flyball/rl"
 )
@@ -10,6 +11,7 @@ import (
 // Where the calendar is left out nobody sees it, and a model does the same at any
 // time, while what it calls usual is any time.
 func TestALearnerOfDrawnLoadsSeesNoCalendar(t *testing.T) {
+	testenv.Long(t)
 	for _, algorithm := range []string{"ppo", "a2c"} {
 		c := small(t, algorithm)
 		g := ground(t, c)

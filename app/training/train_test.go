@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/rl"
 	"github.com/flyball-io/flyball/rl/scaling"
 	"github.com/flyball-io/flyball/sim"
@@ -75,6 +76,7 @@ func train(t testing.TB, job Job) (model, summary []byte) {
 }
 
 func TestTheSameSeedGivesTheSameModel(t *testing.T) {
+	testenv.Long(t)
 	c := small(t, "ppo")
 	g := ground(t, c)
 	model, summary := train(t, Job{Config: c, Dir: t.TempDir(), Ground: g})
@@ -104,6 +106,7 @@ func mustEnvironment(t testing.TB, c Config, seed uint64, g *Ground) rl.Environm
 
 // Stopped and resumed, whenever that is, a training comes to the same bytes.
 func TestAStoppedTrainingGoesOn(t *testing.T) {
+	testenv.Long(t)
 	for _, algorithm := range Algorithms() {
 		c := small(t, algorithm)
 		g := ground(t, c)

@@ -24,11 +24,14 @@ import (
 
 const sync = 15 * time.Second
 
+// curves are worked out once for all tests.
+var curves = queueing.NewLibrary(queueing.DefaultLibrary)
+
 // What is learned of a service takes a while, and is not what is told here.
 func environment(t testing.TB) policy.Env {
 	t.Helper()
 	env := policy.Env{
-		Target: "web", Min: 1, Max: 50, Sync: sync, Curves: queueing.NewLibrary(queueing.DefaultLibrary),
+		Target: "web", Min: 1, Max: 50, Sync: sync, Curves: curves,
 		Objective: &scale.Objective{Threshold: scale.Duration(500 * time.Millisecond), Target: 0.999, Window: scale.Duration(time.Hour)},
 	}
 	env.Service = capacity.NewLearner(hints(), *env.Objective, env.Topology, 100, env.Curves)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/sim"
@@ -100,6 +101,7 @@ func loadsOf(kind string, seed uint64) workload.Shape {
 // violations within the stated share of them or 0.005 % of all requests, and paid
 // time within 5.5 %, less than a percent where nothing drains a line for minutes.
 func TestTheLeanFluidIsTheSimulators(t *testing.T) {
+	testenv.Long(t)
 	for _, tc := range []struct {
 		topology    queueing.Topology
 		under, over float64 // of the avoidable violations

@@ -7,6 +7,7 @@ import (
 	"github.com/flyball-io/flyball/capacity"
 	"github.com/flyball-io/flyball/decide"
 	"github.com/flyball-io/flyball/guard"
+	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/policy/learned"
 	"github.com/flyball-io/flyball/policy/predictive"
@@ -23,6 +24,7 @@ import (
 // the envelope alone, which knows of no lines that grow, let it cost ten times what
 // the base does.
 func TestTheEnvelopeBoundsWhatAModelMayCost(t *testing.T) {
+	testenv.Long(t)
 	const hours = 2 * time.Hour
 	for name, load := range map[string]workload.Shape{
 		"a wave": workload.Diurnal{Base: 100, Peak: 750, Period: hours, For: hours},

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/neural"
 	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/policy/learned"
@@ -88,6 +89,7 @@ func lives(t testing.TB, w *Workload, model *learned.Model) *live {
 // same to the last digits; what is measured of the service is so within what the
 // simulator adds to it (the balancer's window of ten seconds, chance, lines).
 func TestTrainingShowsWhatThePolicySees(t *testing.T) {
+	testenv.Long(t)
 	for _, kind := range []string{"diurnal", "mmpp", "flash"} {
 		w := prepared(t, 0, scenario(workload.Scale(loadsOf(kind, 3), 0.4), queueing.LeastConn, 40))[0]
 		l := lives(t, w, always(t, 3))

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/neural"
 	"github.com/flyball-io/flyball/policy/learned"
 	"github.com/flyball-io/flyball/queueing"
@@ -18,6 +19,7 @@ import (
 // oracle's schedule is the cheapest there is, by the cost that is the reward. From
 // actions at random PPO comes within a twentieth of it, in some 20 s of a core.
 func TestPPOComesNearTheOptimumThatTheOracleKnows(t *testing.T) {
+	testenv.Long(t)
 	const period = 4 * time.Hour
 	actions := learned.Actions{0.5, 0.55, 0.6, 0.7, 0.85, 1, 1.5}
 	w := prepared(t, 0.5, wave(period))[0]
