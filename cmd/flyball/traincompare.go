@@ -29,7 +29,7 @@ type trainComparison struct {
 	Models []string            `json:"models"`
 	Seed   uint64              `json:"seed"` // of the drawn loads
 	Groups []training.Compared `json:"groups"`
-	// Audit is of the envelopes of all models' runs that were played now.
+	// Audit is of the envelopes of all models' runs that the last call with any played.
 	Audit    *training.Audit    `json:"envelope"`
 	Lambda   float64            `json:"lambda"`
 	Failures []evaluate.Failure `json:"failures,omitempty"`
@@ -82,6 +82,9 @@ func (f *trainFlags) runCompare(ctx context.Context, cmd *cobra.Command) error {
 	for _, g := range c.groups {
 		found.Groups = append(found.Groups, c.field.Compare(g.name, g.traces))
 	}
+	if found.Audit.Runs == 0 {
+		f.auditBefore(&found)
+	}
 	if err := f.keepComparison(found); err != nil {
 		return err
 	}
@@ -89,6 +92,15 @@ func (f *trainFlags) runCompare(ctx context.Context, cmd *cobra.Command) error {
 		return printJSON(cmd.OutOrStdout(), found)
 	}
 	return printed(cmd.OutOrStdout(), func(w io.Writer, width int) { found.print(w, width) })
+}
+
+// auditBefore takes over the audit of an earlier call: all had been played then.
+func (f *trainFlags) auditBefore(found *trainComparison) {
+	var before trainComparison
+	text, err := os.ReadFile(filepath.Join(f.out, comparisonFile))
+	if err == nil && json.Unmarshal(text, &before) == nil && before.Audit != nil {
+		found.Audit = before.Audit
+	}
 }
 
 func (f *trainFlags) keepComparison(found trainComparison) error {
@@ -264,7 +276,7 @@ func (t *trainComparison) print(w io.Writer, width int) {
 	t.table().print(w, width)
 	fmt.Fprint(w, foldText("violations: avoidable ones over those allowed. × hours, × cost: over predictive as it comes, a geometric mean; cost counts violations at the tariff's price, worst is one model on one load. equal: × hours over predictive with the risk at which it violates as much (–: at no risk it does); its own: the same of predictive as it comes.", width))
 	a := t.Audit
-	fmt.Fprint(w, foldText(fmt.Sprintf("Envelope: %d breaches of 1 + λ = %v in %s that were played now, %d decisions; the most that was spent is %.3f × the expert's. It set %.2f %% of the counts; accounts began anew %d times after the first decision of a run.",
+	fmt.Fprint(w, foldText(fmt.Sprintf("Envelope: %d breaches of 1 + λ = %v in %s, %d decisions; the most that was spent is %.3f × the expert's. It set %.2f %% of the counts; accounts began anew %d times after the first decision of a run.",
 		a.Breaches, 1+t.Lambda, scale.Count(a.Runs, "run"), a.Decisions, a.Most, 100*float64(a.Limited)/float64(max(1, a.Decisions)), a.Begun-a.Runs), width))
 	for _, failure := range t.Failures {
 		fmt.Fprint(w, foldText(fmt.Sprintf("failed: %s on %s: %s", failure.Policy, failure.Trace, failure.Error), width))
