@@ -17,7 +17,8 @@ type object struct {
 	APIVersion string `yaml:"apiVersion"`
 	Kind       string
 	Metadata   struct {
-		Name, Namespace string
+		Name, Namespace     string
+		Annotations, Labels map[string]string
 	}
 	Spec  map[string]any
 	Rules []rule
@@ -80,6 +81,19 @@ func TestWhatIsInstalled(t *testing.T) {
 		if got := kinds(objects(t, tc.chart, values(t, tc.values))); got != tc.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", tc.rule, got, tc.want)
 		}
+	}
+}
+
+// With a definition all objects of its kind would go, of all users.
+func TestDefinitionsOutliveARelease(t *testing.T) {
+	var kept []string
+	for _, o := range objects(t, Operator) {
+		if o.Metadata.Annotations["helm.sh/resource-policy"] == "keep" {
+			kept = append(kept, o.Metadata.Name)
+		}
+	}
+	if want := []string{"autoscalers.flyball.io", "autoscalermemories.flyball.io"}; !slices.Equal(kept, want) {
+		t.Errorf("Helm keeps %q, want %q and nothing else", kept, want)
 	}
 }
 

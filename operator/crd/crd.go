@@ -83,13 +83,17 @@ func Memory() *apiextensions.CustomResourceDefinition {
 		ListKind: MemoryKind + "List", ShortNames: []string{"fasm"}}, schema)
 }
 
+// stays has Helm leave a definition when its release goes, or is upgraded with
+// crds.install: false: every object of the kind would go with it.
+const stays = "helm.sh/resource-policy"
+
 // maxMemory bounds a snapshot in base64: objects of a cluster are small.
 const maxMemory = 1 << 20
 
 func definition(names apiextensions.CustomResourceDefinitionNames, schema *apiextensions.JSONSchemaProps) *apiextensions.CustomResourceDefinition {
 	return &apiextensions.CustomResourceDefinition{
 		TypeMeta:   meta.TypeMeta{APIVersion: apiextensions.SchemeGroupVersion.String(), Kind: "CustomResourceDefinition"},
-		ObjectMeta: meta.ObjectMeta{Name: names.Plural + "." + Group},
+		ObjectMeta: meta.ObjectMeta{Name: names.Plural + "." + Group, Annotations: map[string]string{stays: "keep"}},
 		Spec: apiextensions.CustomResourceDefinitionSpec{Group: Group, Scope: apiextensions.NamespaceScoped, Names: names,
 			Versions: []apiextensions.CustomResourceDefinitionVersion{{Name: Version, Served: true, Storage: true,
 				Schema: &apiextensions.CustomResourceValidation{OpenAPIV3Schema: schema}}}},
@@ -119,7 +123,7 @@ func Manifest(plugins v1alpha1.Plugins) ([]byte, error) {
 func withoutStatus(d *apiextensions.CustomResourceDefinition) any {
 	return struct {
 		meta.TypeMeta `json:",inline"`
-		Metadata      map[string]string                          `json:"metadata"`
+		Metadata      map[string]any                             `json:"metadata"`
 		Spec          apiextensions.CustomResourceDefinitionSpec `json:"spec"`
-	}{d.TypeMeta, map[string]string{"name": d.Name}, d.Spec}
+	}{d.TypeMeta, map[string]any{"name": d.Name, "annotations": d.Annotations}, d.Spec}
 }
