@@ -213,7 +213,8 @@ func (s *Service) loop(ctx context.Context) error {
 
 func (s *Service) executor() *control.Executor {
 	b := s.deps.Bus
-	return &control.Executor{Name: s.name, Target: s.target, Decisions: control.Decisions(b, s.name), Changes: control.Changes(b, s.name), Log: s.deps.Log}
+	return &control.Executor{Name: s.name, Target: s.target, Decisions: control.Decisions(b, s.name), Changes: control.Changes(b, s.name), Log: s.deps.Log,
+		Clock: s.deps.Clock}
 }
 
 func (s *Service) planner(lease bus.Lease) *control.Planner {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/bus"
+	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/target"
@@ -29,8 +30,11 @@ type Executor struct {
 	// Lease says whether this executor is the one that carries out; nil: there
 	// is no other. What comes while it is not is left to that.
 	Lease bus.Lease
+	// Clock says which decisions are too old to be obeyed; nil: none is.
+	Clock clock.Clock
 
-	keeping *bool // what the target was told last; nil: nothing
+	keeping  *bool // what the target was told last; nil: nothing
+	refusing bool  // the last order was too old
 }
 
 // consumer is the executor's name on the bus.
@@ -86,7 +90,9 @@ func (e *Executor) consume(ctx context.Context) error {
 			continue
 		}
 		newest := e.newest(ctx, batch)
-		e.keep(ctx, newest.Message.Mode == scale.Apply)
+		if !e.tooOld(&newest.Message) {
+			e.keep(ctx, newest.Message.Mode == scale.Apply)
+		}
 		if e.obey(ctx, &newest.Message) {
 			e.acknowledge(ctx, newest)
 		}
@@ -144,6 +150,10 @@ func (e *Executor) obey(ctx context.Context, d *record.Decided) bool {
 		e.passed(d, false)
 		return true
 	}
+	if e.tooOld(d) {
+		return e.announce(ctx, e.refuse(d))
+	}
+	e.refusing = false
 	done := e.apply(ctx, d)
 	if done.Error == "" {
 		e.passed(d, true)
@@ -151,11 +161,38 @@ func (e *Executor) obey(ctx context.Context, d *record.Decided) bool {
 	return e.announce(ctx, done)
 }
 
+// tooOld reports whether a decision is no order any more: what waited for an
+// executor that was away was decided for a load that is over, and whoever has
+// paused the service since could not take it back.
+func (e *Executor) tooOld(d *record.Decided) bool {
+	return e.Clock != nil && !d.ObeyUntil.IsZero() && e.Clock.Now().After(d.ObeyUntil)
+}
+
+// refuse answers why an order that is too old is not carried out. With clocks
+// that differ each one is: the log says it once.
+func (e *Executor) refuse(d *record.Decided) record.Applied {
+	refused := answer(e.Name, d)
+	refused.Error = fmt.Sprintf("refused: too old: decided at %s, an order until %s, and it is %s; the executor was away, or clocks differ",
+		instant(d.Decision.At), instant(d.ObeyUntil), instant(e.Clock.Now()))
+	if !e.refusing {
+		e.Log.Warn("decision refused: too old", slog.String("target", e.Name), slog.Time("decided", d.Decision.At), slog.Time("until", d.ObeyUntil))
+	}
+	e.refusing = true
+	return refused
+}
+
+func instant(at time.Time) string { return at.UTC().Format(time.DateTime) }
+
 func (e *Executor) passed(d *record.Decided, changed bool) {
 	if err := e.Fence.pass(d.Mark, changed); err != nil {
 		e.Log.Error("a restart may repeat this decision", slog.String("target", e.Name), slog.Any("error", err))
 	}
 }
+
+// orderLasts is how long a decision is an order at least. A consumer that is
+// busy with the one before, for as long as a call may take, is in time, and so
+// is one that was just restarted.
+const orderLasts = callTimeout + 15*time.Second
 
 // callTimeout is how long one order to a target or balancer may take.
 const callTimeout = 30 * time.Second

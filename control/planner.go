@@ -225,6 +225,9 @@ func (p *Planner) authorize(d *record.Decided) bool {
 	}
 	p.mark.Seq++
 	d.Mark = p.mark
+	// Another decision follows each Sync: one that is three of them old has found
+	// nobody to carry it out.
+	d.ObeyUntil = p.at.Add(max(3*p.plan.Sync, orderLasts))
 	return true
 }
 

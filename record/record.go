@@ -131,6 +131,9 @@ type Decided struct {
 	Shadows  []scale.Decision `json:"shadows,omitempty"`
 	Mode     scale.Mode       `json:"mode"`
 	Seen     Seen             `json:"seen"`
+	// ObeyUntil is how long a decision to be consumed is an order: what it was
+	// made on may be over since. Zero: always.
+	ObeyUntil time.Time `json:"obeyUntil,omitzero"`
 	Mark
 }
 
