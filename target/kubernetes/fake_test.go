@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -25,7 +26,8 @@ type fakeCluster struct {
 	mu         sync.Mutex // guards what follows
 	away       error
 	loseAnswer bool
-	conflicts  int // so many updates come too late
+	scaleErr   error // of every order
+	conflicts  int   // so many updates come too late
 	workload   kubernetes.Workload
 	version    int
 	read       int // version that was read last
@@ -75,8 +77,8 @@ func (f *fakeCluster) Workload(_ context.Context, ref kubernetes.Ref) (kubernete
 func (f *fakeCluster) Scale(_ context.Context, w kubernetes.Workload, replicas int) (kubernetes.Workload, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.away != nil {
-		return w, f.away
+	if err := cmp.Or(f.away, f.scaleErr); err != nil {
+		return w, err
 	}
 	if f.conflicts > 0 {
 		f.conflicts--

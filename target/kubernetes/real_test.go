@@ -77,7 +77,8 @@ func TestStormOfConflicts(t *testing.T) {
 }
 
 // While the API server is away nothing that is known is lost, and nothing wrong
-// is told; what was asked for then is carried out when it is back.
+// is told; an order that was lost arrives when it is back, at the latest as it is
+// given again.
 func TestAPIServerGoesAndComesBack(t *testing.T) {
 	w := newWorld(t, newCluster(t), 3, nil, "")
 	w.Run()
@@ -96,6 +97,7 @@ func TestAPIServerGoesAndComesBack(t *testing.T) {
 	back := time.Now()
 	w.Until("it is over", func(s target.Status) bool { return targettest.Condition(s, scale.EngineUnreachable).Type == "" })
 	recovered := time.Since(back)
+	w.Set(5) // the next decision: where the server was away for long the order has lapsed
 	w.Until("the order has arrived", targettest.Ready(5))
 	t.Logf("known again %.2f s after the API server was ready, 5 ready after %.2f s", recovered.Seconds(), time.Since(back).Seconds())
 	if c := targettest.Condition(w.Status(), scale.CountReset); c.Type != "" {

@@ -14,6 +14,11 @@ import (
 // resetTold is how long it is told that somebody else has set the count.
 const resetTold = 5 * time.Minute
 
+// orderLasts is how long an order is given again whose answer was lost: as long
+// as it usually takes until the next decision. That one orders it anew, or wants
+// something else, of which a target hears nothing where it is the count there is.
+const orderLasts = 15 * time.Second
+
 // count is the one that was asked for, of one object, and what becomes of it.
 type count struct {
 	asked   bool // somebody has said whether it is kept
@@ -21,7 +26,8 @@ type count struct {
 	known   bool // there is one to keep
 	of      string
 	wanted  int
-	unsure  bool // nobody knows whether the order has arrived
+	unsure  bool      // nobody knows whether the order has arrived
+	given   time.Time // when it was given
 
 	contest replicas.Contest // with somebody else who sets it
 	found   int
@@ -29,8 +35,8 @@ type count struct {
 }
 
 // ask notes an order. One that was lost may be of any object of the name.
-func (c *count) ask(uid string, n int, lost bool) {
-	c.known, c.wanted, c.unsure = true, n, lost
+func (c *count) ask(now time.Time, uid string, n int, lost bool) {
+	c.known, c.wanted, c.unsure, c.given = true, n, lost, now
 	if uid != "" {
 		c.of = uid
 	}
@@ -45,8 +51,8 @@ func (c *count) keep(on bool) {
 }
 
 // see compares what is found with what was asked for. An object that was made
-// anew begins with the count of whoever made it, and that of one which somebody
-// else scales is theirs.
+// anew begins with the count of whoever made it, as does one whose order was lost
+// for good, and that of one which somebody else scales is theirs.
 func (c *count) see(now time.Time, w kubernetes.Workload, others bool) {
 	if c.known && c.of == "" {
 		c.of = w.UID
@@ -54,7 +60,7 @@ func (c *count) see(now time.Time, w kubernetes.Workload, others bool) {
 	switch {
 	case others:
 		c.known, c.unsure = false, false
-	case !c.known || c.of != w.UID:
+	case !c.known || c.of != w.UID || c.lapsed(now, w.Replicas):
 		c.known, c.unsure = c.keeping, false
 		c.of, c.wanted = w.UID, w.Replicas
 	case w.Replicas == c.wanted:
@@ -65,6 +71,11 @@ func (c *count) see(now time.Time, w kubernetes.Workload, others bool) {
 		c.contest.Disturb(now)
 		c.found, c.by = w.Replicas, w.CountedBy
 	}
+}
+
+// lapsed reports whether an order was lost that is too old to be given again.
+func (c *count) lapsed(now time.Time, found int) bool {
+	return c.unsure && found != c.wanted && now.Sub(c.given) > orderLasts
 }
 
 // overwrote notes that an order met a count that nobody had seen: set by
@@ -113,11 +124,11 @@ func (c *count) condition(now time.Time) (scale.Condition, bool) {
 }
 
 // set asks for a count. An order whose answer is lost may have been carried
-// out: it counts, and is given again once the API server answers.
+// out: it counts, and is given again if the API server answers soon.
 func (v *view) set(ctx context.Context, now time.Time, n int) error {
 	if err := v.alone(ctx, now); err != nil {
 		if errors.Is(err, kubernetes.ErrUnreachable) && !v.rivals.governs() {
-			v.count.ask(v.count.of, n, true)
+			v.count.ask(now, v.count.of, n, true)
 		}
 		return err
 	}
@@ -126,9 +137,9 @@ func (v *view) set(ctx context.Context, now time.Time, n int) error {
 	switch {
 	case err == nil:
 		v.count.overwrote(now, before)
-		v.count.ask(after.UID, n, false)
+		v.count.ask(now, after.UID, n, false)
 	case errors.Is(err, kubernetes.ErrUnreachable):
-		v.count.ask(before.UID, n, true)
+		v.count.ask(now, before.UID, n, true)
 	}
 	return err
 }

@@ -100,13 +100,48 @@ func TestLostAnswerIsNoResetByHand(t *testing.T) {
 		if err := s.target.SetReplicas(s.t.Context(), 6); err == nil {
 			t.Error("no error without an API server")
 		}
-		s.after(time.Minute)
+		s.after(orderLasts - 2*retry)
 		fake.set(func() { fake.away = nil })
-		s.after(5 * time.Second)
+		s.after(retry)
 		if fake.replicas() != 6 || s.condition(scale.CountReset).Type != "" {
 			t.Errorf("the order was forgotten: %d", fake.replicas())
 		}
 	})
+}
+
+// Fewer were asked for, the order was lost, and the load came back: what is asked
+// for now is what there is, so that nobody tells the target. The order is not
+// carried out once it could be.
+func TestLostOrderThatNobodyGivesAgainLapses(t *testing.T) {
+	lost := map[string]func(*fakeCluster, error){
+		"the server is away": func(f *fakeCluster, err error) { f.away = err },
+		"orders are refused": func(f *fakeCluster, err error) { f.scaleErr = err },
+	}
+	for name, lose := range lost {
+		fake := newFakeCluster(10)
+		tell(t, fake, nil, func(s *story) {
+			s.keep(true)
+			fake.set(func() { lose(fake, kubernetes.ErrUnreachable) })
+			if err := s.target.SetReplicas(s.t.Context(), 4); !errors.Is(err, kubernetes.ErrUnreachable) {
+				t.Errorf("%s: got %v", name, err)
+			}
+			s.after(orderLasts + 2*retry)
+			fake.set(func() { lose(fake, nil) })
+			s.after(time.Minute)
+			if fake.replicas() != 10 || len(fake.orders()) != 0 || s.condition(scale.CountReset).Type != "" {
+				t.Errorf("%s: what nobody wants any more was carried out: %d, %v", name, fake.replicas(), fake.orders())
+			}
+			fake.byHand(3)
+			s.after(retry)
+			if fake.replicas() != 10 {
+				t.Errorf("%s: the count that was found is not kept: %d", name, fake.replicas())
+			}
+			s.set(4) // the next decision wants it again
+			if fake.replicas() != 4 {
+				t.Errorf("%s: an order that is given again was not carried out: %d", name, fake.replicas())
+			}
+		})
+	}
 }
 
 func TestWithoutAnAPIServerWhatWasSeenLastIsTold(t *testing.T) {
