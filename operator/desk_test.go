@@ -157,6 +157,8 @@ func TestWhatIsNotAllowed(t *testing.T) {
 		{"the operator's token, by a shadow", shop("web") + "  shadows: [{remote: {url: 'http://evil', bearerTokenFile: /var/run/secrets/token}}]\n", NotAllowed, "spec.shadows[0].remote.bearerTokenFile: must be left out"},
 		{"the operator's token, by an expert", shop("web") + "  objective: {latency: {threshold: 1s, target: 99%}}\n  envelope: {expert: {remote: {url: 'http://evil', bearerTokenFile: /var/run/secrets/token}}}\n", NotAllowed, "spec.envelope.expert.remote.bearerTokenFile"},
 		{"a model", shop("web") + "  shadows: [{combine: {max: [{learned: {model: /dev/zero}}]}}]\n", NotAllowed, "spec.shadows[0].combine.max[0].learned.model: must be left out"},
+		{"a model that ships", shop("web") + "  objective: {latency: {threshold: 1s, target: 99%}}\n  shadows: [{combine: {max: [{learned: {model: general}}]}}]\n", Running, ""},
+		{"a file like a model that ships", shop("web") + "  shadows: [{learned: {model: ./general}}]\n", NotAllowed, "spec.shadows[0].learned.model: must be left out"},
 		{"its certificates", shop("web") + "  signals: [{name: q, prometheus: {server: 'https://evil', query: q, tls: {keyFile: /key, certFile: /cert}}}]\n", NotAllowed, "spec.signals[0].prometheus.tls.keyFile"},
 	} {
 		o := newOffice(t)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/policy/learned"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -94,7 +95,7 @@ func files(path string, value any) []string {
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(v)) {
 			at := path + "." + name
-			if text, isText := v[name].(string); isText && text != "" && namesFile(at) {
+			if text, isText := v[name].(string); isText && text != "" && namesFile(at, text) {
 				found = append(found, at+": must be left out: it names a file of the operator's container, which may be allowed by --allow-files")
 			}
 			found = append(found, files(at, v[name])...)
@@ -107,8 +108,12 @@ func files(path string, value any) []string {
 	return found
 }
 
-// namesFile reports whether a field, by its path, names a file.
-func namesFile(at string) bool {
+// namesFile reports whether a field, by its path, names a file. A model that ships
+// is in the program: no file of its name is opened.
+func namesFile(at, value string) bool {
+	if strings.HasSuffix(at, ".learned.model") {
+		return !slices.Contains(learned.Shipped(), value)
+	}
 	field := at[strings.LastIndexByte(at, '.')+1:]
-	return strings.HasSuffix(field, "File") || field == "kubeconfig" || field == "context" || strings.HasSuffix(at, ".learned.model")
+	return strings.HasSuffix(field, "File") || field == "kubeconfig" || field == "context"
 }
