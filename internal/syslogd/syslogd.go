@@ -7,8 +7,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"net"
+	"os"
 	"strings"
+	"sync"
 )
 
 const (
@@ -19,32 +22,82 @@ const (
 	queue = 4 << 20
 )
 
+// everybody may write to a socket in the file system: the program that logs has
+// a user of its own, www-data for example. Who must not is kept out by the
+// folder.
+const everybody = 0o666
+
 // Receiver is a socket that takes messages.
-type Receiver struct{ conn net.PacketConn }
+type Receiver struct {
+	conn net.PacketConn
+	// path is that of the socket's file; "" has none.
+	path string
+	once sync.Once
+}
 
 // Listen opens a UDP socket (host:port) or a datagram socket in the file
-// system (a path).
+// system (a path). A file that a receiver left which was killed is replaced;
+// one that somebody still reads is an error.
 func Listen(ctx context.Context, address string) (*Receiver, error) {
-	network := "udp"
-	if strings.HasPrefix(address, "/") {
-		network = "unixgram"
-	}
-	var l net.ListenConfig
-	conn, err := l.ListenPacket(ctx, network, address)
+	r, err := listen(ctx, address)
 	if err != nil {
 		return nil, fmt.Errorf("receive a log: %w", err)
 	}
-	if sized, ok := conn.(interface{ SetReadBuffer(bytes int) error }); ok {
+	if sized, ok := r.conn.(interface{ SetReadBuffer(bytes int) error }); ok {
 		_ = sized.SetReadBuffer(queue) // a wish: less is only less patient
 	}
-	return &Receiver{conn}, nil
+	return r, nil
+}
+
+func listen(ctx context.Context, address string) (*Receiver, error) {
+	var l net.ListenConfig
+	if !strings.HasPrefix(address, "/") {
+		conn, err := l.ListenPacket(ctx, "udp", address)
+		return &Receiver{conn: conn}, err
+	}
+	if err := makeRoom(ctx, address); err != nil {
+		return nil, err
+	}
+	conn, err := l.ListenPacket(ctx, "unixgram", address)
+	if err != nil {
+		return nil, err
+	}
+	r := &Receiver{conn: conn, path: address}
+	if err := os.Chmod(address, everybody); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// makeRoom takes away a socket that nobody reads. Anything else stays, and is in
+// the way.
+func makeRoom(ctx context.Context, path string) error {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode().Type() != fs.ModeSocket {
+		return nil
+	}
+	var d net.Dialer
+	if conn, err := d.DialContext(ctx, "unixgram", path); err == nil {
+		_ = conn.Close()
+		return fmt.Errorf("%s: somebody else reads it", path)
+	}
+	return os.Remove(path)
 }
 
 // Address is where messages are taken.
 func (r *Receiver) Address() string { return r.conn.LocalAddr().String() }
 
-// Close stops taking messages.
-func (r *Receiver) Close() { _ = r.conn.Close() } // nothing is written that could be lost
+// Close stops taking messages, and takes the socket's file away. Only the first
+// call does: by the next one another receiver may have one of that name.
+func (r *Receiver) Close() {
+	r.once.Do(func() {
+		if r.path != "" {
+			_ = os.Remove(r.path)
+		}
+		_ = r.conn.Close() // nothing is written that could be lost
+	})
+}
 
 // Run hands the text of each message to take, which must not keep it, until
 // ctx is done. It closes the socket.
