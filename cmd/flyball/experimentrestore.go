@@ -60,10 +60,7 @@ type left struct {
 // handBack makes it what it was, and says of what; "" where nothing rests.
 func (l left) handBack(ctx context.Context) (string, error) {
 	all, err := l.cluster.Rivals(ctx, l.of)
-	if errors.Is(err, kubernetes.ErrForbidden) {
-		return "", nil // who may not see them took none over
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, kubernetes.ErrForbidden) { // who may not see some took none of them over
 		return "", err
 	}
 	var lines []string

@@ -47,24 +47,28 @@ func remembered(object metav1.Object) (former, bool) {
 }
 
 // Rivals are those who scale the object beside us: HPAs, and ScaledObjects in
-// the place of the HPAs that KEDA makes of them.
+// the place of the HPAs that KEDA makes of them. Where one kind may not be listed
+// those of the other are returned with an [ErrForbidden] that names the right.
 func (c *Cluster) Rivals(ctx context.Context, ref Ref) ([]Rival, error) {
-	hpas, err := c.hpas(ctx, ref.Namespace)
-	if err != nil {
-		return nil, fmt.Errorf("who scales %s: HorizontalPodAutoscalers: %w", ref, err)
+	hpas, noHPAs := c.hpas(ctx, ref.Namespace)
+	if noHPAs != nil && !errors.Is(noHPAs, ErrForbidden) {
+		return nil, fmt.Errorf("who scales %s: HorizontalPodAutoscalers: %w", ref, noHPAs)
 	}
 	hpas = slices.DeleteFunc(hpas, func(h *autoscaling.HorizontalPodAutoscaler) bool {
 		to := h.Spec.ScaleTargetRef
 		return !ref.is(to.APIVersion, to.Kind, to.Name)
 	})
-	scaled, err := c.scaledObjects(ctx, ref.Namespace, slices.ContainsFunc(hpas, ofKeda))
-	if err != nil {
-		return nil, fmt.Errorf("who scales %s: ScaledObjects: %w", ref, err)
+	scaled, noScaled := c.scaledObjects(ctx, ref.Namespace, slices.ContainsFunc(hpas, ofKeda))
+	if noScaled != nil && !errors.Is(noScaled, ErrForbidden) {
+		return nil, fmt.Errorf("who scales %s: ScaledObjects: %w", ref, noScaled)
 	}
 	var all []Rival
 	for _, h := range hpas {
-		if !ofKeda(h) {
+		switch {
+		case !ofKeda(h):
 			all = append(all, takenHPA(h).Rival)
+		case noScaled != nil:
+			all = append(all, Rival{Kind: KEDAHPA, Namespace: h.Namespace, Name: h.Name})
 		}
 	}
 	for _, o := range scaled {
@@ -73,7 +77,19 @@ func (c *Cluster) Rivals(ctx context.Context, ref Ref) ([]Rival, error) {
 		}
 	}
 	slices.SortFunc(all, func(a, b Rival) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
-	return all, nil
+	switch {
+	case noHPAs != nil:
+		return all, lacking(ref, "horizontalpodautoscalers of autoscaling", noHPAs)
+	case noScaled != nil:
+		return all, lacking(ref, "scaledobjects of keda.sh", noScaled)
+	default:
+		return all, nil
+	}
+}
+
+// lacking names the right without which not all who scale an object are known.
+func lacking(ref Ref, resources string, err error) error {
+	return fmt.Errorf("who else scales %s is not known: the right to list %s in namespace %s is lacking: %w", ref, resources, ref.Namespace, err)
 }
 
 // is reports whether these words name the object, by any version of its group.

@@ -1,17 +1,23 @@
 package kubernetes
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	autoscaling "k8s.io/api/autoscaling/v2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	discoveryfake "k8s.io/client-go/discovery/fake"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
 	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 )
 
 // What is taken over is, handed back, what it was; what somebody else has changed
@@ -147,6 +153,38 @@ func TestKEDAThatComesLater(t *testing.T) {
 			t.Errorf("got %v, want the ScaledObject", all)
 		}
 	})
+}
+
+// Where ScaledObjects may not be seen the HPAs are, those of KEDA among them; and
+// the other way round. Which right is lacking is said.
+func TestRivalsOfWhichOneKindMayNotBeSeen(t *testing.T) {
+	yes := true
+	plain, made := hpaOf("shop", "plain", nil), hpaOf("shop", "keda-hpa-web", nil)
+	plain.Spec.ScaleTargetRef.Name, made.Spec.ScaleTargetRef.Name = "web", "web"
+	made.OwnerReferences = []metav1.OwnerReference{{Kind: "ScaledObject", Name: "web", Controller: &yes}}
+	for resource, want := range map[string][]Rival{
+		"scaledobjects":            {{Kind: HPA, Namespace: "shop", Name: "plain"}, {Kind: KEDAHPA, Namespace: "shop", Name: "keda-hpa-web"}},
+		"horizontalpodautoscalers": {{Kind: ScaledObject, Namespace: "shop", Name: "web"}},
+	} {
+		client := fake.NewClientset(plain.DeepCopy(), made.DeepCopy())
+		c := inMemory(t, client, map[schema.GroupVersionResource]string{scaledObjects: "ScaledObject"},
+			"{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {namespace: shop, name: web}, spec: {scaleTargetRef: {name: web}}}")
+		refuse := func(a clienttesting.Action) (bool, runtime.Object, error) {
+			return true, nil, apierrors.NewForbidden(a.GetResource().GroupResource(), "", nil)
+		}
+		client.PrependReactor("list", resource, refuse)
+		c.dynamic.(*dynamicfake.FakeDynamicClient).PrependReactor("list", resource, refuse)
+		got, err := c.Rivals(t.Context(), Ref{"apps/v1", "Deployment", "shop", "web"})
+		if !errors.Is(err, ErrForbidden) || !strings.Contains(err.Error(), "the right to list "+resource+" of ") || !strings.Contains(err.Error(), "in namespace shop") {
+			t.Errorf("without %s: got %v", resource, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("without %s (-want +got):\n%s", resource, diff)
+		}
+	}
+	if err := (&Cluster{}).Suspend(t.Context(), Rival{Kind: KEDAHPA, Namespace: "shop", Name: "keda-hpa-web"}, "web"); !errors.Is(err, ErrForbidden) {
+		t.Errorf("KEDA would undo it: got %v", err)
+	}
 }
 
 func TestWhomARivalScales(t *testing.T) {

@@ -18,6 +18,9 @@ import (
 // still be seen, and what is needed to make it what it was is written into it
 // in the same request, so that no crash loses it (docs/adr/0016-take-over.md).
 func (c *Cluster) Suspend(ctx context.Context, r Rival, by string) error {
+	if r.Kind == KEDAHPA {
+		return fmt.Errorf("take over from %s: the ScaledObject that it is made of may not be seen: %w", r, ErrForbidden)
+	}
 	err := c.change(ctx, r,
 		func(h *autoscaling.HorizontalPodAutoscaler) { suspend(h, by) },
 		func(o *unstructured.Unstructured) { pause(o, by) })

@@ -120,6 +120,9 @@ type RivalKind string
 const (
 	HPA          RivalKind = "HorizontalPodAutoscaler"
 	ScaledObject RivalKind = "ScaledObject"
+	// KEDAHPA is in the place of a ScaledObject that may not be seen. KEDA makes it
+	// what it was whenever somebody changes it, so that it cannot be let rest.
+	KEDAHPA RivalKind = "HorizontalPodAutoscaler of KEDA"
 )
 
 // Rival is an object that scales another one.

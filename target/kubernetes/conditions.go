@@ -20,6 +20,8 @@ const (
 	ScaledByOther = "ScaledByOther"
 	// TakenOver: who else scaled the object rests, until it is handed back.
 	TakenOver = "TakenOver"
+	// RivalsUnknown: somebody else may scale the object, and may not be seen.
+	RivalsUnknown = "RivalsUnknown"
 )
 
 // conditions are what an operator should know.
@@ -36,6 +38,7 @@ func (v *view) conditions(s *seen, replicas []scale.Replica) []scale.Condition {
 	add(v.loop.condition(s, replicas))
 	add(v.count.condition(s.at))
 	add(v.rivals.condition(s, v.cfg.TakeOver))
+	add(s.unseen())
 	add(s.unready(replicas))
 	return lasting(append(all, s.rollout()...), v.status.Conditions, s.at)
 }

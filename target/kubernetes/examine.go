@@ -87,11 +87,11 @@ func (c Config) examine(ctx context.Context, given kubernetes.API) []target.Find
 }
 
 func (c Config) examineRivals(ctx context.Context, api kubernetes.API, ref kubernetes.Ref) []target.Finding {
+	var found []target.Finding
 	all, err := api.Rivals(ctx, ref)
 	if err != nil {
-		return []target.Finding{{Message: err.Error(), Fix: "grant get, list and watch of horizontalpodautoscalers (and scaledobjects of keda.sh): who scales beside Flyball is not seen without"}}
+		found = append(found, target.Finding{Message: err.Error(), Fix: "grant get, list and watch of horizontalpodautoscalers (and scaledobjects of keda.sh): who scales beside Flyball is not seen without"})
 	}
-	var found []target.Finding
 	for _, r := range all {
 		switch {
 		case r.SuspendedBy != "":

@@ -24,8 +24,8 @@ var ErrScaledByOther = errors.New("scaled by somebody else")
 //	                └── left alone, and said
 type rivals struct {
 	all   []kubernetes.Rival
-	since time.Time // when one was first seen to scale
-	held  bool      // some rest on our behalf
+	since time.Time       // when one was first seen to scale
+	held  map[string]bool // rest on our behalf
 	// trouble is why they could not be taken over.
 	trouble error
 	// contest is with somebody who has one scale again: a manifest that is
@@ -68,6 +68,22 @@ func (r *rivals) ours(name string) []kubernetes.Rival {
 	return all
 }
 
+// hold notes that one rests on our behalf.
+func (r *rivals) hold(one kubernetes.Rival) {
+	if r.held == nil {
+		r.held = map[string]bool{}
+	}
+	r.held[one.String()] = true
+}
+
+// unseen says that there may be others, and which right is lacking to know.
+func (s *seen) unseen() (scale.Condition, bool) {
+	if s.unknown == nil {
+		return scale.Condition{}, false
+	}
+	return scale.Condition{Type: RivalsUnknown, Since: s.at, Message: s.unknown.Error() + "; grant list and watch of it (docs/kubernetes.md), or two may scale at once"}, true
+}
+
 func names(all []kubernetes.Rival) string {
 	words := make([]string, len(all))
 	for i := range all {
@@ -103,11 +119,10 @@ func (r *rivals) condition(s *seen, takeOver bool) (scale.Condition, bool) {
 
 // alone makes sure that nobody else scales, or returns who does.
 func (v *view) alone(ctx context.Context, now time.Time) error {
+	// Of those who may not be seen nobody can tell; who sets the count beside us
+	// is seen all the same.
 	all, err := v.api.Rivals(ctx, v.ref)
-	switch {
-	case errors.Is(err, kubernetes.ErrForbidden):
-		return nil // nobody can tell; who sets the count beside us is seen all the same
-	case err != nil:
+	if err != nil && !errors.Is(err, kubernetes.ErrForbidden) {
 		return err
 	}
 	v.rivals.all = all
@@ -149,7 +164,7 @@ func (v *view) takeOver(ctx context.Context, now time.Time) error {
 		if v.rivals.trouble = v.api.Suspend(ctx, one, v.name); v.rivals.trouble != nil {
 			return v.rivals.trouble
 		}
-		v.rivals.held = true
+		v.rivals.hold(one)
 	}
 	v.rivals.contest.Restore(now)
 	v.log.Info("taken over: who scaled the object rests", slog.String("rivals", names(active)))
@@ -158,20 +173,24 @@ func (v *view) takeOver(ctx context.Context, now time.Time) error {
 
 // handBack makes those who rest on our behalf what they were.
 func (v *view) handBack(ctx context.Context) error {
-	if !v.rivals.held && len(v.rivals.ours(v.name)) == 0 {
+	if len(v.rivals.held) == 0 && len(v.rivals.ours(v.name)) == 0 {
 		return nil
 	}
-	all, err := v.api.Rivals(ctx, v.ref)
-	if err != nil {
-		return err
+	all, unseen := v.api.Rivals(ctx, v.ref)
+	if unseen != nil && !errors.Is(unseen, kubernetes.ErrForbidden) {
+		return unseen
 	}
 	v.rivals.all = all
 	for _, one := range v.rivals.ours(v.name) {
 		if err := v.api.Resume(ctx, one); err != nil {
 			return err
 		}
+		delete(v.rivals.held, one.String())
 		v.log.Info("handed back", slog.String("rival", one.String()))
 	}
-	v.rivals.held = false
+	if len(v.rivals.held) > 0 && unseen != nil {
+		return unseen
+	}
+	v.rivals.held = nil // what is not there any more is not ours either
 	return nil
 }

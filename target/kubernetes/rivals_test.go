@@ -163,5 +163,53 @@ func TestWithoutTheRightToSeeRivals(t *testing.T) {
 		if c := s.condition(scale.EngineUnreachable); c.Type != "" {
 			t.Errorf("told %+v", c)
 		}
+		s.after(time.Minute)
+		if c := s.condition(RivalsUnknown); !strings.HasPrefix(c.Message, "not allowed; grant list and watch of it") || time.Since(c.Since) < time.Minute {
+			t.Errorf("told %+v", c)
+		}
+	})
+}
+
+// Where KEDA is, and its objects may not be seen, an HPA that can be is left alone,
+// taken over and handed back all the same.
+func TestAnHPABesideOthersThatMayNotBeSeen(t *testing.T) {
+	fake := withHPA(3)
+	fake.rivalsErr = kubernetes.ErrForbidden
+	tell(t, fake, nil, func(s *story) {
+		s.keep(true)
+		if err := s.target.SetReplicas(s.t.Context(), 7); !errors.Is(err, ErrScaledByOther) || fake.replicas() != 3 {
+			t.Errorf("got %v at %d: two would scale it", err, fake.replicas())
+		}
+	})
+	tell(t, fake, takesOver, func(s *story) {
+		s.after(time.Second)
+		s.keep(true)
+		s.set(5)
+		s.keep(false)
+		if want := []string{"suspend web-hpa", "scale 5", "resume web-hpa"}; !slices.Equal(fake.done(), want) {
+			t.Errorf("got %v, want %v", fake.done(), want)
+		}
+	})
+}
+
+// What rests on our behalf and may not be seen any more is not believed to be
+// handed back.
+func TestWhatMayNotBeSeenAnyMoreIsNotHandedBack(t *testing.T) {
+	fake := withHPA(3)
+	tell(t, fake, takesOver, func(s *story) {
+		s.after(time.Second)
+		s.keep(true)
+		all := fake.rivals
+		fake.set(func() { fake.rivals, fake.rivalsErr = nil, kubernetes.ErrForbidden })
+		for range 2 {
+			if err := s.target.Keep(s.t.Context(), false); !errors.Is(err, kubernetes.ErrForbidden) {
+				t.Errorf("got %v", err)
+			}
+		}
+		fake.set(func() { fake.rivals, fake.rivalsErr = all, nil })
+		s.keep(false)
+		if fake.rivals[0].Resting {
+			t.Error("not handed back once it is seen again")
+		}
 	})
 }

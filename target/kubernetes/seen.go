@@ -19,7 +19,7 @@ type seen struct {
 	workload kubernetes.Workload
 	pods     []kubernetes.Pod // those that have not ended, by name
 	rivals   []kubernetes.Rival
-	// unknown is why nobody knows who else scales; nil: it is known.
+	// unknown is why there may be others who scale than these; nil: there are none.
 	unknown error
 }
 
