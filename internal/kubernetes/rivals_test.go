@@ -106,6 +106,27 @@ func TestWhatKEDACallsPaused(t *testing.T) {
 	}
 }
 
+// A ScaledObject that rests for another document rests for the next one; one that
+// its user has paused is nobody's.
+func TestScaledObjectThatAnotherDocumentHasPaused(t *testing.T) {
+	for by, want := range map[string]string{"before": "web", "": ""} {
+		o := &unstructured.Unstructured{Object: map[string]any{}}
+		if by == "" {
+			o.SetAnnotations(map[string]string{kedaPaused: "true"})
+		} else {
+			pause(o, by)
+		}
+		pause(o, "web")
+		if m, _ := remembered(o); m.By != want || !paused(o) {
+			t.Errorf("paused by %q: rests for %q, want %q: %v", by, m.By, want, o.GetAnnotations())
+		}
+		unpause(o)
+		if paused(o) != (by == "") {
+			t.Errorf("paused by %q: handed back: %v", by, o.GetAnnotations())
+		}
+	}
+}
+
 // Where KEDA is not installed it is looked for once a minute, for to look is to
 // ask for all the kinds there are; sooner where an HPA says that it made it.
 func TestKEDAThatComesLater(t *testing.T) {

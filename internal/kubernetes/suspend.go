@@ -183,10 +183,15 @@ func paused(o metav1.Object) bool {
 }
 
 func pause(o *unstructured.Unstructured, by string) {
-	if paused(o) {
+	m, known := remembered(o)
+	if paused(o) && (!known || m.By == by) {
 		return // by its user, who knows why; or by us
 	}
-	annotate(o, former{By: by})
+	m.By = by // another controller's, or nobody's yet
+	annotate(o, m)
+	if paused(o) {
+		return
+	}
 	annotations := o.GetAnnotations()
 	annotations[kedaPaused] = "true"
 	o.SetAnnotations(annotations)

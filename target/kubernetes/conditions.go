@@ -37,7 +37,7 @@ func (v *view) conditions(s *seen, replicas []scale.Replica) []scale.Condition {
 	add(s.troubled(CannotStart, "cannot be started", startTrouble))
 	add(v.loop.condition(s, replicas))
 	add(v.count.condition(s.at))
-	add(v.rivals.condition(s, v.cfg.TakeOver))
+	add(v.rivals.condition(s, v.name, v.cfg.TakeOver))
 	add(s.unseen())
 	add(s.unready(replicas))
 	return lasting(append(all, s.rollout()...), v.status.Conditions, s.at)

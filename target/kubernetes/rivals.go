@@ -28,9 +28,10 @@ type rivals struct {
 	held  map[string]bool // rest on our behalf
 	// trouble is why they could not be taken over.
 	trouble error
-	// contest is with somebody who has one scale again: a manifest that is
-	// applied anew. It is not fought with.
+	// contest is with somebody who has one scale again, a manifest that is applied
+	// anew; or who takes it over from us, another Flyball. It is not fought with.
 	contest replicas.Contest
+	from    []string // the documents that it was last taken over from
 }
 
 // see takes over what was seen of them.
@@ -84,6 +85,23 @@ func (s *seen) unseen() (scale.Condition, bool) {
 	return scale.Condition{Type: RivalsUnknown, Since: s.at, Message: s.unknown.Error() + "; grant list and watch of it (docs/kubernetes.md), or two may scale at once"}, true
 }
 
+// strangers rest on behalf of other documents. Whoever took them over may be gone,
+// and then nobody but us hands them back.
+func (r *rivals) strangers(name string) []kubernetes.Rival {
+	var all []kubernetes.Rival
+	for _, one := range r.all {
+		if one.Resting && one.SuspendedBy != "" && one.SuspendedBy != name {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// foreign are those that are to rest on behalf of a document, and do not.
+func (r *rivals) foreign(name string) []kubernetes.Rival {
+	return append(r.active(), r.strangers(name)...)
+}
+
 func names(all []kubernetes.Rival) string {
 	words := make([]string, len(all))
 	for i := range all {
@@ -93,7 +111,7 @@ func names(all []kubernetes.Rival) string {
 }
 
 // condition says who else scales, or rests.
-func (r *rivals) condition(s *seen, takeOver bool) (scale.Condition, bool) {
+func (r *rivals) condition(s *seen, name string, takeOver bool) (scale.Condition, bool) {
 	active := r.active()
 	switch {
 	case len(active) > 0 && takeOver && r.trouble != nil:
@@ -114,7 +132,21 @@ func (r *rivals) condition(s *seen, takeOver bool) (scale.Condition, bool) {
 			resting = append(resting, fmt.Sprintf("%s rests on behalf of %s", one, one.SuspendedBy))
 		}
 	}
-	return scale.Condition{Type: TakenOver, Since: s.at, Message: strings.Join(resting, ", ") + "; it is handed back when Flyball scales no more"}, len(resting) > 0
+	return scale.Condition{Type: TakenOver, Since: s.at, Message: strings.Join(resting, ", ") + "; " + r.outlook(s.at, name, takeOver)}, len(resting) > 0
+}
+
+// outlook says what becomes of those that rest.
+func (r *rivals) outlook(now time.Time, name string, takeOver bool) string {
+	switch {
+	case len(r.from) > 0 && r.contest.Again() && now.Sub(r.contest.Last()) <= replicas.ContestPeace:
+		return fmt.Sprintf("this document and %s take it over from each other again and again: end one of the two, for both scale", strings.Join(r.from, ", "))
+	case len(r.strangers(name)) == 0:
+		return "it is handed back when Flyball scales no more"
+	case takeOver:
+		return "it goes over to this document once Flyball is to scale, and is handed back when Flyball scales no more"
+	default:
+		return "whoever runs that document hands it back, and where nobody does flyball stop"
+	}
 }
 
 // alone makes sure that nobody else scales, or returns who does.
@@ -145,29 +177,33 @@ func (v *view) govern(ctx context.Context, now time.Time) error {
 		return nil // whoever was before may have scaled, and who comes may too
 	case !v.count.keeping || !v.cfg.TakeOver:
 		return v.handBack(ctx)
-	case v.seen && v.rivals.governs() && !now.Before(v.rivals.contest.Next()):
+	case v.seen && len(v.rivals.foreign(v.name)) > 0 && !now.Before(v.rivals.contest.Next()):
 		return v.takeOver(ctx, now)
 	default:
 		return nil
 	}
 }
 
-// takeOver lets those who scale rest. Their count is kept: nothing is changed
-// of the object itself.
+// takeOver lets those who scale rest, and those that rest for somebody else rest
+// for us. Their count is kept: nothing is changed of the object itself.
 func (v *view) takeOver(ctx context.Context, now time.Time) error {
-	active := v.rivals.active()
+	foreign := v.rivals.foreign(v.name)
 	v.rivals.contest.Disturb(now)
 	if now.Before(v.rivals.contest.Next()) {
-		return fmt.Errorf("%w: %s scales again although it was taken over; it is taken over again at %s", ErrScaledByOther, names(active), v.rivals.contest.Next().UTC().Format(time.TimeOnly))
+		return fmt.Errorf("%w: %s scales again although it was taken over; it is taken over again at %s", ErrScaledByOther, names(foreign), v.rivals.contest.Next().UTC().Format(time.TimeOnly))
 	}
-	for _, one := range active {
+	v.rivals.from = nil
+	for _, one := range foreign {
 		if v.rivals.trouble = v.api.Suspend(ctx, one, v.name); v.rivals.trouble != nil {
 			return v.rivals.trouble
 		}
 		v.rivals.hold(one)
+		if one.Resting {
+			v.rivals.from = append(v.rivals.from, one.SuspendedBy)
+		}
 	}
 	v.rivals.contest.Restore(now)
-	v.log.Info("taken over: who scaled the object rests", slog.String("rivals", names(active)))
+	v.log.Info("taken over: who scaled the object rests", slog.String("rivals", names(foreign)))
 	return nil
 }
 

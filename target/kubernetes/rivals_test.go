@@ -98,6 +98,70 @@ func TestWhatAKilledControllerLeftIsHandedBackByTheNext(t *testing.T) {
 	})
 }
 
+// A controller was killed, and the document runs under another name now: what rests
+// for the one before rests for it, and is handed back by it.
+func TestWhatRestsForAnotherDocumentIsTakenOverFromIt(t *testing.T) {
+	for _, kind := range []kubernetes.RivalKind{kubernetes.HPA, kubernetes.ScaledObject} {
+		fake := withHPA(3)
+		fake.rivals[0].Kind, fake.rivals[0].Resting, fake.rivals[0].SuspendedBy = kind, true, "before"
+		tell(t, fake, takesOver, func(s *story) {
+			s.after(time.Minute)
+			if c := s.condition(TakenOver); len(fake.done()) != 0 || !strings.Contains(c.Message, "rests on behalf of before; it goes over to this document once Flyball is to scale") {
+				t.Errorf("before anybody says that Flyball is to scale: %v, told %+v", fake.done(), c)
+			}
+			s.keep(true)
+			s.set(4)
+			s.after(time.Hour)
+			if want := []string{"suspend web-hpa", "scale 4"}; !slices.Equal(fake.done(), want) {
+				t.Errorf("got %v, want %v", fake.done(), want)
+			}
+			if c := s.condition(TakenOver); !strings.HasSuffix(c.Message, "rests on behalf of web; it is handed back when Flyball scales no more") {
+				t.Errorf("told %+v", c)
+			}
+			s.leave()
+			if fake.rivals[0].Resting {
+				t.Error("not handed back")
+			}
+		})
+	}
+	fake := withHPA(3)
+	fake.rivals[0].Resting, fake.rivals[0].SuspendedBy = true, "before"
+	tell(t, fake, nil, func(s *story) { // without takeOver it is none of our business
+		s.keep(true)
+		s.after(time.Minute)
+		if c := s.condition(TakenOver); len(fake.done()) != 0 || !strings.Contains(c.Message, "and where nobody does flyball stop") {
+			t.Errorf("got %v, told %+v", fake.done(), c)
+		}
+	})
+}
+
+// Two that run take it over from each other ever more rarely, and say so.
+func TestTwoThatTakeOverFromEachOther(t *testing.T) {
+	fake := withHPA(3)
+	tell(t, fake, takesOver, func(s *story) {
+		s.keep(true)
+		for range 600 {
+			fake.set(func() { fake.rivals[0].SuspendedBy = "shop.web" })
+			s.after(6 * time.Second)
+		}
+		if n := len(fake.done()); n < 10 || n > 25 {
+			t.Errorf("taken over %d times in an hour, want often at first and every 5 minutes then", n)
+		}
+		want := "this document and shop.web take it over from each other again and again: end one of the two"
+		if c := s.condition(TakenOver); !strings.Contains(c.Message, want) {
+			t.Errorf("told %+v while it is theirs", c)
+		}
+		s.after(6 * time.Minute)
+		if c := s.condition(TakenOver); !strings.Contains(c.Message, "on behalf of web") || !strings.Contains(c.Message, want) {
+			t.Errorf("told %+v while it is ours", c)
+		}
+		s.after(10 * time.Minute)
+		if c := s.condition(TakenOver); strings.Contains(c.Message, "each other") {
+			t.Errorf("told %+v although the other has ended", c)
+		}
+	})
+}
+
 // An HPA that a manifest makes what it was, again and again, is not fought with.
 func TestWhatIsAppliedAgainAndAgainIsNotFought(t *testing.T) {
 	fake := withHPA(3)

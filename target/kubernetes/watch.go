@@ -116,7 +116,7 @@ func (v *view) again(now time.Time, most time.Duration) time.Duration {
 	if v.count.contest.Disturbed() {
 		next = append(next, v.count.contest.Next())
 	}
-	if v.count.keeping && v.cfg.TakeOver && v.rivals.governs() {
+	if v.count.keeping && v.cfg.TakeOver && len(v.rivals.foreign(v.name)) > 0 {
 		next = append(next, v.rivals.contest.Next())
 	}
 	for _, at := range next {
