@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -78,26 +77,6 @@ func (c *Cluster) apply(ctx context.Context, manager string, o *unstructured.Uns
 	default:
 		return "unchanged", nil
 	}
-}
-
-// Delete takes objects away, the last first. Those that are gone are no fault.
-func (c *Cluster) Delete(ctx context.Context, all []*unstructured.Unstructured, tell func(o *unstructured.Unstructured, what string)) error {
-	for _, o := range slices.Backward(all) {
-		to, err := c.client(ctx, o, 0)
-		if err == nil {
-			foreground := metav1.DeletePropagationForeground
-			_, err = ask(ctx, func(ctx context.Context) (struct{}, error) {
-				return struct{}{}, to.Delete(ctx, o.GetName(), metav1.DeleteOptions{PropagationPolicy: &foreground})
-			})
-		}
-		switch {
-		case err == nil:
-			tell(o, "deleted")
-		case !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrNoKind):
-			return fmt.Errorf("%s %s: %w", o.GetKind(), nameIn(o), err)
-		}
-	}
-	return nil
 }
 
 func nameIn(o *unstructured.Unstructured) string {
