@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -81,8 +83,9 @@ func (s Swarm) Read(ctx context.Context, plugins v1alpha1.Plugins) (Set, error) 
 }
 
 // ReadRight is Read for who can do without some services: those whose labels
-// are wrong are left out, and wrong says why. What must have is asked of is not
-// left out: then the error says what is wrong, as that of Read.
+// are wrong are left out, and so is the later of two whose documents would have
+// one name; wrong says why. What must have is asked of comes first and is not
+// left out: where its labels are wrong, the error says so, as that of Read.
 func (s Swarm) ReadRight(ctx context.Context, plugins v1alpha1.Plugins, must func(service string) bool) (right Set, wrong, err error) {
 	all, err := s.labelled(ctx)
 	if err != nil {
@@ -93,20 +96,46 @@ func (s Swarm) ReadRight(ctx context.Context, plugins v1alpha1.Plugins, must fun
 	if err == nil || !errors.As(err, &faults) {
 		return set, nil, err
 	}
-	var sound []swarm.Labelled
-	for _, l := range all {
-		_, err := read([]swarm.Labelled{l}, plugins)
-		switch {
-		case err == nil:
-			sound = append(sound, l)
-		case must(l.Service):
+	having, others := split(all, must)
+	services := map[string]string{} // by the name of their documents
+	for _, l := range slices.Concat(having, others) {
+		switch name, err := nameOf(l, plugins); {
+		case err != nil && must(l.Service):
 			return Set{}, nil, err
-		default:
+		case err != nil:
 			wrong = errors.Join(wrong, err)
+		case services[name] != "":
+			message := fmt.Sprintf("its document would be called %q, as that of service %s is", name, services[name])
+			wrong = errors.Join(wrong, v1alpha1.Faults{{File: "service " + l.Service, Message: message}})
+		default:
+			services[name] = l.Service
 		}
 	}
-	right, err = read(sound, plugins) // two may still have one name
+	taken := slices.Collect(maps.Values(services))
+	sound, _ := split(all, func(service string) bool { return slices.Contains(taken, service) })
+	right, err = read(sound, plugins)
 	return right, wrong, err
+}
+
+// split keeps the order of both parts.
+func split(all []swarm.Labelled, first func(service string) bool) (chosen, others []swarm.Labelled) {
+	for _, l := range all {
+		if first(l.Service) {
+			chosen = append(chosen, l)
+		} else {
+			others = append(others, l)
+		}
+	}
+	return chosen, others
+}
+
+// nameOf is that of a service's document, which is right by itself.
+func nameOf(l swarm.Labelled, plugins v1alpha1.Plugins) (string, error) {
+	set, err := read([]swarm.Labelled{l}, plugins)
+	if err != nil {
+		return "", err
+	}
+	return set.Documents[0].Metadata.Name, nil
 }
 
 // Service is the one that a document was made of; "" if none.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -112,5 +113,44 @@ func TestWhatIsNotThereIsLeftOut(t *testing.T) {
 		if err == nil && (len(specs) != 1 || specs[0].Name != want.names) {
 			t.Errorf("without %s: got %d documents", gone, len(specs))
 		}
+	}
+}
+
+// Two services may have names that become one: the later is left out, and one
+// that is scaled stays so although the other comes first in a list.
+func TestOfTwoServicesOfOneNameTheSecondIsLeftOut(t *testing.T) {
+	const port, balancer = "flyball.port", "flyball.balancer"
+	there := &labelledSwarm{}
+	f := &documentFlags{labels: labelFlags{on: true, from: &labelled.Swarm{Engine: there, Clock: clock.System, Seen: &labelled.Seen{}}}}
+	read := func() string {
+		specs, err := f.decode(nil)
+		if err != nil {
+			return err.Error()
+		}
+		f.labels.take(specs)
+		var names []string
+		for i := range specs {
+			names = append(names, specs[i].Target.Facts().Description)
+		}
+		return strings.Join(names, ", ")
+	}
+	label := func(service, at string) {
+		there.label(service, map[string]string{"flyball.max": "4", port: "80", balancer: "builtin: {listen: '127.0.0.1:" + at + "'}"})
+		slices.SortFunc(there.services, func(a, b docker.Service) int { return strings.Compare(a.Name, b.Name) }) // as an engine lists them
+	}
+	label("shop_web", "1")
+	if got := read(); got != "swarm service shop_web" || f.labels.leftOut() != nil {
+		t.Fatalf("got %s, left out %v", got, f.labels.leftOut())
+	}
+	label("shop-web", "2")
+	label("shop_api", "3")
+	want := `service shop-web: its document would be called "shop-web", as that of service shop_web is`
+	if got := read(); got != "swarm service shop_api, swarm service shop_web" || f.labels.leftOut() == nil || f.labels.leftOut().Error() != want {
+		t.Errorf("got %s, left out %v; want the new one left out: %s", got, f.labels.leftOut(), want)
+	}
+	f.labels.taken = nil // a start
+	want = `service shop_web: its document would be called "shop-web", as that of service shop-web is`
+	if got := read(); got != "swarm service shop-web, swarm service shop_api" || f.labels.leftOut() == nil || f.labels.leftOut().Error() != want {
+		t.Errorf("at a start: got %s, left out %v; want %s", got, f.labels.leftOut(), want)
 	}
 }
