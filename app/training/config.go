@@ -304,6 +304,9 @@ func (c Config) Validate() error {
 		errs = append(errs, errors.New("clone: goes with environment scaling, whose oracle is known"))
 	}
 	l, err := c.learner()
+	if q, ok := l.(*rl.DQNConfig); ok && c.Steps <= q.Start {
+		errs = append(errs, fmt.Errorf("steps: must be above %d, learner.start: dqn learns nothing before; got %d", q.Start, c.Steps))
+	}
 	if v, ok := l.(interface{ Validate() error }); ok && err == nil {
 		if err = v.Validate(); err != nil {
 			err = fmt.Errorf("learner: %w", err)

@@ -188,10 +188,10 @@ type adopting interface{ Adopt(*neural.Net) error }
 // the oracle teaches, or nearly the base's.
 func (s *session) begin(ctx context.Context, from *learned.Model) error {
 	a, may := s.learner.(adopting)
-	if s.cfg.Environment != onScaling || !may {
-		if from != nil {
-			return fmt.Errorf("%s cannot begin with a model: ppo and a2c can", s.cfg.Algorithm)
-		}
+	if from != nil && (!may || s.cfg.Environment != onScaling) {
+		return fmt.Errorf("%s cannot begin with a model: ppo and a2c can", s.cfg.Algorithm)
+	}
+	if s.cfg.Environment != onScaling {
 		return nil
 	}
 	net := s.learner.Policy()
@@ -215,6 +215,9 @@ func (s *session) begin(ctx context.Context, from *learned.Model) error {
 	// What it begins with is the first that is kept: doing as the base is better than
 	// anything worse.
 	s.consider(net)
+	if !may {
+		return nil // values are learned from none: it is what they have to beat
+	}
 	return a.Adopt(net)
 }
 
@@ -303,10 +306,15 @@ func (s *session) learn(outer context.Context, progress func(Point), keep func()
 	return err
 }
 
-// finish judges what was learned after the last point.
+// finish judges what was learned after the last point. A training that was too short
+// for any has one, of its end.
 func (s *session) finish() error {
-	if n := len(s.points); n > 0 && s.cfg.Environment == onScaling {
-		s.judge(&s.points[n-1])
+	if len(s.points) == 0 {
+		end := rl.Progress{Steps: s.cfg.Steps, Return: math.NaN(), Length: math.NaN()}
+		s.points = []Point{{Seed: s.seed, Progress: end}}
+	}
+	if s.cfg.Environment == onScaling {
+		s.judge(&s.points[len(s.points)-1])
 	}
 	return nil
 }

@@ -189,8 +189,10 @@ func (l line) parts(log bool) []plotter.XYs {
 // scale chooses the y axis, with room above for the names of the lines.
 func (p panel) scale(made *plot.Plot) {
 	y := &made.Y
-	if math.IsInf(y.Min, 0) || math.IsInf(y.Max, 0) { // nothing is drawn
+	y.Tick.Marker = thousands{}
+	if math.IsInf(y.Min, 0) || math.IsInf(y.Max, 0) { // nothing is drawn: no logarithm begins at 0
 		made.X.Min, made.X.Max, y.Min, y.Max = 0, 1, 0, 1
+		return
 	}
 	if p.log && y.Max > 5*y.Min { // else a straight one has more to read
 		y.Scale, y.Tick.Marker = plot.LogScale{}, decades{}
@@ -204,7 +206,6 @@ func (p panel) scale(made *plot.Plot) {
 		y.Min, y.Max = y.Min-0.5, y.Max+0.5
 	}
 	y.Max += 0.22 * (y.Max - y.Min)
-	y.Tick.Marker = thousands{}
 }
 
 // decades are ticks of a logarithmic axis at 1, 2 and 5 of each decade.

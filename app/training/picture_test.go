@@ -31,6 +31,17 @@ func TestTicks(t *testing.T) {
 	}
 }
 
+// Where nothing is drawn, the axis is straight: none with logarithms begins at 0.
+func TestAPanelOfNothingIsStraight(t *testing.T) {
+	made, err := panel{title: "nothing", log: true}.plot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, log := made.Y.Scale.(plot.LogScale); log || made.Y.Max > 2 {
+		t.Errorf("the axis is %T up to %v, want a straight one up to 1", made.Y.Scale, made.Y.Max)
+	}
+}
+
 // What is no number is a gap, and on a logarithmic axis 0 is none either.
 func TestALineHasGaps(t *testing.T) {
 	l := line{points: plotter.XYs{{X: 0, Y: 1}, {X: 1, Y: 0}, {X: 2, Y: 3}, {X: 3, Y: 4}}}

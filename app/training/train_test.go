@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"image/png"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -246,6 +247,39 @@ func TestWhatIsWritten(t *testing.T) {
 	}
 }
 
+// Too short for a point of the curves, a training is judged and drawn all the same.
+func TestAShortTrainingOfDQNIsJudged(t *testing.T) {
+	c, dir := small(t, "dqn"), t.TempDir()
+	c.Steps = 600 // 12 updates from step 500 on; a point is made of 100
+	r, err := Train(t.Context(), Job{Config: c, Dir: dir, Ground: ground(t, c)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !(r.Verdict.OverBase > 0) || len(r.Points) != 1 || r.Points[0].Steps < 600 || r.Points[0].Verdict == nil {
+		t.Errorf("got %+v and points %+v, want what it comes to after 600 steps", r.Verdict, r.Points)
+	}
+	for _, name := range []string{"reward.png", "cost.png", "violations.svg", "latency.svg"} {
+		read(t, dir, name)
+	}
+}
+
+// Doing nearly as the base is the first that is kept, whatever learns.
+func TestNearlyTheBaseIsTheFirstThatIsKept(t *testing.T) {
+	for _, algorithm := range Algorithms() {
+		c := small(t, algorithm)
+		s, err := newSession(c, 1, ground(t, c))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.begin(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		if s.best == nil || math.Abs(s.verdict.OverBase-1) > 0.05 {
+			t.Errorf("%s: kept before anything is learned: %v, %+v; want nearly the base", algorithm, s.best != nil, s.verdict)
+		}
+	}
+}
+
 // CartPole is learned without a model of scaling: a curve, and what it comes to.
 func TestCartPoleIsLearned(t *testing.T) {
 	c, err := Default("ppo", "cartpole")
@@ -305,8 +339,9 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		"environment: moon":              `must be one of scaling, cartpole, got "moon"`,
 		"algorithm: dqn\nclone: {rounds: 1, rows: 1, epochs: 1}": "goes with ppo and a2c",
 		"environment: cartpole\nclone: {rounds: 1}":              "goes with environment scaling",
-		"- a\n- list": "must hold fields",
-		"a: b: c":     "mapping values",
+		"algorithm: dqn\nsteps: 4800":                            "steps: must be above 10000",
+		"- a\n- list":                                            "must hold fields",
+		"a: b: c":                                                "mapping values",
 	} {
 		c, err := Read([]byte(text), "", "")
 		if err == nil {
