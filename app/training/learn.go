@@ -200,7 +200,7 @@ func (s *session) begin(ctx context.Context, from *learned.Model) error {
 		if !net.SameShape(from.Net) {
 			return fmt.Errorf("the model to begin with has layers %v, hidden %v are asked for: leave hidden out", from.Net.Layers(), s.cfg.Hidden)
 		}
-		net = from.Net
+		net = from.Net.Clone() // it is lent: to other seeds too, and as a rival later
 	case s.cfg.Ahead > 0:
 		scaling.LikeBase(net, s.cfg.Scaling.Actions, s.cfg.Ahead)
 	}

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flyball-io/flyball/internal/testenv"
+	"github.com/flyball-io/flyball/policy/learned"
 	"github.com/flyball-io/flyball/rl"
 	"github.com/flyball-io/flyball/rl/scaling"
 	"github.com/flyball-io/flyball/sim"
@@ -277,6 +279,30 @@ func TestNearlyTheBaseIsTheFirstThatIsKept(t *testing.T) {
 		if s.best == nil || math.Abs(s.verdict.OverBase-1) > 0.05 {
 			t.Errorf("%s: kept before anything is learned: %v, %+v; want nearly the base", algorithm, s.best != nil, s.verdict)
 		}
+	}
+}
+
+// A model that others begin with, and that a candidate is held against later, stays
+// what it was.
+func TestAModelThatIsBegunWithStaysAsItWas(t *testing.T) {
+	c := small(t, "ppo")
+	c.Clone = &Clone{Rounds: 1, Rows: 500, Epochs: 1}
+	g := ground(t, c)
+	lent, err := newLearner(c, 7, mustEnvironment(t, c, 7, g))
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := &learned.Model{Net: lent.Policy(), Actions: c.Scaling.Actions}
+	before := slices.Clone(from.Net.Parameters())
+	s, err := newSession(c, 1, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.begin(t.Context(), from); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(from.Net.Parameters(), before) {
+		t.Error("its parameters are others than before")
 	}
 }
 
