@@ -97,6 +97,8 @@ type Outcome struct {
 	Cost         float64 `json:"cost"`
 	ReplicaHours float64 `json:"replicaHours"`
 	Violations   float64 `json:"avoidableViolationRatio"`
+	// Scored is the share of what was held out that was known well enough to count.
+	Scored float64 `json:"scored"`
 }
 
 // Outcome plays a contestant on what was held out: it sees all that was before.
@@ -113,6 +115,7 @@ func (p Parts) Outcome(who evaluate.Contestant) (Outcome, error) {
 	return Outcome{
 		Cost:         run.ReplicaHours + run.AvoidableViolationRatio/p.Allowed()*run.HoursScored,
 		ReplicaHours: run.ReplicaHours, Violations: run.AvoidableViolationRatio,
+		Scored: run.HoursScored / (s.Length() - s.Warmup).Hours(),
 	}, nil
 }
 
@@ -122,18 +125,33 @@ type Rival struct {
 	Outcome
 }
 
-// leastGain is by how much a candidate must be cheaper: less is chance.
-const leastGain = 0.001
+const (
+	// leastGain is by how much a candidate must be cheaper: less is chance.
+	leastGain = 0.001
+	// leastScored is how much of what was held out must count: the rest are gaps of
+	// which nobody knows what they would have cost.
+	leastScored = 0.5
+)
 
 // Wins reports whether a candidate is cheaper than all rivals and violates no more
-// than is allowed, or than they do; and says why.
+// than is allowed, or than they do; and says why. What is no number, or rests on
+// less than half of what was held out, wins nothing.
 func Wins(candidate Outcome, rivals []Rival, allowed float64) (bool, string) {
+	if !(candidate.Scored >= leastScored) {
+		return false, fmt.Sprintf("only %.3g %% of what was held out is known, at least %v %% must be", 100*candidate.Scored, 100*leastScored)
+	}
+	if !finite(candidate.Cost) || !finite(candidate.Violations) {
+		return false, fmt.Sprintf("what it costs or violates is no number: %v, %v", candidate.Cost, candidate.Violations)
+	}
 	why := "it costs"
 	for i, r := range rivals {
-		if candidate.Cost > (1-leastGain)*r.Cost {
+		if !(r.Cost > 0) {
+			return false, fmt.Sprintf("%s costs %v on what was held out: nothing to be cheaper than", r.Name, r.Cost)
+		}
+		if !(candidate.Cost <= (1-leastGain)*r.Cost) {
 			return false, fmt.Sprintf("it costs %.4f × what %s does, and must cost at most %v ×", candidate.Cost/r.Cost, r.Name, 1-leastGain)
 		}
-		if most := max(allowed, r.Violations); candidate.Violations > most {
+		if most := max(allowed, r.Violations); !(candidate.Violations <= most) {
 			return false, fmt.Sprintf("it violates in %.3g %% of the requests, %.3g %% may, as with %s", 100*candidate.Violations, 100*most, r.Name)
 		}
 		if i > 0 {
@@ -143,3 +161,5 @@ func Wins(candidate Outcome, rivals []Rival, allowed float64) (bool, string) {
 	}
 	return true, why + ", and keeps what they keep"
 }
+
+func finite(v float64) bool { return v-v == 0 }

@@ -405,7 +405,15 @@ func TestWhoWins(t *testing.T) {
 		{"as cheap", Outcome{Cost: 100, Violations: 0.0004}, []Rival{base}, false, "1.0000 × what predictive does"},
 		{"cheaper by violating more than it may", Outcome{Cost: 90, Violations: 0.003}, []Rival{base}, false, "0.2 % may"},
 		{"violating as predictive does", Outcome{Cost: 90, Violations: 0.002}, []Rival{base}, true, "keeps what they keep"},
+		{"on half of what was held out", Outcome{Cost: 90, Scored: 0.5}, []Rival{base}, true, "keeps what they keep"},
+		{"on less of it", Outcome{Cost: 90, Scored: 0.49}, []Rival{base}, false, "only 49 % of what was held out"},
+		{"costing what is no number", Outcome{Cost: math.NaN()}, []Rival{base}, false, "no number"},
+		{"violating what is no number", Outcome{Cost: 90, Violations: math.NaN()}, []Rival{base}, false, "no number"},
+		{"where predictive costs nothing", Outcome{Cost: 0}, []Rival{{Name: "predictive"}}, false, "predictive costs 0"},
 	} {
+		if one.candidate.Scored == 0 {
+			one.candidate.Scored = 1
+		}
 		wins, why := Wins(one.candidate, one.rivals, 0.001)
 		if wins != one.wins || !strings.Contains(why, one.why) {
 			t.Errorf("%s: got %v, %q; want %v, %q", one.name, wins, why, one.wins, one.why)
