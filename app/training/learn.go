@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/flyball-io/flyball/neural"
 	"github.com/flyball-io/flyball/policy/learned"
@@ -18,8 +19,10 @@ type Ground struct {
 	base         []scaling.Score // what the base comes to on Judge
 }
 
-// NewGround draws and prepares the workloads of a configuration; more are added to
-// those that are trained on. progress, which may be nil, hears how many are done.
+// NewGround draws and prepares the workloads of a configuration; more, windows of a
+// history, are added to those that are trained on. Of more, those on which the base
+// has no opinion are left out: nobody came, where a service scales to zero. progress,
+// which may be nil, hears how many are done.
 func NewGround(ctx context.Context, c Config, progress func(done, all int), more ...scaling.Task) (*Ground, error) {
 	if c.Environment != onScaling {
 		return &Ground{}, nil
@@ -33,12 +36,25 @@ func NewGround(ctx context.Context, c Config, progress func(done, all int), more
 	if err != nil {
 		return nil, err
 	}
-	train = append(train, more...)
-	all, err := prepare(ctx, append(train, judge...), progress)
+	drawn := len(train)
+	all, err := prepare(ctx, slices.Concat(train, more, judge), progress)
 	if err != nil {
 		return nil, fmt.Errorf("prepare workloads: %w", err)
 	}
-	return newGround(c, all[:len(train):len(train)], all[len(train):]), nil
+	windows := known(all[drawn:][:len(more)])
+	if len(more) > 0 && len(windows) == 0 {
+		return nil, fmt.Errorf("the base policy had an opinion in none of the %d windows of the history: nothing can be learned of it", len(more))
+	}
+	set, apart := slices.Concat(all[:drawn], windows), all[drawn+len(more):]
+	if slices.Contains(set, nil) || slices.Contains(apart, nil) {
+		return nil, fmt.Errorf("prepare workloads: a drawn one: %w", scaling.ErrNoOpinion)
+	}
+	return newGround(c, set, apart), nil
+}
+
+// known are the workloads that could be prepared.
+func known(all []*scaling.Workload) []*scaling.Workload {
+	return slices.DeleteFunc(slices.Clone(all), func(w *scaling.Workload) bool { return w == nil })
 }
 
 func newGround(c Config, train, judge []*scaling.Workload) *Ground {
@@ -54,7 +70,7 @@ func prepare(ctx context.Context, tasks []scaling.Task, progress func(done, all 
 	const some = 8
 	var all []*scaling.Workload
 	for at := 0; at < len(tasks); at += some {
-		w, err := scaling.Prepare(ctx, tasks[at:min(at+some, len(tasks))])
+		w, err := scaling.PrepareKnown(ctx, tasks[at:min(at+some, len(tasks))])
 		if err != nil {
 			return nil, err
 		}

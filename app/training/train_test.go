@@ -454,6 +454,27 @@ func TestWhatIsHeldOut(t *testing.T) {
 	}
 }
 
+// Windows of a history in which nobody came say nothing, and are left out.
+func TestWindowsWithoutRequestsAreLeftOut(t *testing.T) {
+	c := small(t, "ppo")
+	c.Workloads.Families, c.Workloads.Count, c.Workloads.Judged = []string{"steady"}, 1, 1
+	window := func(rate float64) scaling.Task {
+		s := sim.Default()
+		s.Name, s.Load, s.Replicas.Min, s.Replicas.Max = "night", workload.Constant{RPS: rate, For: time.Hour}, 0, 20
+		return scaling.Task{Family: "history", Scenario: s}
+	}
+	g, err := NewGround(t.Context(), c, nil, window(0), window(50), window(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(g.Train) != 2 || len(g.Judge) != 1 || g.Train[1].Family != "history" {
+		t.Errorf("got %d loads to train on and %d to judge on, want a drawn one and a window, and one", len(g.Train), len(g.Judge))
+	}
+	if _, err := NewGround(t.Context(), c, nil, window(0), window(0)); err == nil || !strings.Contains(err.Error(), "none of the 2 windows") {
+		t.Errorf("nobody ever came: got %v, want that nothing can be learned", err)
+	}
+}
+
 func longLoad(over time.Duration) workload.Shape {
 	return workload.Diurnal{Base: 100, Peak: 300, Period: 24 * time.Hour, For: over}
 }

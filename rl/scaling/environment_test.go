@@ -1,10 +1,12 @@
 package scaling
 
 import (
+	"errors"
 	"math"
 	"testing"
 	"time"
 
+	"github.com/flyball-io/flyball/neural"
 	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/rl"
 	"github.com/flyball-io/flyball/sim"
@@ -46,6 +48,51 @@ func play(t testing.TB, w *Workload, choose conduct) tally {
 		env.Act([]int{choose(env, 0, step)}, step)
 	}
 	return env.tally
+}
+
+// A base that has an opinion with the last decision alone, or on a load that demands
+// nothing, leaves no episode to play; one of a service that sleeps as the load begins
+// does.
+func TestTasksWithoutAnythingToDecide(t *testing.T) {
+	task := func(load workload.Shape, least int) Task {
+		s := scenario(load, queueing.LeastConn, 20)
+		s.Replicas.Min = least
+		return Task{Family: "test", Scenario: s}
+	}
+	sync := sim.Default().Sync
+	first := prepared(t, 0, task(workload.Constant{RPS: 50, For: time.Hour}, 1).Scenario)[0].first
+	noon := workload.Steps{{RPS: 0, For: 20 * time.Minute}, {RPS: 50, For: 40 * time.Minute}}
+	all, err := PrepareKnown(t.Context(), []Task{
+		task(workload.Constant{RPS: 50, For: time.Duration(first+1) * sync}, 1),
+		task(workload.Constant{RPS: 50, For: time.Duration(first+2) * sync}, 1),
+		task(workload.Constant{RPS: 0, For: time.Hour}, 0),
+		task(noon, 0),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all[0] != nil || all[1] == nil || all[2] != nil || all[3] == nil {
+		t.Fatalf("prepared: %v, %v, %v, %v; want the second and the last", all[0] != nil, all[1] != nil, all[2] != nil, all[3] != nil)
+	}
+	if _, err := Prepare(t.Context(), []Task{task(workload.Constant{RPS: 0, For: time.Hour}, 0)}); !errors.Is(err, ErrNoOpinion) {
+		t.Errorf("got %v, want that the base has no opinion", err)
+	}
+	env, err := New([]*Workload{all[1], all[3]}, Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := rl.NewStep(env)
+	env.Reset(step)
+	actions := make([]int, env.Copies())
+	for i := range actions {
+		actions[i] = env.neutral
+	}
+	for range 300 {
+		env.Act(actions, step)
+		if !neural.Finite(step.Rewards) || !neural.Finite(step.Observations) {
+			t.Fatalf("rewards %v: want numbers", step.Rewards)
+		}
+	}
 }
 
 // As the base, an episode comes to what the base policy itself comes to in the

@@ -2,6 +2,7 @@ package scaling
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -27,10 +28,25 @@ type Task struct {
 	RateBased float64
 }
 
+// ErrNoOpinion is what a task is refused with on which the base policy never has an
+// opinion while there is anything left to decide: nobody comes, and no replica has to
+// be there.
+var ErrNoOpinion = errors.New("the base policy had no opinion")
+
 // Prepare plays each task once in the fluid simulator under its base policy, on
 // all cores, and keeps what its decisions rest on. The same tasks give the same
 // workloads, in their order.
 func Prepare(ctx context.Context, tasks []Task) ([]*Workload, error) {
+	return prepareAll(ctx, tasks, func(error) bool { return false })
+}
+
+// PrepareKnown is Prepare, and leaves out tasks that end with [ErrNoOpinion]: there is
+// nil in their place.
+func PrepareKnown(ctx context.Context, tasks []Task) ([]*Workload, error) {
+	return prepareAll(ctx, tasks, func(err error) bool { return errors.Is(err, ErrNoOpinion) })
+}
+
+func prepareAll(ctx context.Context, tasks []Task, mayFail func(error) bool) ([]*Workload, error) {
 	prepared, faults := make([]*Workload, len(tasks)), make([]error, len(tasks))
 	curves := queueing.NewLibrary(queueing.DefaultLibrary)
 	next := make(chan int)
@@ -48,7 +64,7 @@ func Prepare(ctx context.Context, tasks []Task) ([]*Workload, error) {
 	close(next)
 	working.Wait()
 	for i, err := range faults {
-		if err != nil {
+		if err != nil && !mayFail(err) {
 			return nil, fmt.Errorf("workload %d (%s): %w", i, tasks[i].Scenario.Name, err)
 		}
 	}
@@ -77,7 +93,8 @@ func prepare(task Task, curves *queueing.Library) (*Workload, error) {
 	}
 	w.law = newLaw(&s, curve, s.Replicas.Max)
 	if w.Scenario.Replicas.Initial == 0 {
-		w.Scenario.Replicas.Initial = w.demanded(curve)
+		// Of a service without replicas the base would never learn anything.
+		w.Scenario.Replicas.Initial = max(1, w.demanded(curve))
 	}
 	watch, err := newWatcher(&w.Scenario, task.RateBased, curves)
 	if err != nil {
@@ -89,10 +106,13 @@ func prepare(task Task, curves *queueing.Library) (*Workload, error) {
 	}
 	sim.Run(&w.Scenario, world, watch, sim.Options{})
 	w.moments = watch.moments
-	if w.first = watch.known; w.first >= len(w.moments) {
-		return nil, fmt.Errorf("load: the base policy had no opinion in all of its %v", s.Length())
+	// An episode that begins with the last decision would have none.
+	if w.first = watch.known; w.first >= len(w.moments)-1 {
+		return nil, fmt.Errorf("load: %w in all of its %v", ErrNoOpinion, s.Length())
 	}
-	w.fill(curve)
+	if w.fill(curve); !(w.mean > 0) {
+		return nil, fmt.Errorf("load: %w that counts in all of its %v: nothing is demanded", ErrNoOpinion, s.Length())
+	}
 	return w, nil
 }
 
