@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"strings"
 	"time"
 
@@ -69,7 +70,7 @@ func (h *herald) Run(ctx context.Context, on bus.Bus) error {
 			case <-ctx.Done():
 				return nil
 			case s := <-h.queue:
-				h.recorder.Eventf(s.of, nil, s.kind, s.reason, "Scale", "%s", short(s.message))
+				h.recorder.Eventf(s.of, nil, s.kind, s.reason, action(s.message), "%s", short(s.message))
 			}
 			select {
 			case <-ctx.Done():
@@ -140,6 +141,15 @@ func (h *herald) verdict(doc *document, v verdict) {
 
 // forget takes the end of an object.
 func (h *herald) forget(name string) { delete(h.verdicts, name) }
+
+// action is what an event says was done, and tells apart those with other words:
+// the recorder takes all of one object, kind, reason and action within six minutes
+// for the first of them, and counts them without a look at what they say.
+func action(message string) string {
+	words := fnv.New32a()
+	_, _ = words.Write([]byte(message)) // a hash takes everything
+	return fmt.Sprintf("Scale-%08x", words.Sum32())
+}
 
 // short keeps a message within what the server takes.
 func short(message string) string {
