@@ -90,6 +90,23 @@ func TestAPhaseAfterOneThatWasKilled(t *testing.T) {
 	}
 }
 
+// An HPA that rests for a Flyball that scales is not changed: its bounds would be
+// lost, and that one would take it back in the middle of the phase.
+func TestAPhaseOverAnHPAThatRestsForAFlyball(t *testing.T) {
+	for _, mode := range []experiment.Mode{experiment.HPAOnly, experiment.AIScaler} {
+		k := newKilledPhase("shop.web")
+		_, err := k.phase(mode).begin(t.Context())
+		if want := "HorizontalPodAutoscaler shop/theirs rests for the document shop.web: end the Flyball that runs it"; err == nil || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), "flyball stop hpa/theirs -n shop hands it back") {
+			t.Errorf("%s: got %v, want %s", mode, err, want)
+		}
+		for _, a := range k.client.Actions() {
+			if a.GetVerb() != "list" && a.GetVerb() != "get" {
+				t.Errorf("%s: %s %s", mode, a.GetVerb(), a.GetResource().Resource)
+			}
+		}
+	}
+}
+
 // Ctrl-C while the HPA is being changed: the request was carried out, and nobody
 // heard so.
 func TestAPhaseThatIsInterruptedAsItBegins(t *testing.T) {

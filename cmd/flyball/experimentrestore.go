@@ -57,10 +57,33 @@ type left struct {
 	of kubernetes.Ref
 }
 
+// free reports who scales, and rests for somebody else than an experiment: what it
+// was before would be lost, and a running Flyball takes it back.
+func (l left) free(ctx context.Context) error {
+	all, err := l.rivals(ctx)
+	for _, r := range all {
+		if r.SuspendedBy == "" || r.SuspendedBy == experimentName {
+			continue
+		}
+		name := restingOf(kubernetes.TakenOver{Rival: r}).Name
+		return fmt.Errorf("%s rests for the document %s: end the Flyball that runs it, or pause the document; where none runs any more, flyball stop %s -n %s hands it back", r, r.SuspendedBy, name, r.Namespace)
+	}
+	return err
+}
+
+// rivals are those that may be seen: who may not see some took none of them over.
+func (l left) rivals(ctx context.Context) ([]kubernetes.Rival, error) {
+	all, err := l.cluster.Rivals(ctx, l.of)
+	if errors.Is(err, kubernetes.ErrForbidden) {
+		err = nil
+	}
+	return all, err
+}
+
 // handBack makes it what it was, and says of what; "" where nothing rests.
 func (l left) handBack(ctx context.Context) (string, error) {
-	all, err := l.cluster.Rivals(ctx, l.of)
-	if err != nil && !errors.Is(err, kubernetes.ErrForbidden) { // who may not see some took none of them over
+	all, err := l.rivals(ctx)
+	if err != nil {
 		return "", err
 	}
 	var lines []string

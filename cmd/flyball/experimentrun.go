@@ -62,12 +62,18 @@ func (p *phase) decide(ctx, hurry context.Context) ([]experiment.Row, error) {
 	return rows, errors.Join(err, unlessInterrupted(ctx, <-ended))
 }
 
-// begin undoes what a phase that was killed has left, makes the live HPA what it
+// begin refuses a phase that changes what rests for a running Flyball. It undoes
+// what a phase that was killed has left, makes the live HPA what it
 // is to be, and returns what undoes that.
 func (p *phase) begin(ctx context.Context) (undo func() error, err error) {
 	nothing := func() error { return nil }
 	if p.live == nil {
 		return nothing, nil
+	}
+	if p.mode != experiment.Comparison {
+		if err := p.left.free(ctx); err != nil {
+			return nothing, err
+		}
 	}
 	if p.mode != experiment.AIScaler { // there it would be taken over again at once
 		if err := p.says(p.left.handBack(ctx)); err != nil {
