@@ -205,9 +205,10 @@ func (c *Client) Events(ctx context.Context, labels map[string]string) (<-chan E
 	} {
 		wanted.Add("event", string(action))
 	}
-	stream := c.api.Events(ctx, client.EventsListOptions{Filters: wanted})
+	stream, end := c.follow(ctx, wanted)
 	told, failed := make(chan Event), make(chan error, 1)
 	go func() {
+		defer end()
 		for {
 			select {
 			case m := <-stream.Messages:
@@ -226,4 +227,18 @@ func (c *Client) Events(ctx context.Context, labels map[string]string) (<-chan E
 		}
 	}()
 	return told, failed
+}
+
+// follow begins to follow events, until ctx is done or end is called. An engine
+// that hangs is waited for no longer than for any answer.
+func (c *Client) follow(ctx context.Context, wanted client.Filters) (stream client.EventsResult, end context.CancelFunc) {
+	ctx, end = context.WithCancel(ctx)
+	patience := time.AfterFunc(askTimeout, end)
+	stream = c.api.Events(ctx, client.EventsListOptions{Filters: wanted}) // returns once the answer has begun
+	if !patience.Stop() {
+		late := make(chan error, 1)
+		late <- fmt.Errorf("no answer within %v", askTimeout)
+		stream.Err = late
+	}
+	return stream, end
 }

@@ -141,9 +141,10 @@ func (c *Client) Happenings(ctx context.Context) (<-chan struct{}, <-chan error)
 	} {
 		wanted.Add("event", string(action))
 	}
-	stream := c.api.Events(ctx, client.EventsListOptions{Filters: wanted})
+	stream, end := c.follow(ctx, wanted)
 	told, failed := make(chan struct{}, 1), make(chan error, 1)
 	go func() {
+		defer end()
 		for {
 			select {
 			case <-stream.Messages:

@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -250,4 +251,34 @@ func TestRefusesWhatIsNoCountAndNoConfiguration(t *testing.T) {
 			t.Errorf("%s not refused: %v", field, err)
 		}
 	}
+}
+
+// mute is a manager that answers, but accepts who wants to hear of events and
+// says nothing.
+type mute struct{ *fakeSwarm }
+
+func (m mute) Happenings(ctx context.Context) (<-chan struct{}, <-chan error) {
+	<-ctx.Done()
+	return nil, nil
+}
+
+// Who waits for such a manager holds up nobody: neither those who ask and order,
+// nor its own looks.
+func TestAManagerThatTellsNothingHoldsUpNobody(t *testing.T) {
+	fake := newFakeSwarm(2, 10)
+	tellOf(t, fake, mute{fake}, func(s *story) {
+		s.after(time.Second)
+		ctx, cancel := context.WithTimeout(s.t.Context(), time.Second)
+		defer cancel()
+		cfg := Default()
+		cfg.Service = "web"
+		if err := errors.Join(s.target.Update(ctx, cfg), s.target.Keep(ctx, true), s.target.SetReplicas(ctx, 4)); err != nil {
+			s.t.Error(err)
+		}
+		fake.byHand(1)
+		s.after(20 * time.Second)
+		if got := fake.replicas(); got != 4 {
+			s.t.Errorf("%d replicas, want 4 put back", got)
+		}
+	})
 }

@@ -29,7 +29,7 @@ func (t *Target) Run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	beside.Go(func() { _ = (&containers.Vitals{Meter: t.near, Ask: t.ask}).Run(ctx) }) // it ends with ctx alone
-	w := &watcher{Target: t, complaint: replicas.Complaint{Log: t.log, Of: "the service", Passes: docker.ErrUnreachable}}
+	w := &watcher{Target: t, beside: &beside, complaint: replicas.Complaint{Log: t.log, Of: "the service", Passes: docker.ErrUnreachable}}
 	defer w.deafen()
 	for ctx.Err() == nil {
 		w.listen(ctx)
@@ -38,6 +38,8 @@ func (t *Target) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		case <-t.wake:
 			w.stirred = t.clock.Now()
+		case h := <-w.begun:
+			w.heard = h
 		case <-w.happenings:
 			w.stirred = t.clock.Now()
 		case err := <-w.failed:
@@ -58,23 +60,37 @@ func (t *Target) Run(ctx context.Context) error {
 // watcher is one Run.
 type watcher struct {
 	*Target
-	stirred    time.Time // when there was last cause to expect something
-	last       target.Status
-	complaint  replicas.Complaint
-	happenings <-chan struct{}
-	failed     <-chan error
-	deaf       context.CancelFunc
+	beside    *sync.WaitGroup // of what runs with it
+	stirred   time.Time       // when there was last cause to expect something
+	last      target.Status
+	complaint replicas.Complaint
+	heard
+	begun chan heard // receives once the manager has begun to tell
+	deaf  context.CancelFunc
 }
 
-// listen follows the manager, unless it does already.
+// heard is how a manager tells what happens.
+type heard struct {
+	happenings <-chan struct{}
+	failed     <-chan error
+}
+
+// listen follows the manager, unless it does already. Until that begins to tell,
+// which may take long where it hangs, nobody waits.
 func (w *watcher) listen(ctx context.Context) {
-	if w.happenings != nil {
+	if w.deaf != nil {
 		return
 	}
 	ctx, w.deaf = context.WithCancel(ctx)
-	_ = w.use(ctx, func(v *view) error {
-		w.happenings, w.failed = v.engine.Happenings(ctx)
-		return nil
+	var engine docker.Cluster
+	if w.use(ctx, func(v *view) error { engine = v.engine; return nil }) != nil {
+		return // ctx is done
+	}
+	begun := make(chan heard, 1)
+	w.begun = begun
+	w.beside.Go(func() {
+		happenings, failed := engine.Happenings(ctx)
+		begun <- heard{happenings, failed}
 	})
 }
 
@@ -82,7 +98,7 @@ func (w *watcher) deafen() {
 	if w.deaf != nil {
 		w.deaf()
 	}
-	w.happenings, w.failed, w.deaf = nil, nil, nil
+	w.heard, w.begun, w.deaf = heard{}, nil, nil
 }
 
 // look looks, puts the count back where that is due, tells of what is new, and
