@@ -3,18 +3,24 @@
 # Go (or a flyball that is in the PATH):
 #
 #   scripts/run_local.sh [--episodes 200] [any flag of flyball train]
+#
+# Files are looked for and written where it is called.
 set -eu
-cd "$(dirname "$0")/.."
-out=flyball-training
 if command -v flyball >/dev/null 2>&1; then
-  run() { flyball "$@"; }
+  flyball=flyball
 else
   command -v go >/dev/null 2>&1 || { echo "run_local: needs flyball or go (https://go.dev/dl)" >&2; exit 1; }
-  mkdir -p bin
-  CGO_ENABLED=0 go build -trimpath -o bin/flyball ./cmd/flyball
-  run() { bin/flyball "$@"; }
+  root=$(cd "$(dirname "$0")/.." && pwd)
+  (cd "$root" && mkdir -p bin && CGO_ENABLED=0 go build -trimpath -o bin/flyball ./cmd/flyball)
+  flyball=$root/bin/flyball
 fi
 [ $# -gt 0 ] || set -- --episodes 2000
-run train "$@" --out "$out"
+out=flyball-training before=
+for word; do
+  [ "$before" != --out ] || out=$word
+  case $word in --out=*) out=${word#--out=} ;; esac
+  before=$word
+done
+"$flyball" train "$@"
 [ ! -e "$out/model.flyball" ] || # --env cartpole makes none
-  run train --visualize "$out/model.flyball" --trace shape:flash-crowd --out "$out"
+  "$flyball" train --visualize "$out/model.flyball" --trace shape:flash-crowd --out "$out"
