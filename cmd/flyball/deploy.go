@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -67,7 +68,7 @@ func (f *deployFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.model, "policy-model", "", "with --serve-policy: `FILE` of the model that it serves (flyball train) instead of predictive")
 	flags.StringVar(&f.options.ACMEDomain, "acme-domain", "", "name for which Traefik gets a certificate by itself")
 	flags.StringVar(&f.options.ACMEEmail, "acme-email", "", "address that the authority writes to")
-	flags.StringVar(&f.cert, "tls-cert", "", "`FILE` of the certificate chain for users and dashboard; local has no TLS, staging makes one")
+	flags.StringVar(&f.cert, "tls-cert", "", "`FILE` of the certificate chain for users, dashboard and Grafana; local has no TLS, staging makes one")
 	flags.StringVar(&f.key, "tls-key", "", "`FILE` of its key")
 	flags.StringVar(&f.dir, "dir", "", "write the files to this folder (default with --apply and --delete: ./NAME-ORCHESTRATOR-ENVIRONMENT)")
 	flags.BoolVar(&f.apply, "apply", false, "start the stack, or change what differs")
@@ -80,6 +81,11 @@ func (f *deployFlags) run(cmd *cobra.Command, args []string) error {
 		return cli.UsageError{Err: err}
 	}
 	engine := engineCLI{out: cmd.ErrOrStderr(), options: f.options, dir: f.dir}
+	if f.apply || f.remove {
+		if err := engine.owns(cmd.Context()); err != nil {
+			return err
+		}
+	}
 	if f.apply {
 		f.options.AppReplicas = engine.replicas(cmd.Context())
 	}
@@ -134,6 +140,11 @@ func (f *deployFlags) complete(args []string) error {
 	if f.dir == "" && (f.apply || f.remove) {
 		f.dir = strings.Join([]string{f.options.Name, args[0], environment.Name}, "-")
 	}
+	if f.dir != "" {
+		if f.options.Folder, err = filepath.Abs(f.dir); err != nil {
+			return fmt.Errorf("--dir: %w", err)
+		}
+	}
 	return f.options.Validate()
 }
 
@@ -174,14 +185,11 @@ func (f *deployFlags) render() ([]stack.File, stack.Material, error) {
 
 // where says where to look once the stack runs.
 func (f *deployFlags) where() []string {
-	scheme := "http"
-	if f.options.Environment.TLS != stack.NoTLS {
-		scheme = "https"
-	}
+	service, dashboard, grafana := f.options.Pages()
 	return []string{
-		fmt.Sprintf("service    %s://localhost:%d/", scheme, f.options.Published),
-		fmt.Sprintf("dashboard  %s://localhost:7070/   token: %s", scheme, f.secretsIn("tokens")),
-		fmt.Sprintf("grafana    http://localhost:3000/   user admin, password: %s", f.secretsIn("grafana.password")),
+		"service    " + service,
+		fmt.Sprintf("dashboard  %s   token: %s", dashboard, f.secretsIn("tokens")),
+		fmt.Sprintf("grafana    %s   user admin, password: %s", grafana, f.secretsIn("grafana.password")),
 	}
 }
 

@@ -33,16 +33,22 @@ func (e engineCLI) run(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// ask returns what docker answers, a line each.
+// ask returns the words of what docker answers.
 func (e engineCLI) ask(ctx context.Context, args ...string) ([]string, error) {
+	out, err := e.answer(ctx, args...)
+	return strings.Fields(out), err
+}
+
+// answer returns what docker answers.
+func (e engineCLI) answer(ctx context.Context, args ...string) (string, error) {
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, "docker", args...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("docker %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
+		return "", fmt.Errorf("docker %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
 	}
-	return strings.Fields(string(out)), nil
+	return string(out), nil
 }
 
 func (e engineCLI) swarm() bool { return e.options.Orchestrator == stack.Swarm }
@@ -117,18 +123,17 @@ func (e engineCLI) endProject(ctx context.Context, keepData bool) error {
 	if err := e.run(ctx, args...); err != nil || keepData {
 		return err
 	}
-	return e.dropVolumes(ctx, "com.docker.compose.project="+e.options.Name)
+	return e.dropVolumes(ctx, e.label())
 }
 
 func (e engineCLI) endStack(ctx context.Context, keepData bool) error {
 	if err := e.run(ctx, "stack", "rm", e.options.Name); err != nil || keepData {
 		return err
 	}
-	label := "com.docker.stack.namespace=" + e.options.Name
-	if err := e.ended(ctx, label); err != nil {
+	if err := e.ended(ctx, e.label()); err != nil {
 		return err
 	}
-	return e.dropVolumes(ctx, label)
+	return e.dropVolumes(ctx, e.label())
 }
 
 // ended waits for the tasks of a stack on this node: they end a while after it.

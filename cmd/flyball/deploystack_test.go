@@ -106,14 +106,14 @@ func TestDocumentsOfStacksAreRight(t *testing.T) {
 }
 
 // fakeDocker puts a docker in the path that notes how it is called, and
-// answers what it is told for the first word.
+// answers what it is told for how the call begins.
 func fakeDocker(t *testing.T, answers map[string]string) (calls func() []string) {
 	t.Helper()
 	dir := t.TempDir()
 	log := filepath.Join(dir, "calls")
-	script := "#!/bin/sh\necho \"$@\" >> " + log + "\ncase \"$1\" in\n"
-	for word, answer := range answers {
-		script += fmt.Sprintf("%s) echo '%s';;\n", word, answer)
+	script := "#!/bin/sh\necho \"$@\" >> " + log + "\ncase \"$*\" in\n"
+	for begin, answer := range answers {
+		script += fmt.Sprintf("'%s'*) printf '%%s\\n' '%s';;\n", begin, answer)
 	}
 	script += "esac\n"
 	if err := os.WriteFile(filepath.Join(dir, "docker"), []byte(script), 0o755); err != nil {
@@ -145,8 +145,8 @@ func deployed(t *testing.T, args ...string) string {
 // Deployed again, a stack has the replicas that Flyball gave it meanwhile.
 func TestApplyAgainKeepsWhatFlyballAdded(t *testing.T) {
 	for orchestrator, answers := range map[string]map[string]string{
-		"compose": {"ps": "one two three"},
-		"swarm":   {"service": "3"},
+		"compose": {"ps -q": "one two three"},
+		"swarm":   {"service inspect shop_app": "3"},
 	} {
 		dir := filepath.Join(t.TempDir(), "shop")
 		calls := fakeDocker(t, answers)
@@ -167,10 +167,10 @@ func TestApplyAgainKeepsWhatFlyballAdded(t *testing.T) {
 func TestDeleteTakesAwayVolumesAndFiles(t *testing.T) {
 	for orchestrator, end := range map[string]string{"compose": "compose -p shop down --remove-orphans", "swarm": "stack rm shop"} {
 		dir := filepath.Join(t.TempDir(), "shop")
-		calls := fakeDocker(t, map[string]string{"volume": "shop_redis"})
+		calls := fakeDocker(t, map[string]string{"volume ls -q": "shop_redis"})
 		deployed(t, orchestrator, "staging", "--dir", dir)
 		deployed(t, orchestrator, "staging", "--delete", "--keep-data", "--dir", dir)
-		if all := calls(); !slices.Equal(all, []string{end}) {
+		if all := slices.DeleteFunc(calls(), asks); !slices.Equal(all, []string{end}) {
 			t.Errorf("%s --keep-data: docker %q, want %q alone", orchestrator, all, end)
 		}
 		deployed(t, orchestrator, "staging", "--delete", "--dir", dir)
@@ -179,6 +179,51 @@ func TestDeleteTakesAwayVolumesAndFiles(t *testing.T) {
 		}
 		if _, err := os.Stat(dir); !os.IsNotExist(err) {
 			t.Errorf("%s: %s is left (%v)", orchestrator, dir, err)
+		}
+	}
+}
+
+// asks reports a call that changes nothing.
+func asks(call string) bool {
+	return slices.ContainsFunc([]string{"ps ", "volume ls ", "service ls ", "service inspect "}, func(begin string) bool { return strings.HasPrefix(call, begin) })
+}
+
+// All environments have one name, and so may a project of the user's: what is
+// of another one is neither changed nor taken away.
+func TestDeployLeavesWhatIsNotOfThisStack(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "mine")
+	for _, tc := range []struct {
+		name, orchestrator string
+		answers            map[string]string
+		want               string // "" is let do
+	}{
+		{"its own", "compose", map[string]string{"ps -a": "shop-app-1\tlocal\t" + dir + "\t" + dir, "volume ls --": "shop_redis\tlocal\t" + dir + "\t"}, ""},
+		{"its own, started by hand", "swarm", map[string]string{"service ls": "one", "service inspect --": "shop_app\tlocal\t\t"}, ""},
+		{"another environment", "compose", map[string]string{"ps -a": "shop-app-1\tproduction\t/srv/shop\t/srv/shop"}, "shop: the container shop-app-1 is of the environment production in /srv/shop, and this is local; nothing was changed"},
+		{"another folder", "compose", map[string]string{"ps -a": "shop-app-1\tlocal\t/srv/shop\t/srv/shop"}, "is of a stack in /srv/shop, and this is one in " + dir},
+		{"the example in another folder", "compose", map[string]string{"ps -a": "shop-app-1\tlocal\t\t/srv/examples"}, "is of a stack in /srv/examples"},
+		{"a project of the user's", "compose", map[string]string{"ps -a": "shop-web-1\t\t\t/home/anna/shop"}, "shop: the container shop-web-1 is of somebody else's project of this name in /home/anna/shop"},
+		{"volumes that were kept", "compose", map[string]string{"volume ls --": "shop_redis\tproduction\t/srv/shop\t"}, "the volume shop_redis is of the environment production"},
+		{"a stack of another environment", "swarm", map[string]string{"service ls": "one two", "service inspect --": "shop_app\tproduction\t/srv/shop\t"}, "the service shop_app is of the environment production in /srv/shop"},
+		{"a stack of the user's", "swarm", map[string]string{"service ls": "one", "service inspect --": "shop_web\t\t\t"}, "the service shop_web is of somebody else's stack of this name"},
+		{"volumes of a stack", "swarm", map[string]string{"volume ls --": "shop_redis\tproduction\t/srv/shop\t"}, "the volume shop_redis is of the environment production"},
+	} {
+		for _, do := range []string{"--apply", "--delete"} {
+			calls := fakeDocker(t, tc.answers)
+			root := newRootCommand()
+			root.SetArgs([]string{"deploy", tc.orchestrator, "local", do, "--dir", dir})
+			root.SetErr(&bytes.Buffer{})
+			root.SetOut(&bytes.Buffer{})
+			err := root.Execute()
+			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("%s, %s: %v, want %q", tc.name, do, err, tc.want)
+			}
+			if done := slices.DeleteFunc(calls(), asks); tc.want != "" && len(done) > 0 {
+				t.Errorf("%s, %s: docker %q", tc.name, do, done)
+			}
+			if _, err := os.Stat(dir); tc.want != "" && err == nil {
+				t.Errorf("%s, %s: the folder was written", tc.name, do)
+			}
 		}
 	}
 }

@@ -34,7 +34,7 @@ func (p *planned) balancer() {
 	if p.o.Balancer != Builtin {
 		p.beside(&s)
 	} else if p.m.given() {
-		p.certificate(&s)
+		p.certificate(&s, flyballUser)
 	}
 	s.StopGrace = "40s" // requests in progress, and a margin
 	// In an overload every request that waits is held here: Traefik was killed
@@ -58,11 +58,11 @@ func (p *planned) beside(s *service) {
 		front = append(front, "--metrics-listen", "0.0.0.0:"+itoa(metricsPort))
 	}
 	switch {
-	case p.m.given():
-		cert, key := p.certificate(s)
-		front = append(front, "--tls-cert", cert, "--tls-key", key)
 	case p.o.ACMEDomain != "":
 		front = append(front, "--acme-email", p.o.ACMEEmail, "--acme-dir", stateDir)
+	case p.m.given():
+		cert, key := p.certificate(s, flyballUser)
+		front = append(front, "--tls-cert", cert, "--tls-key", key)
 	}
 	s.Command = append(append(front, "--"), s.Command...)
 }

@@ -102,7 +102,9 @@ type network struct {
 	Internal bool   `yaml:"internal,omitempty"`
 }
 
-type volume struct{}
+type volume struct {
+	Labels map[string]string `yaml:"labels,omitempty,flow"`
+}
 
 type healthCheck struct {
 	Disable  bool     `yaml:"disable,omitempty"`

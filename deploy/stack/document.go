@@ -72,10 +72,10 @@ func (p *planned) balancerFields() string {
 func (p *planned) traefikFields() string {
 	text := fmt.Sprintf("    traefik:\n      metrics: {url: \"http://127.0.0.1:%d/metrics\"}\n", metricsPort)
 	switch {
-	case p.m.given():
-		text += "      route: {certFile: /run/secrets/tls.crt, keyFile: /run/secrets/tls.key}\n"
 	case p.o.ACMEDomain != "":
 		text += fmt.Sprintf("      route: {certResolver: acme, rule: \"Host(`%s`)\"}\n", p.o.ACMEDomain)
+	case p.m.given():
+		text += "      route: {certFile: /run/secrets/tls.crt, keyFile: /run/secrets/tls.key}\n"
 	}
 	return text
 }

@@ -73,7 +73,7 @@ var rows = []row{
 	{"log of Flyball's roles", func(e Environment) string { return e.LogLevel + ", " + e.LogFormat }},
 	{"log kept of a container", func(e Environment) string { return fmt.Sprintf("%d × %s", e.LogFiles, e.LogSize) }},
 	{"restart policy (Compose; Swarm: any)", func(e Environment) string { return "`" + e.Restart + "`" }},
-	{"TLS for users and dashboard", func(e Environment) string { return e.TLS }},
+	{"TLS for users, dashboard and Grafana", func(e Environment) string { return e.TLS }},
 	{"Prometheus and record keep", func(e Environment) string { return e.Retention }},
 	{"published on (Compose; Swarm: all of a node)", func(e Environment) string { return "`" + e.Address + "`" }},
 }

@@ -20,31 +20,41 @@ const materialFile = ".material.json"
 const variablesFile = ".env"
 
 // Keep returns the material of a folder; where there is none yet it is made.
-// Certificates that are given replace those of the folder.
+// Certificates that are given replace those of the folder; one that was made
+// here is made anew when it ends soon.
 func Keep(dir string, o Options, certificate, key []byte, now time.Time) (Material, error) {
-	m, err := NewMaterial(o, now)
+	fresh, err := NewMaterial(o, now)
 	if err != nil {
 		return Material{}, err
 	}
-	data, err := os.ReadFile(filepath.Join(dir, materialFile))
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-	case err != nil:
+	m, err := kept(filepath.Join(dir, materialFile), fresh)
+	if err != nil {
 		return Material{}, err
-	default:
-		fresh := m
-		if err := json.Unmarshal(data, &m); err != nil {
-			return Material{}, fmt.Errorf("read %s: %w", filepath.Join(dir, materialFile), err)
-		}
-		if len(m.Certificate) == 0 {
-			m.Certificate, m.Key = fresh.Certificate, fresh.Key
-		}
 	}
-	if len(certificate)+len(key) > 0 {
-		m.Certificate, m.Key = certificate, key
+	switch {
+	case !o.encrypted():
+		m.Certificate, m.Key, m.Made = nil, nil, false
+	case len(certificate)+len(key) > 0:
+		m.Certificate, m.Key, m.Made = certificate, key, false
+	case !m.given(), m.Made && !o.makesCertificate(), m.Made && m.outlived(o.hosts(), now):
+		m.Certificate, m.Key, m.Made = fresh.Certificate, fresh.Key, fresh.Made
 	}
-	if !o.encrypted() || o.ACMEDomain != "" {
-		m.Certificate, m.Key = nil, nil
+	return m, nil
+}
+
+// kept is what a file holds, and what is fresh where there is none.
+func kept(path string, fresh Material) (Material, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return fresh, nil
+	}
+	if err != nil {
+		return Material{}, err
+	}
+	m := fresh
+	m.Certificate, m.Key, m.Made = nil, nil, false
+	if err := json.Unmarshal(data, &m); err != nil {
+		return Material{}, fmt.Errorf("read %s: %w", path, err)
 	}
 	return m, nil
 }

@@ -45,6 +45,31 @@ func TestSecretsAreMadeOnce(t *testing.T) {
 	}
 }
 
+// Everything that Docker keeps of a stack says whose it is: all environments
+// have one name.
+func TestServicesAndVolumesSayWhoseTheyAre(t *testing.T) {
+	each(t, func(t *testing.T, o Options) {
+		o.Folder = "/srv/$shop"
+		file := parsed(t, o)
+		volumes := file["volumes"].(map[string]any)
+		for name, s := range servicesOf(t, file) {
+			if o.Orchestrator == Swarm {
+				s = s["deploy"].(map[string]any)
+			}
+			volumes["service "+name] = s
+		}
+		for name, one := range volumes {
+			labels, _ := one.(map[string]any)["labels"].(map[string]any)
+			if labels["flyball.io/environment"] != o.Environment.Name || labels["flyball.io/folder"] != "/srv/$$shop" {
+				t.Errorf("%s: labels %v", name, labels)
+			}
+		}
+		if len(volumes) < 15 {
+			t.Errorf("only %d seen", len(volumes))
+		}
+	})
+}
+
 // Only the owner enters the folder, for the files in it are open.
 func TestNobodyElseEntersTheFolder(t *testing.T) {
 	dir, o := filepath.Join(t.TempDir(), "shop"), Default(Compose, Environments()[0])

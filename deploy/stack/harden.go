@@ -37,6 +37,7 @@ func (p *planned) harden(s *service) {
 	if s.Deploy.Resources == nil {
 		s.Deploy.Resources = &resources{Limits: limits{Memory: e.RoleMemory}}
 	}
+	p.own(s)
 	if p.swarm() {
 		p.settle(s)
 		return

@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 )
 
@@ -18,21 +19,39 @@ import (
 // and certificates.
 type Material struct {
 	RedisPassword, Token, PrometheusToken, GrafanaPassword string
-	// Certificate and Key are PEM; empty where nothing is encrypted, or Traefik
-	// gets them by ACME.
+	// Certificate and Key are PEM; empty where nothing is encrypted. Beside
+	// Traefik's own, which it gets by ACME, they are the dashboard's and Grafana's.
 	Certificate, Key []byte
+	// Made says that they were made here, and are made anew in time.
+	Made bool
 }
 
-// NewMaterial makes secrets, and a certificate where the environment takes one
-// that nobody signed.
+// NewMaterial makes secrets, and a certificate where one that nobody signed may
+// serve.
 func NewMaterial(o Options, now time.Time) (Material, error) {
 	m := Material{RedisPassword: rand.Text(), Token: rand.Text(), PrometheusToken: rand.Text(), GrafanaPassword: rand.Text()}
-	if o.Environment.TLS != SelfSigned || o.ACMEDomain != "" {
+	if !o.makesCertificate() {
 		return m, nil
 	}
 	var err error
-	m.Certificate, m.Key, err = selfSigned(o.Name, now)
+	m.Certificate, m.Key, err = selfSigned(o.Name, o.hosts(), now)
+	m.Made = err == nil
 	return m, err
+}
+
+// makesCertificate reports whether one that nobody signed may serve: users of a
+// rehearsal, or, beside Traefik's own, those of dashboard and Grafana alone.
+func (o Options) makesCertificate() bool {
+	return o.Environment.TLS == SelfSigned || o.ACMEDomain != ""
+}
+
+// hosts are the names of a certificate that is made here.
+func (o Options) hosts() []string {
+	all := []string{"localhost", o.Name, "dashboard"}
+	if o.ACMEDomain != "" {
+		all = append(all, o.ACMEDomain)
+	}
+	return all
 }
 
 func (m Material) validate(o Options) error {
@@ -42,26 +61,44 @@ func (m Material) validate(o Options) error {
 	if (len(m.Certificate) == 0) != (len(m.Key) == 0) {
 		return fmt.Errorf("--tls-cert and --tls-key: name both or none")
 	}
-	if o.Environment.TLS == NoTLS || len(m.Certificate) > 0 {
+	if !o.encrypted() || m.given() {
 		return nil
 	}
 	if o.ACMEDomain != "" {
-		return nil
+		return fmt.Errorf("stack: the certificate of dashboard and Grafana must be made before it is rendered")
 	}
 	return fmt.Errorf("%s serves with TLS: name --tls-cert and --tls-key, or, with --balancer traefik, --acme-domain and --acme-email", o.Environment.Name)
 }
 
-// encrypted reports whether users are served with TLS.
-func (o Options) encrypted() bool { return o.Environment.TLS != NoTLS }
+// encrypted reports whether what is published is served with TLS.
+func (o Options) encrypted() bool { return o.Environment.TLS != NoTLS || o.ACMEDomain != "" }
 
 // given reports whether the stack holds a certificate.
 func (m Material) given() bool { return len(m.Certificate) > 0 }
 
-// year is how long a certificate for rehearsals holds.
-const year = 365 * 24 * time.Hour
+// A certificate that is made here holds for a year, and is made anew by the
+// first deployment of its last 30 days.
+const (
+	year       = 365 * 24 * time.Hour
+	renewAhead = 30 * 24 * time.Hour
+)
 
-// selfSigned makes a certificate for localhost and for the name of the stack.
-func selfSigned(name string, now time.Time) (certificate, key []byte, err error) {
+// outlived reports whether a certificate that was made here is to be made anew:
+// it ends soon, or lacks a name.
+func (m Material) outlived(hosts []string, now time.Time) bool {
+	block, _ := pem.Decode(m.Certificate)
+	if block == nil {
+		return true
+	}
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil || leaf.NotAfter.Before(now.Add(renewAhead)) {
+		return true
+	}
+	return slices.ContainsFunc(hosts, func(host string) bool { return leaf.VerifyHostname(host) != nil })
+}
+
+// selfSigned makes a certificate for the hosts.
+func selfSigned(name string, hosts []string, now time.Time) (certificate, key []byte, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, err
@@ -71,7 +108,7 @@ func selfSigned(name string, now time.Time) (certificate, key []byte, err error)
 		return nil, nil, err
 	}
 	template := &x509.Certificate{
-		SerialNumber: new(big.Int).SetBytes(serial[:]), Subject: pkix.Name{CommonName: name}, DNSNames: []string{"localhost", name, "dashboard"},
+		SerialNumber: new(big.Int).SetBytes(serial[:]), Subject: pkix.Name{CommonName: name}, DNSNames: hosts,
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(year), IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}

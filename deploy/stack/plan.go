@@ -3,6 +3,7 @@ package stack
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -115,6 +116,28 @@ func (p *planned) watch(s *service, f File) {
 	s.Labels["flyball.io/"+sourceName(f.Path)] = hash(f.Data)
 }
 
+// owner are the labels by which `flyball deploy` knows what is of which stack.
+func (p *planned) owner() map[string]string {
+	labels := map[string]string{EnvironmentLabel: p.o.Environment.Name}
+	if p.o.Folder != "" {
+		labels[FolderLabel] = strings.ReplaceAll(p.o.Folder, "$", "$$") // or it would name a variable
+	}
+	return labels
+}
+
+// own marks a service as one of this stack: its containers, or what Swarm keeps
+// of it.
+func (p *planned) own(s *service) {
+	at := &s.Labels
+	if p.swarm() {
+		at = &s.Deploy.Labels
+	}
+	if *at == nil {
+		*at = map[string]string{}
+	}
+	maps.Copy(*at, p.owner())
+}
+
 func hash(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:4])
@@ -122,7 +145,7 @@ func hash(data []byte) string {
 
 // volume keeps a folder of a service.
 func (p *planned) volume(s *service, name, target string) {
-	p.file.Volumes[name] = volume{}
+	p.file.Volumes[name] = volume{Labels: p.owner()}
 	s.Volumes = append(s.Volumes, name+":"+target)
 }
 

@@ -134,7 +134,7 @@ func (p *planned) dashboard() service {
 		s.Environment["FLYBALL_TOKENS"] = "${FLYBALL_TOKENS:?}"
 	}
 	if p.m.given() {
-		cert, key := p.certificate(&s)
+		cert, key := p.certificate(&s, flyballUser)
 		s.Command = append(s.Command, "--tls-cert", cert, "--tls-key", key)
 	}
 	p.volume(&s, "dashboard", stateDir)
@@ -142,11 +142,12 @@ func (p *planned) dashboard() service {
 	return s
 }
 
-// certificate shows the certificate to a service and returns where.
-func (p *planned) certificate(s *service) (cert, key string) {
+// certificate shows the certificate to a service, under Swarm to its user alone,
+// and returns where.
+func (p *planned) certificate(s *service, uid string) (cert, key string) {
 	cert, key = "/run/secrets/tls.crt", "/run/secrets/tls.key"
-	p.secret(s, File{Path: "tls/tls.crt", Data: p.m.Certificate}, cert, flyballUser)
-	p.secret(s, File{Path: "tls/tls.key", Data: p.m.Key}, key, flyballUser)
+	p.secret(s, File{Path: "tls/tls.crt", Data: p.m.Certificate}, cert, uid)
+	p.secret(s, File{Path: "tls/tls.key", Data: p.m.Key}, key, uid)
 	return cert, key
 }
 

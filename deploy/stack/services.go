@@ -110,7 +110,7 @@ scrape_configs:
 	return b.String()
 }
 
-// scheme is how the dashboard serves: Traefik's own certificates are Traefik's.
+// scheme is how the dashboard serves.
 func (p *planned) scheme() string {
 	if p.m.given() {
 		return "https"
@@ -133,6 +133,10 @@ func (p *planned) grafana() {
 		p.secret(&s, File{Path: "secrets/grafana.password", Data: []byte(p.m.GrafanaPassword)}, "/run/secrets/grafana.password", uid)
 	} else {
 		s.Environment["GF_SECURITY_ADMIN_PASSWORD"] = "${GRAFANA_PASSWORD:?}"
+	}
+	if p.m.given() {
+		s.Environment["GF_SERVER_PROTOCOL"] = "https"
+		s.Environment["GF_SERVER_CERT_FILE"], s.Environment["GF_SERVER_CERT_KEY"] = p.certificate(&s, uid)
 	}
 	p.config(&s, File{Path: "grafana/datasource.yaml", Data: dataSource}, "/etc/grafana/provisioning/datasources/flyball.yaml")
 	p.config(&s, File{Path: "grafana/dashboards.yaml", Data: dashboards}, "/etc/grafana/provisioning/dashboards/flyball.yaml")

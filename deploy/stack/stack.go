@@ -37,6 +37,13 @@ func Orchestrators() []string { return []string{Compose, Swarm} }
 // Balancers lists them.
 func Balancers() []string { return []string{Nginx, HAProxy, Traefik, Builtin} }
 
+// Labels of services and volumes that say whose they are. All environments
+// have one name for the project, and so has who named his own like it.
+const (
+	EnvironmentLabel = "flyball.io/environment"
+	FolderLabel      = "flyball.io/folder" // an absolute path, where it is known
+)
+
 // Options say which stack is wanted.
 type Options struct {
 	Orchestrator string
@@ -62,6 +69,9 @@ type Options struct {
 	// SocketGID is the group that may use the engine's socket; below 0 nobody
 	// knows, and the executor is root without any capability.
 	SocketGID int
+	// Folder is the absolute path of the stack's own; "" is nobody's. Two stacks
+	// of one name are told apart by it and by their environment.
+	Folder string
 	// BuildContext is the folder of Flyball's sources, for a stack that builds
 	// its images; "" takes images that are there.
 	BuildContext string
@@ -117,6 +127,21 @@ func (o Options) Validate() error {
 	check(o.Orchestrator != Swarm || len(o.PolicyModel) <= mostConfig, "--policy-model: has %d bytes, a swarm takes at most %d", len(o.PolicyModel), mostConfig)
 	check(o.AppReplicas >= 0, "replicas: must not be negative, got %d", o.AppReplicas)
 	return errors.Join(append(errs, o.validateACME())...)
+}
+
+// Pages are the addresses at which a stack is reached on its own machine: of the
+// service, the dashboard and Grafana, with the scheme that each serves. Traefik
+// answers to the name of its certificate alone.
+func (o Options) Pages() (service, dashboard, grafana string) {
+	scheme, host := "http", "localhost"
+	if o.encrypted() {
+		scheme = "https"
+	}
+	if o.ACMEDomain != "" {
+		host = o.ACMEDomain
+	}
+	return fmt.Sprintf("%s://%s:%d/", scheme, host, o.Published),
+		fmt.Sprintf("%s://localhost:%d/", scheme, dashboardPort), fmt.Sprintf("%s://localhost:%d/", scheme, grafanaPort)
 }
 
 // build makes the image of a service a target of the example's Containerfile.

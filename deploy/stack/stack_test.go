@@ -54,11 +54,21 @@ func rendered(t *testing.T, o Options) []File {
 // parsed is the main file as any reader of YAML sees it.
 func parsed(t *testing.T, o Options) map[string]any {
 	t.Helper()
+	return parsedOf(t, rendered(t, o))
+}
+
+func parsedOf(t *testing.T, files []File) map[string]any {
+	t.Helper()
 	var file map[string]any
-	if err := yaml.Unmarshal(rendered(t, o)[0].Data, &file); err != nil {
+	if err := yaml.Unmarshal(files[0].Data, &file); err != nil {
 		t.Fatal(err)
 	}
 	return file
+}
+
+func servicesIn(t *testing.T, files []File) map[string]map[string]any {
+	t.Helper()
+	return servicesOf(t, parsedOf(t, files))
 }
 
 func servicesOf(t *testing.T, file map[string]any) map[string]map[string]any {
