@@ -116,10 +116,12 @@ func (b *Bus) Close() error {
 func (b *Bus) Dropped() uint64 { return b.dropped.Load() }
 
 // publishing adds an event to the stream of its kind and to that of its
-// consumers, where there are any, and remembers it as the newest.
+// consumers, where there are any, and remembers it as the newest, where that is
+// for a time only for as many seconds.
 var publishing = redis.NewScript(3, `
 local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'whom', ARGV[1], 'ce', ARGV[2])
 redis.call('SET', KEYS[2], id .. ' ' .. ARGV[2])
+if tonumber(ARGV[5]) > 0 then redis.call('EXPIRE', KEYS[2], ARGV[5]) end
 if redis.call('EXISTS', KEYS[3]) == 1 then
   redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[4], '*', 'ce', ARGV[2])
 end
@@ -135,11 +137,23 @@ func (b *Bus) Publish(ctx context.Context, subject string, message any) error {
 	if err != nil {
 		return fmt.Errorf("publish to %q: %w", subject, err)
 	}
-	_, err = b.run(ctx, publishing, b.kindKey(kind), b.newestKey(subject), b.queueKey(subject), whom, event, kindLength, queueLength)
+	_, err = b.run(ctx, publishing, b.kindKey(kind), b.newestKey(subject), b.queueKey(subject), whom, event, kindLength, queueLength, int(kept(kind).Seconds()))
 	if err != nil {
 		return fmt.Errorf("publish to %q: %w", subject, err)
 	}
 	return nil
+}
+
+// kept is how long the newest message of a kind is remembered; 0: always. Who
+// says something each second and has not for a day is gone: a node of a cloud, or
+// a target, that comes back under another name.
+func kept(kind string) time.Duration {
+	switch kind {
+	case "reports", "nodes", "containers", "drains", "drained":
+		return 24 * time.Hour
+	default:
+		return 0
+	}
 }
 
 func (b *Bus) kindKey(kind string) string      { return b.prefix + kind }

@@ -303,6 +303,30 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 }
 
+// What is said each second is worth nothing a day later, when nobody is left who
+// says it: nodes and targets come and go. What was decided or set by hand stays.
+func TestTheNewestOfWhatIsSaidAlwaysIsForgotten(t *testing.T) {
+	server := redistest.Start(t)
+	b := open(t, options(t, server))
+	c, err := redigo.Dial("unix", strings.TrimPrefix(server.Address, "unix://"), redigo.DialPassword(server.Password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for kind, goes := range map[string]bool{"reports": true, "nodes": true, "containers": true, "drains": true, "drained": true,
+		"decisions": false, "applied": false, "memory": false, "hands": false, "events": false} {
+		bustest.Publish(t, bus.Topic[int]{Bus: b, Subject: kind + ".shop"}, 1)
+		bustest.Publish(t, bus.Topic[int]{Bus: b, Subject: kind + ".shop"}, 2)
+		seconds, err := redigo.Int(c.Do("TTL", "flyball:test:newest:"+kind+".shop"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if day := seconds > 86000 && seconds <= 86400; day != goes || !goes && seconds != -1 {
+			t.Errorf("%s: forgotten after %d s, want after a day: %v", kind, seconds, goes)
+		}
+	}
+}
+
 // wire passes bytes on to a socket, until it is cut: then it keeps silent.
 type wire struct {
 	net.Listener

@@ -53,8 +53,12 @@ func (s *stream) add(ctx context.Context, sub *subscriber) error {
 		s.mu.Unlock()
 		sub.close()
 	}
-	context.AfterFunc(ctx, forget)
-	context.AfterFunc(s.bus.ctx, forget)
+	// The bus outlives its subscribers, and must not keep those that have ended.
+	stop := context.AfterFunc(s.bus.ctx, forget)
+	context.AfterFunc(ctx, func() {
+		stop()
+		forget()
+	})
 	newest, err := s.newest(ctx, sub)
 	if err != nil {
 		newest = nil // the server cannot be reached: it comes when that is back

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/flyball-io/flyball/bus"
@@ -54,8 +55,18 @@ type Agents struct {
 	Replicas func(ctx context.Context) ([]scale.Replica, error)
 
 	roll  Roll
-	nodes map[string]NodeReport
+	nodes map[string]node
 }
+
+// node is what an agent has said last, and when that was heard by our clock.
+type node struct {
+	NodeReport
+	heard time.Time
+}
+
+// nodeGone is how long after its last report a node is forgotten. Its containers
+// have no readings long before.
+const nodeGone = 5 * time.Minute
 
 // Run measures until ctx is done.
 func (a *Agents) Run(ctx context.Context) error {
@@ -101,7 +112,7 @@ func (a *Agents) listen(ctx context.Context) (<-chan NodeReport, <-chan Roll, er
 
 // run takes what is heard until one of the two has ended.
 func (a *Agents) run(ctx context.Context, reports <-chan NodeReport, rolls <-chan Roll) {
-	a.nodes = map[string]NodeReport{}
+	a.nodes = map[string]node{}
 	again := a.Meter.clock.NewTicker(retryInterval)
 	defer again.Stop()
 	for {
@@ -125,9 +136,9 @@ func (a *Agents) run(ctx context.Context, reports <-chan NodeReport, rolls <-cha
 // hear takes what an agent has read. Its clock says how old that is; one that
 // is ahead of ours says no more than that it is new.
 func (a *Agents) hear(r NodeReport) {
-	a.nodes[r.Node] = r
-	at := r.At
-	if now := a.Meter.clock.Now(); at.After(now) {
+	at, now := r.At, a.Meter.clock.Now()
+	a.nodes[r.Node] = node{r, now}
+	if at.After(now) {
 		at = now
 	}
 	for id, usage := range r.Containers {
@@ -152,6 +163,8 @@ func (a *Agents) follow(ctx context.Context) {
 	if err != nil {
 		return
 	}
+	now := a.Meter.clock.Now()
+	maps.DeleteFunc(a.nodes, func(_ string, n node) bool { return now.Sub(n.heard) > nodeGone })
 	var names []docker.Name
 	for _, r := range a.nodes {
 		for id := range r.Containers {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -361,6 +363,32 @@ func TestAgentsThatFallSilent(t *testing.T) {
 			t.Errorf("got %v, %v", got, err)
 		}
 		stop()
+	})
+}
+
+// Nodes come and go, and those of a cloud under a new name each time: what is
+// gone for long is not searched for replicas any more.
+func TestANodeThatIsGoneIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := memory.New()
+		a := &Agents{Meter: NewMeter(Requested{}, clock.System, nil), Target: "web", Subscribe: b.Subscribe, Replicas: ready(limited)}
+		stop := running(t, a.Run)
+		pass(time.Second)
+		tell := func(node string) {
+			behind := clock.System.Now().Add(-time.Hour) // a clock that differs is none of ours
+			if err := b.Publish(t.Context(), NodeSubject(node), NodeReport{Node: node, At: behind}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tell("goes")
+		for range 10 {
+			tell("stays")
+			pass(time.Minute)
+		}
+		stop()
+		if _, known := a.nodes["goes"]; known || len(a.nodes) != 1 {
+			t.Errorf("known are %v, want the node alone that is heard", slices.Collect(maps.Keys(a.nodes)))
+		}
 	})
 }
 
