@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/flyball-io/flyball/internal/kubernetes"
 	"github.com/flyball-io/flyball/internal/replicas"
-	"github.com/flyball-io/flyball/scale"
 )
 
 // ErrScaledByOther is returned where an HPA or KEDA scales the object, which is
@@ -77,14 +75,6 @@ func (r *rivals) hold(one kubernetes.Rival) {
 	r.held[one.String()] = true
 }
 
-// unseen says that there may be others, and which right is lacking to know.
-func (s *seen) unseen() (scale.Condition, bool) {
-	if s.unknown == nil {
-		return scale.Condition{}, false
-	}
-	return scale.Condition{Type: RivalsUnknown, Since: s.at, Message: s.unknown.Error() + "; grant list and watch of it (docs/kubernetes.md), or two may scale at once"}, true
-}
-
 // strangers rest on behalf of other documents. Whoever took them over may be gone,
 // and then nobody but us hands them back.
 func (r *rivals) strangers(name string) []kubernetes.Rival {
@@ -102,53 +92,6 @@ func (r *rivals) foreign(name string) []kubernetes.Rival {
 	return append(r.active(), r.strangers(name)...)
 }
 
-func names(all []kubernetes.Rival) string {
-	words := make([]string, len(all))
-	for i := range all {
-		words[i] = all[i].String()
-	}
-	return strings.Join(words, ", ")
-}
-
-// condition says who else scales, or rests.
-func (r *rivals) condition(s *seen, name string, takeOver bool) (scale.Condition, bool) {
-	active := r.active()
-	switch {
-	case len(active) > 0 && takeOver && r.trouble != nil:
-		fix := ""
-		if errors.Is(r.trouble, kubernetes.ErrForbidden) {
-			fix = "; grant the right to update it (in the chart of the operator rbac.takeOver: true)"
-		}
-		return scale.Condition{Type: ScaledByOther, Since: r.since, Message: fmt.Sprintf("%s scales it, and could not be taken over: %v%s", names(active), r.trouble, fix)}, true
-	case len(active) > 0 && takeOver:
-		return scale.Condition{Type: ScaledByOther, Since: r.since, Message: names(active) + " scales it; it is taken over once Flyball is to scale"}, true
-	case len(active) > 0:
-		return scale.Condition{Type: ScaledByOther, Since: r.since,
-			Message: names(active) + " scales it, so Flyball leaves it alone; takeOver: true lets it rest while Flyball scales, or delete it"}, true
-	}
-	var resting []string
-	for _, one := range r.all {
-		if one.SuspendedBy != "" {
-			resting = append(resting, fmt.Sprintf("%s rests on behalf of %s", one, one.SuspendedBy))
-		}
-	}
-	return scale.Condition{Type: TakenOver, Since: s.at, Message: strings.Join(resting, ", ") + "; " + r.outlook(s.at, name, takeOver)}, len(resting) > 0
-}
-
-// outlook says what becomes of those that rest.
-func (r *rivals) outlook(now time.Time, name string, takeOver bool) string {
-	switch {
-	case len(r.from) > 0 && r.contest.Again() && now.Sub(r.contest.Last()) <= replicas.ContestPeace:
-		return fmt.Sprintf("this document and %s take it over from each other again and again: end one of the two, for both scale", strings.Join(r.from, ", "))
-	case len(r.strangers(name)) == 0:
-		return "it is handed back when Flyball scales no more"
-	case takeOver:
-		return "it goes over to this document once Flyball is to scale, and is handed back when Flyball scales no more"
-	default:
-		return "whoever runs that document hands it back, and where nobody does flyball stop"
-	}
-}
-
 // alone makes sure that nobody else scales, or returns who does.
 func (v *view) alone(ctx context.Context, now time.Time) error {
 	// Of those who may not be seen nobody can tell; who sets the count beside us
@@ -164,6 +107,8 @@ func (v *view) alone(ctx context.Context, now time.Time) error {
 		return nil
 	case !v.cfg.TakeOver:
 		return fmt.Errorf("%w: %s; takeOver: true lets it rest while Flyball scales", ErrScaledByOther, names(active))
+	case !v.count.keeping: // an order by a bound alone, before there is anything to decide on
+		return fmt.Errorf("%w: %s; it is taken over with the first decision that has data", ErrScaledByOther, names(active))
 	default:
 		return v.takeOver(ctx, now)
 	}

@@ -47,6 +47,9 @@ func TestWhoScaledRestsWhileFlyballDoes(t *testing.T) {
 	fake := withHPA(3)
 	tell(t, fake, takesOver, func(s *story) {
 		s.after(time.Minute)
+		if err := s.target.SetReplicas(s.t.Context(), 4); !errors.Is(err, ErrScaledByOther) || !strings.Contains(err.Error(), "first decision that has data") {
+			t.Errorf("an order before Flyball has data: got %v", err)
+		}
 		if len(fake.done()) != 0 {
 			t.Errorf("before anybody says that Flyball is to scale: %v", fake.done())
 		}
@@ -124,6 +127,18 @@ func TestWhatRestsForAnotherDocumentIsTakenOverFromIt(t *testing.T) {
 			}
 		})
 	}
+	refused := withHPA(3)
+	refused.rivals[0].Resting, refused.rivals[0].SuspendedBy, refused.suspendErr = true, "before", kubernetes.ErrForbidden
+	tell(t, refused, takesOver, func(s *story) {
+		s.after(time.Second)
+		if err := s.target.Keep(s.t.Context(), true); !errors.Is(err, kubernetes.ErrForbidden) {
+			t.Errorf("got %v", err)
+		}
+		s.set(4) // nobody else scales
+		if c := s.condition(TakenOver); !strings.Contains(c.Message, "could not be taken over from there: not allowed; grant the right") {
+			t.Errorf("told %+v", c)
+		}
+	})
 	fake := withHPA(3)
 	fake.rivals[0].Resting, fake.rivals[0].SuspendedBy = true, "before"
 	tell(t, fake, nil, func(s *story) { // without takeOver it is none of our business
