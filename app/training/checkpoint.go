@@ -15,10 +15,18 @@ import (
 // checkpointMagic begins a checkpoint; the number is the version of what follows:
 //
 //	magic, gob of saved, SHA-256 of both
-const checkpointMagic = "flyball-training-1\n"
+const checkpointMagic = "flyball-training-2\n"
+
+// identity is what a training depends on besides its configuration.
+type identity struct {
+	History bool   // windows of a recorded load are among what is trained on
+	Loads   []byte // SHA-256 of all workloads, prepared
+	Init    []byte // SHA-256 of the model it began with; empty: with none
+}
 
 // saved is a training that goes on later.
 type saved struct {
+	Identity identity
 	Config   []byte // JSON
 	Seed     uint64
 	Points   []Point
@@ -40,7 +48,7 @@ func (s *session) save(dir string) error {
 		return err
 	}
 	b := bytes.NewBufferString(checkpointMagic)
-	if err := gob.NewEncoder(b).Encode(saved{config, s.seed, s.points, s.episodes, s.best, s.verdict, s.ended, learner}); err != nil {
+	if err := gob.NewEncoder(b).Encode(saved{s.identity, config, s.seed, s.points, s.episodes, s.best, s.verdict, s.ended, learner}); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	sum := sha256.Sum256(b.Bytes())
@@ -64,24 +72,34 @@ func (s *session) resume(dir string) (bool, error) {
 	return true, nil
 }
 
-func (s *session) take(data []byte) error {
+// opened is what the bytes of a checkpoint hold.
+func opened(data []byte) (c saved, err error) {
 	if !bytes.HasPrefix(data, []byte(checkpointMagic)) {
-		return errors.New("no checkpoint of this version of flyball train")
+		return c, errors.New("no checkpoint of this version of flyball train")
 	}
 	end := len(data) - sha256.Size
 	if end < len(checkpointMagic) || sha256.Sum256(data[:end]) != [sha256.Size]byte(data[end:]) {
-		return errors.New("was cut off or changed: its checksum does not fit")
+		return c, errors.New("was cut off or changed: its checksum does not fit")
 	}
-	var c saved
-	if err := gob.NewDecoder(bytes.NewReader(data[len(checkpointMagic):end])).Decode(&c); err != nil {
-		return err
-	}
-	config, err := s.cfg.JSON()
+	err = gob.NewDecoder(bytes.NewReader(data[len(checkpointMagic):end])).Decode(&c)
+	return c, err
+}
+
+func (s *session) take(data []byte) error {
+	c, err := opened(data)
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(config, c.Config) || c.Seed != s.seed {
+	config, err := s.cfg.JSON()
+	switch {
+	case err != nil:
+		return err
+	case !bytes.Equal(config, c.Config) || c.Seed != s.seed:
 		return errors.New("is of another configuration or seed than config.yaml beside it")
+	case c.Identity.History != s.History || !bytes.Equal(c.Identity.Loads, s.Loads):
+		return errors.New("was begun on other loads: of a history, the same part of the same record is needed, and the same document")
+	case !bytes.Equal(c.Identity.Init, s.Init):
+		return fmt.Errorf("was begun with another model than %s beside config.yaml", InitFile)
 	}
 	if err := s.learner.Resume(c.Learner); err != nil {
 		return err

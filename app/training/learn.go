@@ -17,6 +17,7 @@ import (
 type Ground struct {
 	Train, Judge []*scaling.Workload
 	base         []scaling.Score // what the base comes to on Judge
+	history      bool            // windows of one are among Train
 }
 
 // NewGround draws and prepares the workloads of a configuration; more, windows of a
@@ -49,7 +50,9 @@ func NewGround(ctx context.Context, c Config, progress func(done, all int), more
 	if slices.Contains(set, nil) || slices.Contains(apart, nil) {
 		return nil, fmt.Errorf("prepare workloads: a drawn one: %w", scaling.ErrNoOpinion)
 	}
-	return newGround(c, set, apart), nil
+	g := newGround(c, set, apart)
+	g.history = len(more) > 0
+	return g, nil
 }
 
 // known are the workloads that could be prepared.
@@ -135,6 +138,7 @@ type Status struct {
 
 // session is a learner at work.
 type session struct {
+	identity
 	cfg     Config
 	seed    uint64
 	ground  *Ground

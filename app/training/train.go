@@ -24,6 +24,7 @@ const (
 	CandidateFile  = "candidate.flyball"
 	ConfigFile     = "config.yaml"
 	SummaryFile    = "summary.csv"
+	InitFile       = "init.flyball" // the model that was begun with
 	checkpointFile = "checkpoint"
 )
 
@@ -57,12 +58,22 @@ type Result struct {
 // ErrStopped is returned by a training that was stopped; its checkpoint is written.
 var ErrStopped = errors.New("stopped; a checkpoint is written")
 
+// ErrUnfinished is what a training is refused with that would begin anew over
+// another's checkpoint.
+var ErrUnfinished = errors.New("a training is not finished there: resume it, choose another folder, or take the checkpoint away")
+
 // Train trains all seeds, and writes what each comes to as it goes.
 func Train(ctx context.Context, job Job) (Result, error) {
 	if err := job.Config.Validate(); err != nil {
 		return Result{}, err
 	}
+	if err := job.mayBegin(); err != nil {
+		return Result{}, err
+	}
 	if err := job.writeConfig(); err != nil {
+		return Result{}, err
+	}
+	if err := job.lend(); err != nil {
 		return Result{}, err
 	}
 	sessions, err := job.sessions(ctx)
@@ -73,6 +84,18 @@ func Train(ctx context.Context, job Job) (Result, error) {
 		return Result{}, err
 	}
 	return job.result(sessions)
+}
+
+// mayBegin refuses to begin anew over what may be hours of training.
+func (job Job) mayBegin() error {
+	if job.Resume {
+		return nil
+	}
+	begun, err := ReadBegun(job.Dir)
+	if err == nil && begun.Unfinished != "" {
+		err = fmt.Errorf("%s: %w", begun.Unfinished, ErrUnfinished)
+	}
+	return err
 }
 
 func (job Job) writeConfig() error {
@@ -96,12 +119,17 @@ func (job Job) dirOf(seed uint64) string {
 
 // sessions are the learners of all seeds, where they begin or go on.
 func (job Job) sessions(ctx context.Context) ([]*session, error) {
+	id, err := job.identity()
+	if err != nil {
+		return nil, err
+	}
 	var all []*session
 	for i := range job.Config.Seeds {
 		s, err := newSession(job.Config, job.Config.Seed+uint64(i), job.Ground)
 		if err != nil {
 			return nil, err
 		}
+		s.identity = id
 		dir := job.dirOf(s.seed)
 		if err := os.MkdirAll(dir, 0o777); err != nil {
 			return nil, err

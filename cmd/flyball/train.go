@@ -38,6 +38,7 @@ type trainFlags struct {
 	trace     traceFlags
 
 	historyOf string
+	span      string      // the part of it that is learned from
 	replay    replayFlags // with --history
 
 	flags       *pflag.FlagSet
@@ -181,7 +182,7 @@ func (f *trainFlags) job() (training.Job, error) {
 	if f.flags.Changed("loads") {
 		errs = append(errs, errors.New("--loads: goes with --compare"))
 	}
-	errs = append(errs, f.onlyWithHistory())
+	errs = append(errs, f.onlyWithHistory(), f.begun())
 	cfg, err := f.configuration()
 	errs = append(errs, err)
 	if err == nil {
@@ -197,6 +198,24 @@ func (f *trainFlags) job() (training.Job, error) {
 		return job, err
 	}
 	return job, (&evaluateFlags{out: f.out}).writable()
+}
+
+// begun refuses to begin over a training that is not finished, and to go on with one
+// of a history as if it were of none: what did not win would be the model.
+func (f *trainFlags) begun() error {
+	if f.out == "" {
+		return nil
+	}
+	b, err := training.ReadBegun(f.out)
+	switch {
+	case err != nil:
+		return fmt.Errorf("--out: %w", err)
+	case f.resume && b.History && f.historyOf == "":
+		return fmt.Errorf("--resume: the training in %s learns from a history: --history names it, with the flags as before", f.out)
+	case !f.resume && b.Unfinished != "":
+		return fmt.Errorf("--out: a training in %s is not finished: --resume goes on with it; choose another folder, or take %s away to begin anew", f.out, b.Unfinished)
+	}
+	return nil
 }
 
 // onlyWithHistory refuses flags about a past that is not asked for.
@@ -325,6 +344,9 @@ func (f *trainFlags) train(ctx context.Context, job *training.Job) (training.Res
 // stopped says how to go on.
 func (f *trainFlags) stopped(err error) error {
 	switch {
+	case errors.Is(err, training.ErrStopped) && f.historyOf != "":
+		return fmt.Errorf("interrupted; a checkpoint is in %s: flyball train --resume --history %s --out %s goes on from there, with the other flags as before but those of the training, and with --from and --to where the history grows (it was from %s)",
+			f.out, shellWords([]string{f.historyOf}), shellWords([]string{f.out}), f.span)
 	case errors.Is(err, training.ErrStopped):
 		return fmt.Errorf("interrupted; a checkpoint is in %s: flyball train --resume --out %s goes on from there", f.out, shellWords([]string{f.out}))
 	case errors.Is(err, context.Canceled):

@@ -1,14 +1,20 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flyball-io/flyball/app/training"
 	"github.com/flyball-io/flyball/internal/testenv"
+	"github.com/flyball-io/flyball/rl/scaling"
+	"github.com/flyball-io/flyball/sim"
+	"github.com/flyball-io/flyball/workload"
 )
 
 // littleTraining is learned in a moment.
@@ -116,6 +122,40 @@ func TestTrainRefuses(t *testing.T) {
 	if files, err := os.ReadDir(empty); err != nil || len(files) > 0 {
 		t.Errorf("%v: refused, it left %v", err, files)
 	}
+}
+
+// What was begun with a history goes on with one, and is not begun anew by a flag that
+// was forgotten.
+func TestTrainGoesOnWithWhatWasBegun(t *testing.T) {
+	t.Parallel()
+	c, err := training.Read([]byte(littleTraining), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorded := sim.Default()
+	recorded.Load, recorded.Replicas.Max = workload.Constant{RPS: 50, For: time.Hour}, 20
+	ground, err := training.NewGround(t.Context(), c, nil, scaling.Task{Family: "history", Scenario: recorded})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	ctx, stop := context.WithCancel(t.Context())
+	job := training.Job{Config: c, Dir: out, Ground: ground, Progress: func(training.Status) { stop() }}
+	if _, err := training.Train(ctx, job); !errors.Is(err, training.ErrStopped) {
+		t.Fatalf("got %v, want that it was stopped", err)
+	}
+	for args, want := range map[string]string{
+		"--resume":       "--resume: the training in " + out + " learns from a history: --history names it",
+		"--algo ppo":     "--out: a training in " + out + " is not finished: --resume goes on with it",
+		"--history here": "is not finished",
+	} {
+		_, errOut, status := execute(t.Context(), append([]string{"train", "--out", out}, strings.Fields(args)...)...)
+		if status != 2 || !strings.Contains(errOut, want) {
+			t.Errorf("%s: status %d, %q; want 2 and %q", args, status, errOut, want)
+		}
+	}
+	f := trainFlags{out: out, historyOf: "/var/lib/fly ball", span: "2026-11-01T00:00:00Z to 2026-11-08T00:00:00Z"}
+	wants(t, f.stopped(training.ErrStopped).Error(), "--resume --history '/var/lib/fly ball' --out "+out, f.span)
 }
 
 // A history is learned from. What does not win where it was not trained is no model,

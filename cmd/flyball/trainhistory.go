@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -46,6 +47,8 @@ func (f *trainFlags) runHistory(ctx context.Context, cmd *cobra.Command, job tra
 	if err != nil {
 		return fmt.Errorf("--history: %w", err)
 	}
+	f.span = fmt.Sprintf("%s to %s",
+		parts.To.Add(-parts.Recorded).UTC().Format(time.RFC3339), parts.To.UTC().Format(time.RFC3339))
 	var previous *learned.Model
 	path := filepath.Join(f.out, training.ModelFile)
 	if previous, err = training.ReadModel(path); errors.Is(err, os.ErrNotExist) {
