@@ -34,21 +34,25 @@ type saved struct {
 	Best     []float32
 	Verdict  Verdict
 	Ended    bool
+	Failed   string // why the learner could not go on; empty: it could
 	Learner  []byte // its own checkpoint
 }
 
 // save writes the checkpoint of a session.
 func (s *session) save(dir string) error {
-	learner, err := s.learner.Checkpoint()
-	if err != nil {
-		return err
+	var learner []byte
+	var err error
+	if s.failed == "" { // else nothing goes on from it
+		if learner, err = s.learner.Checkpoint(); err != nil {
+			return err
+		}
 	}
 	config, err := s.cfg.JSON()
 	if err != nil {
 		return err
 	}
 	b := bytes.NewBufferString(checkpointMagic)
-	if err := gob.NewEncoder(b).Encode(saved{s.identity, config, s.seed, s.points, s.episodes, s.best, s.verdict, s.ended, learner}); err != nil {
+	if err := gob.NewEncoder(b).Encode(saved{s.identity, config, s.seed, s.points, s.episodes, s.best, s.verdict, s.ended, s.failed, learner}); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	sum := sha256.Sum256(b.Bytes())
@@ -101,9 +105,11 @@ func (s *session) take(data []byte) error {
 	case !bytes.Equal(c.Identity.Init, s.Init):
 		return fmt.Errorf("was begun with another model than %s beside config.yaml", InitFile)
 	}
-	if err := s.learner.Resume(c.Learner); err != nil {
-		return err
+	if c.Failed == "" {
+		if err := s.learner.Resume(c.Learner); err != nil {
+			return err
+		}
 	}
-	s.points, s.episodes, s.best, s.verdict, s.ended = c.Points, c.Episodes, c.Best, c.Verdict, c.Ended
+	s.points, s.episodes, s.best, s.verdict, s.ended, s.failed = c.Points, c.Episodes, c.Best, c.Verdict, c.Ended, c.Failed
 	return nil
 }

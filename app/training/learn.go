@@ -150,6 +150,7 @@ type session struct {
 	best     []float32 // parameters of the best net so far
 	verdict  Verdict   // its
 	ended    bool
+	failed   string // why the learner could not go on; what was best until then is kept
 }
 
 // newSession is a learner at its beginning.
@@ -322,6 +323,9 @@ func (s *session) learn(outer context.Context, progress func(Point), keep func()
 	case err == nil && !s.ended: // an algorithm that reports seldom
 		s.ended = true
 		return s.finish()
+	case err != nil && ctx.Err() == nil && s.best != nil: // it diverged
+		s.ended, s.failed = true, err.Error()
+		return nil
 	}
 	return err
 }

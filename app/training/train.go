@@ -50,9 +50,18 @@ type Result struct {
 	Model   *learned.Model
 	Seed    uint64
 	Verdict Verdict
-	// Return is what the policy of each seed comes to in an environment that is not
+	// Failed are seeds whose learner could not go on. What was their best until then
+	// counts like that of others.
+	Failed []Failure
+	// Returns are what the policy of each seed comes to in an environment that is not
 	// judged: mean of 20 episodes.
 	Returns []float64
+}
+
+// Failure is why a learner could not go on.
+type Failure struct {
+	Seed  uint64 `json:"seed"`
+	Error string `json:"error"`
 }
 
 // ErrStopped is returned by a training that was stopped; its checkpoint is written.
@@ -210,6 +219,9 @@ func (job Job) result(sessions []*session) (Result, error) {
 	var best *session
 	for _, s := range sessions {
 		r.Points = append(r.Points, s.points...)
+		if s.failed != "" {
+			r.Failed = append(r.Failed, Failure{s.seed, s.failed})
+		}
 		if job.Config.Environment != onScaling {
 			r.Returns = append(r.Returns, rl20(s))
 			continue

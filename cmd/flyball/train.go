@@ -427,16 +427,17 @@ func (t *trained) model() string { return filepath.Join(t.flags.out, training.Mo
 // document is what --json prints.
 func (t *trained) document() any {
 	d := struct {
-		Out        string            `json:"out"`
-		Config     training.Config   `json:"config"`
-		Steps      int               `json:"steps"`
-		Model      string            `json:"model,omitempty"`
-		Seed       uint64            `json:"seed"`
-		Judged     *training.Verdict `json:"judged,omitempty"`
-		Returns    []float64         `json:"returns,omitempty"`
-		Promotion  *promotion        `json:"promotion,omitempty"`
-		Evaluation *trainEvaluation  `json:"evaluation,omitempty"`
-	}{Out: t.flags.out, Config: t.result.Config, Seed: t.result.Seed, Returns: t.result.Returns, Promotion: t.promotion, Evaluation: t.evaluation}
+		Out        string             `json:"out"`
+		Config     training.Config    `json:"config"`
+		Steps      int                `json:"steps"`
+		Model      string             `json:"model,omitempty"`
+		Seed       uint64             `json:"seed"`
+		Judged     *training.Verdict  `json:"judged,omitempty"`
+		Returns    []float64          `json:"returns,omitempty"`
+		Failed     []training.Failure `json:"failed,omitempty"`
+		Promotion  *promotion         `json:"promotion,omitempty"`
+		Evaluation *trainEvaluation   `json:"evaluation,omitempty"`
+	}{Out: t.flags.out, Config: t.result.Config, Seed: t.result.Seed, Returns: t.result.Returns, Failed: t.result.Failed, Promotion: t.promotion, Evaluation: t.evaluation}
 	for i := range t.result.Points {
 		d.Steps = max(d.Steps, t.result.Points[i].Steps)
 	}
@@ -464,6 +465,9 @@ func (t *trained) print(w io.Writer, width int) {
 	fmt.Fprint(w, foldText(fmt.Sprintf("%s on %s, %s steps each", c.Algorithm, c.Environment, inThousands(steps))+seedWords(c), width))
 	for i, r := range t.result.Returns {
 		fmt.Fprintf(w, "seed %d: %.1f per episode with the best actions, mean of 20\n", c.Seed+uint64(i), r)
+	}
+	for _, failed := range t.result.Failed {
+		fmt.Fprint(w, foldText(fmt.Sprintf("seed %d failed: %s. What was its best until then is kept.", failed.Seed, failed.Error), width))
 	}
 	if v := t.result.Verdict; t.result.Model != nil {
 		fmt.Fprint(w, foldText(fmt.Sprintf("On %s that were drawn apart from those it was trained on it costs %.3f × what predictive does (replica-hours %.3f ×), and violates %.2f × what is allowed, predictive %.2f ×.",

@@ -12,6 +12,7 @@ import (
 
 	"github.com/flyball-io/flyball/app/training"
 	"github.com/flyball-io/flyball/internal/testenv"
+	"github.com/flyball-io/flyball/policy/learned"
 	"github.com/flyball-io/flyball/rl/scaling"
 	"github.com/flyball-io/flyball/sim"
 	"github.com/flyball-io/flyball/workload"
@@ -156,6 +157,19 @@ func TestTrainGoesOnWithWhatWasBegun(t *testing.T) {
 	}
 	f := trainFlags{out: out, historyOf: "/var/lib/fly ball", span: "2026-11-01T00:00:00Z to 2026-11-08T00:00:00Z"}
 	wants(t, f.stopped(training.ErrStopped).Error(), "--resume --history '/var/lib/fly ball' --out "+out, f.span)
+}
+
+// What failed, and what was left out for it, is told.
+func TestTrainTellsWhatFailed(t *testing.T) {
+	c, err := training.Default("ppo", "scaling")
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := []training.Failure{{Seed: 3, Error: "step 9: the gradient's length is NaN"}}
+	one := trained{flags: &trainFlags{out: "there"}, result: training.Result{Config: c, Model: &learned.Model{}, Failed: failed}}
+	var text strings.Builder
+	one.print(&text, 200)
+	wants(t, text.String(), "seed 3 failed: step 9: the gradient's length is NaN. What was its best")
 }
 
 // A history is learned from. What does not win where it was not trained is no model,
