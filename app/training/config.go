@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/flyball-io/flyball/neural"
+	"github.com/flyball-io/flyball/policy/learned"
 	"github.com/flyball-io/flyball/rl"
 	"github.com/flyball-io/flyball/rl/scaling"
 )
@@ -246,6 +247,38 @@ func Read(file []byte, algorithm, environment string) (Config, error) {
 		c.Learner = own // the file's are those of another algorithm
 	}
 	return c.complete()
+}
+
+// BeginWith is the configuration with the hidden layers and the actions of a model
+// that is to be begun with, where file, which it was read from (nil: none), does not
+// say them. It refuses a model that this training cannot go on with.
+func (c Config) BeginWith(m *learned.Model, file []byte) (Config, error) {
+	if c.Environment != onScaling || c.Algorithm == "dqn" {
+		return c, fmt.Errorf("%s on %s cannot begin with a model: ppo and a2c on %s can", c.Algorithm, c.Environment, onScaling)
+	}
+	var said struct {
+		Hidden  []int
+		Scaling struct{ Actions learned.Actions }
+	}
+	if err := yaml.Unmarshal(file, &said); err != nil {
+		return c, err
+	}
+	layers := m.Net.Layers()
+	var hidden []int
+	for _, l := range layers[:len(layers)-1] {
+		if l.Activation != neural.Tanh {
+			return c, fmt.Errorf("its hidden layers are of %v: ppo and a2c go on with %v, their own", l.Activation, neural.Tanh)
+		}
+		hidden = append(hidden, l.Outputs)
+	}
+	if said.Hidden != nil && !slices.Equal(c.Hidden, hidden) {
+		return c, fmt.Errorf("it has hidden layers of %v, hidden says %v: leave that out", hidden, c.Hidden)
+	}
+	if said.Scaling.Actions != nil && !slices.Equal(c.Scaling.Actions, m.Actions) {
+		return c, fmt.Errorf("it chooses among %v, scaling.actions says %v: leave that out", m.Actions, c.Scaling.Actions)
+	}
+	c.Hidden, c.Scaling.Actions = hidden, m.Actions
+	return c, nil
 }
 
 func first(words ...string) string {

@@ -221,6 +221,9 @@ func (s *session) begin(ctx context.Context, from *learned.Model) error {
 		if !net.SameShape(from.Net) {
 			return fmt.Errorf("the model to begin with has layers %v, hidden %v are asked for: leave hidden out", from.Net.Layers(), s.cfg.Hidden)
 		}
+		if !slices.Equal(from.Actions, s.cfg.Scaling.Actions) {
+			return fmt.Errorf("the model to begin with chooses among %v, scaling.actions says %v: leave that out", from.Actions, s.cfg.Scaling.Actions)
+		}
 		net = from.Net.Clone() // it is lent: to other seeds too, and as a rival later
 	case s.cfg.Ahead > 0:
 		scaling.LikeBase(net, s.cfg.Scaling.Actions, s.cfg.Ahead)

@@ -390,6 +390,45 @@ func TestAnotherAlgorithmThanTheFiles(t *testing.T) {
 	}
 }
 
+// Where the file does not say otherwise, a training has the layers and the actions of
+// the model that it begins with.
+func TestBeginningWithAModel(t *testing.T) {
+	m, err := ReadModel("general")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range []struct{ algorithm, text, want string }{
+		{"ppo", "", ""},
+		{"a2c", "steps: 7000\nscaling: {copies: 8}", ""},
+		{"ppo", "hidden: [64, 64]", ""},
+		{"ppo", "hidden: [32]", "hidden layers of [64 64], hidden says [32]"},
+		{"ppo", "scaling: {actions: [0.5, 1, 2]}", "scaling.actions says [0.5 1 2]"},
+		{"dqn", "", "dqn on scaling cannot begin with a model"},
+	} {
+		c, err := Read([]byte(one.text), one.algorithm, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err = c.BeginWith(m, []byte(one.text))
+		if one.want != "" {
+			if err == nil || !strings.Contains(err.Error(), one.want) {
+				t.Errorf("%s: %q: got %v, want %q in it", one.algorithm, one.text, err, one.want)
+			}
+			continue
+		}
+		if err != nil || !slices.Equal(c.Scaling.Actions, m.Actions) || !slices.Equal(c.Hidden, []int{64, 64}) {
+			t.Errorf("%s: %q: got %v, %v, %v; want those of the model", one.algorithm, one.text, err, c.Hidden, c.Scaling.Actions)
+		}
+	}
+	c, err := Read(nil, "", "cartpole")
+	if err == nil {
+		_, err = c.BeginWith(m, nil)
+	}
+	if err == nil || !strings.Contains(err.Error(), "on cartpole cannot") {
+		t.Errorf("got %v, want that cartpole has no use for it", err)
+	}
+}
+
 func TestWhoWins(t *testing.T) {
 	base := Rival{"predictive", Outcome{Cost: 100, Violations: 0.002}}
 	model := Rival{"the model that is there", Outcome{Cost: 95, Violations: 0.0005}}

@@ -28,6 +28,7 @@ type trainFlags struct {
 	steps, episodes        int
 	seeds                  int
 	config, out, from      string
+	stated                 []byte // what the file of --config says
 	resume, clone          bool
 	noEvaluate, json       bool
 
@@ -185,15 +186,15 @@ func (f *trainFlags) job() (training.Job, error) {
 	errs = append(errs, f.onlyWithHistory(), f.begun())
 	cfg, err := f.configuration()
 	errs = append(errs, err)
+	if err == nil && f.from != "" {
+		if cfg, job.From, err = f.beginWith(cfg); err != nil {
+			errs = append(errs, fmt.Errorf("--init: %w", err))
+		}
+	}
 	if err == nil {
 		errs = append(errs, flagWords(cfg.Validate()))
 	}
 	job.Config = cfg
-	if f.from != "" {
-		if job.From, err = training.ReadModel(f.from); err != nil {
-			errs = append(errs, fmt.Errorf("--init: %w", err))
-		}
-	}
 	if err := errors.Join(errs...); err != nil {
 		return job, err
 	}
@@ -216,6 +217,16 @@ func (f *trainFlags) begun() error {
 		return fmt.Errorf("--out: a training in %s is not finished: --resume goes on with it; choose another folder, or take %s away to begin anew", f.out, b.Unfinished)
 	}
 	return nil
+}
+
+// beginWith reads the model of --init, and takes from it what is not said.
+func (f *trainFlags) beginWith(c training.Config) (training.Config, *learned.Model, error) {
+	m, err := training.ReadModel(f.from)
+	if err != nil {
+		return c, nil, err
+	}
+	c, err = c.BeginWith(m, f.stated)
+	return c, m, err
 }
 
 // onlyWithHistory refuses flags about a past that is not asked for.
@@ -265,9 +276,8 @@ func (f *trainFlags) configuration() (training.Config, error) {
 	if f.config == "" {
 		c, err = training.Default(f.algorithm, f.environment)
 	} else {
-		var text []byte
-		if text, err = os.ReadFile(f.config); err == nil {
-			if c, err = training.Read(text, given("algo", f.algorithm), given("env", f.environment)); err != nil {
+		if f.stated, err = os.ReadFile(f.config); err == nil {
+			if c, err = training.Read(f.stated, given("algo", f.algorithm), given("env", f.environment)); err != nil {
 				err = fmt.Errorf("%s: %w", f.config, err)
 			}
 		}

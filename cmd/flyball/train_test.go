@@ -82,6 +82,7 @@ func TestTrainFromEndToEnd(t *testing.T) {
 func TestTrainRefuses(t *testing.T) {
 	t.Parallel()
 	empty, foreign := t.TempDir(), writeFile(t, "foreign.flyball", "PK and so on")
+	little := writeFile(t, "little.yaml", littleTraining)
 	for _, one := range []struct {
 		args string
 		want string
@@ -105,6 +106,9 @@ func TestTrainRefuses(t *testing.T) {
 		{"--compare " + foreign, "does not begin with"},
 		{"--compare " + empty, "holds no model.flyball"},
 		{"--compare general --algo ppo", "--algo: does not go with --compare"},
+		{"--init general --config " + little, "--init: it has hidden layers of [64 64], hidden says [8]"},
+		{"--init general --algo dqn", "--init: dqn on scaling cannot begin with a model"},
+		{"--algo dqn --episodes 20", "--steps: must be above 10000"},
 		{"--compare general --loads 0", "--loads: must be 1 to 1000"},
 		{"--target shop", "--target: goes with --history"},
 		{"--history /nowhere", "/nowhere is not there"},

@@ -59,6 +59,9 @@ func (f *trainFlags) runHistory(ctx context.Context, cmd *cobra.Command, job tra
 	}
 	if job.From == nil && !f.resume && previous != nil && job.Config.Algorithm != "dqn" {
 		job.From = previous // it is fine-tuned
+		if job.Config, err = job.Config.BeginWith(previous, f.stated); err != nil {
+			return cli.UsageError{Err: fmt.Errorf("the model that is there: %w; or move the model away, or choose another --out", err)}
+		}
 	}
 	if err := f.prepareHistory(ctx, &job, parts); err != nil {
 		return err
