@@ -28,8 +28,10 @@ type Field struct {
 // loads: geometric means over loads and then over models. Violations are over those
 // allowed, means.
 type Compared struct {
-	Group          string    `json:"group"`
-	Loads          int       `json:"loads"`
+	Group string `json:"group"`
+	Loads int    `json:"loads"`
+	// LeftOut are loads besides, on which a play of a model or of the base failed.
+	LeftOut        int       `json:"loads_left_out,omitempty"`
 	BaseViolations float64   `json:"violations_of_base"`
 	Violations     Estimate  `json:"violations"`
 	Hours          Estimate  `json:"replica_hours_over_base"`
@@ -79,10 +81,23 @@ func (f Field) outcomes() map[string]map[string]outcome {
 	return all
 }
 
-// Compare compares the models with their base on the loads of a group.
+// Compare compares the models with their base on the loads of a group. A play that
+// failed costs nothing: loads on which any of these has no outcome are left out for
+// all, and so are positions of the knob that have none on a load.
 func (f Field) Compare(group string, traces []string) Compared {
 	of := f.outcomes()
-	c := Compared{Group: group, Loads: len(traces)}
+	played := func(policy string) func(trace string) bool {
+		return func(trace string) bool { _, ok := of[trace][policy]; return ok }
+	}
+	asked := len(traces)
+	for _, policy := range append([]string{f.Base}, f.Models...) {
+		traces = only(traces, played(policy))
+	}
+	f.Sweep = only(f.Sweep, func(policy string) bool { return len(only(traces, played(policy))) == len(traces) })
+	c := Compared{Group: group, Loads: len(traces), LeftOut: asked - len(traces)}
+	if c.Loads == 0 {
+		return c
+	}
 	for _, t := range traces {
 		c.BaseViolations += of[t][f.Base].violations / float64(len(traces))
 		for _, m := range f.Models {
@@ -100,6 +115,11 @@ func (f Field) Compare(group string, traces []string) Compared {
 	c.EqualBase = f.sum(of, []string{f.Base}, traces).equal
 	f.resample(&c, of, traces)
 	return c
+}
+
+// only are those of a list that hold.
+func only(list []string, holds func(string) bool) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return !holds(s) })
 }
 
 // summary is what some models come to on some loads in the mean.

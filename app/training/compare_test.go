@@ -2,6 +2,7 @@ package training
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -52,6 +53,40 @@ func TestModelsAreComparedAtEqualViolations(t *testing.T) {
 	f.Allowed["c"] = 0.001
 	if c := f.Compare("none", []string{"c"}); c.Equal != nil || c.Each[0].Equal != nil {
 		t.Errorf("got %v at violations that predictive comes to at no risk, want none", c.Equal)
+	}
+}
+
+// A play that failed costs nothing: where a model or the base has none, the load is
+// left out for all.
+func TestALoadWithAFailedPlayIsLeftOut(t *testing.T) {
+	f := Field{
+		Models: []string{"learned:1", "learned:2"}, Base: "predictive", Sweep: []string{"predictive", "predictive:risk=4"},
+		Allowed: map[string]float64{}, Cluster: func(trace string) string { return trace },
+	}
+	traces := []string{"a", "b", "c", "d"}
+	for _, trace := range traces {
+		f.Allowed[trace] = 0.001
+		if trace != "c" { // the base failed on it, and nobody played d
+			f.Runs = append(f.Runs, run(trace, "predictive", 100, 1))
+		}
+		f.Runs = append(f.Runs, run(trace, "predictive:risk=4", 90, 4), run(trace, "learned:1", 90, 2))
+		if trace != "b" {
+			f.Runs = append(f.Runs, run(trace, "learned:2", 95, 2))
+		}
+	}
+	f.Runs = slices.DeleteFunc(f.Runs, func(r evaluate.Run) bool { return r.Trace == "d" })
+	c := f.Compare("all", traces)
+	want := f.Compare("all", []string{"a"})
+	if c.Loads != 1 || c.Cost != want.Cost || c.Hours != want.Hours || c.Worst != want.Worst || c.WorstLoad != "a" {
+		t.Errorf("got %+v, want what is known of a", c)
+	}
+	if none := f.Compare("none", []string{"b", "c"}); none.Loads != 0 || none.Worst != 0 || none.Cost != (Estimate{}) || none.Equal != nil {
+		t.Errorf("of no load: got %+v, want nothing", none)
+	}
+	// A risk of 4 that failed on a is no part of the frontier: the base as it comes is.
+	f.Runs = slices.DeleteFunc(f.Runs, func(r evaluate.Run) bool { return r.Policy == "predictive:risk=4" })
+	if c := f.Compare("all", []string{"a"}); c.Equal == nil || math.Abs(c.Equal.Mean-math.Sqrt(0.9*0.95)) > 1e-9 {
+		t.Errorf("got %v at equal violations, want what the hours are over those of the base", c.Equal)
 	}
 }
 

@@ -174,6 +174,14 @@ func TestTrainTellsWhatFailed(t *testing.T) {
 	var text strings.Builder
 	one.print(&text, 200)
 	wants(t, text.String(), "seed 3 failed: step 9: the gradient's length is NaN. What was its best")
+
+	compared := trainComparison{Audit: &training.Audit{}, Groups: []training.Compared{{Group: "flash", Loads: 7, LeftOut: 1}, {Group: "steady", Loads: 8}}}
+	text.Reset()
+	compared.print(&text, 200)
+	wants(t, text.String(), "flash: 1 load of 8 left out")
+	if strings.Contains(text.String(), "steady: ") {
+		t.Errorf("got %s, want nothing of a group that is whole", text.String())
+	}
 }
 
 // A history is learned from. What does not win where it was not trained is no model,

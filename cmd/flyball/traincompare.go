@@ -278,6 +278,11 @@ func (t *trainComparison) print(w io.Writer, width int) {
 	a := t.Audit
 	fmt.Fprint(w, foldText(fmt.Sprintf("Envelope: %d breaches of 1 + λ = %v in %s, %d decisions; the most that was spent is %.3f × the expert's. It set %.2f %% of the counts; accounts began anew %d times after the first decision of a run.",
 		a.Breaches, 1+t.Lambda, scale.Count(a.Runs, "run"), a.Decisions, a.Most, 100*float64(a.Limited)/float64(max(1, a.Decisions)), a.Begun-a.Runs), width))
+	for _, g := range t.Groups {
+		if g.LeftOut > 0 {
+			fmt.Fprint(w, foldText(fmt.Sprintf("%s: %s of %d left out, on which a play of a model or of predictive failed.", g.Group, scale.Count(g.LeftOut, "load"), g.LeftOut+g.Loads), width))
+		}
+	}
 	for _, failure := range t.Failures {
 		fmt.Fprint(w, foldText(fmt.Sprintf("failed: %s on %s: %s", failure.Policy, failure.Trace, failure.Error), width))
 	}
