@@ -43,6 +43,7 @@ type trainFlags struct {
 	replay    replayFlags // with --history
 
 	flags       *pflag.FlagSet
+	names       []string // of the flags of flyball train alone
 	command     []string
 	contestants app.Contestants
 }
@@ -106,6 +107,18 @@ func (f *trainFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.historyOf, "history", "", "train on what was recorded: folder or file of a `RECORD`, or URL of a Prometheus")
 	f.addHistory(cmd)
 	f.flags = flags
+	flags.VisitAll(func(flag *pflag.Flag) { f.names = append(f.names, flag.Name) })
+}
+
+// unread refuses flags that were given and that a mode does not read.
+func (f *trainFlags) unread(mode string, read []string) error {
+	var errs []error
+	f.flags.Visit(func(flag *pflag.Flag) {
+		if slices.Contains(f.names, flag.Name) && !slices.Contains(read, flag.Name) {
+			errs = append(errs, fmt.Errorf("--%s: does not go with --%s", flag.Name, mode))
+		}
+	})
+	return errors.Join(errs...)
 }
 
 // addHistory adds the flags of replay that say how a history is read.

@@ -106,6 +106,15 @@ func TestTrainRefuses(t *testing.T) {
 		{"--compare " + foreign, "does not begin with"},
 		{"--compare " + empty, "holds no model.flyball"},
 		{"--compare general --algo ppo", "--algo: does not go with --compare"},
+		{"--compare general --slo 100ms", "--slo: does not go with --compare"},
+		{"--compare general --max 9 --topology random", "--topology: does not go with --compare"},
+		{"--compare general -f " + foreign, "--file: does not go with --compare"},
+		{"--compare general --peak-rps 9", "--peak-rps: does not go with --compare"},
+		{"--compare general --visualize general", "--compare: does not go with --visualize"},
+		{"--visualize general --target shop", "--target: does not go with --visualize"},
+		{"--visualize general --last 7d", "--last: does not go with --visualize"},
+		{"--visualize general -f " + foreign, "--file: does not go with --visualize"},
+		{"--visualize general --max-lost 9", "--max-lost: does not go with --visualize"},
 		{"--init general --config " + little, "--init: it has hidden layers of [64 64], hidden says [8]"},
 		{"--init general --algo dqn", "--init: dqn on scaling cannot begin with a model"},
 		{"--algo dqn --episodes 20", "--steps: must be above 10000"},
@@ -181,6 +190,9 @@ func TestTrainTellsWhatFailed(t *testing.T) {
 	wants(t, text.String(), "flash: 1 load of 8 left out")
 	if strings.Contains(text.String(), "steady: ") {
 		t.Errorf("got %s, want nothing of a group that is whole", text.String())
+	}
+	if got := codes(map[string]int{"Learned": 2, "Drift": 3}); got != "Learned 2, Drift 3" {
+		t.Errorf("got %q, want the model's own codes", got)
 	}
 }
 

@@ -113,12 +113,7 @@ func (f *trainFlags) keepComparison(found trainComparison) error {
 
 // contest checks the flags and makes everything that is played.
 func (f *trainFlags) contest() (*contest, error) {
-	var errs []error
-	for _, name := range []string{"algo", "episodes", "steps", "seeds", "config", "resume", "env", "clone", "init", "no-evaluate", "history", "trace", "visualize"} {
-		if f.flags.Changed(name) {
-			errs = append(errs, fmt.Errorf("--%s: does not go with --compare", name))
-		}
-	}
+	errs := []error{f.unread("compare", []string{"compare", "loads", "seed", "out", "json"})}
 	if f.loads < 1 || f.loads > 1000 {
 		errs = append(errs, fmt.Errorf("--loads: must be 1 to 1000, got %d", f.loads))
 	}

@@ -68,12 +68,10 @@ func (f *trainFlags) runVisualize(cmd *cobra.Command) error {
 }
 
 func (f *trainFlags) visualized() (job, *learned.Model, error) {
-	var errs []error
-	for _, name := range []string{"algo", "episodes", "steps", "seeds", "config", "resume", "env", "clone", "init", "no-evaluate", "history", "compare", "loads"} {
-		if f.flags.Changed(name) {
-			errs = append(errs, fmt.Errorf("--%s: does not go with --visualize", name))
-		}
-	}
+	// The loads, and the service that flyball evaluate plays them on.
+	errs := []error{f.unread("visualize", []string{"visualize", "trace", "out", "json", "window", "peak-rps", "p99-rps", "rebin", "smooth", "interpolate",
+		"service-mean", "service-cv", "service-law", "concurrency", "topology", "startup", "scrape", "metric-window", "seed",
+		"slo", "slo-target", "min", "max", "sync"})}
 	m, err := training.ReadModel(f.visualize)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("--visualize: %w", err))
@@ -170,7 +168,7 @@ func because(a training.Act) string {
 // codes are reasons with their counts, in a fixed order.
 func codes(counts map[string]int) string {
 	var words []string
-	for _, code := range []string{"Learned", "AsBase", "OutOfDistribution", "ModelDrift", "Doubtful", "Unmeasured", "NothingWanted", "NotANumber"} {
+	for _, code := range []string{"Learned", "AsBase", "OutOfDistribution", "Drift", "Doubtful", "Unmeasured", "NothingWanted", "NotANumber"} {
 		if n := counts[code]; n > 0 {
 			words = append(words, fmt.Sprintf("%s %d", code, n))
 		}
