@@ -81,7 +81,7 @@ func (s *Spec) decodeBalancer(p *scale.Plugin, plugins *builtin.Registry) error 
 func (s *Spec) balanced(p *scale.Plugin) balancer.Service {
 	facts := s.served()
 	service := balancer.Service{
-		Port: facts.Port, ReadinessPath: facts.ReadinessPath, MaxReplicas: s.Max,
+		Port: facts.Port, ReadinessPath: facts.ReadinessPath, DrainTimeout: facts.DrainTimeout, MaxReplicas: s.Max,
 		States: func(field string) bool { return states(p, field) },
 	}
 	if s.Objective != nil {

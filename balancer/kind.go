@@ -36,6 +36,9 @@ type Service struct {
 	ReadinessPath string
 	// Threshold is the longest time of a good request; 0: nobody says.
 	Threshold scale.Duration
+	// DrainTimeout is the longest wait for requests in progress before a replica
+	// ends; 0: nobody says.
+	DrainTimeout scale.Duration
 	// States reports whether the document states a field of the balancer itself.
 	States func(field string) bool
 	// MaxReplicas bounds the backends.

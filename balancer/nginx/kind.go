@@ -38,13 +38,14 @@ func (c *Config) Facts() balancer.Facts {
 	}
 }
 
-// Ship writes a nginx.conf for the version of nginx that is there.
-func (c *Config) Ship(ctx context.Context, w io.Writer, listen string, _ balancer.Service) error {
+// Ship writes a nginx.conf for the version of nginx that is there. Requests on
+// workers that leave get as long as those of a replica that ends.
+func (c *Config) Ship(ctx context.Context, w io.Writer, listen string, s balancer.Service) error {
 	version, err := VersionOf(ctx, c.Program)
 	if err != nil {
 		return err
 	}
-	return Render(w, *c, DefaultSite(listen), version)
+	return Render(w, *c, DefaultSite(listen).Draining(s.DrainTimeout), version)
 }
 
 // Check looks for the program, which tests every change.

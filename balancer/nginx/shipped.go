@@ -46,6 +46,13 @@ func DefaultSite(listen string) Site {
 	}
 }
 
+// Draining returns the site with at least that time for requests in progress on
+// workers that leave: a reload ends those to replicas that stay, too.
+func (s Site) Draining(longest scale.Duration) Site {
+	s.DrainTimeout = max(s.DrainTimeout, longest)
+	return s
+}
+
 // Validate reports every fault.
 func (s Site) Validate() error {
 	var errs []error

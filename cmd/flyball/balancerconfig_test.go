@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The configuration is that of the document's balancer, for its objective; a
@@ -38,6 +40,50 @@ func TestBalancerConfig(t *testing.T) {
 		}
 		if !strings.Contains(out.String(), want) || strings.HasPrefix(balancer, "haproxy") != strings.Contains(out.String(), "bind 127.0.0.1:8080") {
 			t.Errorf("%s: got %s, want %s", balancer, out.String(), want)
+		}
+	}
+}
+
+// A reload of nginx leaves requests as long as the document leaves those of a
+// replica that ends: in the file that is written for an nginx of one's own, and
+// for the one that is started beside Flyball.
+func TestAReloadOfNginxWaitsForTheDrain(t *testing.T) {
+	dir := t.TempDir()
+	program, document, conf := filepath.Join(dir, "nginx"), filepath.Join(dir, "shop.yaml"), filepath.Join(dir, "nginx.conf")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\necho nginx version: nginx/1.28.0 >&2\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for drain, want := range map[string]time.Duration{"10m": 10 * time.Minute, "1s": 30 * time.Second} {
+		text := fmt.Sprintf("apiVersion: flyball.io/v1alpha1\nkind: Autoscaler\nmetadata: {name: shop}\nspec:\n"+
+			"  target: {process: {command: [sleep, '1'], drainTimeout: %s}}\n  replicas: {max: 3}\n"+
+			"  balancer: {nginx: {program: %s, configFile: %s, pidFile: %s/pid, include: %s/upstream.conf}}\n", drain, program, conf, dir, dir)
+		if err := os.WriteFile(document, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var printed strings.Builder
+		cmd := newBalancerConfigCommand()
+		cmd.SetOut(&printed)
+		cmd.SetArgs([]string{"-f", document})
+		if err := cmd.Execute(); err != nil {
+			t.Fatal(err)
+		}
+		f := &besideFlags{documents: documentFlags{files: []string{document}}, listen: "127.0.0.1:8080", dir: dir}
+		specs, err := f.documents.decode(strings.NewReader(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		front, err := f.front(t.Context(), &specs[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := fmt.Sprintf("worker_shutdown_timeout %dms;", want.Milliseconds())
+		for name, written := range map[string]string{"balancer-config": printed.String(), "beside": readFile(t, conf)} {
+			if !strings.Contains(written, line) {
+				t.Errorf("%s, drainTimeout %s: want %s in\n%s", name, drain, line, written)
+			}
+		}
+		if front.patience <= want {
+			t.Errorf("drainTimeout %s: nginx is killed after %v", drain, front.patience)
 		}
 	}
 }

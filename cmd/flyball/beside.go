@@ -20,6 +20,7 @@ import (
 	"github.com/flyball-io/flyball/balancer/nginx"
 	"github.com/flyball-io/flyball/balancer/traefik"
 	"github.com/flyball-io/flyball/internal/cli"
+	"github.com/flyball-io/flyball/scale"
 )
 
 // besideFlags say how the balancer that a document names is configured where
@@ -68,6 +69,8 @@ type neighbour struct {
 	args []string
 	// soft asks it to end once its requests have been answered.
 	soft os.Signal
+	// patience is how long it may take for that.
+	patience time.Duration
 }
 
 func (f *besideFlags) run(cmd *cobra.Command, args []string) error {
@@ -94,14 +97,14 @@ func (f *besideFlags) run(cmd *cobra.Command, args []string) error {
 	}
 	ctx, _, stop := interruptible(cmd.Context())
 	defer stop()
-	return together(ctx, front, neighbour{own, args, os.Interrupt})
+	return together(ctx, front, neighbour{own, args, os.Interrupt, softTimeout})
 }
 
 // front writes the configuration of the document's balancer.
 func (f *besideFlags) front(ctx context.Context, spec *app.Spec) (neighbour, error) {
 	switch c := spec.Balancer.(type) {
 	case *nginx.Config:
-		return f.nginx(ctx, *c)
+		return f.nginx(ctx, *c, spec.Target.Facts().DrainTimeout)
 	case *haproxy.Config:
 		return f.haproxy(*c, spec)
 	case *traefik.Config:
@@ -110,7 +113,7 @@ func (f *besideFlags) front(ctx context.Context, spec *app.Spec) (neighbour, err
 	return neighbour{}, cli.UsageError{Err: fmt.Errorf("-f: spec.balancer must be nginx, haproxy or traefik, got %T", spec.Balancer)}
 }
 
-func (f *besideFlags) nginx(ctx context.Context, c nginx.Config) (neighbour, error) {
+func (f *besideFlags) nginx(ctx context.Context, c nginx.Config, drain scale.Duration) (neighbour, error) {
 	if f.program != "" {
 		c.Program = f.program
 	}
@@ -118,7 +121,7 @@ func (f *besideFlags) nginx(ctx context.Context, c nginx.Config) (neighbour, err
 	if err != nil {
 		return neighbour{}, err
 	}
-	site := nginx.DefaultSite(f.listen)
+	site := nginx.DefaultSite(f.listen).Draining(drain)
 	site.CertFile, site.KeyFile, site.RateLimit, site.TempDir = f.cert, f.key, f.rateLimit, filepath.Join(f.dir, "tmp")
 	var text bytes.Buffer
 	if err := nginx.Render(&text, c, site, version); err != nil {
@@ -127,7 +130,7 @@ func (f *besideFlags) nginx(ctx context.Context, c nginx.Config) (neighbour, err
 	if err := errors.Join(os.WriteFile(c.ConfigFile, text.Bytes(), 0o600), nginx.Prepare(c)); err != nil {
 		return neighbour{}, err
 	}
-	return neighbour{c.Program, []string{"-e", "stderr", "-c", c.ConfigFile, "-g", "daemon off;"}, softly("nginx")}, nil
+	return neighbour{c.Program, []string{"-e", "stderr", "-c", c.ConfigFile, "-g", "daemon off;"}, softly("nginx"), site.DrainTimeout.Std() + endMargin}, nil
 }
 
 // twice as many slots as replicas: new ones start before old ones are drained.
@@ -153,7 +156,7 @@ func (f *besideFlags) haproxy(c haproxy.Config, spec *app.Spec) (neighbour, erro
 	if err := errors.Join(os.WriteFile(file, text.Bytes(), 0o600), touch(c.StateFile)); err != nil {
 		return neighbour{}, err
 	}
-	return neighbour{cmp.Or(f.program, "haproxy"), []string{"-db", "-f", file}, softly("haproxy")}, nil
+	return neighbour{cmp.Or(f.program, "haproxy"), []string{"-db", "-f", file}, softly("haproxy"), softTimeout}, nil
 }
 
 func (f *besideFlags) traefik(c traefik.Config) (neighbour, error) {
@@ -169,7 +172,7 @@ func (f *besideFlags) traefik(c traefik.Config) (neighbour, error) {
 		return neighbour{}, err
 	}
 	file := filepath.Join(f.dir, "traefik.yml")
-	return neighbour{cmp.Or(f.program, "traefik"), []string{"--configFile=" + file}, os.Interrupt}, os.WriteFile(file, text.Bytes(), 0o600)
+	return neighbour{cmp.Or(f.program, "traefik"), []string{"--configFile=" + file}, os.Interrupt, softTimeout}, os.WriteFile(file, text.Bytes(), 0o600)
 }
 
 // touch makes a file that HAProxy wants to be there.
@@ -196,8 +199,12 @@ func concatenate(to string, from ...string) error {
 	return os.WriteFile(to, all, 0o600)
 }
 
-// softTimeout is less than the time that stacks give a balancer to end.
-const softTimeout = 35 * time.Second
+// softTimeout is less than the time that stacks give a balancer to end, and
+// endMargin what of it is for more than its requests.
+const (
+	softTimeout = 35 * time.Second
+	endMargin   = 5 * time.Second
+)
 
 // together runs programs until one ends or ctx is done, and then ends them all.
 func together(ctx context.Context, programs ...neighbour) error {
@@ -206,7 +213,7 @@ func together(ctx context.Context, programs ...neighbour) error {
 	for _, p := range programs {
 		g.Go(func() error {
 			cmd := exec.CommandContext(ctx, p.name, p.args...)
-			cmd.Stdout, cmd.Stderr, cmd.WaitDelay = os.Stdout, os.Stderr, softTimeout
+			cmd.Stdout, cmd.Stderr, cmd.WaitDelay = os.Stdout, os.Stderr, p.patience
 			cmd.Cancel = func() error { return cmd.Process.Signal(p.soft) }
 			err := cmd.Run()
 			if outer.Err() != nil {
