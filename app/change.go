@@ -49,7 +49,7 @@ func (c *Controller) Change(ctx context.Context, change Change) (refused map[str
 func (c *Controller) set(ctx context.Context, spec Spec) (fresh bool, err error) {
 	was, known := c.services[spec.Name]
 	if known && !was.ended() && slices.Equal(was.spec.Claims(), spec.Claims()) {
-		return false, was.Update(ctx, spec)
+		return false, patiently(ctx, was, spec)
 	}
 	if known {
 		was.stop()

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/flyball-io/flyball/balancer"
 	proxy "github.com/flyball-io/flyball/balancer/builtin"
@@ -14,6 +16,7 @@ import (
 	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/policy/hpa"
 	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/target/process"
 )
 
@@ -75,4 +78,42 @@ func TestAnUpdateThatIsRefusedIsTakenBack(t *testing.T) {
 	if got := c.services["a"].spec.Balancer.Facts().Listen; got != "127.0.0.1:8080" {
 		t.Errorf("a is left with %s, want the old address", got)
 	}
+}
+
+// hanging is a target that takes over nothing, as where its engine does not answer.
+type hanging struct{ target.Managed }
+
+func (hanging) Update(ctx context.Context, _ target.Config) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-clock.System.After(time.Hour):
+		return errors.New("nobody lost patience")
+	}
+}
+
+// A target that does not answer holds up a reload for a while, and not the
+// controller for ever.
+func TestAReloadWaitsForNoTargetForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plane := &stubborn{}
+		s, err := NewService(t.Context(), testSpec("a", "127.0.0.1:8080"), plane,
+			Deps{Clock: clock.System, Log: slog.New(slog.DiscardHandler), StateDir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.target = hanging{s.target}
+		c := &Controller{services: map[string]*running{"a": {Service: s}}}
+		began := clock.System.Now()
+		err = c.update(t.Context(), []Spec{testSpec("a", "127.0.0.1:9090")})
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "a: ") {
+			t.Errorf("got %v, want who does not answer", err)
+		}
+		if took := clock.System.Now().Sub(began); took > 2*time.Minute {
+			t.Errorf("it took %v", took)
+		}
+		if got := strings.Join(plane.listen, " "); got != "127.0.0.1:9090 127.0.0.1:8080" {
+			t.Errorf("the balancer was given %s, want the new address and the old one again", got)
+		}
+	})
 }

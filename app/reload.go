@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/record"
@@ -109,15 +110,27 @@ func (c *Controller) update(ctx context.Context, specs []Spec) error {
 			continue
 		}
 		before[r] = r.spec
-		if err := r.Update(ctx, spec); err != nil {
+		if err := patiently(ctx, r, spec); err != nil {
 			err = fmt.Errorf("%s: %w", spec.Name, err)
 			for r, old := range before {
-				err = errors.Join(err, r.Update(ctx, old))
+				err = errors.Join(err, patiently(ctx, r, old))
 			}
 			return err
 		}
 	}
 	return nil
+}
+
+// updateTimeout is how long a service may take to take over a document: longer
+// than an engine is waited for, as looks in between are.
+const updateTimeout = 30 * time.Second
+
+// patiently gives a service its document, but waits no longer than that: every
+// other service, and who has one paused, waits too.
+func patiently(ctx context.Context, r *running, spec Spec) error {
+	ctx, cancel := context.WithTimeout(ctx, updateTimeout)
+	defer cancel()
+	return r.Update(ctx, spec)
 }
 
 // changes says what a reload began and ended.
