@@ -24,7 +24,10 @@ type Balancer interface {
 	// says why and what to do, also when it is ctx's ([Behind]).
 	Leave(ctx context.Context, id string) error
 	// Drain leaves a backend, and returns once no request is in progress there,
-	// or with ctx's error. An unknown ID is already drained.
+	// or with ctx's error. An unknown ID may be of a replica that drained under a
+	// controller before this one: a balancer that outlives its controller waits for
+	// all that was in progress as this one began and is not known to be another
+	// backend's. Where there is nothing of the kind an unknown ID is drained at once.
 	Drain(ctx context.Context, id string) error
 	// Backends says what is known of each, sorted by ID, draining ones included.
 	Backends(ctx context.Context) ([]BackendStatus, error)

@@ -32,6 +32,9 @@ type Subject struct {
 	// Hinder keeps the balancer from taking over any change until restore is
 	// called, while it goes on with requests; nil: nothing can, as it is our own.
 	Hinder func(t *testing.T) (restore func())
+	// Takeover ends Balancer as a crash does, and returns the one of a controller
+	// that begins then, for the same program; nil: requests end with it.
+	Takeover func() balancer.Balancer
 }
 
 // Run checks the balancer that newSubject returns; it starts without
@@ -46,7 +49,7 @@ func Run(t *testing.T, newSubject func(t *testing.T) Subject) {
 		{"the caller may reuse what it passed", copied},
 		{"requests reach every backend and are counted", counted},
 		{"an answer of 5xx is a failure", failures},
-		{"draining an unknown backend returns at once", drainUnknown},
+		{"draining an unknown backend returns where nothing is from before", drainUnknown},
 		{"draining an idle backend returns at once", drainIdle},
 		{"draining stops new requests, and waits for those in progress", drainBusy},
 		{"draining ends with its context", drainCancelled},
@@ -58,6 +61,9 @@ func Run(t *testing.T, newSubject func(t *testing.T) Subject) {
 		{"a draining backend stays so while it is listed", staysDraining},
 		{"a removed backend finishes what it has and gets nothing new", removed},
 		{"a backend that was away comes back active", comesBack},
+		{"a drain goes on after a crash, of a backend that is listed no more", takeover([]string{"y"}, []string{"y"})},
+		{"a drain goes on after a crash before the backend was taken out", takeover([]string{"x", "y"}, []string{"y"})},
+		{"a drain goes on after a crash, of a backend that is listed once more", takeover([]string{"y"}, []string{"x", "y"})},
 		{"nothing is lost while backends come and go", noneLost},
 	} {
 		t.Run(promise.name, func(t *testing.T) { promise.test(t, newRig(t, newSubject(t))) })

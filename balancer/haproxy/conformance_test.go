@@ -16,7 +16,8 @@ import (
 func TestConformance(t *testing.T) {
 	balancertest.Run(t, func(t *testing.T) balancertest.Subject {
 		p := start(t, 8, nil)
-		return balancertest.Subject{Balancer: p.plane(), URL: p.URL, Hinder: p.hideSocket}
+		plane, crash := p.controllerWith(p.cfg)
+		return balancertest.Subject{Balancer: plane, URL: p.URL, Hinder: p.hideSocket, Takeover: func() balancer.Balancer { crash(); return p.plane() }}
 	})
 }
 

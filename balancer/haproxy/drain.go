@@ -75,7 +75,7 @@ func (p *Plane) Drain(ctx context.Context, id string) error {
 }
 
 // busy reports whether requests of that ID are in progress, as of the last
-// look.
+// look. Strange ones may be of whoever was not listed here.
 func (p *Plane) busy(id string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -84,7 +84,13 @@ func (p *Plane) busy(id string) bool {
 			return true
 		}
 	}
-	return false
+	return p.known[id] == nil && !p.met[id] && slices.ContainsFunc(p.last.slots, p.strange)
+}
+
+// strange reports whether a slot has requests that it got before this controller
+// began, or still gets some. The caller holds the lock.
+func (p *Plane) strange(s slot) bool {
+	return p.slots[s.name] == nil && (s.inProgress > 0 || !s.maint && !s.drain)
 }
 
 // Load returns the requests in progress on a backend that gets new ones, as of

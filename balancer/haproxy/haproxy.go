@@ -6,7 +6,8 @@
 // requests in progress. A file of server states lets a HAProxy that was killed
 // start with the same servers, and what it lost or somebody changed by hand is
 // set again at the next look. Another controller that takes over finds its
-// replicas by their addresses. Rates, errors, requests in progress and the
+// replicas by their addresses, and takes what is in progress elsewhere for that
+// of replicas that drained before. Rates, errors, requests in progress and the
 // distribution of latencies come from the same socket.
 //
 // What it cannot. HAProxy does not hold requests while there is no replica
@@ -51,6 +52,7 @@ type Plane struct {
 	set    bool       // SetBackends was called: slots nobody knows are freed
 	known  map[string]*backend
 	slots  map[string]*backend // by slot, those that leave included
+	met    map[string]bool     // IDs that were listed since slots were last without strange requests
 	last   snapshot
 	tally  tally
 	stored storage
@@ -81,7 +83,7 @@ func New(cfg Config, clk clock.Clock, log *slog.Logger) (*Plane, error) {
 	}
 	p := &Plane{
 		cfg: cfg, clk: clk, log: log, socket: socket{cfg.Socket}, edges: edges(cfg.Threshold),
-		turn: make(chan struct{}, 1), known: map[string]*backend{}, slots: map[string]*backend{},
+		turn: make(chan struct{}, 1), known: map[string]*backend{}, slots: map[string]*backend{}, met: map[string]bool{},
 	}
 	p.tally.window = latency.NewWindow(cfg.MetricWindow.Std(), clk.Now())
 	return p, nil
@@ -140,6 +142,7 @@ func (p *Plane) list(backends []balancer.Backend) {
 			b.window = latency.NewWindow(p.cfg.MetricWindow.Std(), p.clk.Now())
 		}
 		next[wanted.ID] = b
+		p.met[wanted.ID] = true
 	}
 	for id, b := range p.known {
 		b.leaving = next[id] != b
@@ -212,6 +215,9 @@ func (p *Plane) merge(seen snapshot) ([]change, error) {
 	p.observe(seen)
 	p.last = seen
 	missing := p.assign(seen)
+	if !slices.ContainsFunc(seen.slots, p.strange) {
+		clear(p.met)
+	}
 	changes := p.changes(seen)
 	if len(changes) > 0 {
 		p.stored.due = time.Time{}

@@ -55,9 +55,14 @@ func (p *program) begin() {
 func (p *program) plane() *haproxy.Plane { return p.planeWith(p.cfg) }
 
 func (p *program) planeWith(cfg haproxy.Config) *haproxy.Plane {
+	plane, _ := p.controllerWith(cfg)
+	return plane
+}
+
+// controllerWith is a plane that runs until it is told to stop.
+func (p *program) controllerWith(cfg haproxy.Config) (*haproxy.Plane, func()) {
 	p.T.Helper()
 	made, err := haproxy.New(cfg, clock.System, slog.New(slog.DiscardHandler))
 	p.Must(err)
-	p.Serve(made)
-	return made
+	return made, p.Serve(made)
 }

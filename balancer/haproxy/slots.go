@@ -93,7 +93,7 @@ func (p *Plane) slotFor(b *backend, seen snapshot) *slot {
 		s := &seen.slots[i]
 		switch {
 		case p.slots[s.name] != nil:
-		case b.at(*s) && !s.maint:
+		case b.at(*s) && (!s.maint || s.inProgress > 0):
 			return s
 		case free == nil && s.maint && s.inProgress == 0:
 			free = s

@@ -18,7 +18,8 @@ import (
 func TestConformance(t *testing.T) {
 	balancertest.Run(t, func(t *testing.T) balancertest.Subject {
 		p := start(t, nil)
-		return balancertest.Subject{Balancer: p.plane(), URL: p.URL, Hinder: p.refuseReload}
+		plane, crash := p.controller()
+		return balancertest.Subject{Balancer: plane, URL: p.URL, Hinder: p.refuseReload, Takeover: func() balancer.Balancer { crash(); return p.plane() }}
 	})
 }
 

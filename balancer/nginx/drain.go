@@ -66,13 +66,7 @@ func (p *Plane) Drain(ctx context.Context, id string) error {
 // are gone, and whether none has a connection to it nor is about to. One that
 // waits for a processor may have read a request, or have one to read.
 func (p *Plane) quiet(id string) (gone, idle bool) {
-	p.mu.Lock()
-	left, at := slices.Clone(p.leaving[id].left), p.leaving[id].at
-	if b := p.known[id]; b != nil {
-		left = append(left, b.left...)
-		at = append(slices.Clone(at), b.Address)
-	}
-	p.mu.Unlock()
+	left, at := p.remains(id)
 	left = slices.DeleteFunc(left, func(one process) bool { return !alive([]process{one}) })
 	if slices.ContainsFunc(left, awake) {
 		return false, false
@@ -80,7 +74,7 @@ func (p *Plane) quiet(id string) (gone, idle bool) {
 	for _, text := range at {
 		address, err := netip.ParseAddrPort(text)
 		if err != nil {
-			return len(left) == 0, false // a name: nobody knows which connections are its own
+			return len(left) == 0, false // a name, or nowhere: nobody knows which connections are its own
 		}
 		address = netip.AddrPortFrom(address.Addr().Unmap(), address.Port())
 		if slices.ContainsFunc(left, func(one process) bool { return connected(one, address) }) {
@@ -88,4 +82,21 @@ func (p *Plane) quiet(id string) (gone, idle bool) {
 		}
 	}
 	return len(left) == 0, true
+}
+
+// nowhere is the address of a backend that an earlier controller may have had.
+const nowhere = ""
+
+// remains are the workers that may have requests of that ID, and its addresses.
+func (p *Plane) remains(id string) (left []process, at []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b, gone := p.known[id], p.leaving[id]
+	switch {
+	case b != nil:
+		return slices.Concat(gone.left, b.left), append(slices.Clone(gone.at), b.Address)
+	case len(gone.at) == 0:
+		return slices.Clone(p.before), []string{nowhere}
+	}
+	return slices.Clone(gone.left), gone.at
 }

@@ -7,7 +7,8 @@
 // interval: changes meanwhile are made by the next one. A call returns when
 // its change is in force. What is drained is down in the new configuration,
 // and has nothing in progress once no worker of the old ones is connected to it
-// nor awake.
+// nor awake; what drained under an earlier controller, once those from before
+// this one have ended.
 //
 // What it cannot. nginx without its commercial part does not count requests in
 // progress per replica: a drain looks for connections of the old workers to
@@ -53,6 +54,7 @@ type Plane struct {
 	known   map[string]*backend
 	wanted  uint64              // raised by every change
 	inForce uint64              // the change that nginx follows
+	before  []process           // workers from before the first change: whose requests they have nobody knows
 	leaving map[string]leftover // by ID that is no longer listed
 	byAddr  map[string]*backend // the newest one at an address
 	total   *latency.Window     // of the log

@@ -92,6 +92,9 @@ func (p *Plane) pause(ctx context.Context) error {
 // follow notes what nginx follows from now on, and who may still work for what
 // it no longer sends requests to. The caller holds the lock.
 func (p *Plane) follow(version uint64, before []process) {
+	if p.inForce == 0 {
+		p.before = before
+	}
 	p.inForce = version
 	for id, gone := range p.leaving {
 		gone.left = slices.DeleteFunc(append(gone.left, before...), func(one process) bool { return !alive([]process{one}) })

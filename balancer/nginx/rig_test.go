@@ -70,15 +70,21 @@ func withWorkers(master *os.Process) error { return syscall.Kill(-master.Pid, sy
 
 // plane is a plane on this nginx that runs until the test ends.
 func (p *program) plane() *nginx.Plane {
+	plane, _ := p.controller()
+	return plane
+}
+
+// controller is a plane that runs until it is told to stop.
+func (p *program) controller() (*nginx.Plane, func()) {
 	p.T.Helper()
 	made, err := nginx.New(p.cfg, clock.System, slog.New(slog.DiscardHandler))
 	p.Must(err)
-	p.Serve(made)
+	stop := p.Serve(made)
 	p.Eventually("the log is read", func() bool {
 		_, err := made.Collect(p.T.Context())
 		return err == nil
 	})
-	return made
+	return made, stop
 }
 
 // reloads is how often nginx was told to read its configuration.

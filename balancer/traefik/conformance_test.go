@@ -28,8 +28,12 @@ func TestConformance(t *testing.T) {
 			hinder := way.cut(p)
 			balancertest.Run(t, func(t *testing.T) balancertest.Subject {
 				plane, stop := p.controller()
-				t.Cleanup(stop)
-				return balancertest.Subject{Balancer: plane, URL: p.URL, Blind: true, Hinder: hinder}
+				t.Cleanup(func() { stop() })
+				return balancertest.Subject{Balancer: plane, URL: p.URL, Blind: true, Hinder: hinder, Takeover: func() (next balancer.Balancer) {
+					stop()
+					next, stop = p.controller()
+					return next
+				}}
 			})
 		})
 	}

@@ -27,7 +27,7 @@ func (p *Plane) Drain(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := p.apply(ctx, goal); err != nil || b == nil {
+	if err := p.apply(ctx, goal); err != nil {
 		return err
 	}
 	for {
@@ -73,8 +73,13 @@ func (p *Plane) leave(id string) (*backend, uint64, error) {
 // rest is how long a backend that gets nothing new still has for what is in
 // progress. Nobody counts that: it gets as long as the slowest request that
 // ended of late, and as long as Traefik took to follow, for one that is starved
-// keeps requests that it has chosen a replica for. The caller holds the lock.
+// keeps requests that it has chosen a replica for. One that is not known (nil) may
+// have had its last request just before this controller's first configuration.
+// The caller holds the lock.
 func (p *Plane) rest(b *backend, now time.Time) time.Duration {
+	if b == nil {
+		b = &backend{leaves: p.began, left: p.began}
+	}
 	settle := max(p.cfg.Settle.Std(), b.left.Sub(b.leaves))
 	if h := p.tally.window.Read(now).Latency; h != nil && h.Count() > 0 {
 		settle = max(settle, time.Duration(h.Quantile(1)*float64(time.Second)))

@@ -163,6 +163,9 @@ func (p *Plane) reach(ctx context.Context, version uint64) error {
 	now := p.clk.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.inForce == 0 {
+		p.began = now
+	}
 	p.inForce = max(p.inForce, version)
 	for _, all := range []map[string]*backend{p.known, p.gone} {
 		for id, b := range all {

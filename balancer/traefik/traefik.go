@@ -60,6 +60,7 @@ type Plane struct {
 	gone    map[string]*backend // no longer listed, and perhaps not finished
 	wanted  uint64              // raised by every change
 	inForce uint64              // the change that Traefik follows
+	began   time.Time           // when the first of our changes came in force
 	body    []byte              // the configuration that is wanted
 	fetched time.Time           // when Traefik last asked for it
 	tally   tally

@@ -24,7 +24,7 @@ import (
 func TestConformance(t *testing.T) {
 	balancertest.Run(t, func(t *testing.T) balancertest.Subject {
 		r := newRig(t)
-		return balancertest.Subject{URL: r.start("1"), Balancer: r}
+		return balancertest.Subject{URL: r.start("1"), Balancer: r, Takeover: func() balancer.Balancer { return NewClient(r.socket) }}
 	})
 }
 
@@ -35,7 +35,7 @@ func TestConformanceAfterUpgrade(t *testing.T) {
 		url := r.start("1")
 		_, err := r.Upgrade(t.Context(), Upgrade{Args: r.program("2").Args})
 		r.must(err)
-		return balancertest.Subject{URL: url, Balancer: r}
+		return balancertest.Subject{URL: url, Balancer: r, Takeover: func() balancer.Balancer { return NewClient(r.socket) }}
 	})
 }
 
