@@ -21,9 +21,12 @@ import (
 // one that decides: the test does.
 type crew struct {
 	t      *testing.T
+	cfg    target.Config
+	dir    string // what outlives a controller
 	target target.Managed
 	front  front
 	log    *complaints
+	parts  []func() // end what runs, in the order of its beginning
 }
 
 // interval is the time between two looks, that of a live loop.
@@ -37,15 +40,31 @@ func assemble(t *testing.T, kind, balancer string) *crew {
 // put is a service behind a balancer, running.
 func put(t *testing.T, cfg target.Config, before func(*testing.T, *slog.Logger) front) *crew {
 	t.Helper()
-	c := &crew{t: t, log: &complaints{Handler: slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})}}
+	c := &crew{t: t, cfg: cfg, dir: t.TempDir(), log: &complaints{Handler: slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})}}
+	c.front = before(t, slog.New(c.log))
+	c.begin()
+	return c
+}
+
+// begin is how a controller begins.
+func (c *crew) begin() {
+	c.t.Helper()
 	log := slog.New(c.log)
-	c.front = before(t, log)
-	dir := t.TempDir()
-	opened, err := cfg.Open("web", target.Options{Clock: clock.System, Log: log, Traffic: c.front.plane, StateDir: dir, DieWithController: true})
-	must(t, err)
+	opened, err := c.cfg.Open("web", target.Options{Clock: clock.System, Log: log, Traffic: c.front.plane, StateDir: c.dir, DieWithController: true})
+	must(c.t, err)
 	c.target = opened
 	c.run(log)
-	return c
+}
+
+// replace ends the controller, not the replicas nor the program before them, and
+// begins another one. Replicas that are processes end with it all the same.
+func (c *crew) replace() {
+	c.t.Helper()
+	for _, end := range slices.Backward(c.parts) {
+		end()
+	}
+	c.front.plane, c.parts = c.front.open(), nil
+	c.begin()
 }
 
 // run starts all parts. They end with the test: the loop first, the replicas
@@ -54,8 +73,12 @@ func (c *crew) run(log *slog.Logger) {
 	b := memory.New()
 	c.part("balancer", c.front.plane.Run)
 	c.part("target", c.target.Run)
-	if ours, ok := c.target.(target.Stopper); ok {
+	mine := c.target
+	if ours, ok := mine.(target.Stopper); ok {
 		c.t.Cleanup(func() {
+			if c.target != mine {
+				return // another one looks after the replicas
+			}
 			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()
 			if err := ours.Stop(ctx); err != nil {
@@ -78,7 +101,9 @@ func (c *crew) part(name string, run func(context.Context) error) {
 			c.t.Errorf("%s ended: %v", name, err)
 		}
 	})
-	c.t.Cleanup(func() { cancel(); running.Wait() })
+	end := func() { cancel(); running.Wait() }
+	c.parts = append(c.parts, end)
+	c.t.Cleanup(end)
 }
 
 // scale sets the count, and waits until so many are ready and the balancer sends

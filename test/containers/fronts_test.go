@@ -29,7 +29,8 @@ import (
 // configuration.
 type front struct {
 	plane   balancer.Plane
-	address string // where it takes requests
+	open    func() balancer.Plane // another controller's, once that one has ended
+	address string                // where it takes requests
 	// hinder keeps the program from taking over any change until restore is
 	// called, while it goes on with requests; nil: nothing can.
 	hinder func() (restore func())
@@ -139,9 +140,13 @@ func startTraefik(t *testing.T, cfg traefik.Config, log *slog.Logger, asSeen fun
 
 func opened(t *testing.T, cfg balancer.Config, address string, log *slog.Logger) front {
 	t.Helper()
-	plane, err := cfg.Open(t.Context(), "web", balancer.Options{Clock: clock.System, Log: log, StateDir: t.TempDir()})
-	must(t, err)
-	return front{plane: plane, address: address}
+	dir := t.TempDir()
+	open := func() balancer.Plane {
+		plane, err := cfg.Open(t.Context(), "web", balancer.Options{Clock: clock.System, Log: log, StateDir: dir})
+		must(t, err)
+		return plane
+	}
+	return front{plane: open(), open: open, address: address}
 }
 
 // openDir is a folder with a short path that everybody may read: workers of
