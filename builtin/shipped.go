@@ -1,9 +1,8 @@
 package builtin
 
 import (
-	"os"
-
 	"github.com/flyball-io/flyball/guard"
+	"github.com/flyball-io/flyball/internal/boundedfile"
 	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/policy/baseline"
 	"github.com/flyball-io/flyball/policy/combine"
@@ -27,7 +26,7 @@ func registerPolicies(p *Policies) {
 	Register(p, "kpa", kpa.Default, kpa.New)
 	Register(p, "lcp", lcp.Default, lcp.New)
 	Register(p, "learned", learned.Default, func(cfg learned.Config, env policy.Env) (*learned.Policy, error) {
-		return learned.New(cfg, env, p.New, os.ReadFile)
+		return learned.New(cfg, env, p.New, modelFile)
 	})
 	Register(p, "predictive", predictive.Default, predictive.New)
 	Register(p, remote.Kind, remote.Default, func(cfg remote.Config, env policy.Env) (*remote.Policy, error) {
@@ -39,3 +38,6 @@ func registerPolicies(p *Policies) {
 	Register(p, "threshold", threshold.Default, threshold.New)
 	p.SetRules("hpa", guard.HPADefaults())
 }
+
+// modelFile is what the file of a model holds.
+func modelFile(name string) ([]byte, error) { return boundedfile.Read(name, learned.MostBytes) }

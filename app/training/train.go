@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flyball-io/flyball/internal/atomicfile"
+	"github.com/flyball-io/flyball/internal/boundedfile"
 	"github.com/flyball-io/flyball/neural"
 	"github.com/flyball-io/flyball/policy/learned"
 	"github.com/flyball-io/flyball/rl"
@@ -256,7 +257,7 @@ func WriteModel(path string, m *learned.Model) error {
 
 // ReadModel reads a model: one in the program by its name, else a file.
 func ReadModel(path string) (*learned.Model, error) {
-	data, err := learned.Find(path, os.ReadFile)
+	data, err := learned.Find(path, func(name string) ([]byte, error) { return boundedfile.Read(name, learned.MostBytes) })
 	if err != nil {
 		return nil, err
 	}

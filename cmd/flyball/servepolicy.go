@@ -18,6 +18,7 @@ import (
 	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/policy/learned"
 	"github.com/flyball-io/flyball/scale"
 	servepolicy "github.com/flyball-io/flyball/serve/policy"
 )
@@ -35,7 +36,7 @@ func newServePolicyCommand() *cobra.Command {
 		Short: "Serve a policy over HTTP: a trained model, or any policy there is",
 		Long: `Answers questions about targets by a policy, over HTTP and JSON: the other end of
 policy: {remote: {url: …}} and of programs in other languages. What is served is a
-model that flyball train wrote, a file with a policy as in a document
+model (that flyball train wrote, or an ONNX file), a file with a policy as in a document
 ({predictive: {risk: 2}}), or NAME or NAME:key=value,… as in flyball evaluate
 --policy; without any, predictive.
 
@@ -96,9 +97,6 @@ func (f *servePolicyFlags) run(cmd *cobra.Command, what string) error {
 	return server.Serve(ctx, l)
 }
 
-// modelMagic is how the file of a model begins.
-const modelMagic = "FLYBALL\n"
-
 // policyOf is what an argument stands for: a model, a file with a policy, or a
 // policy as it is written on command lines.
 func policyOf(what string) (scale.Plugin, error) {
@@ -122,7 +120,7 @@ func policyOf(what string) (scale.Plugin, error) {
 	if err != nil {
 		return scale.Plugin{}, fmt.Errorf("read %s: %w", what, err)
 	}
-	if bytes.HasPrefix(data, []byte(modelMagic)) {
+	if learned.Begins(data) {
 		body, err := json.Marshal(map[string]string{"model": what})
 		return scale.Plugin{Kind: "learned", Body: body}, err
 	}

@@ -142,7 +142,9 @@ class Survey:
         self._most = np.maximum(self._most, rows.max(0))
 
     def features(self):
-        """As the file of a model holds them."""
+        """As the file of a model holds them; there must be observations."""
+        if self.count == 0:
+            raise FlyballError("a survey of no observations: a model must say what it has met in training")
         mean = self._sum / self.count
         deviation = np.sqrt(np.maximum(0, self._squares / self.count - mean**2))
         parts = {"mean": mean, "std": deviation, "least": self._least, "most": self._most}
@@ -151,7 +153,8 @@ class Survey:
 
 def model_property(about, survey, **origin):
     """What an ONNX file says of itself in the property "flyball", so that Flyball runs it."""
-    return json.dumps({**about["model"], "features": survey.features(), "origin": {"seed": 0, "steps": 0, **origin}})
+    said = {**about["model"], "features": survey.features(), "origin": {"seed": 0, "steps": 0, **origin}}
+    return json.dumps(said, allow_nan=False)
 
 
 def spaces(about):

@@ -57,6 +57,8 @@ class OneService(unittest.TestCase):
         self.assertAlmostEqual(said["features"]["std"][0], (8 / 3) ** 0.5, places=6)
         self.assertEqual((said["features"]["std"][1], said["features"]["least"], said["features"]["most"]), (0, [1, 5], [5, 5]))
         self.assertEqual((said["schema"], said["actions"][3], said["origin"]["steps"]), (1, 1, 3))
+        with self.assertRaisesRegex(flyball_gym.FlyballError, "survey of no observations"):
+            flyball_gym.model_property(self.env.about, flyball_gym.Survey(2))
 
     def test_a_refusal_is_an_error_in_the_servers_words(self):
         self.env.reset(seed=1)

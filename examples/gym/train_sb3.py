@@ -109,6 +109,7 @@ def main():
         said = flyball_gym.model_property(services.about, services.survey, algorithm="ppo", description="Stable-Baselines3", base="predictive",
                                           seed=args.seed, steps=args.steps)
         export(model, args.onnx, said)
+        print(f"try it: flyball evaluate --policy learned:model={args.onnx} --policy predictive")
     envs.close()
 
 

@@ -18,6 +18,11 @@ const (
 	maxNodes = 10_000
 )
 
+// Begins reports whether a file that begins so may be an ONNX model. All writers
+// begin with the version of the format, field 1 as a varint: a byte that no text
+// begins with.
+func Begins(file []byte) bool { return len(file) > 0 && file[0] == 1<<3 }
+
 // Read makes a net of the path from the input to one of the outputs; an empty
 // name means the first. Whatever else is in the graph is left alone, so of a
 // model with a policy and a value either can be read.

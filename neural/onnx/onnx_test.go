@@ -238,7 +238,6 @@ func TestOneTensorInManyLayersIsBounded(t *testing.T) {
 	}
 }
 
-// Whatever the bytes are, reading ends without a panic, and what is read can be run.
 // What a file says of itself, as onnx.helper.set_model_props writes it.
 func TestWhatAFileSaysOfItself(t *testing.T) {
 	property := func(key, value string) message { return message{}.text(1, key).text(2, value) }
@@ -257,6 +256,25 @@ func TestWhatAFileSaysOfItself(t *testing.T) {
 	}
 }
 
+// PyTorch's file and ours are told from text and from other files.
+func TestHowAFileBegins(t *testing.T) {
+	file, err := os.ReadFile(filepath.Join("testdata", "torch.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range [][]byte{file, model("y")} {
+		if !onnx.Begins(file) {
+			t.Errorf("%q is not taken for an ONNX file", file[:8])
+		}
+	}
+	for _, other := range []string{"", "FLYBALL\n", "predictive: {}", "{}", "\x89PNG"} {
+		if onnx.Begins([]byte(other)) {
+			t.Errorf("%q is taken for an ONNX file", other)
+		}
+	}
+}
+
+// Whatever the bytes are, reading ends without a panic, and what is read can be run.
 func FuzzRead(f *testing.F) {
 	f.Add(model("y", matrix, pair, operation("Gemm", "x w b", "h"), operation("Tanh", "h", "y")), "")
 	f.Add(model("y z", turned, triple, operation("Sub", "x c", "s"), operation("Transpose", "wt", "w"), operation("MatMul", "s w", "y"), operation("Relu", "s", "z")), "z")

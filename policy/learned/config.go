@@ -11,7 +11,7 @@ import (
 type Config struct {
 	// Model is what was learned: the name of one of those in the program ([Shipped]),
 	// else a file.
-	Model string `json:"model" jsonschema:"minLength=1,description=model in the program by its name (general) or else a file as flyball train writes it"`
+	Model string `json:"model" jsonschema:"minLength=1,description=model in the program by its name (general) or else a file: as flyball train writes it or an ONNX file with the property flyball (docs/learning.md)"`
 	// Base is the policy that the model corrects, and that decides where the model
 	// knows no better.
 	Base scale.Plugin `json:"base,omitzero" jsonschema:"description=policy that the model corrects and that decides alone where the model has never been; it should be the one that the model was trained on; default predictive" jsonschema_extras:"plugin=policy"`

@@ -11,6 +11,7 @@ import (
 	"math"
 
 	"github.com/flyball-io/flyball/neural"
+	"github.com/flyball-io/flyball/neural/onnx"
 )
 
 // Model is what was learned, as one file:
@@ -20,7 +21,8 @@ import (
 //	                             of JSON   net's layers       32 bytes
 //
 // Numbers are little-endian. A file that was cut off, changed, or made by
-// somebody else is refused before any of it is believed.
+// somebody else is refused before any of it is believed. A net that others
+// trained is read from ONNX instead (foreign.go).
 type Model struct {
 	// Net reads an observation and writes a number for each action, of which the
 	// largest that is allowed counts.
@@ -58,18 +60,26 @@ const (
 	version = 1
 	prefix  = len(magic) + 8
 	// What a file may have at most: far above what decides counts.
-	mostHeader = 1 << 20
-	mostFile   = 64 << 20
+	mostHeader     = 1 << 20
+	mostParameters = (MostBytes - 2*mostHeader) / 4
 )
+
+// MostBytes is how long the file of a model may be.
+const MostBytes = 64 << 20
 
 // header is the part of a file that people can read.
 type header struct {
-	Schema   int       `json:"schema"`
-	Inputs   int       `json:"inputs"`
-	Layers   []layer   `json:"layers"`
-	Actions  []float32 `json:"actions"`
-	Features Features  `json:"features"`
-	Origin   Origin    `json:"origin"`
+	Schema int     `json:"schema"`
+	Inputs int     `json:"inputs"`
+	Layers []layer `json:"layers"`
+	about
+}
+
+// about is what a net does not say itself, in whatever file it is.
+type about struct {
+	Actions  Actions  `json:"actions"`
+	Features Features `json:"features"`
+	Origin   Origin   `json:"origin"`
 }
 
 type layer struct {
@@ -82,7 +92,7 @@ func (m *Model) Bytes() ([]byte, error) {
 	if err := m.validate(); err != nil {
 		return nil, err
 	}
-	h := header{Schema: Schema, Inputs: m.Net.Inputs(), Actions: m.Actions, Features: m.Features, Origin: m.Origin}
+	h := header{Schema: Schema, Inputs: m.Net.Inputs(), about: about{m.Actions, m.Features, m.Origin}}
 	for _, l := range m.Net.Layers() {
 		h.Layers = append(h.Layers, layer{l.Outputs, l.Activation.String()})
 	}
@@ -101,50 +111,80 @@ func (m *Model) Bytes() ([]byte, error) {
 	return append(data, sum[:]...), nil
 }
 
-// Read reads a file. Whatever cannot be used is refused with [ErrModel] and the
+// Read reads a file: one of [Model.Bytes], or an ONNX file that says of itself
+// what a model must. Whatever cannot be used is refused with [ErrModel] and the
 // reason.
 func Read(data []byte) (*Model, error) {
 	m, err := read(data)
+	if err == nil {
+		err = m.validate()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrModel, err)
 	}
 	return m, nil
 }
 
+// Begins reports whether a file that begins so is meant to be a model: no text
+// begins as either kind does.
+func Begins(data []byte) bool { return bytes.HasPrefix(data, []byte(magic)) || onnx.Begins(data) }
+
 func read(data []byte) (*Model, error) {
+	switch {
+	case len(data) > MostBytes:
+		return nil, fmt.Errorf("it has %d bytes, at most %d are read", len(data), MostBytes)
+	case bytes.HasPrefix(data, []byte(magic)):
+		return readOwn(data)
+	case onnx.Begins(data):
+		return readForeign(data)
+	}
+	return nil, fmt.Errorf("it does not begin with %q, nor as an ONNX file does", magic)
+}
+
+// readOwn reads what [Model.Bytes] has written.
+func readOwn(data []byte) (*Model, error) {
 	text, parameters, err := open(data)
 	if err != nil {
 		return nil, err
 	}
 	var h header
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&h); err != nil {
+	if err := decode(text, &h); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return nil, errors.New("header: more than one JSON object")
-	}
-	if h.Schema != Schema {
-		return nil, fmt.Errorf("it reads observations of schema %d, these are of schema %d: train it anew", h.Schema, Schema)
+	if err := sameSchema(h.Schema); err != nil {
+		return nil, err
 	}
 	net, err := h.net(parameters)
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Net: net, Actions: h.Actions, Features: h.Features, Origin: h.Origin}
-	return m, m.validate()
+	return &Model{Net: net, Actions: h.Actions, Features: h.Features, Origin: h.Origin}, nil
+}
+
+// decode reads one JSON object strictly.
+func decode(text []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return errors.New("more than one JSON object")
+	}
+	return nil
+}
+
+func sameSchema(schema int) error {
+	if schema != Schema {
+		return fmt.Errorf("it reads observations of schema %d, these are of schema %d: train it anew", schema, Schema)
+	}
+	return nil
 }
 
 // open takes the parts of a file apart.
 func open(data []byte) (text, parameters []byte, err error) {
-	switch {
-	case len(data) < len(magic) || string(data[:len(magic)]) != magic:
-		return nil, nil, fmt.Errorf("it does not begin with %q", magic)
-	case len(data) < prefix+sha256.Size:
+	if len(data) < prefix+sha256.Size {
 		return nil, nil, fmt.Errorf("it was cut off after %d bytes", len(data))
-	case len(data) > mostFile:
-		return nil, nil, fmt.Errorf("it has %d bytes, at most %d are read", len(data), mostFile)
 	}
 	if v := binary.LittleEndian.Uint32(data[len(magic):]); v != version {
 		return nil, nil, fmt.Errorf("it is of version %d, this program reads version %d", v, version)
@@ -208,6 +248,9 @@ func (m *Model) validate() error {
 	}
 	if m.Net.Inputs() != Width || m.Net.Outputs() != len(m.Actions) {
 		return fmt.Errorf("its net leads from %d numbers to %d, want from an observation of %d to %d actions", m.Net.Inputs(), m.Net.Outputs(), Width, len(m.Actions))
+	}
+	if n := len(m.Net.Parameters()); n > mostParameters {
+		return fmt.Errorf("its net has %d parameters, at most %d are allowed", n, mostParameters)
 	}
 	for i, p := range m.Net.Parameters() {
 		if !finite(p) {

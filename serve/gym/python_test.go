@@ -4,10 +4,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/flyball-io/flyball/internal/testenv"
+	"github.com/flyball-io/flyball/neural"
+	"github.com/flyball-io/flyball/neural/onnx/onnxtest"
+	"github.com/flyball-io/flyball/policy/learned"
 	"github.com/flyball-io/flyball/serve/gym"
 )
 
@@ -73,8 +77,53 @@ func TestTheExampleWithStableBaselines3(t *testing.T) {
 	if lacks(t, program, "stable_baselines3") {
 		t.Skip("stable_baselines3 is missing") //nolint:forbidigo // in CI too: PyTorch has gigabytes; docs/gym.md says what was run
 	}
-	out := in(t, program, "train_sb3.py", "--steps", "1024", "--copies", "8", "--workloads", "2")
+	args := []string{"train_sb3.py", "--steps", "1024", "--copies", "8", "--workloads", "2"}
+	file := filepath.Join(t.TempDir(), "policy.onnx")
+	writes := !lacks(t, program, "onnx")
+	if writes {
+		args = append(args, "--onnx", file)
+	}
+	out := in(t, program, args...)
 	if !strings.Contains(out, "as the base -0.") || !strings.Contains(out, "after 1024 steps") {
 		t.Errorf("it says %s", out)
+	}
+	if !writes {
+		return
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := learned.Read(data)
+	if err != nil || m.Origin.Algorithm != "ppo" || m.Origin.Description != "Stable-Baselines3" || m.Origin.Steps != 1024 || len(m.Net.Layers()) != 3 {
+		t.Errorf("%v, %+v; want a model of three layers and 1024 steps of ppo", err, m)
+	}
+}
+
+// says prints what a model's file must say after a hundred decisions as the base.
+const says = `
+import numpy, flyball_gym
+envs = flyball_gym.FlyballVectorEnv(num_envs=5, options={"workloads": 2})
+survey = flyball_gym.Survey(envs.about["width"])
+survey.add(envs.reset(seed=1)[0])
+for _ in range(100):
+    survey.add(envs.step(numpy.full(5, 3))[0])
+print(flyball_gym.model_property(envs.about, survey, algorithm="none", steps=500))
+`
+
+// What the client says of a model is what the policy learned asks of an ONNX file.
+func TestWhatTheClientSaysOfAModelIsEnough(t *testing.T) {
+	said := in(t, python(t), "-c", says)
+	actions := learned.StandardActions()
+	net, err := neural.New(learned.Width, neural.Layer{Outputs: len(actions)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := learned.Read(onnxtest.File(net, map[string]string{learned.Property: said}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(m.Actions, actions) || m.Origin.Steps != 500 || m.Features.Std[0] == 0 || slices.Equal(m.Features.Least, m.Features.Most) {
+		t.Errorf("%v of %+v, by %+v", m.Actions, m.Origin, m.Features)
 	}
 }
