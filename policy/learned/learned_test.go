@@ -202,6 +202,35 @@ func TestWhatTrainingNeverShowedIsTheBases(t *testing.T) {
 	}
 }
 
+// The net reads the decisions before too: a strange moment is the base's as long as
+// it is among the eight that it sees.
+func TestAStrangeMomentIsTheBasesUntilItIsOutOfSight(t *testing.T) {
+	m := model(t, 7)
+	for i, name := range learned.Names() {
+		if strings.HasPrefix(name, "load-") || name == "load" {
+			m.Features.Least[i], m.Features.Most[i], m.Features.Std[i] = -0.5, 0, 0.01
+		}
+	}
+	p := build(t, "hpa", m)
+	for i := range 20 {
+		rate := 800.0 // of 1,000 that 20 replicas carry
+		if i == 6 {
+			rate = 1300
+		}
+		rec, err := p.Recommend(serves(time.Duration(i)*sync, rate, 20))
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := rec.Proposals[len(rec.Proposals)-1].Reason
+		if strange := i >= 6 && i < 6+learned.Steps; strange != (said.Code == "OutOfDistribution") {
+			t.Errorf("decision %d: %q; strange from 6 to 13", i, said)
+		}
+		if i == 8 && !strings.HasPrefix(said.String(), "load-2 is 0.13, in training -0.5 to 0") {
+			t.Errorf("decision 8: %q, want that the load two decisions before was strange", said)
+		}
+	}
+}
+
 func index(t testing.TB, name string) int {
 	t.Helper()
 	for i, n := range learned.Names() {

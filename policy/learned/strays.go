@@ -10,9 +10,11 @@ import (
 //
 // An observation is strange when one of its numbers lies further outside what
 // training showed than so many standard deviations. The model is then not asked.
-// While every second one was, over the last forty, it is not asked at all until
-// nine in ten fit again: a service that has become another one, or a model for
-// another kind of service.
+// Numbers of the decisions before count as well, for the net reads them too: a
+// strange moment is the base's until it is out of sight, eight decisions. While
+// every second one was, over the last forty, it is not asked at all until nine in
+// ten fit again: a service that has become another one, or a model for another kind
+// of service.
 type strays struct {
 	Share float64   `json:"share"`          // of the last observations
 	Since time.Time `json:"since,omitzero"` // drifting; zero: not
@@ -61,11 +63,10 @@ func (s *strays) condition() (scale.GuardCondition, bool) {
 		"{0%} of the last observations are unlike those the model was trained on, {n} the last time: the base policy decides", s.Share).About(nameOf(s.Which))}, true
 }
 
-// furthest is the number of the newest step that lies furthest outside what
-// training showed, in standard deviations. What is no number is infinitely far.
+// furthest is the number that lies furthest outside what training showed, in
+// standard deviations. What is no number is infinitely far.
 func (f *Features) furthest(row []float32) (which int, far float32) {
-	for i := newest; i < Width; i++ {
-		x := row[i]
+	for i, x := range row {
 		if !finite(x) {
 			return i, huge
 		}
