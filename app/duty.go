@@ -8,6 +8,7 @@ import (
 
 	"github.com/flyball-io/flyball/app/roles"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/target"
 )
 
 // duty says whether this process is the executor of a target, where several
@@ -15,9 +16,13 @@ import (
 // out decisions and reports what is. The others wait.
 //
 //	              holds the lease │ cannot ask (Redis is away) │ another holds it
-//	replicas      looked after    │ looked after               │ left alone
+//	replicas      looked after    │ looked after, see below    │ left alone
 //	decisions     carried out     │ none come                  │ left to the other
 //	reports       told            │ nobody hears               │ left to the other
+//
+// Who cannot ask for longer than a lease lasts may have lost it to another that
+// can. Where that sees the same replicas ([target.Shared]) they are then looked
+// at alone; others nobody else can look after.
 type duty struct {
 	lease  RunningLease // nil: there is one executor
 	clock  clock.Clock
@@ -79,6 +84,24 @@ func (d *duty) mine() bool {
 	}
 	term, _ := d.lease.Term()
 	return term > 0
+}
+
+// alone says to a target that others see too whether they may look after it, until
+// ctx is done.
+func (d *duty) alone(ctx context.Context, t target.Managed) error {
+	if dry, is := t.(roles.Dry); is {
+		t = dry.Managed // it starts again what has died, too
+	}
+	shared, is := t.(target.Shared)
+	if !is || d.lease == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return d.during(ctx, d.held, func(ctx context.Context, held bool) error {
+		shared.Alone(held)
+		<-ctx.Done()
+		return nil
+	})
 }
 
 // while runs something whenever the duty is this process's, until ctx is done.

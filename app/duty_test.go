@@ -3,11 +3,15 @@ package app
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 
+	"github.com/flyball-io/flyball/app/roles"
+	"github.com/flyball-io/flyball/bus/memory"
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/target"
 )
 
 // turns is a lease that the test gives and takes.
@@ -97,4 +101,80 @@ func TestWhoIsNotTheExecutorDoesNothing(t *testing.T) {
 		cancel()
 		running.Wait()
 	})
+}
+
+// common is a target that others see too.
+type common struct {
+	target.Managed
+	mu      sync.Mutex // guards what follows
+	running bool
+	told    []bool
+}
+
+func (c *common) Alone(yes bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = append(c.told, yes)
+}
+
+func (c *common) Run(ctx context.Context) error {
+	c.run(true)
+	<-ctx.Done()
+	c.run(false)
+	return nil
+}
+
+func (c *common) run(now bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running = now
+}
+
+// A service of a swarm or of Compose may be another executor's once the lease
+// was not renewed for its time: its target then changes nothing, and goes on to
+// look. Also in a dry run, which is told no counts and starts what has died.
+func TestATargetThatOthersSeeIsToldWhetherOthersMayHaveIt(t *testing.T) {
+	for _, dry := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			lease, b := &turns{}, memory.New()
+			spec := testSpec("web", "127.0.0.1:8080")
+			s, err := NewService(t.Context(), spec, spec.elsewherePlane(), Deps{Bus: b, Clock: clock.System, Log: slog.New(slog.DiscardHandler), StateDir: t.TempDir(),
+				Split: &Split{Roles: roles.Set{roles.Executor}, Far: b, ExecutorLease: func(string) RunningLease { return lease }}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen := &common{Managed: s.target}
+			s.target = seen
+			if dry {
+				s.target = roles.Dry{Managed: seen}
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- s.Run(ctx, func() Ending { return Ending{} }) }()
+			for _, tc := range []struct {
+				when    string
+				term    int64
+				have    bool
+				running bool
+				told    []bool
+			}{
+				{"another has it", 0, false, false, []bool{false}},
+				{"it is ours", 7, true, true, []bool{false, true}},
+				{"nobody can tell", 7, false, true, []bool{false, true, false}},
+				{"it is ours still", 8, true, true, []bool{false, true, false, true}},
+				{"another has taken it", 0, false, false, []bool{false, true, false, true, false}},
+			} {
+				lease.set(tc.term, tc.have)
+				seen.mu.Lock()
+				if seen.running != tc.running || !slices.Equal(seen.told, tc.told) {
+					t.Errorf("dry %v, %s: runs %v, told %v; want %v, %v", dry, tc.when, seen.running, seen.told, tc.running, tc.told)
+				}
+				seen.mu.Unlock()
+			}
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }

@@ -127,6 +127,7 @@ func (s *Service) Run(ctx context.Context, ending func() Ending) error {
 	defer failed(nil)
 	plane := start(parts, "balancer", s.plane.Run, failed)
 	turns := start(parts, "lease of the executor", s.duty.run, failed)
+	sole := start(parts, "who else may have the target", func(ctx context.Context) error { return s.duty.alone(ctx, s.target) }, failed)
 	drains := start(parts, "drains", func(ctx context.Context) error { return s.duty.while(ctx, s.runTraffic) }, failed)
 	replicas := start(parts, "target", func(ctx context.Context) error { return s.duty.while(ctx, s.target.Run) }, failed)
 
@@ -142,7 +143,7 @@ func (s *Service) Run(ctx context.Context, ending func() Ending) error {
 		plane.finish(last.Hurry)
 		err = errors.Join(err, s.stopPlane(last.Hurry), s.stopReplicas(last.Hurry))
 	}
-	return errors.Join(err, replicas.end(), drains.end(), turns.end(), plane.end())
+	return errors.Join(err, replicas.end(), drains.end(), sole.end(), turns.end(), plane.end())
 }
 
 // runTraffic keeps up what asks another process for drains.

@@ -30,6 +30,7 @@ import (
 type Target struct {
 	containers *docker.Target
 	cfg        Config
+	turn       turn
 }
 
 // New checks the configuration; it asks the engine nothing and changes
@@ -44,11 +45,8 @@ func New(name string, cfg Config, o target.Options, api engine.Engine) (*Target,
 	if err != nil {
 		return nil, fmt.Errorf("compose service %s: %w", cfg.name(), err)
 	}
-	return &Target{containers: made, cfg: cfg}, nil
+	return &Target{containers: made, cfg: cfg, turn: newTurn()}, nil
 }
-
-// Run looks after the replicas until ctx is cancelled; they stay.
-func (t *Target) Run(ctx context.Context) error { return t.containers.Run(ctx) }
 
 // Status says what exists; until a count was asked for it is that which runs.
 func (t *Target) Status(ctx context.Context) (target.Status, error) { return t.containers.Status(ctx) }

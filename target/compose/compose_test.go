@@ -187,3 +187,26 @@ func (w *world) sameAsFirst() {
 }
 
 var inspectOptions = client.ContainerInspectOptions{}
+
+// While another controller may have the service, nothing is started in the place
+// of what has died, and nothing is taken away; what exists is told on and on.
+func TestAServiceThatAnotherMayHaveIsOnlyLookedAt(t *testing.T) {
+	p := newProject(t, v5, shop)
+	p.compose("up", "-d", "--scale", "web=3")
+	w := p.world(nil)
+	w.Run()
+	w.Until("3 are ready", targettest.Ready(3))
+	w.Target.Alone(false)
+	p.compose("stop", "--timeout", "0", "web")
+	p.compose("up", "-d", "--scale", "web=2", "--no-recreate")
+	w.Until("the 2 of the other are ready", targettest.Ready(2))
+	w.Set(1)
+	for range 10 {
+		time.Sleep(time.Second)
+		if names := p.names(); len(names) != 2 || !targettest.Ready(2)(w.Status()) {
+			t.Fatalf("%v run, told %+v; want the 2 of the other left alone", names, w.Status().Replicas)
+		}
+	}
+	w.Target.Alone(true)
+	w.Until("it goes on", targettest.Ready(1))
+}

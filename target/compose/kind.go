@@ -16,6 +16,7 @@ var (
 	_ target.Exclusive = (*Config)(nil)
 	_ target.Examiner  = (*Config)(nil)
 	_ target.Managed   = (*Target)(nil)
+	_ target.Shared    = (*Target)(nil)
 )
 
 // Facts says what others must know of the service. Its port is one inside the

@@ -14,6 +14,7 @@ const resetTold = 5 * time.Minute
 // count is the one that was asked for, of one service, and what becomes of it.
 type count struct {
 	keeping bool // what is found is kept
+	others  bool // may set it: none is kept
 	known   bool // there is one to keep
 	of      string
 	wanted  int
@@ -25,9 +26,18 @@ type count struct {
 
 // ask notes an order. One that was lost may be of any service of the name.
 func (c *count) ask(service string, n int, lost bool) {
-	c.known, c.wanted, c.unsure = true, n, lost
+	c.known, c.wanted, c.unsure = !c.others, n, lost
 	if service != "" {
 		c.of = service
+	}
+}
+
+// share says whether other controllers may set the count. What they have set is
+// theirs, and what was asked for here before is over.
+func (c *count) share(others bool) {
+	if others != c.others {
+		c.others, c.known, c.unsure = others, false, false
+		c.contest.Withdraw()
 	}
 }
 
@@ -47,7 +57,7 @@ func (c *count) see(now time.Time, service string, found int) {
 	}
 	switch {
 	case !c.known || c.of != service:
-		c.known, c.unsure = c.keeping, false
+		c.known, c.unsure = c.keeping && !c.others, false
 		c.of, c.wanted = service, found
 	case found == c.wanted:
 		c.unsure = false

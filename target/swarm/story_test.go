@@ -282,3 +282,49 @@ func TestAManagerThatTellsNothingHoldsUpNobody(t *testing.T) {
 		}
 	})
 }
+
+// While another controller may have the service, its count is that one's: it is
+// looked at and not put back, and what is found afterwards is where it goes on.
+func TestTheCountOfAnotherControllerIsLeftAlone(t *testing.T) {
+	fake := newFakeSwarm(2, 10)
+	tell(t, fake, func(s *story) {
+		s.set(5)
+		if err := s.target.Keep(s.t.Context(), true); err != nil {
+			s.t.Error(err)
+		}
+		s.target.Alone(false)
+		fake.byHand(8)
+		s.after(10 * time.Minute)
+		if got := s.status(); fake.replicas() != 8 || got.SpecReplicas != 8 || len(got.Replicas) != 8 {
+			s.t.Errorf("the service has %d replicas, told %d of %d; want the 8 of the other", fake.replicas(), len(got.Replicas), got.SpecReplicas)
+		}
+		if c := s.condition(scale.CountReset); c.Type != "" {
+			s.t.Errorf("told %+v of a count that is the other's to set", c)
+		}
+		s.target.Alone(true)
+		s.after(10 * time.Minute)
+		if got := fake.replicas(); got != 8 {
+			s.t.Errorf("%d replicas once it is alone again, want the 8 that it finds", got)
+		}
+		fake.byHand(3)
+		s.after(10 * time.Minute)
+		if got := fake.replicas(); got != 8 {
+			s.t.Errorf("%d replicas after somebody set 3, want 8 put back", got)
+		}
+	})
+}
+
+// Nor is a waiting task asked for anew.
+func TestTasksOfAnotherControllerAreNotAskedForAnew(t *testing.T) {
+	fake := newFakeSwarm(2, 10)
+	tell(t, fake, func(s *story) {
+		s.set(5)
+		fake.set(func() { fake.forgets = 2 })
+		s.target.Alone(false)
+		before := len(fake.orders())
+		s.after(10 * time.Minute)
+		if got := fake.orders()[before:]; len(got) != 0 {
+			s.t.Errorf("counts %v were set, want none", got)
+		}
+	})
+}
