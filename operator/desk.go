@@ -130,7 +130,31 @@ func (d *desk) next() time.Duration {
 func (d *desk) settle(ctx context.Context) error {
 	looked := d.takeIn()
 	wanted, holders := d.choose()
-	change, docs := d.change(wanted)
+	// Once more for those that were refused and go on as they were: a pause holds
+	// for them too.
+	for range 2 {
+		change, docs := d.change(wanted)
+		if err := d.carryOut(ctx, change, docs); err != nil {
+			return err
+		}
+		for _, doc := range docs {
+			looked[doc.key] = true
+		}
+	}
+	for _, doc := range d.documents {
+		if doc.fault == nil && (wanted[doc.name()] == nil || d.taken[doc.name()] == doc.of) {
+			doc.retry = retry{} // nothing is left to be tried
+		}
+		// A holder that went frees the target for others, which nobody touched.
+		if looked[doc.key] || (doc.sound != nil && wanted[doc.name()] == nil) {
+			d.tell(doc, holders)
+		}
+	}
+	return nil
+}
+
+// carryOut hands a change over, in portions.
+func (d *desk) carryOut(ctx context.Context, change app.Change, docs map[string]*document) error {
 	for len(change.Gone) > 0 || len(change.Set) > 0 {
 		n := min(portion, len(change.Set))
 		some := app.Change{Gone: change.Gone, Set: change.Set[:n]}
@@ -140,15 +164,6 @@ func (d *desk) settle(ctx context.Context) error {
 		}
 		d.settled(some, docs, refused)
 		change = app.Change{Set: change.Set[n:]}
-	}
-	for _, doc := range d.documents {
-		if doc.fault == nil && (wanted[doc.name()] == nil || d.taken[doc.name()] == doc.of) {
-			doc.retry = retry{} // nothing is left to be tried
-		}
-		// A holder that went frees the target for others, which nobody touched.
-		if looked[doc.key] || docs[doc.name()] != nil || (doc.sound != nil && wanted[doc.name()] == nil) {
-			d.tell(doc, holders)
-		}
 	}
 	return nil
 }
@@ -236,7 +251,9 @@ func (d *desk) change(wanted map[string]*document) (app.Change, map[string]*docu
 	now := d.clock.Now()
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		doc := wanted[name]
-		if of, runs := d.taken[name]; (!runs || of != doc.of) && doc.retry.due(now) {
+		of, runs := d.taken[name]
+		older := runs && doc.fault != nil // what is wrong waits, and what annotations say of what runs does not
+		if (!runs || of != doc.of) && (older || doc.retry.due(now)) {
 			change.Set, docs[name] = append(change.Set, *doc.sound), doc
 		}
 	}
@@ -252,10 +269,34 @@ func (d *desk) settled(change app.Change, docs map[string]*document, refused map
 		name := change.Set[i].Name
 		doc := docs[name]
 		if err := refused[name]; err != nil {
-			doc.fail(&fault{Refused, inWords(err)}, d.clock.Now())
 			d.log.Warn("document refused", slog.String("target", name), slog.Any("error", err))
+			d.refused(doc, err)
 			continue
 		}
-		d.taken[name], doc.retry = doc.of, retry{}
+		d.taken[name], doc.ran = doc.of, doc.content
+		if doc.fault == nil {
+			doc.retry = retry{}
+		}
+	}
+}
+
+// refused notes that the controller has not taken a document. One that ran
+// already goes on as it was, paused where annotations say so: which is left to
+// be said, unless that is what was refused. One that has ended for another
+// target does not go on.
+func (d *desk) refused(doc *document, err error) {
+	now := d.clock.Now()
+	doc.fail(&fault{Refused, inWords(err)}, now)
+	if _, runs := d.taken[doc.name()]; !runs {
+		return
+	}
+	if !slices.Equal(doc.sound.Claims(), doc.ran.sound.Claims()) {
+		delete(d.taken, doc.name())
+		return
+	}
+	said := doc.of.generation
+	doc.content = doc.ran
+	if said != doc.of.generation {
+		doc.annotate(now)
 	}
 }

@@ -24,6 +24,8 @@ type clerk struct {
 	said   []string
 	runs   map[string]app.Spec
 	refuse map[string]error
+	// refuseMax has documents with this max refused; 0: none.
+	refuseMax int
 }
 
 func (c *clerk) Change(_ context.Context, change app.Change) (map[string]error, error) {
@@ -33,7 +35,11 @@ func (c *clerk) Change(_ context.Context, change app.Change) (map[string]error, 
 		delete(c.runs, name)
 	}
 	for _, s := range change.Set {
-		if err := c.refuse[s.Name]; err != nil {
+		err := c.refuse[s.Name]
+		if c.refuseMax != 0 && s.Max == c.refuseMax {
+			err = errors.New("that many cannot be had")
+		}
+		if err != nil {
 			c.said = append(c.said, "refuse "+s.Name)
 			refused[s.Name] = err
 			continue
@@ -250,7 +256,8 @@ func TestAnnotationsPause(t *testing.T) {
 			{"not paused", "Apply", [2]string{"false", ""}, scale.Apply, false},
 			{"over", "Apply", [2]string{"", "2000-01-01T00:00:00Z"}, scale.Apply, false},
 			{"a time nobody can read", "Apply", [2]string{"", "tomorrow"}, scale.Paused, false},
-			{"a document that recommends", "Recommend", [2]string{"", until}, scale.Recommend, false},
+			{"a document that recommends", "Recommend", [2]string{"", until}, scale.Paused, false}, // whose end would apply it
+			{"a document that recommends, and goes on", "Recommend", [2]string{"", "2000-01-01T00:00:00Z"}, scale.Recommend, false},
 			{"a document that pauses", "Paused", [2]string{"", until}, scale.Paused, false},
 		} {
 			o := newOffice(t)
@@ -260,6 +267,112 @@ func TestAnnotationsPause(t *testing.T) {
 				t.Errorf("%s: got %s until %v, want %s, with an end %v", tc.name, got.Mode, got.PausedUntil, tc.want, tc.ends)
 			}
 		}
+	})
+}
+
+// What only recommends is followed by others, and is paused for them: at the end
+// it recommends again, and is never applied.
+func TestAPauseOfWhatRecommendsEndsInRecommending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+		o.after(t, applied(t, "shop", "web", "\n  mode: Recommend"+shop("web"), annotated(PausedUntilAnnotation, until)))
+		plan, err := new(o.clerk.runs["shop.web"]).Plan()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range []time.Time{time.Now(), time.Now().Add(61 * time.Minute)} {
+			if got := plan.ModeAt(at); got != scale.Paused {
+				t.Errorf("%v: until the document is looked at again it must be Paused, got %s", at, got)
+			}
+		}
+		time.Sleep(61 * time.Minute)
+		said(t, o.after(t), "set shop.web")
+		if got := o.clerk.runs["shop.web"].Mode; got != scale.Recommend {
+			t.Errorf("after the pause: %s, want Recommend", got)
+		}
+	})
+}
+
+// A document that has become wrong goes on as it was, and can be paused all the
+// same: that is when somebody will want it.
+func TestAWrongDocumentCanBePaused(t *testing.T) {
+	for _, tc := range []struct {
+		name, reason string
+		becomes      func(o *office) (spec string)
+	}{
+		{"invalid", InvalidDocument, func(*office) string { return strings.Replace(shop("web"), "max: 9", "max: 0", 1) }},
+		{"refused before it is handed over", Refused, func(*office) string { return strings.Replace(shop("web"), "name: web", "name: web, missing: true", 1) }},
+		{"refused by the controller", Refused, func(o *office) string {
+			o.clerk.refuseMax = 8
+			return strings.Replace(shop("web"), "max: 9", "max: 8", 1)
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := newOffice(t)
+				o.after(t, applied(t, "shop", "web", shop("web")))
+				wrong, until := tc.becomes(o), time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+				pauseIs := func(mode scale.Mode, message string) {
+					t.Helper()
+					if got := o.clerk.runs["shop.web"]; got.Mode != mode || got.Max != 9 {
+						t.Errorf("%s with max %d runs, want %s with 9, which holds", got.Mode, got.Max, mode)
+					}
+					o.expect(t, "shop.web", tc.reason, "what it said in generation 1 goes on to hold"+message)
+				}
+				o.after(t, applied(t, "shop", "web", wrong, generation(2)))
+				pauseIs(scale.Apply, "")
+				o.after(t, applied(t, "shop", "web", wrong, generation(2), annotated(PausedUntilAnnotation, until)))
+				pauseIs(scale.Paused, "; it is paused")
+				if tc.reason == Refused && o.documents[key("shop", "web")].retry.failures == 0 {
+					t.Error("what was refused is not tried again: to pause what runs is no success of the other")
+				}
+				if sets := o.after(t); slices.Contains(sets, "set shop.web") {
+					t.Errorf("said again: %q", sets)
+				}
+				time.Sleep(61 * time.Minute)
+				o.after(t)
+				pauseIs(scale.Apply, "")
+				o.after(t, applied(t, "shop", "web", wrong, generation(2), annotated(PausedAnnotation, "true")))
+				pauseIs(scale.Paused, "; it is paused")
+				o.after(t, applied(t, "shop", "web", shop("web"), generation(3), annotated(PausedAnnotation, "true")))
+				o.expect(t, "shop.web", Running, "it is paused")
+			})
+		})
+	}
+}
+
+// A pause that the controller refuses is said again later, and not at once.
+func TestAPauseThatIsRefusedIsSaidAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.after(t, applied(t, "shop", "web", shop("web")))
+		wrong := strings.Replace(shop("web"), "max: 9", "max: 0", 1)
+		o.after(t, applied(t, "shop", "web", wrong, generation(2)))
+		o.clerk.refuse["shop.web"] = errors.New("the target cannot be reached")
+		said(t, o.after(t, applied(t, "shop", "web", wrong, generation(2), annotated(PausedAnnotation, "true"))), "refuse shop.web")
+		said(t, o.after(t))
+		delete(o.clerk.refuse, "shop.web")
+		time.Sleep(firstRetry)
+		said(t, o.after(t), "set shop.web")
+		o.expect(t, "shop.web", InvalidDocument, "it is paused")
+	})
+}
+
+// One whose target has changed was ended for that: where the new one is refused
+// nothing runs, and nothing else is said.
+func TestAnotherTargetThatIsRefusedLeavesNothingRunning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.after(t, applied(t, "shop", "web", shop("web")))
+		o.clerk.refuse["shop.web"] = errors.New("the target cannot be reached")
+		said(t, o.after(t, applied(t, "shop", "web", shop("other"), generation(2))), "refuse shop.web")
+		if v := o.verdicts["shop.web"]; v.Runs || v.Reason != Refused {
+			t.Errorf("got %+v, want that it does not run", v)
+		}
+		delete(o.clerk.refuse, "shop.web")
+		time.Sleep(firstRetry)
+		said(t, o.after(t), "set shop.web")
 	})
 }
 

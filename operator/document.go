@@ -43,10 +43,26 @@ type document struct {
 	created time.Time
 	read    version   // that was decoded last
 	fault   *fault    // why that is not taken; nil: it is sound
-	sound   *app.Spec // of the newest version without a fault; nil: there was none
-	of      version   // that sound was decoded from
+	content           // of the newest version without a fault
+	ran     content   // that the controller took last
 	again   time.Time // when it is decoded anew although nothing changed; zero: never
 	retry   retry
+}
+
+// content is what a document said in one of its versions.
+type content struct {
+	sound *app.Spec // with what annotations make of its mode; nil: there was none
+	of    version   // that sound was decoded from
+	said  pausing   // by the document alone
+}
+
+// annotate takes over what annotations say now, also where the document has
+// become wrong since: who pauses it wants the count left alone, whatever it says.
+func (d *document) annotate(now time.Time) {
+	spec, held := *d.sound, d.said
+	d.again = held.under(d.object.GetAnnotations(), now)
+	spec.Mode, spec.PausedUntil = held.mode, held.until
+	d.sound, d.of.paused = &spec, fmt.Sprint(held.mode, held.until)
 }
 
 func (d *document) name() string { return Name(d.key) }
@@ -98,35 +114,36 @@ func (d *decoder) document(o map[string]any, name, namespace string) (v1alpha1.D
 	return doc, asFault(err)
 }
 
-// spec decodes an object; paused says until when annotations pause it.
-func (d *decoder) spec(o *unstructured.Unstructured) (spec *app.Spec, again time.Time, err error) {
+// spec decodes an object, without what annotations say.
+func (d *decoder) spec(o *unstructured.Unstructured) (*app.Spec, error) {
 	doc, err := d.document(o.Object, o.GetName(), o.GetNamespace())
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
-	again = pause(&doc.Spec, o.GetAnnotations(), d.clock.Now())
 	specs, err := app.NewSpecs([]v1alpha1.Document{doc}, d.plugins)
 	if err != nil {
-		return nil, again, asFault(err)
+		return nil, asFault(err)
 	}
 	if err := specs[0].Check(); err != nil {
-		return nil, again, &fault{Refused, inWords(err)} // what is missing may come
+		return nil, &fault{Refused, inWords(err)} // what is missing may come
 	}
 	specs[0].Name = Name(keyOf(o))
-	return &specs[0], again, nil
+	return &specs[0], nil
 }
 
 // decode takes over what a document says now. What it said before goes on to
-// hold while that is wrong.
+// hold while that is wrong; annotations hold in any case.
 func (d *decoder) decode(doc *document) {
-	v := versionOf(doc.object)
-	spec, again, err := d.spec(doc.object)
-	doc.read, doc.again, doc.fault = v, again, nil
+	spec, err := d.spec(doc.object)
+	doc.read, doc.again, doc.fault = versionOf(doc.object), time.Time{}, nil
 	switch {
 	case err == nil:
-		doc.sound, doc.of = spec, version{v.uid, v.generation, fmt.Sprint(spec.Mode, spec.PausedUntil)}
+		doc.content = content{sound: spec, of: doc.read, said: pausing{spec.Mode, spec.PausedUntil}}
 	case errors.As(err, &doc.fault) && doc.fault.Reason == Refused:
 		doc.fail(doc.fault, d.clock.Now())
+	}
+	if doc.sound != nil {
+		doc.annotate(d.clock.Now())
 	}
 }
 

@@ -3,7 +3,6 @@ package operator
 import (
 	"time"
 
-	"github.com/flyball-io/flyball/api/v1alpha1"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -14,27 +13,37 @@ const (
 	PausedUntilAnnotation = "flyball.io/paused-until"
 )
 
-// pause takes over what annotations say, and returns when that changes by
+// pausing is whether decisions are applied, and until when they are not.
+type pausing struct {
+	mode  scale.Mode
+	until *time.Time // nil: without an end
+}
+
+// under takes over what annotations say, and returns when that changes by
 // itself. An annotation that cannot be read pauses without an end: somebody
 // wanted the count left alone.
 //
-// A document that only recommends stays as it is, for it changes nothing
-// anyway, and would else be applied when the pause ends.
-func pause(s *v1alpha1.Spec, annotations map[string]string, now time.Time) (again time.Time) {
+// One that only recommends is paused too: others may follow it (KEDA). It has no
+// end of its own then, for at the end of a pause decisions are applied; its
+// document is looked at again instead.
+func (p *pausing) under(annotations map[string]string, now time.Time) (again time.Time) {
 	whether, until := annotations[PausedAnnotation], annotations[PausedUntilAnnotation]
-	if s.Mode == scale.Recommend || (until == "" && (whether == "" || whether == "false")) {
+	if until == "" && (whether == "" || whether == "false") {
 		return time.Time{}
 	}
 	end, err := time.Parse(time.RFC3339, until)
 	switch {
 	case until == "" || err != nil || whether == "true":
-		s.Mode, s.PausedUntil = scale.Paused, nil
+		*p = pausing{scale.Paused, nil}
 	case !now.Before(end): // it is over
-	case s.Mode == scale.Paused && s.PausedUntil == nil:
-	case s.Mode == scale.Paused && s.PausedUntil.After(end):
+	case p.mode == scale.Paused && p.until == nil:
+	case p.mode == scale.Paused && p.until.After(end):
+		return end
+	case p.mode == scale.Recommend:
+		*p = pausing{scale.Paused, nil}
 		return end
 	default:
-		s.Mode, s.PausedUntil = scale.Paused, &end
+		*p = pausing{scale.Paused, &end}
 		return end
 	}
 	return time.Time{}

@@ -29,7 +29,11 @@ func (d *desk) tell(doc *document, holders map[string]*document) {
 	_, runs := d.taken[doc.name()]
 	switch {
 	case doc.fault != nil && runs:
-		d.told(doc, verdict{true, doc.fault.Reason, fmt.Sprintf("%s\nwhat it said in generation %d goes on to hold", doc.fault.Message, doc.of.generation)})
+		message := fmt.Sprintf("%s\nwhat it said in generation %d goes on to hold", doc.fault.Message, doc.of.generation)
+		if doc.sound.Mode == scale.Paused {
+			message += "; it is paused"
+		}
+		d.told(doc, verdict{true, doc.fault.Reason, message})
 	case doc.fault != nil:
 		d.told(doc, verdict{false, doc.fault.Reason, doc.fault.Message})
 	case runs:

@@ -82,6 +82,7 @@ type config struct {
 	Name      string `json:"name" jsonschema:"required,description=Name of the service"`
 	Namespace string `json:"namespace,omitempty" jsonschema:"description=Namespace of the service"`
 	Refuse    bool   `json:"refuse,omitempty" jsonschema:"description=It cannot be opened"`
+	Missing   bool   `json:"missing,omitempty" jsonschema:"description=What it needs is not there yet"`
 	world     *World
 }
 
@@ -89,7 +90,12 @@ func (config) Validate() error { return nil }
 func (c *config) Facts() target.Facts {
 	return target.Facts{Description: "fake " + c.Name, Claims: []string{"scales " + c.Name}, Signals: []string{scale.RequestRate}}
 }
-func (*config) Check() error { return nil }
+func (c *config) Check() error {
+	if c.Missing {
+		return fmt.Errorf("%s is not there yet", c.Name)
+	}
+	return nil
+}
 func (c *config) Open(string, target.Options) (target.Managed, error) {
 	if c.Refuse {
 		return nil, fmt.Errorf("there is no %s", c.Name)
