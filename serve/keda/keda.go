@@ -5,8 +5,8 @@
 //
 // The number is a metric with a target of 1 per replica: the
 // HorizontalPodAutoscaler wants as many replicas as the metric says. Whoever
-// is not known, or was not decided on lately, is an error and never a zero:
-// KEDA then keeps what there is, or does what its fallback says.
+// is not known, was not decided on lately, or is paused, is an error and never a
+// zero: KEDA then keeps what there is, or does what its fallback says.
 package keda
 
 import (
@@ -26,6 +26,7 @@ import (
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/record"
+	"github.com/flyball-io/flyball/scale"
 	pb "github.com/flyball-io/flyball/serve/keda/externalscaler"
 	"github.com/flyball-io/flyball/web"
 )
@@ -72,6 +73,7 @@ type decided struct {
 	at       time.Time     // of the newest; zero: none yet
 	mark     record.Mark   // of the newest, where several planners take turns
 	replicas int
+	paused   bool // then; nobody is to follow it
 }
 
 // New returns a scaler that knows no Autoscaler yet.
@@ -124,7 +126,7 @@ func (s *Scaler) take(d record.Decided) {
 	if !known || d.Compare(t.mark) < 0 { // of a planner that has been replaced
 		return
 	}
-	t.at, t.mark, t.replicas = d.Decision.At, d.Mark, d.Decision.DesiredReplicas
+	t.at, t.mark, t.replicas, t.paused = d.Decision.At, d.Mark, d.Decision.DesiredReplicas, d.Mode == scale.Paused
 	s.tell()
 }
 
@@ -145,6 +147,9 @@ func (s *Scaler) look(ref *pb.ScaledObjectRef) (answer, error) {
 	}
 	if t.at.IsZero() {
 		return answer{}, status.Errorf(codes.Unavailable, "nothing has been decided yet for Autoscaler %s", name)
+	}
+	if t.paused {
+		return answer{}, status.Errorf(codes.Unavailable, "Autoscaler %s is paused: its count is to be left alone", name)
 	}
 	age, limit := s.opts.Clock.Now().Sub(t.at), max(3*t.sync, minStaleAfter)
 	if age.Abs() > limit { // one of the future is of a clock that was set back

@@ -202,6 +202,33 @@ func TestWhatIsNotKnownIsAnError(t *testing.T) {
 	}
 }
 
+// Who pauses an Autoscaler wants the count left alone, by those who follow it too.
+func TestWhatIsPausedSaysNoNumber(t *testing.T) {
+	r := serve(t, nil, nil)
+	r.decide("web", 4, clock.System.Now())
+	paused := record.Decided{Decision: scale.Decision{Target: "web", At: clock.System.Now(), DesiredReplicas: 9, CurrentReplicas: 4}, Mode: scale.Paused}
+	if err := control.Decisions(r.bus, "web").Publish(t.Context(), paused); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	for heard := clock.System.Now(); clock.System.Now().Sub(heard) < 10*time.Second; {
+		var got float64
+		if got, err = r.number(trigger("web")); err != nil || got == 9 {
+			break
+		}
+	}
+	if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "Autoscaler web is paused") {
+		t.Errorf("paused: got %v, want %v", err, codes.Unavailable)
+	}
+	if _, err := r.client.IsActive(t.Context(), trigger("web")); status.Code(err) != codes.Unavailable {
+		t.Errorf("paused: active: got %v, want %v", err, codes.Unavailable)
+	}
+	r.decide("web", 6, clock.System.Now()) // in mode Recommend
+	if got, err := r.number(trigger("web")); err != nil || got != 6 {
+		t.Errorf("after the pause: got %v, %v; want 6", got, err)
+	}
+}
+
 // An Autoscaler that is removed is no longer known; what stays keeps its number.
 func TestDocumentsThatChange(t *testing.T) {
 	r := serve(t, nil, nil)
