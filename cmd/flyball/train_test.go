@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/app/training"
+	"github.com/flyball-io/flyball/evaluate"
 	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/policy/learned"
 	"github.com/flyball-io/flyball/rl/scaling"
@@ -106,18 +107,18 @@ func TestTrainRefuses(t *testing.T) {
 		{"--compare " + foreign, "does not begin with"},
 		{"--compare " + empty, "holds no model.flyball"},
 		{"--compare general --algo ppo", "--algo: does not go with --compare"},
-		{"--compare general --slo 100ms", "--slo: does not go with --compare"},
-		{"--compare general --max 9 --topology random", "--topology: does not go with --compare"},
-		{"--compare general -f " + foreign, "--file: does not go with --compare"},
-		{"--compare general --peak-rps 9", "--peak-rps: does not go with --compare"},
-		{"--compare general --visualize general", "--compare: does not go with --visualize"},
-		{"--visualize general --target shop", "--target: does not go with --visualize"},
-		{"--visualize general --last 7d", "--last: does not go with --visualize"},
-		{"--visualize general -f " + foreign, "--file: does not go with --visualize"},
-		{"--visualize general --max-lost 9", "--max-lost: does not go with --visualize"},
+		{"--compare general --loads 0 --slo 100ms", "--slo: does not go with --compare"},
+		{"--compare general --loads 0 --max 9 --topology random", "--topology: does not go with --compare"},
+		{"--compare general --loads 0 -f " + foreign, "--file: does not go with --compare"},
+		{"--compare general --loads 0 --peak-rps 9", "--peak-rps: does not go with --compare"},
+		{"--compare general --visualize /nowhere", "--compare: does not go with --visualize"},
+		{"--visualize /nowhere --target shop", "--target: does not go with --visualize"},
+		{"--visualize /nowhere --last 7d", "--last: does not go with --visualize"},
+		{"--visualize /nowhere -f " + foreign, "--file: does not go with --visualize"},
+		{"--visualize /nowhere --max-lost 9", "--max-lost: does not go with --visualize"},
 		{"--init general --config " + little, "--init: it has hidden layers of [64 64], hidden says [8]"},
-		{"--init general --algo dqn", "--init: dqn on scaling cannot begin with a model"},
-		{"--algo dqn --episodes 20", "--steps: must be above 10000"},
+		{"--init general --algo dqn --seeds 0", "--init: dqn on scaling cannot begin with a model"},
+		{"--algo dqn --episodes 20 --seeds 0", "--steps: must be above 10000"},
 		{"--compare general --loads 0", "--loads: must be 1 to 1000"},
 		{"--target shop", "--target: goes with --history"},
 		{"--history /nowhere", "/nowhere is not there"},
@@ -169,7 +170,7 @@ func TestTrainGoesOnWithWhatWasBegun(t *testing.T) {
 		}
 	}
 	f := trainFlags{out: out, historyOf: "/var/lib/fly ball", span: "2026-11-01T00:00:00Z to 2026-11-08T00:00:00Z"}
-	wants(t, f.stopped(training.ErrStopped).Error(), "--resume --history '/var/lib/fly ball' --out "+out, f.span)
+	wants(t, f.stopped(training.ErrStopped).Error(), "--resume --history '/var/lib/fly ball' --out "+shellWords([]string{out}), f.span)
 }
 
 // What failed, and what was left out for it, is told.
@@ -191,8 +192,35 @@ func TestTrainTellsWhatFailed(t *testing.T) {
 	if strings.Contains(text.String(), "steady: ") {
 		t.Errorf("got %s, want nothing of a group that is whole", text.String())
 	}
+	compared.Groups = []training.Compared{{Group: "onoff", LeftOut: 8}}
+	text.Reset()
+	compared.print(&text, 200)
+	wants(t, text.String(), "onoff: 8 loads of 8 left out")
+	if strings.Contains(text.String(), "0.000 [") {
+		t.Errorf("got %s, want no figures of no loads", text.String())
+	}
 	if got := codes(map[string]int{"Learned": 2, "Drift": 3}); got != "Learned 2, Drift 3" {
 		t.Errorf("got %q, want the model's own codes", got)
+	}
+}
+
+// A play that failed is none that cost nothing.
+func TestAFailedPlayIsNotFree(t *testing.T) {
+	run := func(trace, policy string, hours float64) evaluate.Run {
+		return evaluate.Run{Trace: trace, Policy: policy, ReplicaHours: hours, AvoidableViolationRatio: 0.0005, Requests: 1e6, HoursScored: 1}
+	}
+	results := evaluate.Results{Runs: []evaluate.Run{
+		run("a", learnedName, 9), run("a", baseName, 10), run("b", baseName, 10), run("c", learnedName, 9),
+	}}
+	if all := equalCosts(results, evaluate.Results{}, nil); len(all) != 1 || all[0].Trace != "a" || all[0].Replicas != 0.9 {
+		t.Errorf("got %+v, want what both came to on a", all)
+	}
+	runs := []evaluate.Run{run("a", "hpa:1", 9), run("b", "hpa:1", 9), run("a", "hpa:2", 3)}
+	if best, err := bestHPA(runs, 2, 0.001); err != nil || best != "hpa:1" {
+		t.Errorf("got %q, %v; want the only one that was played on both", best, err)
+	}
+	if best, err := bestHPA(runs, 3, 0.001); err == nil {
+		t.Errorf("got %q of three loads that nobody was played on, want an error", best)
 	}
 }
 

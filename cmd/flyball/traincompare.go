@@ -284,15 +284,23 @@ func (t *trainComparison) print(w io.Writer, width int) {
 }
 
 func (t *trainComparison) table() alignedTable {
+	var names []string
 	column := func(text func(training.Compared) string) (cells []string) {
 		for _, g := range t.Groups {
+			if g.Loads == 0 { // all are left out
+				cells = append(cells, "–")
+				continue
+			}
 			cells = append(cells, text(g))
 		}
 		return cells
 	}
+	for _, g := range t.Groups {
+		names = append(names, g.Group)
+	}
 	estimate := func(e training.Estimate) string { return fmt.Sprintf("%.3f [%.3f, %.3f]", e.Mean, e.Low, e.High) }
 	var table alignedTable
-	table.add("loads", false, column(func(c training.Compared) string { return c.Group })...)
+	table.add("loads", false, names...)
 	table.add("violations", true, column(func(c training.Compared) string {
 		return fmt.Sprintf("%.2f [%.2f, %.2f]", c.Violations.Mean, c.Violations.Low, c.Violations.High)
 	})...)

@@ -162,22 +162,31 @@ func (f *trainFlags) calibrateHPA(ctx context.Context, judge evaluateFlags, case
 	if err != nil {
 		return "", err
 	}
-	type sum struct{ hours, worst float64 }
+	return bestHPA(results.Runs, len(cases), 1-cases[0].Scenario.Objective.Target)
+}
+
+// bestHPA is the policy that calibrateHPA looks for, among those that were played on
+// all loads: one that failed has paid for the others alone.
+func bestHPA(runs []evaluate.Run, loads int, allowed float64) (string, error) {
+	type sum struct {
+		hours, worst float64
+		loads        int
+	}
 	of := map[string]*sum{}
 	var order []string
-	for _, run := range results.Runs {
+	for _, run := range runs {
 		s := of[run.Policy]
 		if s == nil {
 			s = &sum{}
 			of[run.Policy] = s
 			order = append(order, run.Policy)
 		}
-		s.hours, s.worst = s.hours+run.ReplicaHours, max(s.worst, run.AvoidableViolationRatio)
+		s.hours, s.worst, s.loads = s.hours+run.ReplicaHours, max(s.worst, run.AvoidableViolationRatio), s.loads+1
 	}
+	order = slices.DeleteFunc(order, func(policy string) bool { return of[policy].loads < loads })
 	if len(order) == 0 {
-		return "", errors.New("no setting of the hpa could be played")
+		return "", errors.New("no setting of the hpa could be played on all loads")
 	}
-	allowed := 1 - cases[0].Scenario.Objective.Target
 	best := slices.MinFunc(order, func(a, b string) int {
 		x, y := of[a], of[b]
 		holdsX, holdsY := x.worst <= allowed, y.worst <= allowed
@@ -202,7 +211,7 @@ func compareFloats(a, b float64) int {
 	return 0
 }
 
-// equalCosts sets the model against predictive on each trace.
+// equalCosts sets the model against predictive on each trace that both were played on.
 func equalCosts(results, sweep evaluate.Results, families evaluate.Families) []equalCost {
 	traces, runs := evaluate.ByTrace(results.Runs)
 	_, swept := evaluate.ByTrace(sweep.Runs)
@@ -217,6 +226,9 @@ func equalCosts(results, sweep evaluate.Results, families evaluate.Families) []e
 			case baseName:
 				e.BaseViolations, baseHours = p.Violations, p.ReplicaHours
 			}
+		}
+		if hours == 0 || baseHours == 0 {
+			continue // a play failed, and is told as such
 		}
 		e.Replicas = hours / baseHours
 		if len(swept[trace]) > 0 {
