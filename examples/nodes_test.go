@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -29,6 +30,7 @@ func TestSwarmExampleMeasuresBothNodes(t *testing.T) {
 	m.docker(dir, "stack", "deploy", "--resolve-image", "never", "-c", "stack.yaml", "shop")
 	t.Cleanup(func() { _ = exec.Command("docker", "stack", "rm", "shop").Run() })
 	m.eventually("an answer through the balancer", patience, func() bool { return answers("http://127.0.0.1:8080/") })
+	m.publish(dir)
 
 	traffic := traffictest.Send(t, "127.0.0.1:8080", traffictest.Only(traffictest.Gets), 80, 0)
 	m.eventually("two tasks, one on the worker, whose cores and memory are known", patience, func() bool {
@@ -44,6 +46,20 @@ func TestSwarmExampleMeasuresBothNodes(t *testing.T) {
 		}
 		filesAlone(t, d, agents[0])
 	}
+}
+
+// publish opens the dashboard by the command that the stack names for it.
+func (m *machine) publish(dir string) {
+	m.t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "stack.yaml"))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	command := regexp.MustCompile(`(?m)^#   docker (service update .*shop_dashboard)$`).FindSubmatch(text)
+	if command == nil {
+		m.t.Fatal("stack.yaml does not say how the dashboard is published")
+	}
+	m.docker(dir, append(strings.Fields(string(command[1])), "--detach")...)
 }
 
 // carry gives another engine an image, as a registry would.

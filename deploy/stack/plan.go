@@ -149,6 +149,13 @@ func (p *planned) volume(s *service, name, target string) {
 	s.Volumes = append(s.Volumes, name+":"+target)
 }
 
+// page opens the port of something that has passwords.
+func (p *planned) page(s *service, port int) {
+	if !p.o.hidesPages() {
+		p.publish(s, port, port)
+	}
+}
+
 // publish opens a port to the outside.
 func (p *planned) publish(s *service, published, target int) {
 	if p.swarm() {

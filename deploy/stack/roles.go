@@ -138,7 +138,7 @@ func (p *planned) dashboard() service {
 		s.Command = append(s.Command, "--tls-cert", cert, "--tls-key", key)
 	}
 	p.volume(&s, "dashboard", stateDir)
-	p.publish(&s, dashboardPort, dashboardPort)
+	p.page(&s, dashboardPort)
 	return s
 }
 

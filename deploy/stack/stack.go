@@ -72,6 +72,9 @@ type Options struct {
 	// Folder is the absolute path of the stack's own; "" is nobody's. Two stacks
 	// of one name are told apart by it and by their environment.
 	Folder string
+	// KnownSecrets says that everybody knows the secrets, as those of the
+	// repository: what they protect is not published beyond this machine.
+	KnownSecrets bool
 	// BuildContext is the folder of Flyball's sources, for a stack that builds
 	// its images; "" takes images that are there.
 	BuildContext string
@@ -193,11 +196,19 @@ func Render(o Options, m Material) ([]File, error) {
 	return append([]File{{Path: Main(o.Orchestrator), Data: text}}, p.files...), nil
 }
 
+// hidesPages reports whether what has a password is not published at all: Swarm
+// knows no address of this machine alone.
+func (o Options) hidesPages() bool { return o.KnownSecrets && o.Orchestrator == Swarm }
+
 func headline(o Options) string {
 	command := "docker compose up --build -d"
 	if o.Orchestrator == Swarm {
 		command = "docker stack deploy -c stack.yaml " + o.Name
 	}
-	return fmt.Sprintf("%s, %s, behind %s. Written by `flyball deploy %s %s`; in this folder:\n  %s\nEvery service is explained in docs/deploy.md.",
+	text := fmt.Sprintf("%s, %s, behind %s. Written by `flyball deploy %s %s`; in this folder:\n  %s\nEvery service is explained in docs/deploy.md.",
 		o.Name, o.Environment.Name, o.Balancer, o.Orchestrator, o.Environment.Name, command)
+	if o.hidesPages() {
+		text += fmt.Sprintf("\nIts secrets are everybody's, and a swarm publishes a port on every address of a\nnode: dashboard and Grafana have none. Where nobody else reaches the node:\n  docker service update --publish-add mode=host,target=%[2]d,published=%[2]d %[1]s_dashboard", o.Name, dashboardPort)
+	}
+	return text
 }
