@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flyball-io/flyball/deploy/stack"
+	"github.com/flyball-io/flyball/internal/boundedfile"
 	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/policy/learned"
@@ -153,7 +154,7 @@ func servedModel(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(path)
+	data, err := boundedfile.Read(path, learned.MostBytes)
 	if err != nil {
 		return nil, err
 	}

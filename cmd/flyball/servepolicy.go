@@ -36,9 +36,9 @@ func newServePolicyCommand() *cobra.Command {
 		Short: "Serve a policy over HTTP: a trained model, or any policy there is",
 		Long: `Answers questions about targets by a policy, over HTTP and JSON: the other end of
 policy: {remote: {url: …}} and of programs in other languages. What is served is a
-model (that flyball train wrote, or an ONNX file), a file with a policy as in a document
-({predictive: {risk: 2}}), or NAME or NAME:key=value,… as in flyball evaluate
---policy; without any, predictive.
+model (as flyball train writes it, or an ONNX file), a file with a policy as in a
+document ({predictive: {risk: 2}}), or NAME or NAME:key=value,… as in flyball
+evaluate --policy; without any, predictive.
 
 It keeps nothing between two questions, so any number of them may run behind one
 address. The API is described at /openapi.json; /healthz needs no token.`,
