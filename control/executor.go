@@ -51,7 +51,7 @@ func (e *Executor) Run(ctx context.Context) error {
 		return err
 	}
 	for d := range decisions {
-		e.keep(ctx, d.Mode == scale.Apply)
+		e.keep(ctx, &d)
 		if changes(&d) {
 			e.announce(ctx, e.apply(ctx, &d))
 		}
@@ -60,10 +60,13 @@ func (e *Executor) Run(ctx context.Context) error {
 }
 
 // keep says to a target whose count others can set whether it is to be put
-// back: not while somebody has paused the service, or wants only to see.
-func (e *Executor) keep(ctx context.Context, on bool) {
+// back: not while somebody has paused the service, or wants only to see. It begins
+// with a decision that has data: until there is something to decide on, who else
+// scales it is not asked to make way.
+func (e *Executor) keep(ctx context.Context, d *record.Decided) {
+	on := d.Mode == scale.Apply
 	keeper, ok := e.Target.(target.Keeper)
-	if !ok || e.keeping != nil && *e.keeping == on {
+	if !ok || e.keeping != nil && *e.keeping == on || on && d.Decision.NoData {
 		return
 	}
 	call, cancel := context.WithTimeout(ctx, callTimeout)
@@ -91,7 +94,7 @@ func (e *Executor) consume(ctx context.Context) error {
 		}
 		newest := e.newest(ctx, batch)
 		if !e.tooOld(&newest.Message) {
-			e.keep(ctx, newest.Message.Mode == scale.Apply)
+			e.keep(ctx, &newest.Message)
 		}
 		if e.obey(ctx, &newest.Message) {
 			e.acknowledge(ctx, newest)

@@ -33,7 +33,7 @@ spec:
 		return l.cluster.Kubectl(t, "get", "hpa", "web", "--namespace", l.namespace, "--output", "jsonpath={.spec}{.metadata.annotations}")
 	}
 	before := spec()
-	file := l.write("  target: {kubernetes: {name: web, takeOver: true}}\n  replicas: {min: 1, max: 8}\n  policy: {hpa: {}}\n")
+	file := l.write("  target: {kubernetes: {name: web, takeOver: true}}\n  replicas: {min: 1, max: 8}\n  policy: {schedule: {windows: [{cron: \"* * * * *\", duration: 1m, min: 3}]}}\n") // needs no data to decide
 	stop := func(args ...string) []string { return append([]string{"stop", "--state-dir", "state"}, args...) }
 
 	kill := l.killable("run", "-f", file, "--state-dir", "state", "--listen", "127.0.0.1:0")
