@@ -41,7 +41,8 @@ func (p *Plane) master() (int, error) {
 }
 
 // workers are the worker processes of a master; those that only finish what
-// they have are apart.
+// they have are apart. One that was just forked has its master's title until it
+// gets a processor, and then takes requests.
 func workers(master int) (serving, leaving []process, err error) {
 	children, err := childrenOf(master)
 	if err != nil {
@@ -51,7 +52,7 @@ func workers(master int) (serving, leaving []process, err error) {
 		one, alive := identify(pid)
 		title, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 		switch {
-		case !alive || err != nil || !bytes.Contains(title, []byte("worker process")):
+		case !alive || err != nil || !bytes.Contains(title, []byte("worker process")) && !bytes.Contains(title, []byte("master process")):
 		case bytes.Contains(title, []byte("shutting down")):
 			leaving = append(leaving, one)
 		default:
