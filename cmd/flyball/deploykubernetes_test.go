@@ -110,6 +110,40 @@ func TestWhatIsLeftOutIsLeftOut(t *testing.T) {
 	}
 }
 
+// An image of one's own keeps its user and its files, and may ask whom it asks,
+// unless a file says that it is made for less.
+func TestAnImageOfOnesOwnKeepsItsUserAndFiles(t *testing.T) {
+	values := filepath.Join(t.TempDir(), "values.yaml")
+	if err := os.WriteFile(values, []byte("app: {hardened: true}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	own := []string{"production", "--without", "operator", "--image", "shop/web:1.4"}
+	for _, tc := range []struct {
+		what     string
+		args     []string
+		hardened bool
+	}{
+		{"the sample app", own[:3], true},
+		{"an image of one's own", own, false},
+		{"one that is made for it", append(own, "--values", values), true},
+	} {
+		for _, o := range onCluster(t, tc.args...) {
+			var got bool
+			switch o.GetKind() {
+			case "Deployment":
+				_, got, _ = unstructured.NestedFieldNoCopy(o.Object, "spec", "template", "spec", "securityContext", "runAsUser")
+			case "NetworkPolicy":
+				_, got, _ = unstructured.NestedSlice(o.Object, "spec", "egress")
+			default:
+				continue
+			}
+			if got != tc.hardened {
+				t.Errorf("%s: %s is hardened: %v, want %v", tc.what, o.GetKind(), got, tc.hardened)
+			}
+		}
+	}
+}
+
 func TestWrongDeploymentsAreRefused(t *testing.T) {
 	wrong := filepath.Join(t.TempDir(), "wrong.yaml")
 	if err := os.WriteFile(wrong, []byte("replicas: 3"), 0o600); err != nil {

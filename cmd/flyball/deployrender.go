@@ -97,6 +97,7 @@ func (f *clusterFlags) app(given []chart.Values) ([]byte, error) {
 	own, ingress := chart.Values{"image": imageValues(f.flyballImage), "port": f.port, "healthPath": f.health}, chart.Values{}
 	if f.image != "" {
 		own["image"], own["args"] = imageValues(f.image), []any{}
+		own["hardened"] = false // nothing is known of it
 	}
 	if f.ingress != "" {
 		ingress["controller"] = f.ingress

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // object is what a manifest makes, as far as tests look.
@@ -172,6 +173,57 @@ func TestPodsAreRestricted(t *testing.T) {
 				s := c.(map[string]any)["securityContext"].(map[string]any)
 				if s["allowPrivilegeEscalation"] != false || s["readOnlyRootFilesystem"] != true || fmt.Sprint(s["capabilities"]) != "map[drop:[ALL]]" {
 					t.Errorf("%s: %v", chart, s)
+				}
+			}
+		}
+	}
+}
+
+// Of an image that is somebody's own nothing is known: whom it asks, as whom it
+// runs, where it writes. What it cannot need is taken from it all the same.
+func TestAnImageOfOnesOwnIsLetBe(t *testing.T) {
+	for _, o := range objects(t, App, values(t, "{hardened: false, networkPolicy: {enabled: true}}")) {
+		text := fmt.Sprint(o.Spec)
+		switch o.Kind {
+		case "Deployment":
+			for _, forced := range []string{"runAsUser", "runAsNonRoot", "readOnlyRootFilesystem", "capabilities"} {
+				if strings.Contains(text, forced) {
+					t.Errorf("%s is set: %s", forced, text)
+				}
+			}
+			for _, kept := range []string{"allowPrivilegeEscalation:false", "type:RuntimeDefault", "automountServiceAccountToken:false"} {
+				if !strings.Contains(text, kept) {
+					t.Errorf("want %s: %s", kept, text)
+				}
+			}
+		case "NetworkPolicy":
+			if !strings.Contains(text, "policyTypes:[Ingress]") || strings.Contains(text, "egress") {
+				t.Errorf("the app may not ask its database: %s", text)
+			}
+		}
+	}
+	for _, o := range objects(t, App, values(t, "{networkPolicy: {enabled: true}}")) {
+		if text := fmt.Sprint(o.Spec); o.Kind == "NetworkPolicy" && !strings.Contains(text, "egress:[]") {
+			t.Errorf("the sample app asks nobody: %s", text)
+		}
+	}
+}
+
+// Images are named by tags and digests, and a label takes less: the server refuses
+// every object with one that is wrong.
+func TestLabelsAreRightWhateverTheImageIsCalled(t *testing.T) {
+	digest := strings.Repeat("0123456789abcdef", 4)
+	for tag, want := range map[string]string{"1.4": "1.4", "v2_rc-1": "v2_rc-1", "1.4@sha256:" + digest: "", digest: "", "_": "", "nightly-": "", strings.Repeat("x", 63): strings.Repeat("x", 63)} {
+		for _, o := range objects(t, Operator, Values{"image": Values{"repository": "flyball", "tag": tag}}) {
+			if o.Kind == "CustomResourceDefinition" {
+				continue
+			}
+			if got := o.Metadata.Labels["app.kubernetes.io/version"]; got != want {
+				t.Errorf("%s: %s has version %q, want %q", tag, o.Kind, got, want)
+			}
+			for name, value := range o.Metadata.Labels {
+				if faults := validation.IsValidLabelValue(value); len(faults) > 0 {
+					t.Errorf("%s: %s: %s: %q: %v", tag, o.Kind, name, value, faults)
 				}
 			}
 		}

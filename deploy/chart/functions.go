@@ -2,6 +2,7 @@ package chart
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"text/template"
 
@@ -36,6 +37,7 @@ func functions(all *template.Template) template.FuncMap {
 			}
 			return strings.Join(words, separator)
 		},
+		"regexMatch": func(expression, text string) (bool, error) { return regexp.MatchString(expression, text) },
 		"int": func(v any) (int, error) {
 			n, ok := v.(int)
 			if !ok {

@@ -5,7 +5,10 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "flyball.labels" -}}
 {{ include "flyball.selector" . }}
+{{- /* A digest, or a long tag, is no label. */}}
+{{- if regexMatch "^[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?$" .Values.image.tag }}
 app.kubernetes.io/version: {{ .Values.image.tag | quote }}
+{{- end }}
 app.kubernetes.io/component: operator
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
