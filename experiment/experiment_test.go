@@ -67,6 +67,8 @@ func TestWhoAppliedWhat(t *testing.T) {
 		{"where there is none Flyball's does", HPAOnly, nil, true, 6, ByHPA},
 		{"nobody does in a comparison", Comparison, live, true, 4, ByNone},
 		{"nobody does while it is paused", AIScaler, nil, false, 4, ByNone},
+		{"the live HPA does until the policy is obeyed", AIScaler, live, false, 7, ByHPA},
+		{"the live HPA rests once it is", AIScaler, live, true, 6, ByAI},
 		{"the obeyed policy does", AIScaler, nil, true, 6, ByAI},
 	} {
 		s := seen(tc.mode)

@@ -124,7 +124,7 @@ func reasoning(d *scale.Decision) string {
 // itself, anybody else through the target.
 func (s Seen) applied(r *Row) {
 	switch {
-	case s.Mode == HPAOnly && s.Live != nil:
+	case s.Live != nil && (s.Mode == HPAOnly || s.Mode == AIScaler && !s.Applied):
 		r.AppliedReplicas, r.AppliedBy = pointer(s.Live.Desired), ByHPA
 	case !s.Applied || s.Mode == Comparison:
 		r.AppliedReplicas = pointer(r.CurrentReplicas)

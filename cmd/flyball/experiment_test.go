@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +21,7 @@ import (
 	"github.com/flyball-io/flyball/experiment"
 	"github.com/flyball-io/flyball/internal/kubernetes"
 	"github.com/flyball-io/flyball/record"
+	"github.com/flyball-io/flyball/scale"
 )
 
 // killedPhase is a cluster in which an HPA of somebody's rests on behalf of a
@@ -31,8 +34,12 @@ type killedPhase struct {
 const mostAtRest, mostBefore = int32(1 << 30), int32(7)
 
 func newKilledPhase(by string) *killedPhase {
-	return &killedPhase{fake.NewClientset(&autoscaling.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Name: "theirs", Namespace: "shop"},
-		Spec: autoscaling.HorizontalPodAutoscalerSpec{MaxReplicas: mostAtRest, ScaleTargetRef: autoscaling.CrossVersionObjectReference{Kind: "Deployment", Name: "web"}}}), by}
+	return &killedPhase{fake.NewClientset(theirHPA()), by}
+}
+
+func theirHPA() *autoscaling.HorizontalPodAutoscaler {
+	return &autoscaling.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Name: "theirs", Namespace: "shop"},
+		Spec: autoscaling.HorizontalPodAutoscalerSpec{MaxReplicas: mostAtRest, ScaleTargetRef: autoscaling.CrossVersionObjectReference{Kind: "Deployment", Name: "web"}}}
 }
 
 func (k *killedPhase) Rivals(context.Context, kubernetes.Ref) ([]kubernetes.Rival, error) {
@@ -149,6 +156,34 @@ func TestAPhaseWithoutADecisionHasNoRows(t *testing.T) {
 		if err != nil || len(rows) > 0 {
 			t.Fatalf("got %v, %v", rows, err)
 		}
+	}
+}
+
+// Until there is data the live HPA goes on, and a row says so.
+func TestRowsBeforeTheFirstDecisionWithData(t *testing.T) {
+	live := theirHPA()
+	live.Status = autoscaling.HorizontalPodAutoscalerStatus{CurrentReplicas: 3, DesiredReplicas: 4, Conditions: []autoscaling.HorizontalPodAutoscalerCondition{{Type: autoscaling.AbleToScale}}}
+	file, err := experiment.Create(t.TempDir(), experiment.AIScaler, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := (&killedPhase{client: fake.NewClientset(live)}).phase(experiment.AIScaler)
+	p.file = file
+	decided := make(chan record.Decided, 4)
+	for i, noData := range []bool{true, false, true} {
+		decided <- record.Decided{Mode: scale.Apply, Decision: scale.Decision{At: time.Unix(int64(60*i), 0), CurrentReplicas: 3, DesiredReplicas: 3, NoData: noData}}
+	}
+	close(decided)
+	rows, err := p.watch(t.Context(), decided, nil)
+	if err := errors.Join(err, file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var by []string
+	for _, r := range rows {
+		by = append(by, r.AppliedBy)
+	}
+	if want := []string{experiment.ByHPA, experiment.ByAI, experiment.ByAI}; !slices.Equal(by, want) {
+		t.Errorf("applied by %v, want %v", by, want)
 	}
 }
 

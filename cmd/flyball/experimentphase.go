@@ -24,6 +24,8 @@ type phase struct {
 	left  left            // of earlier phases, where there is one
 	state string
 	file  *experiment.File
+	// obeyed says whether what the policy decides is carried out.
+	obeyed bool
 }
 
 // hpaName is how the decisions of the computed HPA are known.

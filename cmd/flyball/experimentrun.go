@@ -120,6 +120,7 @@ func (p *phase) watch(ctx context.Context, decided <-chan record.Decided, report
 			if !open {
 				return rows, nil
 			}
+			p.follows(&d)
 			if d.Decision.At.Before(next) {
 				continue // it also decides when something happens in between
 			}
@@ -134,8 +135,14 @@ func (p *phase) watch(ctx context.Context, decided <-chan record.Decided, report
 	}
 }
 
+// follows notes whether the policy is obeyed, as the executor does: from the first
+// decision that has data on.
+func (p *phase) follows(d *record.Decided) {
+	p.obeyed = d.Mode == scale.Apply && (p.obeyed || !d.Decision.NoData)
+}
+
 func (p *phase) row(ctx context.Context, d record.Decided, samples []scale.Sample) experiment.Row {
-	seen := experiment.Seen{Mode: p.mode, Decided: d, HPA: hpaName, AI: p.f.ai, Targets: p.f.targets, Applied: d.Mode == scale.Apply, Samples: samples}
+	seen := experiment.Seen{Mode: p.mode, Decided: d, HPA: hpaName, AI: p.f.ai, Targets: p.f.targets, Applied: p.obeyed, Samples: samples}
 	if p.live != nil {
 		status, err := p.live.Status(ctx)
 		if err != nil && ctx.Err() == nil {
