@@ -185,7 +185,7 @@ func TestDeployedProductionIsAsRendered(t *testing.T) {
 	cert, key := certificate(t)
 	d := m.deploy("compose", "production", "--tls-cert", cert, "--tls-key", key)
 	all := m.containers(project)
-	if len(all) != 11 { // ten services, two of the app
+	if len(all) != 10 { // nine services, two of the app
 		t.Errorf("%d containers: %v", len(all), all)
 	}
 	for _, line := range all {
