@@ -107,7 +107,7 @@ func TestServiceThatIsStoppedStaysDown(t *testing.T) {
 		w.Until("3 are ready", targettest.Ready(3))
 		p.compose("down")
 		s := w.Until("it is told", targettest.Told(docker.ServiceDown))
-		if m := targettest.Condition(s, docker.ServiceDown).Message; !strings.Contains(m, "docker compose -p shop up -d web") {
+		if m := targettest.Condition(s, docker.ServiceDown).Message; !strings.Contains(m, "docker compose -p "+p.name+" up -d web") {
 			t.Errorf("the message does not say what to do: %s", m)
 		}
 		time.Sleep(2 * time.Second)
