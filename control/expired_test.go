@@ -1,12 +1,10 @@
 package control_test
 
 import (
-	"context"
 	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,21 +28,7 @@ func made(seq int64, to int, lasts time.Duration) record.Decided {
 // timely runs an executor that knows the time; stop ends it.
 func timely(t *testing.T, b bus.Bus, w *kept, file string, lines *strings.Builder) (stop func()) {
 	t.Helper()
-	fence, err := control.OpenFence(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() {
-		err := (&control.Executor{Name: "web", Target: w, Decisions: control.Decisions(b, "web"), Changes: control.Changes(b, "web"),
-			Log: slog.New(slog.NewTextHandler(lines, nil)), Fence: fence, Clock: clock.System}).Run(ctx)
-		if err != nil {
-			t.Error(err)
-		}
-	})
-	synctest.Wait()
-	return func() { cancel(); running.Wait() }
+	return executes(t, b, file, &control.Executor{Target: w, Log: slog.New(slog.NewTextHandler(lines, nil)), Clock: clock.System})
 }
 
 // What a planner decided in the night is no order any more when the executor is

@@ -28,16 +28,21 @@ func order(term, seq int64, from, to int) record.Decided {
 // fencedOn runs an executor whose fence is in a file; stop ends it.
 func fencedOn(t *testing.T, b bus.Bus, w *world, file string) (stop func()) {
 	t.Helper()
+	return executes(t, b, file, &control.Executor{Target: w, Log: slog.New(slog.DiscardHandler)})
+}
+
+// executes runs an executor of web whose fence is in a file; stop ends it.
+func executes(t *testing.T, b bus.Bus, file string, e *control.Executor) (stop func()) {
+	t.Helper()
 	fence, err := control.OpenFence(file)
 	if err != nil {
 		t.Fatal(err)
 	}
+	e.Name, e.Decisions, e.Changes, e.Fence = "web", control.Decisions(b, "web"), control.Changes(b, "web"), fence
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
-		err := (&control.Executor{Name: "web", Target: w, Decisions: control.Decisions(b, "web"), Changes: control.Changes(b, "web"),
-			Log: slog.New(slog.DiscardHandler), Fence: fence}).Run(ctx)
-		if err != nil {
+		if err := e.Run(ctx); err != nil {
 			t.Error(err)
 		}
 	})

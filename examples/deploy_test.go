@@ -20,8 +20,7 @@ import (
 
 	"github.com/flyball-io/flyball/deploy/stack"
 	"github.com/flyball-io/flyball/load"
-	"github.com/flyball-io/flyball/neural"
-	"github.com/flyball-io/flyball/policy/learned"
+	"github.com/flyball-io/flyball/policy/learned/learnedtest"
 	"github.com/flyball-io/flyball/workload"
 )
 
@@ -239,7 +238,7 @@ func TestComposeAsksTheServedPolicy(t *testing.T) {
 	m := newMachine(t, "nginx:1.28")
 	m.buildFlyball()
 	model := filepath.Join(t.TempDir(), "web.flyball")
-	if err := os.WriteFile(model, asBase(t), 0o600); err != nil {
+	if err := os.WriteFile(model, learnedtest.AsBase(t), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	d := m.deploy("compose", "local", "--serve-policy", "--policy-model", model)
@@ -281,25 +280,4 @@ func (d *deployed) token() string {
 		d.t.Fatal("the stack's folder has no token")
 	}
 	return string(found[1])
-}
-
-// asBase is a model that does as its base does, whatever it sees.
-func asBase(t *testing.T) []byte {
-	t.Helper()
-	m := &learned.Model{Actions: learned.StandardActions(), Origin: learned.Origin{Algorithm: "none"}}
-	var err error
-	if m.Net, err = neural.New(learned.Width, neural.Layer{Outputs: len(m.Actions)}); err != nil {
-		t.Fatal(err)
-	}
-	_, biases := m.Net.Weights(0)
-	biases[m.Actions.Base()] = 1
-	f := &m.Features
-	for range learned.Width {
-		f.Mean, f.Std, f.Least, f.Most = append(f.Mean, 0), append(f.Std, 1), append(f.Least, -2), append(f.Most, 2)
-	}
-	data, err := m.Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
 }

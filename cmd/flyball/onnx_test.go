@@ -10,13 +10,14 @@ import (
 
 	"github.com/flyball-io/flyball/neural/onnx/onnxtest"
 	"github.com/flyball-io/flyball/policy/learned"
+	"github.com/flyball-io/flyball/policy/learned/learnedtest"
 )
 
 // eager is a model that always wants half as many again as its base, as a file of
 // ours, as an ONNX file that says the same of itself, and as one that says nothing.
 func eager(t *testing.T) (ours, theirs, silent string) {
 	t.Helper()
-	m, err := learned.Read(simpleModel(t))
+	m, err := learned.Read(learnedtest.AsBase(t))
 	if err != nil {
 		t.Fatal(err)
 	}

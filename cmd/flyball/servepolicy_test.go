@@ -12,8 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flyball-io/flyball/neural"
-	"github.com/flyball-io/flyball/policy/learned"
+	"github.com/flyball-io/flyball/policy/learned/learnedtest"
 )
 
 // servePolicyHere runs flyball serve-policy on a free port until the test ends, and
@@ -147,7 +146,7 @@ func TestAPolicyInAFileIsServed(t *testing.T) {
 func TestTheModelOfAStack(t *testing.T) {
 	dir := t.TempDir()
 	none, model := filepath.Join(dir, "none"), filepath.Join(dir, "web.flyball")
-	if err := errors.Join(os.WriteFile(none, []byte("FLYBALL\nxx"), 0o600), os.WriteFile(model, simpleModel(t), 0o600)); err != nil {
+	if err := errors.Join(os.WriteFile(none, []byte("FLYBALL\nxx"), 0o600), os.WriteFile(model, learnedtest.AsBase(t), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	root := newRootCommand()
@@ -162,7 +161,7 @@ func TestTheModelOfAStack(t *testing.T) {
 	}
 	deployed(t, "compose", "--serve-policy", "--policy-model", model, "--dir", filepath.Join(dir, "shop"))
 	got, err := os.ReadFile(filepath.Join(dir, "shop", "policy", "model.flyball"))
-	if err != nil || !bytes.Equal(got, simpleModel(t)) {
+	if err != nil || !bytes.Equal(got, learnedtest.AsBase(t)) {
 		t.Errorf("the stack's model: %d bytes, %v", len(got), err)
 	}
 }
@@ -170,29 +169,8 @@ func TestTheModelOfAStack(t *testing.T) {
 // A trained model is served as any policy.
 func TestAModelIsServed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "web.flyball")
-	if err := os.WriteFile(path, simpleModel(t), 0o600); err != nil {
+	if err := os.WriteFile(path, learnedtest.AsBase(t), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	servePolicyHere(t, path)
-}
-
-// simpleModel always wants the action that does as the base.
-func simpleModel(t *testing.T) []byte {
-	t.Helper()
-	m := &learned.Model{Actions: learned.StandardActions(), Origin: learned.Origin{Algorithm: "none"}}
-	var err error
-	if m.Net, err = neural.New(learned.Width, neural.Layer{Outputs: len(m.Actions)}); err != nil {
-		t.Fatal(err)
-	}
-	_, biases := m.Net.Weights(0)
-	biases[m.Actions.Base()] = 1
-	f := &m.Features
-	for range learned.Width {
-		f.Mean, f.Std, f.Least, f.Most = append(f.Mean, 0), append(f.Std, 1), append(f.Least, -2), append(f.Most, 2)
-	}
-	data, err := m.Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
 }
