@@ -131,7 +131,7 @@ func (w *watcher) look(ctx context.Context) time.Duration {
 // restore puts the count back where somebody else has set it.
 func (w *watcher) restore(ctx context.Context, v *view) error {
 	now := w.clock.Now()
-	if w.others.Load() || !v.count.due(now, v.status.SpecReplicas) {
+	if !v.count.due(now, v.status.SpecReplicas) {
 		return nil
 	}
 	before := v.count
@@ -149,7 +149,7 @@ func (w *watcher) restore(ctx context.Context, v *view) error {
 // remind asks anew for tasks that the scheduler has forgotten.
 func (w *watcher) remind(ctx context.Context, v *view) error {
 	now := w.clock.Now()
-	if w.others.Load() || !v.count.known || v.status.SpecReplicas != v.count.wanted || !v.room.nudge(now) {
+	if !v.count.known || v.status.SpecReplicas != v.count.wanted || !v.room.nudge(now) {
 		return nil
 	}
 	w.log.Warn("tasks wait for a node and the swarm does not say why; asking for them anew", slog.Int("waiting", v.room.waiting))
