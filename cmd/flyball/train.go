@@ -69,7 +69,7 @@ predictive and against the model that is there.`,
   flyball train --resume --out dqn
   flyball train --visualize flyball-training/model.flyball --trace shape:flash-crowd
   flyball train --compare flyball-training
-  flyball train --history /var/lib/flyball --target shop -f shop.yaml --from model.flyball
+  flyball train --history /var/lib/flyball --target shop -f shop.yaml --init model.flyball
   flyball train --env cartpole --algo ppo --no-evaluate`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
