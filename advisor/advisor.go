@@ -14,9 +14,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/queueing"
 	"github.com/flyball-io/flyball/scale"
 )
@@ -26,13 +28,49 @@ import (
 // Ask returns what is advised on what is seen: a count within the bounds, a
 // direction or thresholds, with confidence and reason. Whatever comes from
 // outside has been checked; its texts are short, of one line, and hold no secret.
-// An error says why there is no advice. Ask ends when ctx does; one goroutine
-// calls it at a time. obs is the caller's: it may be kept.
+// An error says why there is no advice; what was said all the same is told with
+// it. Ask ends when ctx does; one goroutine calls it at a time. The question is
+// the advisor's from then on.
 type Advisor interface {
 	Manners() Manners
-	Ask(ctx context.Context, obs scale.Observation) (scale.Advice, error)
+	Ask(ctx context.Context, q Question) (Answer, error)
 	// Close ends its connections. It is called once, after the last Ask.
 	Close()
+}
+
+// Question is what somebody is asked about.
+type Question struct {
+	Seen scale.Observation
+	// About is the policy's own question; nil: it is only time to ask.
+	About *policy.Inquiry
+}
+
+// Answer is what was advised, and what it took.
+type Answer struct {
+	Advice scale.Advice
+	// Asked and Said are the words exchanged, without secrets, for those who audit
+	// them; empty where there are no words.
+	Asked, Said string
+	// Delay is how long an advisor that is simulated would have taken; one that is
+	// asked in earnest takes its time.
+	Delay time.Duration
+	// In and Out are tokens read and written, Cost their price in US dollars.
+	In, Out int
+	Cost    float64
+	// Cached says that an earlier answer to the same question was given again.
+	Cached bool
+}
+
+// Exchange is a question with its answer, as it is told to those who listen.
+type Exchange struct {
+	Target   string
+	From     string
+	At       time.Time     // of the answer
+	SeenAt   time.Time     // what was asked about
+	Took     time.Duration // from question to answer
+	Occasion string        // "": it was time
+	Answer   Answer        // its Advice is what policies get
+	Error    string        // why there is none; "": there is
 }
 
 // Manners say how an advisor wants to be asked.
@@ -43,6 +81,11 @@ type Manners struct {
 	Timeout time.Duration
 	// MaxAge is how long an answer is valid after what it was based on was seen.
 	MaxAge time.Duration
+	// OnInquiry says that a policy's inquiry is waited for, and at most one in Every
+	// is put; else it is asked by time.
+	OnInquiry bool
+	// Simulated says that nobody is really asked: its failures are part of the play.
+	Simulated bool
 }
 
 // ErrNoOpinion is the error of somebody who is well and has no advice to give.
@@ -69,4 +112,33 @@ type Env struct {
 	Topology  queueing.Topology
 	Clock     clock.Clock
 	Log       *slog.Logger
+	// Commons is what the advisors of all targets share; nil: nothing.
+	Commons *Commons
+	// Tell, if any, hears each exchange. It must not block.
+	Tell func(Exchange)
+}
+
+// Commons keeps what advisors of many targets share: a pace, a budget, answers.
+type Commons struct {
+	mu  sync.Mutex
+	all map[string]any
+}
+
+// Shared returns what is kept under a key, made the first time. Without commons
+// each has its own.
+func Shared[T any](c *Commons, key string, make func() T) T {
+	if c == nil {
+		return make()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if kept, is := c.all[key].(T); is {
+		return kept
+	}
+	if c.all == nil {
+		c.all = map[string]any{}
+	}
+	made := make()
+	c.all[key] = made
+	return made
 }

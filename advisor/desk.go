@@ -35,11 +35,12 @@ type Desk struct {
 	manners Manners
 	random  *rand.Rand // of the asking goroutine
 
-	questions chan scale.Observation // room for one: the newest
+	questions chan Question // room for one: the newest
 
 	mu     sync.Mutex // guards what follows; nobody does I/O under it
 	asked  time.Time  // when the newest question was handed over; zero: none
 	said   *scale.Advice
+	before *scale.Advice // said before it: valid until said is there, whose time may be to come
 	failed *scale.Advice // why there is nothing newer; nil: there is
 	faults int           // in a row
 	rests  time.Time     // until when nobody is asked
@@ -50,9 +51,12 @@ type Desk struct {
 func NewDesk(from string, a Advisor, env Env) *Desk {
 	h := fnv.New64a()
 	fmt.Fprint(h, env.Target, from)
-	return &Desk{from: from, advisor: a, env: env, manners: a.Manners(), questions: make(chan scale.Observation, 1),
+	return &Desk{from: from, advisor: a, env: env, manners: a.Manners(), questions: make(chan Question, 1),
 		random: rand.New(rand.NewPCG(h.Sum64(), 0xde5c))}
 }
+
+// Simulated reports whether nobody is really asked.
+func (d *Desk) Simulated() bool { return d.manners.Simulated }
 
 // Due reports whether a question should be asked now, when the next decision is
 // made at next. The first is asked at once; later ones so shortly before a
@@ -64,7 +68,7 @@ func (d *Desk) Due(now, next time.Time) bool {
 	defer d.mu.Unlock()
 	gap := now.Sub(d.asked)
 	switch {
-	case now.Before(d.rests) && d.rests.Sub(now) <= mostLater:
+	case d.manners.OnInquiry || d.resting(now):
 		return false
 	case d.asked.IsZero() || gap < 0: // or the clock was set back
 		return true
@@ -73,15 +77,29 @@ func (d *Desk) Due(now, next time.Time) bool {
 	return gap >= max(d.manners.Every, d.env.Sync/2)-d.env.Sync/8 && next.Sub(now) <= lead
 }
 
-// Show hands over an observation to ask about, in the place of one that was not
-// asked about yet. It is the desk's from then on.
-func (d *Desk) Show(obs scale.Observation) {
+// Takes reports whether an inquiry should be put now: the first is at once, later
+// ones not before Every has passed.
+func (d *Desk) Takes(now time.Time) bool {
 	d.mu.Lock()
-	d.asked = obs.At
+	defer d.mu.Unlock()
+	gap := now.Sub(d.asked)
+	return d.manners.OnInquiry && !d.resting(now) && (d.asked.IsZero() || gap < 0 || gap >= d.manners.Every)
+}
+
+// resting reports whether nobody is asked now. The caller holds mu.
+func (d *Desk) resting(now time.Time) bool {
+	return now.Before(d.rests) && d.rests.Sub(now) <= mostLater
+}
+
+// Show hands over a question, in the place of one that was not asked yet. It is
+// the desk's from then on.
+func (d *Desk) Show(q Question) {
+	d.mu.Lock()
+	d.asked = q.Seen.At
 	d.mu.Unlock()
 	for {
 		select {
-		case d.questions <- obs:
+		case d.questions <- q:
 			return
 		default:
 		}
@@ -99,32 +117,54 @@ func (d *Desk) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case obs := <-d.questions:
-			_ = d.AskNow(ctx, obs) // the desk keeps why
+		case q := <-d.questions:
+			_ = d.AskNow(ctx, q) // the desk keeps why
 		}
 	}
 }
 
 // AskNow asks and waits for the answer, for a simulation whose time stands still
 // meanwhile. It returns why there is no answer.
-func (d *Desk) AskNow(ctx context.Context, obs scale.Observation) error {
+func (d *Desk) AskNow(ctx context.Context, q Question) error {
 	call, cancel := context.WithTimeout(ctx, d.manners.Timeout)
 	defer cancel()
-	a, err := d.advisor.Ask(call, obs)
+	began, seen := d.env.Clock.Now(), q.Seen.At
+	x := Exchange{Target: d.env.Target, From: d.from, SeenAt: seen}
+	if q.About != nil {
+		x.Occasion = q.About.Occasion
+	}
+	answer, err := d.advisor.Ask(call, q)
 	if ctx.Err() != nil {
 		return ctx.Err() // the end is no fault of the advisor
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) || err == nil && answer.Delay > d.manners.Timeout {
 		err = fmt.Errorf("no answer within %v", d.manners.Timeout)
 	}
-	now := d.env.Clock.Now()
-	a.From, a.At, a.SeenAt = d.from, now, obs.At
-	a.Expires = obs.At.Add(d.manners.MaxAge)
+	x.At = d.env.Clock.Now().Add(min(answer.Delay, d.manners.Timeout))
+	x.Took = x.At.Sub(began)
+	a := &answer.Advice
+	a.From, a.At, a.SeenAt, a.Expires = d.from, x.At, seen, seen.Add(d.manners.MaxAge)
+	x.Answer = answer
+	err = d.keep(a, err)
+	if err != nil {
+		x.Error = err.Error()
+	}
+	if d.env.Tell != nil {
+		d.env.Tell(x)
+	}
+	if errors.Is(err, ErrNoOpinion) {
+		return nil
+	}
+	return err
+}
+
+// keep notes an answer, or why there is none, and returns why.
+func (d *Desk) keep(a *scale.Advice, err error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.asked = obs.At
+	d.asked = a.SeenAt
 	if err != nil && !errors.Is(err, ErrNoOpinion) {
-		d.fail(now, obs.At, err)
+		d.fail(a.At, a.SeenAt, err)
 		return err
 	}
 	if d.faults >= opensAfter {
@@ -132,10 +172,10 @@ func (d *Desk) AskNow(ctx context.Context, obs scale.Observation) error {
 	}
 	d.faults, d.rests = 0, time.Time{}
 	if err != nil {
-		d.said, d.failed = nil, d.silence(now, obs.At, err)
-		return nil
+		d.said, d.failed = nil, d.silence(a.At, a.SeenAt, err)
+		return err
 	}
-	d.said, d.failed = &a, nil
+	d.before, d.said, d.failed = d.said, a, nil
 	return nil
 }
 
@@ -166,10 +206,14 @@ func (d *Desk) fail(now, seen time.Time, err error) {
 func (d *Desk) Advice(all []scale.Advice, now time.Time) []scale.Advice {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.said != nil && now.Before(d.said.Expires) && !d.said.SeenAt.After(now) {
-		all = append(all, *d.said)
+	newest := d.said
+	if newest != nil && newest.At.After(now) {
+		newest = d.before
 	}
-	if d.failed != nil {
+	if newest != nil && now.Before(newest.Expires) && !newest.At.After(now) {
+		all = append(all, *newest)
+	}
+	if d.failed != nil && !d.failed.At.After(now) {
 		all = append(all, *d.failed)
 	}
 	return all

@@ -5,39 +5,44 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/scale"
 )
 
 // script is an advisor that says what it is told to.
 type script struct {
 	manners Manners
-	answer  func(ctx context.Context, obs scale.Observation) (scale.Advice, error)
+	answer  func(ctx context.Context) (scale.Advice, error)
 	asked   []time.Time // At of what it was asked about
 	closed  int
+	delay   time.Duration
 }
 
 func (s *script) Manners() Manners { return s.manners }
 func (s *script) Close()           { s.closed++ }
-func (s *script) Ask(ctx context.Context, obs scale.Observation) (scale.Advice, error) {
-	s.asked = append(s.asked, obs.At)
-	return s.answer(ctx, obs)
+func (s *script) Ask(ctx context.Context, q Question) (answer Answer, err error) {
+	s.asked = append(s.asked, q.Seen.At)
+	answer.Advice, err = s.answer(ctx)
+	answer.Delay = s.delay
+	return answer, err
 }
 
 func saying(replicas int) *script {
-	return &script{manners: Manners{Timeout: 2 * time.Second, MaxAge: 30 * time.Second}, answer: func(context.Context, scale.Observation) (scale.Advice, error) {
+	return &script{manners: Manners{Timeout: 2 * time.Second, MaxAge: 30 * time.Second}, answer: func(context.Context) (scale.Advice, error) {
 		return scale.Advice{Replicas: &replicas, Confidence: 1}, nil
 	}}
 }
 
 func failing(err error) *script {
 	s := saying(0)
-	s.answer = func(context.Context, scale.Observation) (scale.Advice, error) { return scale.Advice{}, err }
+	s.answer = func(context.Context) (scale.Advice, error) { return scale.Advice{}, err }
 	return s
 }
 
@@ -45,7 +50,7 @@ func desk(a Advisor) *Desk {
 	return NewDesk("somebody", a, Env{Target: "web", Min: 1, Max: 20, Sync: 15 * time.Second, Clock: clock.System, Log: slog.New(slog.DiscardHandler)})
 }
 
-func seen(at time.Time) scale.Observation { return scale.Observation{Target: "web", At: at} }
+func seen(at time.Time) Question { return Question{Seen: scale.Observation{Target: "web", At: at}} }
 
 // In a minute of a decision every 15 s and a report every second it is asked once
 // at once, and then shortly before each decision.
@@ -172,7 +177,7 @@ func TestWhoSaysWhenToAskAgainIsHeard(t *testing.T) {
 func TestASlowAdvisorDelaysNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := saying(3)
-		a.answer = func(ctx context.Context, _ scale.Observation) (scale.Advice, error) {
+		a.answer = func(ctx context.Context) (scale.Advice, error) {
 			<-ctx.Done()
 			return scale.Advice{}, ctx.Err()
 		}
@@ -211,5 +216,82 @@ func TestAClockThatWasSetBack(t *testing.T) {
 	year := now.AddDate(-1, 0, 0)
 	if !d.Due(year, year) {
 		t.Error("not asked for a year")
+	}
+}
+
+// An advisor for whom a policy's inquiry is waited for is not asked by time, nor
+// twice within its pace.
+func TestInquiriesHaveAPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := saying(3)
+		a.manners.OnInquiry, a.manners.Every = true, time.Minute
+		d := desk(a)
+		now := time.Now()
+		if d.Due(now, now) || !d.Takes(now) {
+			t.Fatalf("due %v, takes %v at first, want an inquiry alone", d.Due(now, now), d.Takes(now))
+		}
+		q := seen(now)
+		q.About = &policy.Inquiry{Occasion: policy.Violations}
+		if err := d.AskNow(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		if d.Takes(now.Add(59*time.Second)) || !d.Takes(now.Add(time.Minute)) {
+			t.Error("want the next one a minute after the first")
+		}
+	})
+}
+
+// still is a clock that stands.
+type still struct {
+	clock.Clock
+	at time.Time
+}
+
+func (s still) Now() time.Time { return s.at }
+
+// Who is simulated takes time that nobody waits for: what was said before holds
+// until then, and what takes too long is no answer.
+func TestWhoIsSimulatedTakesTime(t *testing.T) {
+	a := saying(3)
+	a.manners.Timeout, a.manners.MaxAge = 20*time.Second, time.Minute
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	d := NewDesk("somebody", a, Env{Clock: still{clock.System, now}, Log: slog.New(slog.DiscardHandler)})
+	counts := func(after time.Duration) (all []int) {
+		for _, advice := range d.Advice(nil, now.Add(after)) {
+			if advice.Replicas != nil {
+				all = append(all, *advice.Replicas)
+			}
+		}
+		return all
+	}
+	if err := d.AskNow(t.Context(), seen(now)); err != nil {
+		t.Fatal(err)
+	}
+	four := 4
+	a.answer = func(context.Context) (scale.Advice, error) { return scale.Advice{Replicas: &four}, nil }
+	a.delay = 10 * time.Second
+	if err := d.AskNow(t.Context(), seen(now)); err != nil {
+		t.Fatal(err)
+	}
+	if early, late := counts(9*time.Second), counts(10*time.Second); !slices.Equal(early, []int{3}) || !slices.Equal(late, []int{4}) {
+		t.Errorf("got %v before and %v after the delay, want 3 and 4", early, late)
+	}
+	a.delay = 21 * time.Second
+	if err := d.AskNow(t.Context(), seen(now)); err == nil {
+		t.Error("an answer after the time that is allowed is taken")
+	}
+}
+
+func TestEachExchangeIsTold(t *testing.T) {
+	var told []Exchange
+	a := saying(3)
+	d := NewDesk("somebody", a, Env{Target: "web", Clock: clock.System, Log: slog.New(slog.DiscardHandler), Tell: func(x Exchange) { told = append(told, x) }})
+	q := seen(time.Now())
+	q.About = &policy.Inquiry{Occasion: policy.RegimeChange}
+	_ = d.AskNow(t.Context(), q)
+	a.answer = func(context.Context) (scale.Advice, error) { return scale.Advice{}, errors.New("429") }
+	_ = d.AskNow(t.Context(), q)
+	if len(told) != 2 || told[0].Error != "" || *told[0].Answer.Advice.Replicas != 3 || told[0].Occasion != policy.RegimeChange || told[1].Error != "429" || told[1].Target != "web" {
+		t.Errorf("told %+v, want an answer and a failure", told)
 	}
 }

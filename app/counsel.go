@@ -156,18 +156,35 @@ func (c *counsel) Due(now, next time.Time) bool {
 	return slices.ContainsFunc(c.present(), func(a *asked) bool { return a.desk.Due(now, next) })
 }
 
-// Show implements [control.Counsel]. In a simulation, whose clock is held, the
-// answers are waited for.
+// Show implements [control.Counsel].
 func (c *counsel) Show(ctx context.Context, obs scale.Observation, next time.Time) {
 	for _, a := range c.present() {
-		switch {
-		case !a.desk.Due(obs.At, next):
-		case c.deps.Wall != nil:
-			_ = a.desk.AskNow(ctx, obs.Clone()) // the desk says why
-		default:
-			a.desk.Show(obs.Clone())
+		if a.desk.Due(obs.At, next) {
+			c.put(ctx, a, advisor.Question{Seen: obs.Clone()})
 		}
 	}
+}
+
+// Inquire implements [control.Counsel].
+func (c *counsel) Inquire(ctx context.Context, obs scale.Observation, inquiries []policy.Inquiry) {
+	for i := range inquiries {
+		for _, a := range c.present() {
+			if a.need.From == inquiries[i].From && a.desk.Takes(obs.At) {
+				about := inquiries[i]
+				c.put(ctx, a, advisor.Question{Seen: obs.Clone(), About: &about})
+			}
+		}
+	}
+}
+
+// put asks a question; in a simulation, whose clock is held, the answer is waited
+// for.
+func (c *counsel) put(ctx context.Context, a *asked, q advisor.Question) {
+	if c.deps.Wall != nil {
+		_ = a.desk.AskNow(ctx, q) // the desk says why
+		return
+	}
+	a.desk.Show(q)
 }
 
 // Advice implements [control.Counsel].
@@ -179,7 +196,8 @@ func (c *counsel) Advice(now time.Time) []scale.Advice {
 	return all
 }
 
-// askOnce asks all whom a spec needs about one observation, and waits.
+// askOnce asks all whom a spec needs about one observation, and waits. Those who
+// wait for a policy's inquiry are asked none: one decision has no events.
 func askOnce(ctx context.Context, spec *Spec, deps Deps, obs *scale.Observation) ([]scale.Advice, error) {
 	deps.Log = slog.New(slog.DiscardHandler)
 	all, err := newCounsel(spec.Name, &deps).prepare(spec)
@@ -188,7 +206,9 @@ func askOnce(ctx context.Context, spec *Spec, deps Deps, obs *scale.Observation)
 	}
 	var advice []scale.Advice
 	for _, a := range all {
-		_ = a.desk.AskNow(ctx, obs.Clone()) // the desk says why
+		if a.desk.Due(obs.At, obs.At) {
+			_ = a.desk.AskNow(ctx, advisor.Question{Seen: obs.Clone()}) // the desk says why
+		}
 		advice = a.desk.Advice(advice, obs.At)
 	}
 	return advice, nil

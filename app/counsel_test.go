@@ -37,18 +37,18 @@ func (o *pythia) Manners() advisor.Manners {
 	return advisor.Manners{Timeout: 2 * time.Second, MaxAge: 30 * time.Second}
 }
 func (o *pythia) Close() { o.closed = true }
-func (o *pythia) Ask(ctx context.Context, _ scale.Observation) (scale.Advice, error) {
+func (o *pythia) Ask(ctx context.Context, _ advisor.Question) (advisor.Answer, error) {
 	o.asked++
 	select {
 	case <-time.After(o.takes):
 	case <-ctx.Done():
-		return scale.Advice{}, ctx.Err()
+		return advisor.Answer{}, ctx.Err()
 	}
 	if o.silent {
-		return scale.Advice{}, errors.New("nobody is there")
+		return advisor.Answer{}, errors.New("nobody is there")
 	}
 	n := o.env.Max - 1
-	return scale.Advice{Replicas: &n, Confidence: 1, Reason: "said so"}, nil
+	return advisor.Answer{Advice: scale.Advice{Replicas: &n, Confidence: 1, Reason: "said so"}}, nil
 }
 
 // remotely is a spec whose policy is remote, else three replicas by HPA. It
@@ -269,7 +269,7 @@ func TestWhoIsNotDueIsNotAsked(t *testing.T) {
 		}
 		c.adopt(all)
 		obs := scale.Observation{Target: "shop", At: time.Now()}
-		if err := all[0].desk.AskNow(t.Context(), obs); err != nil {
+		if err := all[0].desk.AskNow(t.Context(), advisor.Question{Seen: obs}); err != nil {
 			t.Fatal(err)
 		}
 		c.Show(t.Context(), obs, obs.At)

@@ -29,7 +29,7 @@ func (s *Spec) judged(spec PolicySpec) (sim.Decider, error) {
 	if err != nil || len(needs) == 0 {
 		return d, err
 	}
-	c := &consulting{Decider: d, now: &standing{Clock: clock.System}}
+	c := &consulting{Decider: d, now: &standing{Clock: clock.System}, of: map[string]*advisor.Desk{}}
 	for _, need := range needs {
 		if err := c.add(s, need); err != nil {
 			return nil, err
@@ -43,7 +43,8 @@ type consulting struct {
 	*decide.Decider
 	now   *standing
 	desks []*advisor.Desk
-	err   error // of the first that did not answer
+	of    map[string]*advisor.Desk // by the name of the need
+	err   error                    // of the first that did not answer
 }
 
 func (c *consulting) add(s *Spec, need policy.Need) error {
@@ -52,22 +53,39 @@ func (c *consulting) add(s *Spec, need policy.Need) error {
 	if err != nil {
 		return err
 	}
-	c.desks = append(c.desks, advisor.NewDesk(need.From, a, env))
+	desk := advisor.NewDesk(need.From, a, env)
+	c.desks, c.of[need.From] = append(c.desks, desk), desk
 	return nil
 }
 
-// Decide implements [sim.Decider].
+// Decide implements [sim.Decider]. What the policy wants to know is asked after it
+// has decided, as a live one does.
 func (c *consulting) Decide(obs scale.Observation) scale.Decision {
 	c.now.at = obs.At
 	for _, desk := range c.desks {
-		if c.err == nil && desk.Due(obs.At, obs.At) {
-			if err := desk.AskNow(context.Background(), obs.Clone()); err != nil {
-				c.err = fmt.Errorf("who is asked must answer where it is judged: %w", err)
-			}
+		if desk.Due(obs.At, obs.At) {
+			c.ask(desk, advisor.Question{Seen: obs.Clone()})
 		}
 		obs.Advice = desk.Advice(obs.Advice, obs.At)
 	}
-	return c.Decider.Decide(obs)
+	d := c.Decider.Decide(obs)
+	for _, inquiry := range c.Inquiries() {
+		if desk := c.of[inquiry.From]; desk != nil && desk.Takes(obs.At) {
+			about := inquiry
+			c.ask(desk, advisor.Question{Seen: obs.Clone(), About: &about})
+		}
+	}
+	return d
+}
+
+// ask waits for an answer. None from somebody who is really asked ends the judging.
+func (c *consulting) ask(desk *advisor.Desk, q advisor.Question) {
+	if c.err != nil {
+		return
+	}
+	if err := desk.AskNow(context.Background(), q); err != nil && !desk.Simulated() {
+		c.err = fmt.Errorf("who is asked must answer where it is judged: %w", err)
+	}
 }
 
 // Err says that somebody did not answer.

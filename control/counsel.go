@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
+	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -14,6 +15,7 @@ import (
 //	reports    . . . . . . . . . . . .
 //	Show               [ask…….answer]         shortly before a decision
 //	decisions  │                       │ with the Advice that is there
+//	Inquire                              [ask…] where a policy has a question
 //
 // In a simulation Show waits for the answer instead, while the clock stands still.
 type Counsel interface {
@@ -22,6 +24,8 @@ type Counsel interface {
 	Due(now, next time.Time) bool
 	// Show lends an observation to ask those who are due about.
 	Show(ctx context.Context, obs scale.Observation, next time.Time)
+	// Inquire lends an observation on which policies have questions.
+	Inquire(ctx context.Context, obs scale.Observation, inquiries []policy.Inquiry)
 	// Advice is what has been said and is valid, and why nothing is.
 	Advice(now time.Time) []scale.Advice
 }
@@ -41,6 +45,22 @@ func (p *Planner) consult(ctx context.Context) {
 	}
 	defer clock.Hold(p.Clock)()
 	p.Counsel.Show(ctx, p.seen.observe(now), next)
+}
+
+// inquire puts the questions that policies have after a decision: that of the
+// active one first, for a name is asked once.
+func (p *Planner) inquire(ctx context.Context, obs *scale.Observation) {
+	if p.Counsel == nil {
+		return
+	}
+	all := p.plan.Decider.Inquiries()
+	for _, shadow := range p.plan.Shadows {
+		all = append(all[:len(all):len(all)], shadow.Inquiries()...)
+	}
+	if len(all) > 0 {
+		defer clock.Hold(p.Clock)()
+		p.Counsel.Inquire(ctx, *obs, all)
+	}
 }
 
 // advised adds what was said to an observation.

@@ -206,6 +206,7 @@ func (p *Planner) decide(ctx context.Context) bool {
 			p.Log.Error("decision lost", slog.String("target", p.Name), slog.Any("error", err))
 		}
 	}
+	p.inquire(ctx, &obs)
 	p.remember(ctx)
 	return true
 }

@@ -74,6 +74,9 @@ func (d *Decider) Decide(obs scale.Observation) scale.Decision {
 	return decision
 }
 
+// Inquiries are what the policy wants to ask about its newest observation.
+func (d *Decider) Inquiries() []policy.Inquiry { return policy.Inquiries(d.policy) }
+
 func (d *Decider) walk(g guard.Guard, obs scale.Observation, decision *scale.Decision, opinion bool) {
 	want := decision.DesiredReplicas
 	allowed, reason := limit(g, obs, want, opinion)

@@ -58,11 +58,13 @@ func (a *Advisor) Manners() advisor.Manners {
 func (a *Advisor) Close() { a.client.Close() }
 
 // Ask sends one question.
-func (a *Advisor) Ask(ctx context.Context, obs scale.Observation) (scale.Advice, error) {
+func (a *Advisor) Ask(ctx context.Context, q advisor.Question) (answer advisor.Answer, err error) {
 	if a.cfg.Format == remote.IntelliScale {
-		return a.askAction(ctx, &obs)
+		answer.Advice, err = a.askAction(ctx, &q.Seen)
+	} else {
+		answer.Advice, err = a.askCount(ctx, q.Seen)
 	}
-	return a.askCount(ctx, obs)
+	return answer, err
 }
 
 // askCount asks in the format flyball.

@@ -75,8 +75,8 @@ func TestTheMemoryGoesThereAndBack(t *testing.T) {
 		answer(w, q, func(a *remote.Answer) { a.Memory = fmt.Appendf(nil, "after %d", len(memories)) })
 	})
 	for range 3 {
-		got, err := a.Ask(t.Context(), seen())
-		if err != nil || *got.Replicas != 7 || got.Confidence != 0.9 || got.Reason != "so" {
+		got, err := a.Ask(t.Context(), advisor.Question{Seen: seen()})
+		if err != nil || *got.Advice.Replicas != 7 || got.Advice.Confidence != 0.9 || got.Advice.Reason != "so" {
 			t.Fatalf("got %+v, %v, want 7 replicas, so", got, err)
 		}
 	}
@@ -105,8 +105,8 @@ func TestWhatIsNoAnswer(t *testing.T) {
 		"no opinion":   {answering(t, func(a *remote.Answer) { a.Replicas, a.Reason = nil, "too little seen" }), "no opinion: too little seen"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := serve(t, nil, tc.handler).Ask(t.Context(), seen())
-			if err == nil || !strings.Contains(err.Error(), tc.want) || got.Replicas != nil {
+			got, err := serve(t, nil, tc.handler).Ask(t.Context(), advisor.Question{Seen: seen()})
+			if err == nil || !strings.Contains(err.Error(), tc.want) || got.Advice.Replicas != nil {
 				t.Errorf("got %+v, %v, want %q", got, err, tc.want)
 			}
 			if errors.Is(err, advisor.ErrNoOpinion) != (name == "no opinion") {
@@ -142,7 +142,7 @@ func TestASilentServer(t *testing.T) {
 		case <-r.Context().Done():
 		}
 	})
-	if _, err := a.Ask(t.Context(), seen()); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := a.Ask(t.Context(), advisor.Question{Seen: seen()}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want that the deadline is over", err)
 	}
 }
@@ -153,7 +153,7 @@ func TestWhenToAskAgain(t *testing.T) {
 		http.Error(w, "later", http.StatusTooManyRequests)
 	})
 	var later *advisor.Later
-	if _, err := a.Ask(t.Context(), seen()); !errors.As(err, &later) || later.After != 7*time.Second {
+	if _, err := a.Ask(t.Context(), advisor.Question{Seen: seen()}); !errors.As(err, &later) || later.After != 7*time.Second {
 		t.Errorf("got %v, want that it asks for 7 s", err)
 	}
 }
@@ -170,7 +170,7 @@ func TestAServerThatNeverEnds(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	})
-	if got, err := a.Ask(t.Context(), seen()); !errors.Is(err, context.DeadlineExceeded) || got.Replicas != nil {
+	if got, err := a.Ask(t.Context(), advisor.Question{Seen: seen()}); !errors.Is(err, context.DeadlineExceeded) || got.Advice.Replicas != nil {
 		t.Errorf("got %+v, %v, want that the deadline is over", got, err)
 	}
 }
@@ -186,7 +186,7 @@ func TestASecretIsSentAndNeverShown(t *testing.T) {
 	}, func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, r.Header.Get("Authorization")+" "+r.Header.Get("X-Key")+"?", http.StatusForbidden)
 	})
-	_, err := a.Ask(t.Context(), seen())
+	_, err := a.Ask(t.Context(), advisor.Question{Seen: seen()})
 	if got, want := fmt.Sprint(err), "status 403: Bearer (hidden) (hidden)?"; !strings.HasSuffix(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -197,7 +197,7 @@ func TestAReplicaWithAnImpossibleSample(t *testing.T) {
 	a := serve(t, nil, answering(t, func(*remote.Answer) {}))
 	obs := seen()
 	obs.Replicas[0].Samples = []scale.Sample{{Signal: scale.CPUUtilization, Value: math.NaN()}, {Signal: scale.CPUUtilization, Value: 0.5}}
-	if _, err := a.Ask(t.Context(), obs); err != nil {
+	if _, err := a.Ask(t.Context(), advisor.Question{Seen: obs}); err != nil {
 		t.Error(err)
 	}
 }
@@ -215,8 +215,8 @@ func TestTheFormatOfIntelliScale(t *testing.T) {
 		said = tc.action
 		obs := seen()
 		obs.CurrentReplicas = tc.have
-		got, err := a.Ask(t.Context(), obs)
-		if err != nil || *got.Replicas != tc.want || got.Reason != tc.action {
+		got, err := a.Ask(t.Context(), advisor.Question{Seen: obs})
+		if err != nil || *got.Advice.Replicas != tc.want || got.Advice.Reason != tc.action {
 			t.Errorf("%s of %d: got %+v, %v, want %d", tc.action, tc.have, got, err, tc.want)
 		}
 	}
@@ -224,12 +224,12 @@ func TestTheFormatOfIntelliScale(t *testing.T) {
 		t.Errorf("asked %q, want %q", asked, want)
 	}
 	said = "explode"
-	if _, err := a.Ask(t.Context(), seen()); err == nil || !strings.Contains(err.Error(), `action: must be scale_up, scale_down or no_action, got "explode"`) {
+	if _, err := a.Ask(t.Context(), advisor.Question{Seen: seen()}); err == nil || !strings.Contains(err.Error(), `action: must be scale_up, scale_down or no_action, got "explode"`) {
 		t.Errorf("got %v, want that the action is refused", err)
 	}
 	obs := seen()
 	obs.Signals = obs.Signals[:2] // memory is not measured
-	if _, err := a.Ask(t.Context(), obs); err == nil || !strings.Contains(err.Error(), `memory: signal "memoryUtilization"`) {
+	if _, err := a.Ask(t.Context(), advisor.Question{Seen: obs}); err == nil || !strings.Contains(err.Error(), `memory: signal "memoryUtilization"`) {
 		t.Errorf("got %v, want the signal that is missing: an error is never a zero", err)
 	}
 }

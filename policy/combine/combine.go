@@ -33,6 +33,7 @@ type Policy struct {
 	proposals []scale.Proposal
 	order     []int // of the members with an opinion; the one that counts is chosen from it
 	lasting   []scale.GuardCondition
+	asks      []policy.Inquiry
 	several   bool // members may have conditions: they are told apart by name
 }
 
@@ -116,6 +117,15 @@ func (p *Policy) Conditions() []scale.GuardCondition {
 		}
 	}
 	return p.lasting
+}
+
+// Inquiries are those of all members.
+func (p *Policy) Inquiries() []policy.Inquiry {
+	p.asks = p.asks[:0]
+	for i := range p.members {
+		p.asks = append(p.asks, policy.Inquiries(p.members[i].policy)...)
+	}
+	return p.asks
 }
 
 // conditioned is how many members may have conditions.

@@ -116,6 +116,9 @@ func (p *Policy) Conditions() []scale.GuardCondition {
 	return p.lasting
 }
 
+// Inquiries are those of the base.
+func (p *Policy) Inquiries() []policy.Inquiry { return policy.Inquiries(p.base) }
+
 // Recommend asks the base, and then the model what to make of it.
 func (p *Policy) Recommend(obs scale.Observation) (scale.Recommendation, error) {
 	if p.learner != nil {

@@ -167,6 +167,9 @@ func (p *Policy) Conditions() []scale.GuardCondition {
 	return p.lasting
 }
 
+// Inquiries are those of the fallback.
+func (p *Policy) Inquiries() []policy.Inquiry { return policy.Inquiries(p.fallback) }
+
 // say makes a recommendation of the fallback's, with one proposal more.
 func (p *Policy) say(rec scale.Recommendation, more scale.Proposal) scale.Recommendation {
 	p.proposals = append(append(p.proposals[:0], rec.Proposals...), more)

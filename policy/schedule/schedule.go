@@ -100,6 +100,9 @@ func (p *Policy) Wakes() bool {
 // Conditions are those of the policy within; windows have none.
 func (p *Policy) Conditions() []scale.GuardCondition { return policy.Conditions(p.of) }
 
+// Inquiries are those of the policy within.
+func (p *Policy) Inquiries() []policy.Inquiry { return policy.Inquiries(p.of) }
+
 // Recommend returns the wish of the policy within, raised to the highest
 // floor and lowered to the lowest ceiling of the open windows. The floor wins
 // over the ceiling.
