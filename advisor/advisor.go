@@ -91,6 +91,10 @@ type Manners struct {
 // ErrNoOpinion is the error of somebody who is well and has no advice to give.
 var ErrNoOpinion = errors.New("no opinion")
 
+// ErrRefused is the error of a server that will not serve until somebody changes
+// something: a wrong key, an unknown model.
+var ErrRefused = errors.New("refused")
+
 // Later is an error of somebody who says when to ask again.
 type Later struct {
 	After time.Duration
