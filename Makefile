@@ -26,7 +26,7 @@ RACE               := CGO_ENABLED=1 $(GO) test -race
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo setup-engine test test-units test-e2e test-docker test-cluster test-short test-binaries soak lint generate check-generate ui bench setup clean vet-all release image
+.PHONY: help build demo setup-engine test test-units test-arithmetic test-live test-e2e test-docker test-cluster test-short test-binaries soak lint generate check-generate ui bench setup clean vet-all release image
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,17 +44,23 @@ setup: ## install what the tests need besides Go (Debian packages; names what it
 setup-engine: # and an engine
 	@scripts/setup-tests engine
 
-# test-docker and test-cluster are not part of it yet: all together may take longer on two cores than CI has.
-test: setup check-generate test-units test-e2e ## unit, integration, end to end; what drives engines and clusters is test-docker and test-cluster
+# What waits for processes, containers and pods leaves most of two cores to what only computes.
+test: setup setup-engine check-generate test-units ## everything: unit and integration tests, real engines, a real cluster, whole programs
+	@scripts/beside '$(MAKE) test-arithmetic' '$(MAKE) test-live'
 
 test-units: setup ## unit and integration tests, with the race detector
 	$(GO) vet ./...
 	$(RACE) -timeout 25m $$($(GO) list ./... | grep -v -e /test/e2e -e /sim$$ -e /queueing$$ $(ARITHMETIC:%=-e /%$$) $(ENGINE_TESTS:%=-e /%$$) $(CLUSTER_TESTS:%=-e /%$$))
 	$(RACE) -run WhateverRunsBeside ./sim
-	$(RACE) -short -timeout 25m $(ARITHMETIC:%=./%) $(ENGINE_TESTS:%=./%) $(CLUSTER_TESTS:%=./%)
-	$(GO) test -timeout 25m ./sim ./queueing $(ARITHMETIC:%=./%)
+	$(RACE) -short -timeout 25m $(ARITHMETIC:%=./%) $(CLUSTER_TESTS:%=./%)
+	$(GO) test -timeout 25m ./cmd/flyball
+
+test-arithmetic: test-binaries ## what only computes: long tests, without the race detector
+	$(GO) test -timeout 60m ./sim ./queueing $(patsubst %,./%,$(filter-out cmd/flyball,$(ARITHMETIC)))
 	cd test/hpadiff && $(GO) test -timeout 25m ./...
 	cd test/helm && $(GO) test -timeout 25m ./...
+
+test-live: test-e2e test-docker test-cluster ## what drives programs, engines and a cluster
 
 test-e2e: setup build ## whole programs, real load, a real browser
 	$(GO) test -timeout 25m -count=1 -p 1 -skip '$(RACED)' ./test/e2e/...
