@@ -76,8 +76,7 @@ func (m *Model) Generate(ctx context.Context, p advisor.Prompt) (advisor.Reply, 
 	if err != nil {
 		return advisor.Reply{}, err
 	}
-	for {
-		d := m.current()
+	for d := m.current(); ; {
 		got, err := modelserver.Guarded(func() (*genai.GenerateContentResponse, error) {
 			return client.Models.GenerateContent(ctx, m.cfg.Model, genai.Text(d.user(p)), d.config(p))
 		})
@@ -92,7 +91,7 @@ func (m *Model) Generate(ctx context.Context, p advisor.Prompt) (advisor.Reply, 
 		if !ok {
 			return advisor.Reply{}, m.meaning(status)
 		}
-		m.speak(weaker)
+		d = weaker
 	}
 }
 
@@ -163,6 +162,7 @@ func (m *Model) meaning(s *modelserver.Status) error {
 
 // read is what the model wrote, without its thoughts.
 func (m *Model) read(got *genai.GenerateContentResponse, d dialect) (advisor.Reply, error) {
+	m.speak(d)
 	var r advisor.Reply
 	if u := got.UsageMetadata; u != nil {
 		r.In = int(max(u.PromptTokenCount, 0))

@@ -37,11 +37,11 @@ func (d dialect) weaker(s *modelserver.Status) (dialect, bool) {
 	switch {
 	case !s.Wrong():
 		return d, false
-	case !d.newer && s.Mentions("max_tokens", "max_completion_tokens"):
+	case !d.newer && s.Mentions("max_tokens") && s.Mentions("not supported", "unsupported", "instead"):
 		d.newer, d.thinks = true, true
 	case !d.fixed && s.Mentions("temperature"):
 		d.fixed = true
-	case d.format < modelserver.Anyhow && s.Mentions("response_format", "format", "schema", "grammar", "json"):
+	case d.format < modelserver.Anyhow && s.Mentions("format", "schema", "grammar", "json"):
 		d.format++
 	default:
 		return d, false

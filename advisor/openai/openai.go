@@ -78,12 +78,11 @@ func (m *Model) Close() { m.server.Close() }
 // Generate asks once, and again only where the server does not know how an answer
 // was wanted, which is remembered.
 func (m *Model) Generate(ctx context.Context, p advisor.Prompt) (advisor.Reply, error) {
-	for {
-		d := m.current()
-		library, err := m.connect()
-		if err != nil {
-			return advisor.Reply{}, err
-		}
+	library, err := m.connect()
+	if err != nil {
+		return advisor.Reply{}, err
+	}
+	for d := m.current(); ; {
 		got, err := modelserver.Guarded(func() (client.ChatCompletionResponse, error) {
 			return library.CreateChatCompletion(ctx, d.request(m.cfg.Model, p))
 		})
@@ -98,7 +97,7 @@ func (m *Model) Generate(ctx context.Context, p advisor.Prompt) (advisor.Reply, 
 		if !ok {
 			return advisor.Reply{}, m.meaning(status)
 		}
-		m.speak(weaker)
+		d = weaker
 	}
 }
 
@@ -127,6 +126,7 @@ func (m *Model) speak(d dialect) {
 
 // read is what the model wrote.
 func (m *Model) read(got client.ChatCompletionResponse, d dialect) (advisor.Reply, error) {
+	m.speak(d)
 	r := advisor.Reply{In: max(got.Usage.PromptTokens, 0), Out: max(got.Usage.CompletionTokens, 0)}
 	if len(got.Choices) == 0 {
 		return r, fmt.Errorf("%s: there is no answer in the answer", m.Name())

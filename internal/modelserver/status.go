@@ -41,9 +41,9 @@ func (s *Status) Named(names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return slices.Contains(s.Names, name) })
 }
 
-// Mentions reports whether its words hold one of these, in whatever case.
+// Mentions reports whether its words or names hold one of these, in whatever case.
 func (s *Status) Mentions(parts ...string) bool {
-	words := strings.ToLower(s.Words)
+	words := strings.ToLower(s.Words + " " + strings.Join(s.Names, " "))
 	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(words, part) })
 }
 
@@ -83,11 +83,12 @@ type words struct {
 	after time.Duration
 }
 
-// fault is an error in the forms that servers have: OpenAI's and Ollama's have type
-// and code (a text, of vLLM a number), Google's status and details.
+// fault is an error in the forms that servers have: OpenAI's and Ollama's have type,
+// param and code (a text, of vLLM a number), Google's status and details.
 type fault struct {
 	Message string `json:"message"`
 	Code    any    `json:"code"`
+	Param   string `json:"param"`
 	Type    string `json:"type"`
 	Status  string `json:"status"`
 	Details []struct {
@@ -126,7 +127,7 @@ func parse(body []byte) words {
 	}
 	said.text = cmp.Or(f.Message, string(raw))
 	code, _ := f.Code.(string)
-	said.names = []string{code, f.Type, f.Status}
+	said.names = []string{code, f.Param, f.Type, f.Status}
 	for _, d := range f.Details {
 		said.names = append(said.names, d.Reason)
 		if after, err := time.ParseDuration(d.RetryDelay); err == nil {
