@@ -69,6 +69,7 @@ type Exchange struct {
 	SeenAt   time.Time     // what was asked about
 	Took     time.Duration // from question to answer
 	Occasion string        // "": it was time
+	Wanted   *int          // by the policy that asked, without advice; nil: it was time
 	Answer   Answer        // its Advice is what policies get
 	Error    string        // why there is none; "": there is
 }

@@ -20,7 +20,7 @@ const (
 	firstPause = time.Second
 	mostPause  = time.Minute
 	// opensAfter is how many failures in a row are a lasting trouble, of which a
-	// line is logged.
+	// line is logged; of who never answered, or refuses to serve, the first is.
 	opensAfter = 3
 	// mostLater bounds what a server may ask for.
 	mostLater = 10 * time.Minute
@@ -43,6 +43,8 @@ type Desk struct {
 	before *scale.Advice // said before it: valid until said is there, whose time may be to come
 	failed *scale.Advice // why there is nothing newer; nil: there is
 	faults int           // in a row
+	spoke  bool          // whether there ever was an answer
+	warned bool          // whether the log says that there is none
 	rests  time.Time     // until when nobody is asked
 }
 
@@ -131,7 +133,7 @@ func (d *Desk) AskNow(ctx context.Context, q Question) error {
 	began, seen := d.env.Clock.Now(), q.Seen.At
 	x := Exchange{Target: d.env.Target, From: d.from, SeenAt: seen}
 	if q.About != nil {
-		x.Occasion = q.About.Occasion
+		x.Occasion, x.Wanted = q.About.Occasion, &q.About.Facts.Wants
 	}
 	answer, err := d.advisor.Ask(call, q)
 	if ctx.Err() != nil {
@@ -167,7 +169,9 @@ func (d *Desk) keep(a *scale.Advice, err error) error {
 		d.fail(a.At, a.SeenAt, err)
 		return err
 	}
-	if d.faults >= opensAfter {
+	d.spoke = true
+	if d.warned {
+		d.warned = false
 		d.env.Log.Info("advisor answers again", slog.String("target", d.env.Target), slog.String("from", d.from))
 	}
 	d.faults, d.rests = 0, time.Time{}
@@ -188,7 +192,9 @@ func (d *Desk) silence(now, seen time.Time, why error) *scale.Advice {
 // longer.
 func (d *Desk) fail(now, seen time.Time, err error) {
 	d.faults++
-	if d.faults == opensAfter {
+	lasting := d.faults >= opensAfter || !d.spoke || errors.Is(err, ErrRefused)
+	if lasting && !d.warned {
+		d.warned = true
 		d.env.Log.Warn("advisor does not answer", slog.String("target", d.env.Target), slog.String("from", d.from), slog.Any("error", err))
 	}
 	pause := min(firstPause<<min(d.faults-1, 10), mostPause)

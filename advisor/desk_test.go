@@ -287,11 +287,44 @@ func TestEachExchangeIsTold(t *testing.T) {
 	a := saying(3)
 	d := NewDesk("somebody", a, Env{Target: "web", Clock: clock.System, Log: slog.New(slog.DiscardHandler), Tell: func(x Exchange) { told = append(told, x) }})
 	q := seen(time.Now())
-	q.About = &policy.Inquiry{Occasion: policy.RegimeChange}
+	q.About = &policy.Inquiry{Occasion: policy.RegimeChange, Facts: policy.Facts{Wants: 5}}
 	_ = d.AskNow(t.Context(), q)
 	a.answer = func(context.Context) (scale.Advice, error) { return scale.Advice{}, errors.New("429") }
 	_ = d.AskNow(t.Context(), q)
-	if len(told) != 2 || told[0].Error != "" || *told[0].Answer.Advice.Replicas != 3 || told[0].Occasion != policy.RegimeChange || told[1].Error != "429" || told[1].Target != "web" {
+	if len(told) != 2 || told[0].Error != "" || *told[0].Answer.Advice.Replicas != 3 || told[0].Occasion != policy.RegimeChange || *told[0].Wanted != 5 || told[1].Error != "429" || told[1].Target != "web" {
 		t.Errorf("told %+v, want an answer and a failure", told)
 	}
+}
+
+// The log says once that nobody answers: at the first failure of who never did, or
+// of a server that refuses to serve, else when it lasts.
+func TestTheLogSaysOnceWhoIsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		a := failing(errors.New("connection refused"))
+		d := desk(a)
+		d.env.Log = slog.New(slog.NewTextHandler(&log, nil))
+		ask := func(answer func(context.Context) (scale.Advice, error), times int) string {
+			a.answer = answer
+			log.Reset()
+			for range times {
+				_ = d.AskNow(t.Context(), seen(time.Now()))
+			}
+			return fmt.Sprint(strings.Count(log.String(), "does not answer"), " ", strings.Count(log.String(), "answers again"))
+		}
+		down := failing(errors.New("status 500")).answer
+		refused := failing(fmt.Errorf("%w: no such model", ErrRefused)).answer
+		for i, step := range []struct {
+			answer func(context.Context) (scale.Advice, error)
+			times  int
+			want   string
+		}{
+			{down, 5, "1 0"}, {saying(3).answer, 2, "0 1"}, {down, 2, "0 0"}, {saying(3).answer, 1, "0 0"},
+			{down, 4, "1 0"}, {refused, 2, "0 0"}, {saying(3).answer, 1, "0 1"}, {refused, 2, "1 0"},
+		} {
+			if got := ask(step.answer, step.times); got != step.want {
+				t.Errorf("step %d: silent and again said %s times, want %s", i, got, step.want)
+			}
+		}
+	})
 }

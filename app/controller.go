@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/flyball-io/flyball/advisor"
 	"github.com/flyball-io/flyball/app/roles"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/record"
@@ -111,6 +112,9 @@ func (r *running) address() string {
 func NewController(ctx context.Context, opts Options) (*Controller, error) {
 	c := &Controller{opts: opts, services: map[string]*running{}, commands: make(chan command), ended: make(chan struct{}),
 		metrics: telemetry.New(telemetry.Options{Bus: opts.Bus, Clock: opts.Clock, Version: opts.Version})}
+	if opts.Commons == nil {
+		c.opts.Commons = new(advisor.Commons)
+	}
 	if opts.Store != nil {
 		c.opts.Store = c.metrics.Store(opts.Store)
 	}

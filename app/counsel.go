@@ -44,7 +44,7 @@ func (s *Spec) needs() ([]policy.Need, error) {
 // advisorEnv is what those who are asked may know of the service.
 func (s *Spec) advisorEnv(deps *Deps) advisor.Env {
 	return advisor.Env{Target: s.Name, Min: s.Min, Max: s.Max, Objective: s.Objective, Sync: s.Sync.Std(),
-		Topology: s.topology, Clock: deps.Clock, Log: deps.Log}
+		Topology: s.topology, Clock: deps.Clock, Log: deps.Log, Commons: deps.Commons}
 }
 
 // asked is one that is asked, and for what.
@@ -68,13 +68,14 @@ type counsel struct {
 	name string
 	deps *Deps
 	next chan []*asked
+	told *teller
 
 	mu  sync.Mutex // guards all; nobody does I/O under it
 	all []*asked
 }
 
 func newCounsel(name string, deps *Deps) *counsel {
-	return &counsel{name: name, deps: deps, next: make(chan []*asked, 1)}
+	return &counsel{name: name, deps: deps, next: make(chan []*asked, 1), told: newTeller(name, deps)}
 }
 
 // prepare makes those who are to be asked for a spec, of those there are where
@@ -92,6 +93,7 @@ func (c *counsel) prepare(spec *Spec) ([]*asked, error) {
 	var all []*asked
 	for _, need := range needs {
 		env := spec.advisorEnv(c.deps)
+		env.Tell = c.told.hear
 		if i := slices.IndexFunc(c.all, func(a *asked) bool { return a.same(need, env) }); i >= 0 {
 			all = append(all, c.all[i])
 			continue
@@ -115,8 +117,9 @@ func (c *counsel) adopt(all []*asked) {
 
 // run asks until ctx is done.
 func (c *counsel) run(ctx context.Context) error {
+	telling := start(context.WithoutCancel(ctx), "what tells of advice", c.told.run, func(error) {})
 	running := map[*asked]bool{}
-	defer func() { c.stop(running, nil) }()
+	defer func() { c.stop(running, nil); _ = telling.end() }() // telling has no error
 	for {
 		select {
 		case <-ctx.Done():
@@ -165,8 +168,12 @@ func (c *counsel) Show(ctx context.Context, obs scale.Observation, next time.Tim
 	}
 }
 
-// Inquire implements [control.Counsel].
+// Inquire implements [control.Counsel]. Of several planners the one whose decisions
+// count asks.
 func (c *counsel) Inquire(ctx context.Context, obs scale.Observation, inquiries []policy.Inquiry) {
+	if !c.deps.speaksFor(c.name) {
+		return
+	}
 	for i := range inquiries {
 		for _, a := range c.present() {
 			if a.need.From == inquiries[i].From && a.desk.Takes(obs.At) {

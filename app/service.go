@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/flyball-io/flyball/advisor"
 	"github.com/flyball-io/flyball/app/roles"
 	"github.com/flyball-io/flyball/balancer"
 	"github.com/flyball-io/flyball/bus"
@@ -35,6 +36,8 @@ type Deps struct {
 	DieWithController bool
 	// Split says what of the work is this process's; nil: all of it.
 	Split *Split
+	// Commons is what the advisors of all services share; nil: nothing.
+	Commons *advisor.Commons
 }
 
 func (d *Deps) wall() clock.Clock {

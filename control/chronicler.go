@@ -30,6 +30,9 @@ const (
 	ConditionBegan    = "ConditionBegan"
 	ConditionEnded    = "ConditionEnded"
 	ReplicaEnded      = "ReplicaEnded"
+	// Of whom is asked about a target, told by who asks.
+	AdviceGiven  = "AdviceGiven"
+	AdviceFailed = "AdviceFailed"
 )
 
 // Chronicler turns what every target reports and does into events: one when

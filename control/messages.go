@@ -96,6 +96,19 @@ func Events(b bus.Bus, target string) bus.Topic[record.Event] {
 	return topic[record.Event](b, "events", target)
 }
 
+// Exchange is a question to an advisor of a target and what came of it.
+type Exchange struct {
+	Target  string         `json:"target"`
+	At      time.Time      `json:"at"` // of the answer
+	Advised record.Advised `json:"advised"`
+}
+
+// Exchanges is what the advisors of a target are asked and say, also where that
+// is no event.
+func Exchanges(b bus.Bus, target string) bus.Topic[Exchange] {
+	return topic[Exchange](b, "exchanges", target)
+}
+
 // WantedDrains is what the executor of a target wants to be drained.
 func WantedDrains(b bus.Bus, target string) bus.Topic[Drains] {
 	return topic[Drains](b, "drains", target)

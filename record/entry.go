@@ -35,6 +35,7 @@ func (e Entry) Clone() Entry {
 	}
 	if e.Event != nil {
 		v := *e.Event
+		v.Advised = v.Advised.Clone()
 		e.Event = &v
 	}
 	return e

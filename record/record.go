@@ -194,6 +194,8 @@ type Event struct {
 	At      time.Time `json:"at"`
 	By      string    `json:"by,omitempty"` // who did it; empty: Flyball itself
 	Message string    `json:"message"`
+	// Advised is the exchange that the event tells of; nil: it tells of none.
+	Advised *Advised `json:"advised,omitempty"`
 }
 
 // Override is what an operator set by hand over the mode of a document. It is

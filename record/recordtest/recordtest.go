@@ -41,7 +41,7 @@ func Run(t *testing.T, open func(t *testing.T) record.Store) {
 }
 
 func whatWasWrittenIsRead(t *testing.T, s record.Store) {
-	want := []record.Entry{Sample("shop", 0), Applied("shop", 1), Event("shop", 2), Event("", 3), Sample("cart", 4)}
+	want := []record.Entry{Sample("shop", 0), Applied("shop", 1), Event("shop", 2), Event("", 3), Sample("cart", 4), Advised("cart", 5)}
 	write(t, s, want...)
 	equal(t, "all", read(t, s, record.Query{OldestFirst: true}), numbered(want))
 }
@@ -76,6 +76,12 @@ func copies(t *testing.T, s record.Store) {
 	first := read(t, s, record.Query{})
 	first[0].Decided.Seen.Signals[0].Name = "changed by the reader"
 	equal(t, "second reader", read(t, s, record.Query{}), numbered([]record.Entry{Sample("shop", 0)}))
+	advised := Advised("shop", 1)
+	write(t, s, advised)
+	*advised.Event.Advised.Replicas = 99
+	if got := read(t, s, record.Query{})[0].Event.Advised.Replicas; got == nil || *got != 0 {
+		t.Errorf("replicas advised: got %v, want what was written", got)
+	}
 }
 
 func allOrNothing(t *testing.T, s record.Store) {

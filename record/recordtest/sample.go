@@ -76,3 +76,14 @@ func Event(target string, i int) record.Entry {
 	return record.Entry{Target: target, At: at, Event: &record.Event{
 		Type: "Paused", Target: target, At: at, By: "ann", Message: fmt.Sprintf("event %d of %s", i, target)}}
 }
+
+// Advised returns the i-th exchange of a target with an advisor.
+func Advised(target string, i int) record.Entry {
+	e := Event(target, i)
+	none, wanted := 0, 3+i
+	e.Event.Type, e.Event.By = "AdviceGiven", ""
+	e.Event.Advised = &record.Advised{From: "model #abc", Occasion: "violations", SeenAt: e.At.Add(-2 * time.Second), Took: 1500 * time.Millisecond,
+		Expires: e.At.Add(time.Minute), Wanted: &wanted, Replicas: &none, Direction: -1, Thresholds: []record.Threshold{{Name: "latency", Value: 0.25}},
+		Confidence: 0.8, Reason: "it is quiet", In: 420, Out: 60, Cost: 0.0012, Cached: i%2 == 1, Asked: "load 3\nload 4", Said: `{"replicas":0}`}
+	return e
+}

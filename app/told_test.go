@@ -1,0 +1,174 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"math"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/flyball-io/flyball/advisor"
+	busmemory "github.com/flyball-io/flyball/bus/memory"
+	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/policy"
+	"github.com/flyball-io/flyball/record"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// counsels is a counsel that tells, with what is heard of it.
+type counsels struct {
+	*counsel
+	events    <-chan record.Event
+	exchanges <-chan control.Exchange
+}
+
+func telling(t *testing.T) counsels {
+	t.Helper()
+	bus := busmemory.New()
+	deps := testDeps(t, bus, nil)
+	c := counsels{counsel: newCounsel("shop", &deps)}
+	var err error
+	if c.events, err = control.Events(bus, "shop").Subscribe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if c.exchanges, err = control.Exchanges(bus, "shop").Subscribe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// exchange is one on an occasion.
+func exchange(replicas int, failed string) advisor.Exchange {
+	at, wants := time.Date(2026, 11, 23, 18, 0, 0, 0, time.UTC), 3
+	return advisor.Exchange{Target: "shop", From: "small:3b #abc123", At: at, SeenAt: at.Add(-time.Second), Took: time.Second, Occasion: policy.Violations,
+		Wanted: &wants, Error: failed, Answer: advisor.Answer{In: 400, Out: 50, Cost: 0.002,
+			Advice: scale.Advice{Replicas: &replicas, Confidence: 0.9, Reason: "it\x1b[31m grows", Expires: at.Add(time.Minute), Thresholds: map[string]float64{"latency": 0.4}}}}
+}
+
+// run tells until all is told.
+func (c counsels) run(t *testing.T) (events []record.Event, exchanges []control.Exchange) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	stop() // what waits is told at the end
+	if err := c.told.run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return heard(c.events), heard(c.exchanges)
+}
+
+// heard is what has come by now.
+func heard[T any](from <-chan T) (all []T) {
+	for {
+		synctest.Wait()
+		select {
+		case one := <-from:
+			all = append(all, one)
+		default:
+			return all
+		}
+	}
+}
+
+// Each question of a policy is an event with all that was said; those that are
+// asked by time are none.
+func TestAnExchangeIsAnEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := telling(t)
+		x := exchange(7, "")
+		x.Answer.Asked, x.Answer.Said = "load 3", `{"replicas":7}`
+		c.told.hear(x)
+		byTime := x
+		byTime.Occasion = ""
+		c.told.hear(byTime)
+		events, exchanges := c.run(t)
+		if len(events) != 1 || len(exchanges) != 1 {
+			t.Fatalf("got %d events of %d exchanges, want one each", len(events), len(exchanges))
+		}
+		e := events[0]
+		if e.Type != control.AdviceGiven || e.Target != "shop" || !e.At.Equal(x.At) || e.Message != "small:3b advises 7 replicas (confidence 0.9): “it?[31m grows”" {
+			t.Errorf("got %+v", e)
+		}
+		a := e.Advised
+		if *a.Replicas != 7 || *a.Wanted != 3 || a.Asked != "load 3" || a.Said != `{"replicas":7}` || a.In != 400 || a.Took != time.Second ||
+			a.Thresholds[0] != (record.Threshold{Name: "latency", Value: 0.4}) || !a.Expires.Equal(x.Answer.Advice.Expires) {
+			t.Errorf("got %+v, want all that was exchanged", a)
+		}
+	})
+}
+
+// Why there is no answer is said once while it is the same; every failure counts,
+// and what was said all the same is always told.
+func TestFailuresAreToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := telling(t)
+		refused := exchange(0, "answer refused: replicas: 99 is above 20")
+		refused.Answer.Said = `{"replicas":99}`
+		for _, x := range []advisor.Exchange{exchange(0, "no route"), exchange(0, "no route"), exchange(0, "status 500"), exchange(4, ""),
+			exchange(0, "status 500"), refused, refused} {
+			c.told.hear(x)
+		}
+		events, exchanges := c.run(t)
+		var got []string
+		for _, e := range events {
+			got = append(got, e.Type)
+		}
+		want := "AdviceFailed AdviceFailed AdviceGiven AdviceFailed AdviceFailed AdviceFailed"
+		if strings.Join(got, " ") != want || len(exchanges) != 7 {
+			t.Errorf("got %d exchanges and events %v, want 7 and %s", len(exchanges), got, want)
+		}
+		if a := events[0].Advised; events[0].Message != "small:3b: no route" || a.Replicas != nil || !a.Expires.IsZero() || a.Reason != "" {
+			t.Errorf("got %+v %+v, want why and no advice", events[0], a)
+		}
+	})
+}
+
+// What is told is bounded and never waited for, whatever an advisor says.
+func TestWhatIsToldIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		c := telling(t)
+		c.told.deps.Log = slog.New(slog.NewTextHandler(&log, nil))
+		x := exchange(7, "")
+		x.Answer.Asked, x.Answer.Cost, x.Answer.Advice.Confidence = strings.Repeat("é", mostWords), math.NaN(), math.Inf(1)
+		for range mostUntold + 3 {
+			c.told.hear(x)
+		}
+		events, _ := c.run(t)
+		if len(events) != mostUntold || strings.Count(log.String(), "exchanges=3") != 1 {
+			t.Errorf("%d told, log %q, want %d and that 3 are lost", len(events), log.String(), mostUntold)
+		}
+		a := events[0].Advised
+		if len(a.Asked) > mostWords+len("…") || a.Cost != 0 || a.Confidence != 0 {
+			t.Errorf("%d bytes asked, cost %v, confidence %v, want them bounded", len(a.Asked), a.Cost, a.Confidence)
+		}
+	})
+}
+
+// Whoever runs is told of by the counsel itself.
+func TestCounselTells(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		spec, made := remotely(t)
+		c := telling(t)
+		all, err := c.prepare(&spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		(*made)[0].silent = true
+		c.adopt(all)
+		about := &policy.Inquiry{From: all[0].need.From, Occasion: policy.FirstLook}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- c.counsel.run(ctx) }()
+		c.put(ctx, all[0], advisor.Question{Seen: scale.Observation{Target: "shop", At: time.Now()}, About: about})
+		time.Sleep(5 * time.Second)
+		stop()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		if events := heard(c.events); len(events) != 1 || !strings.HasSuffix(events[0].Message, ": nobody is there") {
+			t.Errorf("got %+v, want one event that nobody is there", events)
+		}
+	})
+}
