@@ -1,0 +1,83 @@
+package llm
+
+import (
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// house is what the advisors of all targets share about one model: how often and
+// at what price it is asked, whether it works, and what it said. Where documents
+// state different limits, each question is held to those of its own.
+type house struct {
+	name string
+
+	mu      sync.Mutex // guards what follows; nobody does I/O under it
+	pace    *rate.Limiter
+	budget  budget
+	breaker breaker
+	cache   cache
+}
+
+// limits are those of one document.
+type limits struct {
+	rpm    float64 // questions a minute
+	tokens int     // a day; 0: any
+	money  float64 // US dollars a day; 0: any
+}
+
+// newHouse returns one in which nothing was asked yet.
+func newHouse(name string) *house {
+	return &house{name: name, pace: rate.NewLimiter(0, 1), breaker: newBreaker(name), cache: newCache()}
+}
+
+// call is a question that is on its way.
+type call struct {
+	held  usage     // of the budget, until it is known what it took
+	day   time.Time // whose budget
+	probe bool      // of the breaker
+}
+
+// begin admits a question that will take about so much, or says until when it
+// is none.
+func (h *house) begin(now time.Time, l limits, about usage) (call, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.breaker.closed(now, h.name); err != nil {
+		return call{}, err
+	}
+	if err := h.budget.allows(now, l, about); err != nil {
+		return call{}, err
+	}
+	if err := take(h.pace, now, l.rpm); err != nil {
+		return call{}, err
+	}
+	h.budget.add(about, 1)
+	return call{held: about, day: h.budget.day, probe: h.breaker.begin()}, nil
+}
+
+// end notes what a question took, and how it went.
+func (h *house) end(now time.Time, c call, used usage, went error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c.day.Equal(h.budget.day) { // else a day that is over has paid
+		h.budget.add(c.held, -1)
+		h.budget.add(used, 1)
+	}
+	h.breaker.end(now, went, c.probe)
+}
+
+// recall returns what was said to the same question not longer ago than age.
+func (h *house) recall(key key, now time.Time, age time.Duration) (string, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.cache.get(key, now, age)
+}
+
+// remember keeps a valid answer.
+func (h *house) remember(key key, text string, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.cache.put(key, text, now)
+}
