@@ -54,6 +54,13 @@ func Busy(status int, retryAfter string) Step {
 	}
 }
 
+// BusyUntil is the same with a date as Retry-After.
+func BusyUntil(status int, after time.Duration) Step {
+	return func(x *exchange) {
+		Busy(status, time.Now().Add(after).UTC().Format(http.TimeFormat))(x)
+	}
+}
+
 // Exhausted is 429 of a quota that is gone: of Gemini with the time after which
 // some is left again, of OpenAI until somebody pays.
 func Exhausted(again time.Duration) Step {
@@ -91,6 +98,7 @@ func Truncated() Step {
 	return func(x *exchange) {
 		x.w.Header().Set("Content-Length", "4000")
 		_, _ = io.WriteString(x.w, `{"id": "chatcmpl-1", "choi`)
+		_ = http.NewResponseController(x.w).Flush()
 		x.cutOff()
 	}
 }
@@ -184,9 +192,7 @@ func (x *exchange) flood(text string, every time.Duration, to io.Writer) {
 
 // cutOff ends the connection at once.
 func (x *exchange) cutOff() {
-	control := http.NewResponseController(x.w)
-	_ = control.Flush()
-	conn, _, err := control.Hijack()
+	conn, _, err := http.NewResponseController(x.w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}

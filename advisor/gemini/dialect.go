@@ -67,7 +67,7 @@ func (d dialect) config(p advisor.Prompt) *genai.GenerateContentConfig {
 	case modelserver.Schema:
 		c.ResponseMIMEType = "application/json"
 		if len(p.Schema) > 0 {
-			c.ResponseJsonSchema = p.Schema
+			c.ResponseJsonSchema = ordered(p.Schema)
 		}
 	case modelserver.Object:
 		c.ResponseMIMEType = "application/json"

@@ -65,7 +65,7 @@ func (m *Model) meaning(s *modelserver.Status) error {
 	case len(s.Names) == 0: // not in the protocol's form: it is not there
 		return fmt.Errorf("%w: there is no such address; does the url lack /v1? %w", advisor.ErrRefused, s)
 	}
-	return m.unknown(m.isOllama() || s.Named("not_found_error") && s.Mentions("not found"), s)
+	return m.unknown(m.isOllama() || s.Mentions("try pulling") || s.Named("not_found_error") && s.Mentions("not found"), s)
 }
 
 func (m *Model) keyFrom() string {

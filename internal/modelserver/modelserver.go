@@ -7,7 +7,7 @@ package modelserver
 
 import (
 	"bytes"
-	"context"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -102,34 +102,36 @@ func clean(text, key string, most int) string {
 	}, text)
 }
 
-// Plain is the error of a library's call without what the library puts around it,
-// which may be the whole answer.
-func Plain(err error) error {
+// Guarded calls a library, some of which panic when an answer is of another shape
+// than they expect. An error is without what the library puts around it, which may
+// be the whole answer.
+func Guarded[T any](call func() (T, error)) (answer T, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errShape
+		}
+	}()
+	if answer, err = call(); err != nil {
+		err = plain(err)
+	}
+	return answer, err
+}
+
+var errShape = errors.New("answer is not as the protocol has it")
+
+func plain(err error) error {
 	var status *Status
 	var sent *url.Error
+	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &status):
 		return status
 	case errors.As(err, &sent):
 		return sent.Err
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err
+	case errors.As(err, &kind):
+		return fmt.Errorf("%w: %s is %s", errShape, cmp.Or(clean(kind.Field, "", mostWords/4), "it"), kind.Value)
 	}
-	return fmt.Errorf("answer is not as the protocol has it: %s", clean(err.Error(), "", mostWords/2))
-}
-
-// Guarded calls a library, some of which panic when an answer is of another shape
-// than they expect.
-func Guarded[T any](call func() (T, error)) (answer T, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("answer is not as the protocol has it: %s", clean(fmt.Sprint(cause), "", mostWords/2))
-		}
-	}()
-	if answer, err = call(); err != nil {
-		err = Plain(err)
-	}
-	return answer, err
+	return errShape
 }
 
 // Excerpt is the beginning of a model's own words, for an error of one line.
