@@ -199,7 +199,9 @@ func TestNextControllerFindsWhatThereIs(t *testing.T) {
 	p.compose("up", "-d") // to 1, while nobody looks
 	w.Target = open(t, p.config(), w.dir, nil)
 	w.Run()
-	s := w.Until("3 are ready", targettest.Ready(3))
+	s := w.Until("3 are ready", func(s target.Status) bool { // who has not looked yet knows the 3 of before
+		return targettest.Ready(3)(s) && len(w.names()) == 3
+	})
 	if s.SpecReplicas != 3 {
 		t.Errorf("%d are asked for, want 3", s.SpecReplicas)
 	}
