@@ -8,6 +8,7 @@ import (
 	"github.com/flyball-io/flyball/advisor/remotepolicy"
 	"github.com/flyball-io/flyball/api/v1alpha1"
 	"github.com/flyball-io/flyball/policy"
+	"github.com/flyball-io/flyball/policy/advised"
 	"github.com/flyball-io/flyball/policy/remote"
 	"github.com/flyball-io/flyball/scale"
 )
@@ -40,6 +41,7 @@ func (a Advisors) New(need policy.Need, env advisor.Env) (advisor.Advisor, error
 // shippedAdvisors are those that ship: a line for each.
 func shippedAdvisors() Advisors {
 	all := Advisors{}
+	RegisterAdvisor(all, advised.Kind, newLLMAdvisor)
 	RegisterAdvisor(all, remote.Kind, func(cfg remote.Config, env advisor.Env) (advisor.Advisor, error) {
 		return remotepolicy.New(cfg, env), nil
 	})

@@ -4,6 +4,7 @@ import (
 	"github.com/flyball-io/flyball/guard"
 	"github.com/flyball-io/flyball/internal/boundedfile"
 	"github.com/flyball-io/flyball/policy"
+	"github.com/flyball-io/flyball/policy/advised"
 	"github.com/flyball-io/flyball/policy/baseline"
 	"github.com/flyball-io/flyball/policy/combine"
 	"github.com/flyball-io/flyball/policy/hpa"
@@ -18,6 +19,9 @@ import (
 
 // registerPolicies adds the policies that ship: a line for each.
 func registerPolicies(p *Policies) {
+	Register(p, advised.Kind, advised.Default, func(cfg advised.Config, env policy.Env) (*advised.Policy, error) {
+		return advised.New(cfg, env, p.New)
+	})
 	Register(p, "baseline", baseline.Default, baseline.New)
 	Register(p, "combine", combine.Default, func(cfg combine.Config, env policy.Env) (*combine.Policy, error) {
 		return combine.New(cfg, env, p.New)

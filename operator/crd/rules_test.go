@@ -75,7 +75,7 @@ func TestServerRefuses(t *testing.T) {
 	for _, tc := range []struct{ name, spec, want string }{
 		{"a whole document", "  policy: {hpa: {}}\n  balancer: {builtin: {}}\n", ""},
 		{"no policy", "", ""},
-		{"two policies", "  policy: {hpa: {}, kpa: {}}\n", "needs exactly one policy; known: baseline, combine, hpa"},
+		{"two policies", "  policy: {hpa: {}, kpa: {}}\n", "needs exactly one policy; known: advised, baseline, combine, hpa"},
 		{"an empty policy", "  policy: {}\n", "needs exactly one policy"},
 		{"two balancers", "  balancer: {builtin: {}, nginx: {}}\n", "needs exactly one balancer"},
 		{"two shadows in one", "  shadows: [{hpa: {}, kpa: {}}]\n", "at most 1"},

@@ -187,10 +187,29 @@ func (b builder) plugin(n *node, depth int) apiextensions.JSONSchemaProps {
 		// It may be one of many: a rule for each would be beyond the limits of the
 		// server, and unknown kinds are dropped before they are counted.
 		s.MinProperties, s.MaxProperties = new(int64(1)), new(int64(1))
+		undescribed(s.Properties)
 		return s
 	}
 	s.XValidations = apiextensions.ValidationRules{exactlyOne(contract, kinds(def))}
 	return s
+}
+
+// undescribed takes the descriptions out of fields: a policy is described where it
+// is chosen, in spec.policy, and within others a dozen times over the words alone
+// would be more than kubectl apply takes.
+func undescribed(fields map[string]apiextensions.JSONSchemaProps) {
+	for name, field := range fields {
+		field.Description = ""
+		if field.Items != nil {
+			field.Items.Schema.Description = ""
+			undescribed(field.Items.Schema.Properties)
+		}
+		if field.AdditionalProperties != nil && field.AdditionalProperties.Schema != nil {
+			field.AdditionalProperties.Schema.Description = ""
+		}
+		undescribed(field.Properties)
+		fields[name] = field
+	}
 }
 
 // kinds are those that a contract has, sorted.

@@ -4,6 +4,9 @@
 package advised
 
 import (
+	"time"
+
+	"github.com/flyball-io/flyball/capacity"
 	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/scale"
 )
@@ -19,8 +22,10 @@ const (
 
 // Config says who decides, who advises, and how far advice is believed at first.
 type Config struct {
-	Base    scale.Plugin `json:"base,omitzero" jsonschema:"description=policy that decides and is advised; also the expert of the envelope around it unless the document names one" jsonschema_extras:"plugin=policy"`
-	Advisor Advisor      `json:"advisor,omitzero" jsonschema:"description=who advises; without one whoever is found in the environment: GEMINI_API_KEY, else OPENAI_BASE_URL with OPENAI_API_KEY, else Ollama on this machine"`
+	Base scale.Plugin `json:"base,omitzero" jsonschema:"description=policy that decides and is advised; also the expert of the envelope around it unless the document names one" jsonschema_extras:"plugin=policy"`
+	// Service is what is hinted for pricing; nothing: as the rules learn it.
+	Service capacity.Config `json:"service,omitzero" jsonschema:"description=what is known of the service beforehand for judging what advice is worth; the base has its own"`
+	Advisor Advisor         `json:"advisor,omitzero" jsonschema:"description=who advises; without one whoever is found in the environment: GEMINI_API_KEY; else OPENAI_BASE_URL with OPENAI_API_KEY; else Ollama on this machine"`
 }
 
 // Advisor is who is asked, what, and how. At most one of the first three is set.
@@ -40,7 +45,7 @@ type Advisor struct {
 
 // Gemini is Google's service.
 type Gemini struct {
-	Model   string `json:"model" jsonschema:"description=name of the model"`
+	Model   string `json:"model,omitempty" jsonschema:"description=name of the model,default=gemini-2.5-flash"`
 	KeyFile string `json:"keyFile,omitempty" jsonschema:"description=file with the key; GEMINI_API_KEY of the environment when empty"`
 	URL     string `json:"url,omitempty" jsonschema:"description=another address of the service"`
 }
@@ -48,13 +53,8 @@ type Gemini struct {
 // OpenAI is any server that speaks OpenAI's chat completions.
 type OpenAI struct {
 	URL     string `json:"url,omitempty" jsonschema:"description=base address such as http://127.0.0.1:11434/v1; OPENAI_BASE_URL of the environment when empty and else Ollama on this machine"`
-	Model   string `json:"model" jsonschema:"description=name of the model"`
+	Model   string `json:"model,omitempty" jsonschema:"description=name of the model,default=qwen2.5-coder:3b"`
 	KeyFile string `json:"keyFile,omitempty" jsonschema:"description=file with the key; OPENAI_API_KEY of the environment when empty; none is sent when neither is there"`
-}
-
-// Simulated is an advisor for simulations. Its fields are its quality and delay.
-type Simulated struct {
-	Delay scale.Duration `json:"delay,omitempty" jsonschema:"description=how long each answer takes"`
 }
 
 // Budget bounds what is spent. Prices are in US dollars per million tokens.
@@ -65,17 +65,60 @@ type Budget struct {
 	OutputPrice  float64 `json:"outputPrice,omitempty" jsonschema:"description=US dollars per million tokens written"`
 }
 
+// Models that are asked where none is named.
+const (
+	DefaultGemini = "gemini-2.5-flash"
+	DefaultOpenAI = "qwen2.5-coder:3b"
+)
+
+// Default has the predictive policy advised on counts by whoever is found in the
+// environment, asked at most once a minute.
+func Default() Config {
+	return Config{
+		Base: scale.Plugin{Kind: "predictive"},
+		Advisor: Advisor{Question: Replicas, Every: scale.Duration(time.Minute), Timeout: scale.Duration(time.Minute),
+			MaxAge: scale.Duration(5 * time.Minute)},
+	}
+}
+
+// String says who decides and who advises: "predictive, advised by
+// gemini-2.5-flash".
+func (c Config) String() string { return c.Base.Kind + ", advised by " + c.Advisor.name() }
+
 // Needs is who is asked.
 func (c *Config) Needs() []policy.Need {
-	asked := c.Advisor
+	asked := c.Advisor.complete()
 	return []policy.Need{{From: c.Advisor.From(), Kind: Kind, Config: &asked}}
+}
+
+// complete names the models that nobody named. Nothing of a is changed.
+func (a Advisor) complete() Advisor {
+	if a.Gemini != nil {
+		named := *a.Gemini
+		if named.Model == "" {
+			named.Model = DefaultGemini
+		}
+		a.Gemini = &named
+	}
+	if a.OpenAI != nil {
+		named := *a.OpenAI
+		if named.Model == "" {
+			named.Model = DefaultOpenAI
+		}
+		a.OpenAI = &named
+	}
+	return a
 }
 
 // From is the name under which the answers come, by what is asked of whom and
 // how.
-func (a Advisor) From() string { return a.name() + " #" + scale.ConfigHash(a)[:6] }
+func (a Advisor) From() string {
+	a = a.complete()
+	return a.name() + " #" + scale.ConfigHash(a)[:6]
+}
 
 func (a Advisor) name() string {
+	a = a.complete()
 	switch {
 	case a.Gemini != nil:
 		return a.Gemini.Model

@@ -1,0 +1,153 @@
+package advised
+
+import (
+	"math"
+	"time"
+
+	"github.com/flyball-io/flyball/cost"
+	"github.com/flyball-io/flyball/scale"
+)
+
+// record is what advice was worth so far: Hedge (Freund, Schapire 1997) over two
+// experts, the base and the advice alone, with what both would have cost known
+// after each interval, whichever was followed. With A and B what they cost in an
+// interval, in replica-seconds (package cost),
+//
+//	odds ← odds · exp(−η·(A − B)),   share = odds / (1 + odds)
+//	η    = 1 / (10 min · replicas of the base)
+//
+// Nothing is charged while no advice is valid. Three numbers are chosen:
+//
+//   - at first the odds are even: nothing is known of either;
+//   - η makes ten minutes' worth of what the base costs an e-fold. To find out who is
+//     better then costs at most ln 2/η, seven minutes of the base: of the order of
+//     what the usual envelope saves in an hour (a fifth: twelve minutes);
+//   - a gain counts at most one e-fold an interval, so that no single
+//     stroke of luck makes a prophet; losses count whole.
+//
+// Shares stay between 1 and 99 % (projection, as of Herbster and Warmuth 2001): who
+// was good for a month is forgotten within an hour and a half of harm, and who was
+// bad comes back when what he says would have saved as much. Below 5 % advice is
+// not followed at all: a hundredth of a very large wish would still be harm.
+type record struct {
+	sync   time.Duration
+	tariff *cost.Tariff
+	f      cost.Interval
+	recordMemory
+}
+
+// recordMemory is what is remembered.
+type recordMemory struct {
+	At    time.Time `json:"at,omitzero"` // of the newest decision; zero: nothing is running
+	Odds  float64   `json:"odds"`        // their logarithm; 0: even
+	Valid bool      `json:"valid,omitempty"`
+	// Base and Advised are what each alone would have.
+	Base    schedule `json:"base"`
+	Advised schedule `json:"advised"`
+	// Faded is since when the weight is 0; zero: it is not.
+	Faded time.Time `json:"faded,omitzero"`
+}
+
+const (
+	// patience is 1/η over the replicas of the base.
+	patience = 10 * time.Minute
+	// mostGain is the most that an interval can add to the logarithm of the odds.
+	mostGain = 1
+	// least is the share that is kept, and heard the least that is followed.
+	least, heard = 0.01, 0.05
+)
+
+// mostOdds is the logarithm of the odds at the highest share.
+var mostOdds = math.Log((1 - least) / least)
+
+func newRecord(o scale.Objective, sync time.Duration) *record {
+	return &record{sync: sync, tariff: cost.NewTariff(1-o.Target, o.Window.Std())}
+}
+
+// turn is a decision as the record sees it.
+type turn struct {
+	base, advised int
+	valid         bool
+	rate          float64
+	measured      bool // the rate is, and the service known
+}
+
+// service is what costs are counted by.
+type service interface {
+	cost.Service
+	PerReplica() float64
+	Startup() time.Duration
+}
+
+// decide prices the interval that ends now, and begins the next. What nobody
+// measured is not charged, nor a gap.
+func (r *record) decide(obs *scale.Observation, s service, t turn) {
+	passed := obs.At.Sub(r.At)
+	switch {
+	case r.At.IsZero() || passed < 0 || passed > 4*r.sync:
+		r.Base.begin(obs.CurrentReplicas)
+		r.Valid = false
+	case passed == 0:
+		return // seen before
+	}
+	if t.measured {
+		r.tariff.Observe(obs.At, t.rate)
+		if r.Valid {
+			r.charge(passed, t.rate, s)
+		}
+	}
+	r.Base.want(obs.At, t.base)
+	if !r.Valid {
+		r.Advised.follow(&r.Base)
+	}
+	if t.valid {
+		r.Advised.want(obs.At, t.advised)
+	} else {
+		r.Advised.follow(&r.Base)
+	}
+	r.At, r.Valid = obs.At, t.valid
+	r.fade(obs.At)
+}
+
+// pause ends what is running: nothing is decided.
+func (r *record) pause() { r.At, r.Valid = time.Time{}, false }
+
+// charge moves the odds by what an interval at a rate would have cost more with
+// the advice alone than with the base alone.
+func (r *record) charge(passed time.Duration, rate float64, s service) {
+	r.f.Set(r.tariff.Terms(passed.Seconds(), rate, s.PerReplica()), s)
+	middle := r.At.Add(passed / 2)
+	more := r.cost(&r.Advised, middle, passed, s.Startup()) - r.cost(&r.Base, middle, passed, s.Startup())
+	folds := more / (patience.Seconds() * float64(max(1, r.Base.Wanted)))
+	if math.IsNaN(folds) {
+		return
+	}
+	r.Odds -= max(folds, -mostGain)
+	r.Odds = min(max(r.Odds, -mostOdds), mostOdds)
+}
+
+// cost is what a schedule costs in the interval around an instant: all that it
+// wants is paid, and those serve that were wanted for the start-up time.
+func (r *record) cost(c *schedule, middle time.Time, passed, startup time.Duration) float64 {
+	serving := c.serving(middle, startup)
+	return r.f.Of(serving) + passed.Seconds()*float64(c.Wanted-serving)
+}
+
+// share is that of the advice.
+func (r *record) share() float64 { return 1 / (1 + math.Exp(-r.Odds)) }
+
+// weight is how far of the way from the base to the advice is gone.
+func (r *record) weight() float64 {
+	if share := r.share(); share >= heard {
+		return share
+	}
+	return 0
+}
+
+func (r *record) fade(at time.Time) {
+	if r.weight() > 0 {
+		r.Faded = time.Time{}
+	} else if r.Faded.IsZero() {
+		r.Faded = at
+	}
+}
