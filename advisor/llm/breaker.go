@@ -26,7 +26,8 @@ const (
 )
 
 // breaker leaves a model alone that does not work: an answer that is refused is a
-// failure as well as none, for it is paid for too.
+// failure as well as none, for it is paid for too. It is no library's, for those
+// read the machine's clock and do not know how long a server wants to rest.
 //
 //	closed ──5 failures, or one that says for how long──► open ──rest is over──► one probe
 //	  ▲ ◄────────────────────────── answer ──────────────────────────────────────┘ │ failure
