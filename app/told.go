@@ -5,9 +5,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"strings"
 	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
 	"github.com/flyball-io/flyball/advisor"
@@ -20,6 +22,10 @@ import (
 const (
 	// mostUntold is how many exchanges wait for a bus that is slow; more are lost.
 	mostUntold = 64
+	// toldFor is how long it is not said again why somebody does not answer, and
+	// mostTold how many reasons are remembered.
+	toldFor  = time.Hour
+	mostTold = 100
 	// mostWords bounds the words of one side of an exchange in the record, and
 	// mostQuoted those of an event's message, in bytes.
 	mostWords  = 16 << 10
@@ -33,11 +39,18 @@ type teller struct {
 	name string
 	said chan advisor.Exchange
 	lost atomic.Int64 // since it was told
-	last map[string]string
+	told map[failure]time.Time
+}
+
+// failure is why somebody did not answer, its numbers aside, and whether they were
+// asked at all.
+type failure struct {
+	from, why string
+	asked     bool
 }
 
 func newTeller(name string, deps *Deps) *teller {
-	return &teller{deps: deps, name: name, said: make(chan advisor.Exchange, mostUntold), last: map[string]string{}}
+	return &teller{deps: deps, name: name, said: make(chan advisor.Exchange, mostUntold), told: map[failure]time.Time{}}
 }
 
 // hear takes an exchange and never waits.
@@ -68,8 +81,7 @@ func (t *teller) run(ctx context.Context) error {
 	}
 }
 
-// tell publishes an exchange, and an event of it unless that would say again why
-// there is still no answer.
+// tell publishes an exchange, and an event of it where that is news.
 func (t *teller) tell(ctx context.Context, x advisor.Exchange) {
 	if n := t.lost.Swap(0); n > 0 {
 		t.deps.Log.Warn("exchanges with advisors lost: the bus is slow", slog.String("target", t.name), slog.Int64("exchanges", n))
@@ -79,8 +91,7 @@ func (t *teller) tell(ctx context.Context, x advisor.Exchange) {
 	}
 	b, what := t.deps.Bus, exchanged(&x)
 	err := control.Exchanges(b, t.name).Publish(ctx, control.Exchange{Target: t.name, At: x.At, Advised: what})
-	again := x.Error != "" && what.Said == "" && t.last[x.From] == x.Error
-	if t.last[x.From] = x.Error; !again {
+	if t.isNews(&what, x.At) {
 		e := record.Event{Type: control.AdviceGiven, Target: t.name, At: x.At, Message: inOneLine(&what), Advised: &what}
 		if x.Error != "" {
 			e.Type = control.AdviceFailed
@@ -90,6 +101,33 @@ func (t *teller) tell(ctx context.Context, x advisor.Exchange) {
 	if err != nil {
 		t.deps.Log.Error("exchange with an advisor lost", slog.String("target", t.name), slog.Any("error", err))
 	}
+}
+
+// isNews reports whether an exchange is an event: whatever was said is, and why
+// nothing was once in a while. An answer ends what kept from it, but for limits of
+// our own, which come and go.
+func (t *teller) isNews(a *record.Advised, now time.Time) bool {
+	if a.Said != "" || a.Error == "" {
+		maps.DeleteFunc(t.told, func(f failure, _ time.Time) bool { return f.asked && f.from == a.From && a.Error == "" })
+		return true
+	}
+	if len(t.told) >= mostTold {
+		clear(t.told)
+	}
+	why := failure{a.From, strings.Map(notDigit, a.Error), a.Asked != ""}
+	at, told := t.told[why]
+	if told && now.Sub(at).Abs() < toldFor {
+		return false
+	}
+	t.told[why] = now
+	return true
+}
+
+func notDigit(r rune) rune {
+	if '0' <= r && r <= '9' {
+		return -1
+	}
+	return r
 }
 
 // exchanged is an exchange as it is recorded: of numbers that JSON knows and words

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"math"
 	"strings"
@@ -105,8 +106,10 @@ func TestFailuresAreToldOnce(t *testing.T) {
 		c := telling(t)
 		refused := exchange(0, "answer refused: replicas: 99 is above 20")
 		refused.Answer.Said = `{"replicas":99}`
-		for _, x := range []advisor.Exchange{exchange(0, "no route"), exchange(0, "no route"), exchange(0, "status 500"), exchange(4, ""),
+		at := refused.At
+		for i, x := range []advisor.Exchange{exchange(0, "no route"), exchange(0, "no route"), exchange(0, "status 500"), exchange(4, ""),
 			exchange(0, "status 500"), refused, refused} {
+			x.At, x.Answer.Asked = at.Add(time.Duration(i)*time.Minute), "load 3"
 			c.told.hear(x)
 		}
 		events, exchanges := c.run(t)
@@ -120,6 +123,26 @@ func TestFailuresAreToldOnce(t *testing.T) {
 		}
 		if a := events[0].Advised; events[0].Message != "small:3b: no route" || a.Replicas != nil || !a.Expires.IsZero() || a.Reason != "" {
 			t.Errorf("got %+v %+v, want why and no advice", events[0], a)
+		}
+	})
+}
+
+// What keeps us from asking comes and goes: it is told once an hour, whatever the
+// numbers in it.
+func TestWhoIsNotAskedIsToldOnceAnHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := telling(t)
+		for i := range 62 {
+			x := exchange(0, fmt.Sprintf("pace: nobody is asked until 18:%02d", i%60))
+			x.At = x.At.Add(time.Duration(i) * time.Minute)
+			c.told.hear(x)
+			if i == 30 {
+				c.told.hear(exchange(4, ""))
+			}
+		}
+		events, exchanges := c.run(t)
+		if len(events) != 3 || len(exchanges) != 63 || events[1].Type != control.AdviceGiven {
+			t.Errorf("got %d events of %d exchanges, want two an hour apart, and an answer", len(events), len(exchanges))
 		}
 	})
 }

@@ -25,6 +25,12 @@ const (
 	RecordWritesTotal  = "flyball_record_writes_total"
 	RecordWriteSeconds = "flyball_record_write_seconds"
 	RecordLag          = "flyball_record_lag_seconds"
+	AdvisorRequests    = "flyball_advisor_requests_total"
+	AdvisorDuration    = "flyball_advisor_duration_seconds"
+	AdvisorTokens      = "flyball_advisor_tokens_total"
+	AdvisorCost        = "flyball_advisor_cost_dollars_total"
+	AdviceDecisions    = "flyball_advice_decisions_total"
+	AdviceWeight       = "flyball_advice_weight"
 	BuildInfo          = "flyball_build_info"
 )
 
@@ -40,10 +46,13 @@ const (
 	labelState     = "state"
 	labelSource    = "source"
 	labelType      = "type"
+	labelUse       = "use"
 
 	up, down, hold  = "up", "down", "hold"
 	fine, failed    = "ok", "error"
 	loaded, refused = "loaded", "refused"
+	cached, unasked = "cached", "unasked"
+	read, written   = "read", "written"
 )
 
 // Family is one metric: what the table in docs/metrics.md says of it.
@@ -78,6 +87,12 @@ func Families() []Family {
 		{RecordWritesTotal, "counter", "Writes to the record, by outcome (ok, error).", []string{labelOutcome}},
 		{RecordWriteSeconds, "histogram", "Time that a write to the record took.", nil},
 		{RecordLag, "gauge", "Age of the oldest decision that the record does not hold yet, 0 when it holds all.", nil},
+		{AdvisorRequests, "counter", "Questions of policies to advisors, by outcome: ok, cached (an earlier answer was given again), refused (an answer that is not what was asked for), error, or unasked (kept back by pace, budget or a pause after failures).", []string{labelTarget, labelOutcome}},
+		{AdvisorDuration, "histogram", "Time from a question to an advisor to its answer, also one that failed; cached and unasked ones are left out.", []string{labelTarget}},
+		{AdvisorTokens, "counter", "Tokens that advisors read and wrote (direction read, written).", []string{labelTarget, labelDirection}},
+		{AdvisorCost, "counter", "Price of what advisors read and wrote in US dollars, by the prices in the document.", []string{labelTarget}},
+		{AdviceDecisions, "counter", "Decisions with valid advice, by what they made of it: agreed (it moved nothing), followed, vetoed (the objective needs what it would take away), ignored (its record is bad or not known).", []string{labelTarget, labelUse}},
+		{AdviceWeight, "gauge", "How far advice is followed, 0 to 1, by the newest decision with any. Missing without, and where the planner is another process.", []string{labelTarget}},
 		{BuildInfo, "gauge", "Always 1; the version of Flyball and of Go.", []string{"version", "go"}},
 	}
 }

@@ -54,6 +54,7 @@ func (m *Metrics) decided(d record.Decided) {
 		}
 		m.trust(t, name, d.Seen.Signals)
 		m.wishes(t, name, d.Shadows)
+		m.heeded(decision)
 	})
 }
 

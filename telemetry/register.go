@@ -13,6 +13,10 @@ import (
 // to a disk that is busy seconds.
 var buckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
 
+// slowBuckets are those of a language model, in seconds: a large one answers in
+// some, a small one on a processor in a minute.
+var slowBuckets = []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120}
+
 // register makes every family but those that are read at each scrape.
 func (m *Metrics) register() {
 	for _, f := range Families() {
@@ -27,7 +31,11 @@ func (m *Metrics) register() {
 			m.gauges[f.Name] = v
 			m.registry.MustRegister(v)
 		default:
-			v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: f.Name, Help: f.Help, Buckets: buckets}, f.Labels)
+			bounds := buckets
+			if f.Name == AdvisorDuration {
+				bounds = slowBuckets
+			}
+			v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: f.Name, Help: f.Help, Buckets: bounds}, f.Labels)
 			m.histograms[f.Name] = v
 			m.registry.MustRegister(v)
 		}
@@ -54,6 +62,7 @@ func eventTypes() []string {
 		control.ControllerStarted, control.ControllerStopped, control.Reloaded, control.ReloadRefused, control.ModeChanged,
 		control.ScaledUp, control.ScaledDown, control.ScaleFailed,
 		control.FaultBegan, control.FaultEnded, control.ConditionBegan, control.ConditionEnded, control.ReplicaEnded,
+		control.AdviceGiven, control.AdviceFailed,
 	}
 }
 

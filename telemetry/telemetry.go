@@ -108,12 +108,13 @@ func (m *Metrics) Run(ctx context.Context) error {
 	defer cancel()
 	var hearing sync.WaitGroup
 	defer hearing.Wait()
-	ended := make(chan struct{}, 4)
+	ended := make(chan struct{}, 5)
 	errs := []error{
 		hear(ctx, &hearing, ended, control.Reports(m.opts.Bus, control.All), m.report),
 		hear(ctx, &hearing, ended, control.Decisions(m.opts.Bus, control.All), m.decided),
 		hear(ctx, &hearing, ended, control.Changes(m.opts.Bus, control.All), m.applied),
 		hear(ctx, &hearing, ended, control.Events(m.opts.Bus, control.All), m.happened),
+		hear(ctx, &hearing, ended, control.Exchanges(m.opts.Bus, control.All), m.exchanged),
 	}
 	if err := errors.Join(errs...); err != nil {
 		cancel()

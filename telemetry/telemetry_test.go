@@ -150,6 +150,8 @@ func life(r *rig) {
 	time.Sleep(20 * time.Millisecond)
 	r.decide(d)
 	r.decide(decision("shop", 8, 8, 8, "policy"))
+	d.Decision.Recommendation.Proposals = []scale.Proposal{{Signal: "advisor", Reason: scale.Because("Advice", "weighs {0%}", 0.5)}}
+	r.do(control.Exchanges(r.bus, "shop").Publish(r.t.Context(), control.Exchange{Target: "shop", Advised: record.Advised{Asked: "x", Said: "y", In: 3, Cost: 1}}))
 	d.Decision.At = time.Now()
 	r.decide(d)
 	r.apply(record.Applied{Target: "shop", From: 5, To: 8})
@@ -264,7 +266,7 @@ func TestLabelsAreBounded(t *testing.T) {
 			r.tell(record.Event{Type: fmt.Sprint("Type", i)})
 		}
 		r.decide(d)
-		for name, most := range map[string]int{telemetry.SignalTrust: 256, telemetry.ShadowReplicas: 64, telemetry.EventsTotal: 14} {
+		for name, most := range map[string]int{telemetry.SignalTrust: 256, telemetry.ShadowReplicas: 64, telemetry.EventsTotal: 16} {
 			if n := len(r.values(name)); n != most {
 				t.Errorf("%s has %d series, want %d", name, n, most)
 			}

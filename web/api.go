@@ -37,6 +37,9 @@ type TargetView struct {
 	Faults      []FaultView      `json:"faults"`                           // that last
 	Conditions  []ConditionView  `json:"conditions"`
 	Replicas    []ReplicaView    `json:"replicas,omitempty"` // only of a single target
+	// Advice is what its advisors said; only of a single target, missing where
+	// nobody was asked today.
+	Advice *AdviceView `json:"advice,omitempty"`
 }
 
 // ConditionView is something about a target that lasts.
@@ -147,7 +150,7 @@ func (s *Server) serveTarget(w http.ResponseWriter, r *http.Request) {
 	now := s.opts.Clock.Now()
 	s.withTarget(w, r, func(h *history) any {
 		view := h.view(now)
-		view.Replicas = append([]ReplicaView{}, h.replicas...)
+		view.Replicas, view.Advice = append([]ReplicaView{}, h.replicas...), h.viewAdvice(now)
 		return TargetAnswer{unix(now), s.opts.Simulation, s.opts.Version, s.events.last(), view}
 	})
 }

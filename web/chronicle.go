@@ -18,6 +18,8 @@ type EventView struct {
 	Target  string  `json:"target,omitempty"` // empty: the controller itself
 	By      string  `json:"by,omitempty"`     // empty: Flyball itself
 	Message string  `json:"message"`
+	// Advised is the exchange with an advisor that it tells of; missing: of none.
+	Advised *AdvisedView `json:"advised,omitempty"`
 }
 
 // eventSlots is how many IDs there are for the events of one millisecond.
@@ -41,7 +43,7 @@ func eventID(e record.Event) int64 {
 }
 
 func viewEvent(e record.Event) EventView {
-	return EventView{ID: eventID(e), At: unix(e.At), Type: e.Type, Target: e.Target, By: e.By, Message: e.Message}
+	return EventView{ID: eventID(e), At: unix(e.At), Type: e.Type, Target: e.Target, By: e.By, Message: e.Message, Advised: viewAdvised(e.Advised)}
 }
 
 // maxChronicle bounds the events kept in memory.

@@ -33,6 +33,7 @@ type history struct {
 	wishes    map[string]int // of the shadows, as decided last; never changed
 	decisions []DecisionView
 	recent    []record.Decided // the newest, whole
+	advice    []EventView      // of the day, oldest first, without the words
 	hand      hand
 	loaded    bool            // whether what the record knows was added
 	heard     bool            // whether there was a report

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -112,7 +113,7 @@ func (s *Server) loadTarget(ctx context.Context, name string) error {
 	q := record.Query{Target: name, From: from, OldestFirst: true}
 	err := s.walk(ctx, q, func(e record.Entry) bool { remember(past, e); return true })
 	s.withHistory(name, func(h *history) { h.precede(past) })
-	return err
+	return errors.Join(err, s.loadAdvice(ctx, name))
 }
 
 // settling is how long after the start the record certainly has what happened

@@ -319,6 +319,9 @@ func (s *Server) happened(e record.Event) {
 		return
 	}
 	if view, fresh := s.chronicle.add(e); fresh {
+		if h := s.targets[e.Target]; h != nil {
+			h.addAdvised(e)
+		}
 		s.events.add(eventEvent, e.Target, view)
 	}
 }

@@ -22,6 +22,8 @@ export const eventKinds: Record<string, EventKind> = {
   ConditionBegan: { sign: "△", words: "condition began", bad: true },
   ConditionEnded: { sign: "✓", words: "condition ended" },
   ReplicaEnded: { sign: "!", words: "replica ended" },
+  AdviceGiven: { sign: "❝", words: "advice" },
+  AdviceFailed: { sign: "△", words: "no advice", bad: true },
 };
 
 // kindOf knows also the types of a newer server.

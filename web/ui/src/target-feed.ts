@@ -207,6 +207,7 @@ export class TargetFeed extends Feed {
     else if (kind === "decision" && live && matches(this.filter, data as Decision)) this.log.add(data as Decision);
     else if (kind === "applied") this.addApplied(data as { decision?: number; at: number; error?: string });
     else if (kind === "event") this.addEvent(data as FlyballEvent, live);
+    if (kind === "decision" && this.target.advice) void this.refresh(); // what it made of advice
     this.changed();
   }
 
@@ -228,7 +229,7 @@ export class TargetFeed extends Feed {
       this.happened.add(e);
       this.happened.forget(bounds(this.window, e.at).from);
     }
-    if (changesTarget.includes(e.type)) void this.refresh();
+    if (changesTarget.includes(e.type) || e.advised) void this.refresh();
   }
 
   // refresh asks for the target alone.

@@ -1,5 +1,6 @@
 // One target: is the objective met, what did Flyball do last, and why?
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { AdvicePanel } from "./advicepanel";
 import { Backends } from "./backends";
 import { Charts } from "./charts";
 import { duration, exact, latency, nbsp, perSecond, short } from "./format";
@@ -35,7 +36,7 @@ export function TargetPage({ name, query }: { name: string; query: Query }) {
   const old = t !== null && (staleFor(t, now) > 0 || feed.state.is === "lost");
   const shadows = t !== null && (t.shadows.length > 0 || (t.decision?.shadows ?? []).length > 0);
   return (
-    <div class={`target ${old ? "stale" : ""} ${shadows || t === null ? "" : "alone"}`}>
+    <div class={`target ${old ? "stale" : ""} ${shadows || t === null ? "" : "alone"} ${t?.advice ? "advised" : ""}`}>
       <div class="head">
         <Header crumbs={[name]} page="">
           <p class="policy">{t ? <ModeButtons t={t} open={setAsking} /> : <ModeBlank />} <span class="what" title={t?.policy}>{t?.policy ?? nbsp}</span></p>
@@ -54,6 +55,7 @@ export function TargetPage({ name, query }: { name: string; query: Query }) {
       <Charts feed={feed} chosen={chosen} choose={setChosen} show={show} custom={() => setChoosing(true)} />
       <Backends t={t} now={now} />
       {shadows && <Shadows t={t} points={feed.points} />}
+      {t?.advice && <AdvicePanel advice={t.advice} now={now} />}
       <Foot version={feed.version} now={now}>
         <Liveness feed={feed} now={now} />
         {t && t.compression > 1 && <span>time runs {short(t.compression)}{nbsp}× faster than in real life</span>}

@@ -127,6 +127,7 @@ export interface Target {
   faults: Fault[];
   conditions: Condition[];
   replicas?: Replica[];
+  advice?: Advice;
 }
 
 // Override is what an operator set by hand.
@@ -188,6 +189,34 @@ export interface FlyballEvent {
   target?: string;
   by?: string;
   message: string;
+  advised?: Advised;
+}
+
+// Advised is a question to an advisor and what came of it.
+export interface Advised {
+  from: string;
+  occasion?: string;
+  seenAt: number;
+  took: number;
+  error?: string; // why there is no advice
+  expires?: number;
+  wanted?: number; // by the policy, without advice
+  replicas?: number;
+  direction?: number;
+  thresholds?: { name: string; value: number }[];
+  confidence: number;
+  reason?: string; // the advisor's own words
+  in: number; // tokens
+  out: number;
+  cost: number; // US dollars
+  cached?: boolean;
+}
+
+// Advice is what advisors said about a target, and what became of it.
+export interface Advice {
+  newest: FlyballEvent[]; // newest first
+  today: { answers: number; cached: number; failures: number; in: number; out: number; cost: number; agreed: number; compared: number };
+  uses: { decisions: number; followed: number; vetoed: number; ignored: number; weight: Value };
 }
 
 // Continued says what an answer leaves out.

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { answeredBy, asked, cost, newestValid, said, who } from "../src/advice";
 import { judged, listed, trouble, work } from "../src/answer";
 import { shortNames } from "../src/columns";
 import { kindOf } from "../src/events";
@@ -166,4 +167,20 @@ test("times name the day where it is not today's, and the year where it is far",
   assert.match(when(now - 400 * 86_400, now), /^27 Dec 2024 \d\d:/);
   assert.match(between(now - 60, now, now), /^\d\d:\d\d:\d\d – \d\d:\d\d:\d\d$/);
   assert.match(between(now - 2 * 86_400, now, now), /^29 Jan .* – 31 Jan /);
+});
+
+test("advice is said in words", () => {
+  assert.equal(plain(said({ replicas: 1 })), "1 replica");
+  assert.equal(plain(said({ replicas: 0 })), "0 replicas");
+  assert.equal(said({}), "no change");
+  assert.equal(plain(said({ direction: -1, thresholds: [{ name: "latencyP95.down", value: 0.08 }, { name: "latencyP95.up", value: 0.4 }] })), "shrink, fewer below p95 80 ms, more above p95 400 ms");
+  assert.equal(who("qwen2.5-coder:3b #ab12cd"), "qwen2.5-coder:3b");
+  assert.equal(asked("something-new"), "something new");
+  assert.equal(asked(), "it was time");
+  assert.deepEqual([12.345, 0.00123, 0.00001].map(cost), ["$12.35", "$0.0012", "under $0.0001"]);
+  const events = [{ advised: { from: "a #1", error: "no", expires: now + 9 } }, { advised: { from: "a #1", expires: now + 1, replicas: 4 } }, { advised: { from: "b #1", expires: now + 2 } }];
+  assert.equal(newestValid(events, now).replicas, 4);
+  assert.equal(newestValid(events, now + 2), null);
+  assert.equal(answeredBy({ newest: events }), "a and b");
+  assert.equal(answeredBy({ newest: [] }), "a language model");
 });
