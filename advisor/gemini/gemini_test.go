@@ -3,10 +3,13 @@ package gemini_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"unicode"
 
 	"github.com/flyball-io/flyball/advisor"
 	"github.com/flyball-io/flyball/advisor/advisortest"
@@ -212,4 +215,44 @@ func TestNoOtherVariableCounts(t *testing.T) {
 	if _, err := model(t, s.URL()).Generate(t.Context(), advisortest.Prompt()); err != nil {
 		t.Error(err)
 	}
+}
+
+// Many targets ask the same model, also while it is found out what it knows.
+func TestManyAskAtOnce(t *testing.T) {
+	s := advisortest.NewServer(t, advisortest.Gemini, advisortest.Answer(func(prompt string) string { return "to " + prompt }))
+	s.Lacks(advisortest.JSONSchema, advisortest.NoThinking)
+	m := model(t, s.URL())
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for j := range 5 {
+				p := advisortest.Prompt()
+				p.User = fmt.Sprint(i, j)
+				if got, err := m.Generate(t.Context(), p); err != nil || got.Text != "to "+p.User {
+					t.Errorf("got %q, %v to %s", got.Text, err, p.User)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// Whatever comes in the place of an answer is a text, or an error of one line.
+func FuzzAnswers(f *testing.F) {
+	for _, body := range []string{
+		`{"candidates":[{"content":{"parts":[{"text":"4"},{"text":"x","thought":true}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":-1,"candidatesTokenCount":2,"thoughtsTokenCount":3}}`,
+		`{"promptFeedback":{"blockReason":"\u001b"}}`, `{"candidates":[{"finishReason":"\u0007"}]}`, `{"error":{"message":"\u0007"}}`, `[]`, `{`, `{"candidates":[{"citationMetadata":[]}],"modelVersion":7}`,
+	} {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		s := advisortest.NewServer(t, advisortest.Gemini, advisortest.Raw(200, body))
+		got, err := model(t, s.URL()).Generate(t.Context(), advisortest.Prompt())
+		switch {
+		case err == nil && got.Text == "" && !got.Cut, got.In < 0, got.Out < 0:
+			t.Errorf("%q: got %+v", body, got)
+		case err != nil && (len(err.Error()) > 600 || strings.ContainsFunc(err.Error(), func(r rune) bool { return !unicode.IsPrint(r) })):
+			t.Errorf("%q: got %q", body, err)
+		}
+	})
 }

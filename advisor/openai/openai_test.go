@@ -3,11 +3,14 @@ package openai_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"unicode"
 
 	"github.com/flyball-io/flyball/advisor"
 	"github.com/flyball-io/flyball/advisor/advisortest"
@@ -282,4 +285,44 @@ func TestAQuestionThatIsGivenUp(t *testing.T) {
 	if _, err := model(t, s.URL()).Generate(ctx, advisortest.Prompt()); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// Many targets ask the same model, also while it is found out what it knows.
+func TestManyAskAtOnce(t *testing.T) {
+	s := advisortest.NewServer(t, advisortest.OpenAI, advisortest.Answer(func(prompt string) string { return "to " + prompt }))
+	s.Lacks(advisortest.JSONSchema, advisortest.MaxTokens)
+	m := model(t, s.URL())
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for j := range 5 {
+				p := advisortest.Prompt()
+				p.User = fmt.Sprint(i, j)
+				if got, err := m.Generate(t.Context(), p); err != nil || got.Text != "to "+p.User {
+					t.Errorf("got %q, %v to %s", got.Text, err, p.User)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// Whatever comes in the place of an answer is a text, or an error of one line.
+func FuzzAnswers(f *testing.F) {
+	for _, body := range []string{
+		`{"choices":[{"message":{"content":"4"},"finish_reason":"stop"}],"usage":{"prompt_tokens":-1,"completion_tokens":2}}`, `{"choices":[{"message":{"content":[{"type":"text","text":"4"}]}}]}`,
+		`{"choices":[{"message":{"content":"","refusal":"\u001b"},"finish_reason":"length"}]}`, `{"error":{"message":"\u0007"}}`, `[]`, `{`, `{"choices":[{"finish_reason":"content_filter"}]}`,
+	} {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		s := advisortest.NewServer(t, advisortest.OpenAI, advisortest.Raw(200, body))
+		got, err := model(t, s.URL()).Generate(t.Context(), advisortest.Prompt())
+		switch {
+		case err == nil && got.Text == "" && !got.Cut, got.In < 0, got.Out < 0:
+			t.Errorf("%q: got %+v", body, got)
+		case err != nil && (len(err.Error()) > 600 || strings.ContainsFunc(err.Error(), func(r rune) bool { return !unicode.IsPrint(r) })):
+			t.Errorf("%q: got %q", body, err)
+		}
+	})
 }
