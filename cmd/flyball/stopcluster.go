@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,30 +79,45 @@ func (r resting) String() string {
 	return fmt.Sprintf("%s: %s, rests for the document %s", r.place(), r.does(), r.Document)
 }
 
+// sight is what rests in a cluster, as far as it may be seen.
+type sight struct {
+	all    []resting
+	unseen []error // of each kind that may not be listed, the right that is lacking
+}
+
 // list is what rests in the cluster. One that nobody has named is looked at by
 // the way: where there is none, or it does not answer, that is no fault.
 func (f *takenOverFlags) list(ctx context.Context, says io.Writer) ([]resting, error) {
-	if f.access != (kubernetes.Access{}) || f.namespace != "" {
-		return f.look(ctx)
-	}
-	if !configured() {
+	named := f.access != (kubernetes.Access{}) || f.namespace != ""
+	if !named && !configured() {
 		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, byTheWay)
-	defer cancel()
-	all, err := f.look(ctx)
-	if err != nil {
-		fmt.Fprintf(says, "The cluster was not looked at: %v\n", err)
+	if !named {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, byTheWay)
+		defer cancel()
 	}
-	return all, nil
+	seen, err := f.look(ctx)
+	if err != nil && !named {
+		fmt.Fprintf(says, "The cluster was not looked at: %v\n", err)
+		err = nil
+	}
+	for _, lacking := range seen.unseen {
+		fmt.Fprintf(says, "Not all of the cluster was looked at: %v\n", lacking)
+	}
+	return seen.all, err
 }
 
-func (f *takenOverFlags) look(ctx context.Context) ([]resting, error) {
+func (f *takenOverFlags) look(ctx context.Context) (sight, error) {
 	cluster, err := kubernetes.Open(f.access)
 	if err != nil {
-		return nil, cli.UsageError{Err: err}
+		return sight{}, cli.UsageError{Err: err}
 	}
-	return f.found(ctx, cluster)
+	seen, err := f.found(ctx, cluster, cluster.Namespace)
+	if err != nil {
+		return sight{}, fmt.Errorf("what is taken over in the cluster at %s: %w", cluster.Config.Host, err)
+	}
+	return seen, nil
 }
 
 // configured reports whether a kubeconfig is where kubectl looks for one.
@@ -113,26 +129,31 @@ func configured() bool {
 	})
 }
 
-// found asks for all namespaces, or where that is not allowed for that of the
-// context.
-func (f *takenOverFlags) found(ctx context.Context, cluster *kubernetes.Cluster) ([]resting, error) {
-	all, err := cluster.AllTakenOver(ctx, f.namespace)
-	where := "namespace " + f.namespace
-	if f.namespace == "" {
-		where = "all namespaces"
-		if errors.Is(err, kubernetes.ErrForbidden) {
-			where = "namespace " + cluster.Namespace
-			all, err = cluster.AllTakenOver(ctx, cluster.Namespace)
+// found asks for each kind, in all namespaces, or where that is not allowed in
+// that of the context. Where the objects of KEDA may not be seen those that may
+// are found all the same.
+func (f *takenOverFlags) found(ctx context.Context, cluster holder, own string) (seen sight, err error) {
+	kinds := kubernetes.TakenOverKinds()
+	for _, kind := range kinds {
+		all, err := cluster.AllTakenOver(ctx, kind, f.namespace)
+		if f.namespace == "" && errors.Is(err, kubernetes.ErrForbidden) {
+			all, err = cluster.AllTakenOver(ctx, kind, own)
+		}
+		switch {
+		case errors.Is(err, kubernetes.ErrForbidden):
+			seen.unseen = append(seen.unseen, err)
+		case err != nil:
+			return sight{}, err
+		}
+		for _, t := range all {
+			seen.all = append(seen.all, restingOf(t))
 		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("what is taken over in %s of the cluster at %s: %w", where, cluster.Config.Host, err)
+	if len(seen.unseen) == len(kinds) {
+		return sight{}, errors.Join(seen.unseen...)
 	}
-	found := make([]resting, len(all))
-	for i, t := range all {
-		found[i] = restingOf(t)
-	}
-	return found, nil
+	slices.SortStableFunc(seen.all, func(a, b resting) int { return cmp.Compare(a.Namespace, b.Namespace) })
+	return seen, nil
 }
 
 func listed[T any](all []T) []any {
@@ -159,9 +180,9 @@ func printTakenOver(out io.Writer, all []resting) {
 }
 
 // choose returns those that are to be handed back: that of a name, or "": all.
-func choose(all []resting, name string) ([]resting, error) {
+func (s *sight) choose(name string) ([]resting, error) {
 	if name == "" {
-		return all, nil
+		return s.all, nil
 	}
 	kind, of, _ := strings.Cut(name, "/")
 	switch strings.ToLower(kind) {
@@ -174,7 +195,7 @@ func choose(all []resting, name string) ([]resting, error) {
 	}
 	var places, found []string
 	var chosen []resting
-	for _, r := range all {
+	for _, r := range s.all {
 		places = append(places, r.place())
 		if r.Name == name {
 			chosen, found = append(chosen, r), append(found, r.Namespace)
@@ -182,31 +203,28 @@ func choose(all []resting, name string) ([]resting, error) {
 	}
 	switch {
 	case len(chosen) == 0:
-		return nil, fmt.Errorf("%s is not taken over; what is: %s", name, either(strings.Join(places, ", "), "nothing"))
+		err := fmt.Errorf("%s is not taken over; what is: %s", name, either(strings.Join(places, ", "), "nothing"))
+		return nil, errors.Join(append([]error{err}, s.unseen...)...)
 	case len(chosen) > 1:
 		return nil, fmt.Errorf("%s is taken over in several namespaces: name one by --namespace: %s", name, strings.Join(found, ", "))
 	}
 	return chosen, nil
 }
 
-// handBack makes what rests what it was before.
+// handBack makes what rests what it was before. Whoever asks for all is told what
+// may not be seen, as a fault: it may rest for ever.
 func (f *stopFlags) handBack(ctx context.Context, cmd *cobra.Command, name string) error {
 	cluster, err := kubernetes.Open(f.cluster.access)
 	if err != nil {
 		return cli.UsageError{Err: err}
 	}
-	all, err := f.cluster.found(ctx, cluster)
+	seen, err := f.cluster.found(ctx, cluster, cluster.Namespace)
 	if err != nil {
-		return err
+		return fmt.Errorf("what is taken over in the cluster at %s: %w", cluster.Config.Host, err)
 	}
-	chosen, err := choose(all, name)
+	chosen, err := seen.choose(name)
 	if err != nil {
 		return cli.UsageError{Err: err}
-	}
-	out := cmd.OutOrStdout()
-	if len(chosen) == 0 {
-		fmt.Fprintln(out, "Nothing is taken over")
-		return nil
 	}
 	lines := make([]string, len(chosen))
 	for i, r := range chosen {
@@ -215,13 +233,27 @@ func (f *stopFlags) handBack(ctx context.Context, cmd *cobra.Command, name strin
 	if err := f.agreed(cmd, lines, "Hand this back?", "nothing was handed back"); err != nil {
 		return err
 	}
-	return resume(ctx, out, cluster, chosen)
+	if name != "" {
+		return resume(ctx, cmd.OutOrStdout(), cluster, chosen)
+	}
+	return seen.resume(ctx, cmd.OutOrStdout(), cluster)
+}
+
+// resume hands back all that is seen.
+func (s *sight) resume(ctx context.Context, out io.Writer, cluster holder) error {
+	switch {
+	case len(s.all) == 0 && len(s.unseen) == 0:
+		fmt.Fprintln(out, "Nothing is taken over")
+	case len(s.all) == 0:
+		fmt.Fprintln(out, "Nothing that can be seen is taken over")
+	}
+	return errors.Join(append([]error{resume(ctx, out, cluster, s.all)}, s.unseen...)...)
 }
 
 // holder is the cluster, where it is handed back.
 type holder interface {
 	Resume(ctx context.Context, r kubernetes.Rival) error
-	AllTakenOver(ctx context.Context, namespace string) ([]kubernetes.TakenOver, error)
+	AllTakenOver(ctx context.Context, kind kubernetes.RivalKind, namespace string) ([]kubernetes.TakenOver, error)
 }
 
 // resume hands back, and looks whether it lasts: a controller that runs takes
@@ -264,7 +296,7 @@ func takenAgain(ctx context.Context, cluster holder, back []resting) ([]resting,
 	}
 	var again []resting
 	for _, r := range back {
-		all, err := cluster.AllTakenOver(ctx, r.Namespace)
+		all, err := cluster.AllTakenOver(ctx, r.rival.Kind, r.Namespace)
 		if err != nil {
 			return nil, err
 		}

@@ -79,17 +79,17 @@ func (c *Cluster) Rivals(ctx context.Context, ref Ref) ([]Rival, error) {
 	slices.SortFunc(all, func(a, b Rival) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
 	switch {
 	case noHPAs != nil:
-		return all, lacking(ref, "horizontalpodautoscalers of autoscaling", noHPAs)
+		return all, lacking(ref, HPA, noHPAs)
 	case noScaled != nil:
-		return all, lacking(ref, "scaledobjects of keda.sh", noScaled)
+		return all, lacking(ref, ScaledObject, noScaled)
 	default:
 		return all, nil
 	}
 }
 
 // lacking names the right without which not all who scale an object are known.
-func lacking(ref Ref, resources string, err error) error {
-	return fmt.Errorf("who else scales %s is not known: the right to list %s in namespace %s is lacking: %w", ref, resources, ref.Namespace, err)
+func lacking(ref Ref, kind RivalKind, err error) error {
+	return fmt.Errorf("who else scales %s is not known: the right to list %s %s is lacking: %w", ref, rights[kind], placeOf(ref.Namespace), err)
 }
 
 // is reports whether these words name the object, by any version of its group.

@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -23,32 +24,54 @@ type TakenOver struct {
 	Damaged bool
 }
 
-// AllTakenOver are those of a namespace, or "": of all of them, by namespace and
-// name. Which controller took over, and whether it still runs, they do not say.
-func (c *Cluster) AllTakenOver(ctx context.Context, namespace string) ([]TakenOver, error) {
-	hpas, err := c.hpas(ctx, namespace)
+// TakenOverKinds are the kinds of those who scale that can be taken over.
+func TakenOverKinds() []RivalKind { return []RivalKind{HPA, ScaledObject} }
+
+// AllTakenOver are those of a kind in a namespace, or "": in all of them, by
+// namespace and name. Which controller took over, and whether it still runs, they
+// do not say. An [ErrForbidden] names the right that is lacking.
+func (c *Cluster) AllTakenOver(ctx context.Context, kind RivalKind, namespace string) ([]TakenOver, error) {
+	all, err := c.takenOver(ctx, kind, namespace)
+	if errors.Is(err, ErrForbidden) {
+		return nil, fmt.Errorf("the right to list %s %s is lacking: %w", rights[kind], placeOf(namespace), err)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("HorizontalPodAutoscalers: %w", err)
-	}
-	scaled, err := c.scaledObjects(ctx, namespace, false)
-	if err != nil {
-		return nil, fmt.Errorf("ScaledObjects: %w", err)
-	}
-	var all []TakenOver
-	for _, h := range hpas {
-		if marked(h) {
-			all = append(all, takenHPA(h))
-		}
-	}
-	for _, o := range scaled {
-		if marked(o) {
-			all = append(all, takenScaledObject(o))
-		}
+		return nil, fmt.Errorf("%ss %s: %w", kind, placeOf(namespace), err)
 	}
 	slices.SortFunc(all, func(a, b TakenOver) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	return all, nil
+}
+
+// rights are the resources of the kinds, as rules of RBAC name them.
+var rights = map[RivalKind]string{HPA: "horizontalpodautoscalers of autoscaling", ScaledObject: "scaledobjects of keda.sh"}
+
+func placeOf(namespace string) string {
+	if namespace == "" {
+		return "in all namespaces"
+	}
+	return "in namespace " + namespace
+}
+
+func (c *Cluster) takenOver(ctx context.Context, kind RivalKind, namespace string) ([]TakenOver, error) {
+	if kind == ScaledObject {
+		scaled, err := c.scaledObjects(ctx, namespace, false)
+		return bearing(scaled, takenScaledObject), err
+	}
+	hpas, err := c.hpas(ctx, namespace)
+	return bearing(hpas, takenHPA), err
+}
+
+// bearing are those of some objects that bear the annotation.
+func bearing[O metav1.Object](objects []O, as func(O) TakenOver) []TakenOver {
+	var all []TakenOver
+	for _, o := range objects {
+		if marked(o) {
+			all = append(all, as(o))
+		}
+	}
+	return all
 }
 
 func marked(object metav1.Object) bool {
