@@ -184,6 +184,7 @@ func (e *explanation) print(w io.Writer, width int) {
 	e.printSeen(w, width)
 	e.printTrail(w, width)
 	e.printShadows(w, width)
+	e.printAdvice(w, width)
 	say("")
 	e.sayAround(say)
 }
@@ -324,5 +325,6 @@ func (e *explanation) asJSON() any {
 		Objective  any              `json:"objective"`
 		Decision   client.Decision  `json:"decision"`
 		Conditions any              `json:"conditions"`
-	}{e.target.Name, oneLine(e.sentence()), e.change(), e.target.Mode, e.target.Override, e.target.Objective, e.decision, e.target.Conditions}
+		Advice     any              `json:"advice"`
+	}{e.target.Name, oneLine(e.sentence()), e.change(), e.target.Mode, e.target.Override, e.target.Objective, e.decision, e.target.Conditions, e.target.Advice}
 }

@@ -31,6 +31,7 @@ type Target struct {
 	Faults       []web.FaultView      `json:"faults"`
 	Conditions   []Condition          `json:"conditions"`
 	Replicas     []web.ReplicaView    `json:"replicas"`
+	Advice       *web.AdviceView      `json:"advice"` // nil: nobody was asked today
 }
 
 // Condition is something about a target that lasts.
