@@ -132,10 +132,10 @@ func (d *duty) during(ctx context.Context, is func() bool, run func(ctx context.
 	}
 	for ctx.Err() == nil {
 		now := is()
-		turn, stop := context.WithCancel(ctx)
+		turn, stop := context.WithCancelCause(ctx)
 		var watching sync.WaitGroup
 		watching.Go(func() {
-			defer stop()
+			defer stop(target.ErrReplaced)
 			for turn.Err() == nil && is() == now {
 				select {
 				case <-turn.Done():
@@ -145,7 +145,7 @@ func (d *duty) during(ctx context.Context, is func() bool, run func(ctx context.
 		})
 		err := unlessDone(turn, run(turn, now))
 		byItself := turn.Err() == nil
-		stop()
+		stop(nil)
 		watching.Wait()
 		if err != nil || byItself {
 			return err

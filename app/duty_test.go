@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -109,6 +110,7 @@ type common struct {
 	mu      sync.Mutex // guards what follows
 	running bool
 	told    []bool
+	ended   []bool // each end of Run: another has taken over
 }
 
 func (c *common) Alone(yes bool) {
@@ -121,7 +123,10 @@ func (c *common) Run(ctx context.Context) error {
 	c.run(true)
 	<-ctx.Done()
 	c.run(false)
-	return nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = append(c.ended, errors.Is(context.Cause(ctx), target.ErrReplaced))
+	return context.Cause(ctx)
 }
 
 func (c *common) run(now bool) {
@@ -163,6 +168,7 @@ func TestATargetThatOthersSeeIsToldWhetherOthersMayHaveIt(t *testing.T) {
 				{"nobody can tell", 7, false, true, []bool{false, true, false}},
 				{"it is ours still", 8, true, true, []bool{false, true, false, true}},
 				{"another has taken it", 0, false, false, []bool{false, true, false, true, false}},
+				{"that ends too", 9, true, true, []bool{false, true, false, true, false, true}},
 			} {
 				lease.set(tc.term, tc.have)
 				seen.mu.Lock()
@@ -174,6 +180,9 @@ func TestATargetThatOthersSeeIsToldWhetherOthersMayHaveIt(t *testing.T) {
 			cancel()
 			if err := <-ended; err != nil {
 				t.Error(err)
+			}
+			if want := []bool{true, false}; !slices.Equal(seen.ended, want) {
+				t.Errorf("dry %v: another has it at the ends of its work: %v, want %v", dry, seen.ended, want)
 			}
 		})
 	}

@@ -233,8 +233,8 @@ type story struct {
 	t       *testing.T
 	cluster *fakeCluster
 	target  *Target
-	// leave ends the controller's work.
-	leave func()
+	// leave ends the controller's work; replaced ends it because another goes on.
+	leave, replaced func()
 }
 
 func config(change func(*Config)) Config {
@@ -258,16 +258,16 @@ func tellWith(t *testing.T, fake *fakeCluster, change func(*Config), traffic tar
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithCancel(context.Background())
+		ctx, cancel := context.WithCancelCause(context.Background())
 		done := make(chan error, 1)
 		go func() { done <- tgt.Run(ctx) }()
-		leave := sync.OnceFunc(func() {
-			cancel()
+		end := sync.OnceFunc(func() {
 			if err := <-done; err != nil {
 				t.Error(err)
 			}
 		})
-		play(&story{t, fake, tgt, leave})
+		leave, replaced := func() { cancel(nil); end() }, func() { cancel(target.ErrReplaced); end() }
+		play(&story{t, fake, tgt, leave, replaced})
 		leave()
 	})
 }

@@ -24,6 +24,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/kubernetes"
@@ -50,6 +51,7 @@ type Target struct {
 	idle    chan *view
 	changes chan struct{}
 	wake    chan struct{} // there is something to look at
+	others  atomic.Bool   // may look after the object
 	clock   clock.Clock
 	log     *slog.Logger
 }
@@ -57,6 +59,7 @@ type Target struct {
 var (
 	_ target.Managed = (*Target)(nil)
 	_ target.Keeper  = (*Target)(nil)
+	_ target.Shared  = (*Target)(nil)
 )
 
 // New checks the configuration; it asks nobody and changes nothing.
@@ -89,6 +92,7 @@ func (t *Target) use(ctx context.Context, f func(*view) error) error {
 	select {
 	case v := <-t.idle:
 		defer func() { t.idle <- v }()
+		v.count.share(t.others.Load())
 		return t.wrap(f(v))
 	case <-ctx.Done():
 		return t.wrap(context.Cause(ctx))
@@ -125,6 +129,14 @@ func (t *Target) Keep(ctx context.Context, on bool) error {
 		v.count.keep(on)
 		return v.govern(ctx, t.clock.Now())
 	})
+}
+
+// Alone says whether this controller is certainly the only one. Others may have
+// set the count meanwhile, and taken over: afterwards what is found is where it
+// goes on.
+func (t *Target) Alone(yes bool) {
+	t.others.Store(!yes)
+	replicas.Told(t.wake)
 }
 
 // Changes receives when Status may have changed, while Run runs.

@@ -23,6 +23,7 @@ const orderLasts = 15 * time.Second
 type count struct {
 	asked   bool // somebody has said whether it is kept
 	keeping bool // what is found is kept
+	others  bool // may set it: none is kept
 	known   bool // there is one to keep
 	of      string
 	wanted  int
@@ -36,7 +37,7 @@ type count struct {
 
 // ask notes an order. One that was lost may be of any object of the name.
 func (c *count) ask(now time.Time, uid string, n int, lost bool) {
-	c.known, c.wanted, c.unsure, c.given = true, n, lost, now
+	c.known, c.wanted, c.unsure, c.given = !c.others, n, lost, now
 	if uid != "" {
 		c.of = uid
 	}
@@ -47,6 +48,15 @@ func (c *count) keep(on bool) {
 	c.asked, c.keeping = true, on
 	if !on {
 		c.known, c.unsure = false, false
+	}
+}
+
+// share says whether other controllers may set the count. What they have set is
+// theirs, and what was asked for here before is over.
+func (c *count) share(others bool) {
+	if others != c.others {
+		c.others, c.known, c.unsure = others, false, false
+		c.contest.Withdraw()
 	}
 }
 
@@ -61,7 +71,7 @@ func (c *count) see(now time.Time, w kubernetes.Workload, others bool) {
 	case others:
 		c.known, c.unsure = false, false
 	case !c.known || c.of != w.UID || c.lapsed(now, w.Replicas):
-		c.known, c.unsure = c.keeping, false
+		c.known, c.unsure = c.keeping && !c.others, false
 		c.of, c.wanted = w.UID, w.Replicas
 	case w.Replicas == c.wanted:
 		c.unsure = false

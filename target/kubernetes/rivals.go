@@ -115,10 +115,11 @@ func (v *view) alone(ctx context.Context, now time.Time) error {
 }
 
 // govern takes over, or hands back, what is to be now. It is called whenever
-// that may have changed.
+// that may have changed. What another controller may have taken over since is
+// left to that one.
 func (v *view) govern(ctx context.Context, now time.Time) error {
 	switch {
-	case !v.count.asked:
+	case !v.count.asked || v.count.others:
 		return nil // whoever was before may have scaled, and who comes may too
 	case !v.count.keeping || !v.cfg.TakeOver:
 		return v.handBack(ctx)

@@ -292,3 +292,56 @@ func TestWhatMayNotBeSeenAnyMoreIsNotHandedBack(t *testing.T) {
 		}
 	})
 }
+
+// While another executor may have the object, its count is that one's, and so are
+// those that rest: what is done about them there is neither undone nor done again.
+func TestWhatAnotherControllerMayHaveIsLookedAtAlone(t *testing.T) {
+	fake := withHPA(2)
+	tell(t, fake, takesOver, func(s *story) {
+		s.keep(true)
+		s.set(5)
+		did := len(fake.done())
+		s.target.Alone(false)
+		fake.byHand(8)
+		fake.set(func() { fake.rivals[0].Resting, fake.rivals[0].SuspendedBy = false, "" })
+		s.after(10 * time.Minute)
+		if err := s.target.Keep(s.t.Context(), false); err != nil { // a pause that it hears of all the same
+			t.Error(err)
+		}
+		s.keep(true)
+		if got := s.status(); len(fake.done()) != did || got.SpecReplicas != 8 || s.condition(scale.CountReset).Type != "" || s.condition(ScaledByOther).Type == "" {
+			t.Errorf("did %v, told %d replicas and %+v; want to look alone", fake.done()[did:], got.SpecReplicas, got.Conditions)
+		}
+		s.target.Alone(true)
+		s.after(time.Minute)
+		if want := []string{"suspend web-hpa"}; !slices.Equal(fake.done()[did:], want) || fake.replicas() != 8 {
+			t.Errorf("once it is alone again: %v at %d, want %v at 8, which it finds", fake.done()[did:], fake.replicas(), want)
+		}
+		fake.byHand(3)
+		s.after(time.Minute)
+		if fake.replicas() != 8 {
+			t.Errorf("%d replicas after somebody set 3, want 8 put back", fake.replicas())
+		}
+	})
+}
+
+// What rests goes on to rest where another executor goes on, and is handed back by
+// whoever ends as the last, also where nobody can tell whether it is.
+func TestWhatRestsIsNotHandedBackUnderAnotherController(t *testing.T) {
+	for _, replaced := range []bool{true, false} {
+		fake := withHPA(2)
+		tell(t, fake, takesOver, func(s *story) {
+			s.keep(true)
+			s.target.Alone(false)
+			s.after(time.Second)
+			if replaced {
+				s.replaced()
+			} else {
+				s.leave()
+			}
+			if fake.rivals[0].Resting != replaced {
+				t.Errorf("replaced %v: it rests: %v", replaced, fake.rivals[0].Resting)
+			}
+		})
+	}
+}

@@ -23,7 +23,8 @@ const (
 
 // Run looks at the object whenever it may have changed, and puts its count back
 // where somebody else has set it, until ctx is cancelled. Then it hands back to
-// those whom it has taken over from. The object stays as it is.
+// those whom it has taken over from, unless another controller goes on. The object
+// stays as it is.
 func (t *Target) Run(ctx context.Context) error {
 	w := &watcher{Target: t, complaint: replicas.Complaint{Log: t.log, Of: "the object", Passes: kubernetes.ErrUnreachable}}
 	defer w.deafen()
@@ -41,6 +42,9 @@ func (t *Target) Run(ctx context.Context) error {
 		}
 	}
 	w.deafen()
+	if errors.Is(context.Cause(ctx), target.ErrReplaced) {
+		return nil // whoever has it now scales, and hands back
+	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer cancel()
 	if err := t.use(last, func(v *view) error { return v.handBack(last) }); err != nil {
