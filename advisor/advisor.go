@@ -115,8 +115,11 @@ type Env struct {
 	Objective *scale.Objective // nil: none stated
 	Sync      time.Duration    // time between two decisions
 	Topology  queueing.Topology
-	Clock     clock.Clock
-	Log       *slog.Logger
+	// Simulation says that the service is simulated: nobody real is asked who need
+	// not be.
+	Simulation bool
+	Clock      clock.Clock
+	Log        *slog.Logger
 	// Commons is what the advisors of all targets share; nil: nothing.
 	Commons *Commons
 	// Tell, if any, hears each exchange. It must not block.

@@ -15,6 +15,7 @@ import (
 	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/policy"
+	"github.com/flyball-io/flyball/policy/advised"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -44,7 +45,7 @@ func (s *Spec) needs() ([]policy.Need, error) {
 // advisorEnv is what those who are asked may know of the service.
 func (s *Spec) advisorEnv(deps *Deps) advisor.Env {
 	return advisor.Env{Target: s.Name, Min: s.Min, Max: s.Max, Objective: s.Objective, Sync: s.Sync.Std(),
-		Topology: s.topology, Clock: deps.Clock, Log: deps.Log, Commons: deps.Commons}
+		Topology: s.topology, Clock: deps.Clock, Log: deps.Log, Commons: deps.Commons, Simulation: s.simulated}
 }
 
 // asked is one that is asked, and for what.
@@ -93,7 +94,9 @@ func (c *counsel) prepare(spec *Spec) ([]*asked, error) {
 	var all []*asked
 	for _, need := range needs {
 		env := spec.advisorEnv(c.deps)
-		env.Tell = c.told.hear
+		if need.Kind == advised.Kind {
+			env.Tell = c.told.hear
+		}
 		if i := slices.IndexFunc(c.all, func(a *asked) bool { return a.same(need, env) }); i >= 0 {
 			all = append(all, c.all[i])
 			continue

@@ -49,6 +49,7 @@ type consulting struct {
 
 func (c *consulting) add(s *Spec, need policy.Need) error {
 	env := s.advisorEnv(&Deps{Clock: c.now, Log: slog.New(slog.DiscardHandler)})
+	env.Simulation = true
 	a, err := s.advisors.New(need, env)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flyball-io/flyball/policy/advised"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/sim"
 )
@@ -25,6 +26,15 @@ func (s *Spec) Simulated(signals []string) (notes []string, err error) {
 		notes = append(notes, note)
 	}
 	s.Sources, s.simulated = nil, true
+	needs, err := s.needs()
+	if err != nil {
+		return nil, err
+	}
+	for _, need := range needs {
+		if cfg, is := need.Config.(*advised.Advisor); is && cfg.Simulated == nil {
+			notes = append(notes, "policy advised: no language model is asked: a simulated one that advises well stands in")
+		}
+	}
 	faults := at(s.doc, "spec.policy", s.unsimulated(s.Policy, signals))
 	for _, shadow := range s.Shadows {
 		if err := s.unsimulated(shadow, signals); err != nil {

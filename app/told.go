@@ -32,8 +32,8 @@ const (
 	mostQuoted = 300
 )
 
-// teller tells of the exchanges with the advisors of a target, where policies had
-// a question; those by time, before each decision, are in the decisions.
+// teller tells of the exchanges with the language models that advise about a
+// target.
 type teller struct {
 	deps *Deps
 	name string
@@ -55,9 +55,6 @@ func newTeller(name string, deps *Deps) *teller {
 
 // hear takes an exchange and never waits.
 func (t *teller) hear(x advisor.Exchange) {
-	if x.Occasion == "" {
-		return
-	}
 	select {
 	case t.said <- x:
 	default:

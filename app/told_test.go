@@ -11,9 +11,13 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/advisor"
+	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/builtin"
 	busmemory "github.com/flyball-io/flyball/bus/memory"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/policy"
+	"github.com/flyball-io/flyball/policy/advised"
+	"github.com/flyball-io/flyball/policy/remote"
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 )
@@ -72,17 +76,13 @@ func heard[T any](from <-chan T) (all []T) {
 	}
 }
 
-// Each question of a policy is an event with all that was said; those that are
-// asked by time are none.
+// Each question is an event with all that was said.
 func TestAnExchangeIsAnEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := telling(t)
 		x := exchange(7, "")
 		x.Answer.Asked, x.Answer.Said = "load 3", `{"replicas":7}`
 		c.told.hear(x)
-		byTime := x
-		byTime.Occasion = ""
-		c.told.hear(byTime)
 		events, exchanges := c.run(t)
 		if len(events) != 1 || len(exchanges) != 1 {
 			t.Fatalf("got %d events of %d exchanges, want one each", len(events), len(exchanges))
@@ -169,29 +169,42 @@ func TestWhatIsToldIsBounded(t *testing.T) {
 	})
 }
 
-// Whoever runs is told of by the counsel itself.
-func TestCounselTells(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		spec, made := remotely(t)
-		c := telling(t)
-		all, err := c.prepare(&spec)
-		if err != nil {
-			t.Fatal(err)
-		}
-		(*made)[0].silent = true
-		c.adopt(all)
-		about := &policy.Inquiry{From: all[0].need.From, Occasion: policy.FirstLook}
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- c.counsel.run(ctx) }()
-		c.put(ctx, all[0], advisor.Question{Seen: scale.Observation{Target: "shop", At: time.Now()}, About: about})
-		time.Sleep(5 * time.Second)
-		stop()
-		if err := <-ended; err != nil {
-			t.Fatal(err)
-		}
-		if events := heard(c.events); len(events) != 1 || !strings.HasSuffix(events[0].Message, ": nobody is there") {
-			t.Errorf("got %+v, want one event that nobody is there", events)
-		}
-	})
+// Language models are told of; a remote policy is not, whose every word is in the
+// decisions.
+func TestOfWhomCounselTells(t *testing.T) {
+	for kind, want := range map[string]int{advised.Kind: 1, remote.Kind: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			spec, made := remotely(t)
+			builtin.RegisterAdvisor(spec.advisors, advised.Kind, func(_ advised.Advisor, env advisor.Env) (advisor.Advisor, error) {
+				*made = append(*made, &pythia{env: env, takes: time.Second})
+				return (*made)[0], nil
+			})
+			if kind == advised.Kind {
+				var err error
+				if spec.Policy, err = newPolicySpec(scale.Plugin{Kind: kind, Body: []byte(`{"base":{"hpa":{}}}`)}, v1alpha1.Spec{}, builtin.New()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c := telling(t)
+			all, err := c.prepare(&spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			(*made)[0].silent = true
+			c.adopt(all)
+			ctx, stop := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- c.counsel.run(ctx) }()
+			c.put(ctx, all[0], advisor.Question{Seen: scale.Observation{Target: "shop", At: time.Now()}, About: &policy.Inquiry{Occasion: policy.FirstLook}})
+			time.Sleep(5 * time.Second)
+			stop()
+			if err := <-ended; err != nil {
+				t.Fatal(err)
+			}
+			events := heard(c.events)
+			if len(events) != want || want == 1 && (!strings.HasSuffix(events[0].Message, ": nobody is there") || events[0].Advised.Occasion != policy.FirstLook) {
+				t.Errorf("%s: got %+v, want %d that say nobody is there", kind, events, want)
+			}
+		})
+	}
 }
