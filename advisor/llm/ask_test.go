@@ -211,7 +211,8 @@ func TestPace(t *testing.T) {
 				t.Fatalf("got %v after %d questions", err, len(m.asked)-before)
 			}
 			if err != nil {
-				later(t, err, 0, 10*time.Second, "pace: 6 questions a minute")
+				left := time.Duration(10-second%10) * time.Second
+				later(t, err, left-time.Millisecond, left+time.Millisecond, "pace: 6 questions a minute")
 			}
 		}
 		if want := 1 + second/10; len(m.asked) != want {
@@ -304,6 +305,44 @@ func TestBreaker(t *testing.T) {
 		}
 	}
 	later(t, ask(all[0]), 14*time.Second, 30*time.Second, "left alone")
+}
+
+// Questions that were on their way when it opened neither lengthen its rest, nor
+// shorten it, unless the server says for how long; and a clock that was set back
+// ends it.
+func TestBreakerAndQuestionsOnTheirWay(t *testing.T) {
+	b, broken := newBreaker("x"), errors.New("status 500")
+	rest := func() time.Duration {
+		var l *advisor.Later
+		if errors.As(b.closed(noon, "x"), &l) {
+			return l.After
+		}
+		return 0
+	}
+	for range opensAfter {
+		b.end(noon, broken, false)
+	}
+	first := rest()
+	if first < firstRest/2 || first > firstRest {
+		t.Fatalf("rests for %v, want 15 to 30 s", first)
+	}
+	for range 5 {
+		b.end(noon.Add(10*time.Second), broken, false)
+	}
+	if got := rest(); got != first || b.opened != 1 {
+		t.Errorf("after five more it rests for %v and has opened %d times, want %v and once", got, b.opened, first)
+	}
+	b.end(noon, &advisor.Later{After: time.Second, Err: broken}, false)
+	if got := rest(); got != first {
+		t.Errorf("one that says a second: rests for %v, want %v", got, first)
+	}
+	b.end(noon, &advisor.Later{After: time.Minute, Err: broken}, false)
+	if got := rest(); got != time.Minute {
+		t.Errorf("one that says a minute: rests for %v", got)
+	}
+	if err := b.closed(noon.Add(-2*time.Hour), "x"); err != nil {
+		t.Errorf("with the clock set back by two hours: %v", err)
+	}
 }
 
 // While one asks whether a model works again the others do not.
