@@ -75,6 +75,7 @@ func templateOf(c container.InspectResponse) (Template, error) {
 	t.config.Labels = ownLabels(c.Config.Labels)
 	t.host.ContainerIDFile, t.host.AutoRemove = "", false
 	t.host.PortBindings, t.host.PublishAllPorts = nil, false
+	ownVolumes(&t.host)
 	t.networks = networksOf(c)
 	return t, nil
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
 	"github.com/flyball-io/flyball/scale"
@@ -187,6 +188,61 @@ func (w *world) sameAsFirst() {
 }
 
 var inspectOptions = client.ContainerInspectOptions{}
+
+// A container that up has recreated goes on with its anonymous volume; each further
+// one has a volume of its own, whoever made it, which goes with it.
+func TestAnonymousVolumesAreNotShared(t *testing.T) {
+	each(t, func(t *testing.T, v version) {
+		p := newProject(t, v, withVolume("v1"))
+		p.compose("up", "-d")
+		first := p.volumes()
+		p.write(withVolume("v2"))
+		p.compose("up", "-d")
+		if recreated := p.volumes(); len(first) != 1 || !slices.Equal(first, recreated) {
+			t.Fatalf("up has not done what this is about: it recreates the container with %v, which had %v", recreated, first)
+		}
+		w := p.world(nil)
+		w.Run()
+		w.Set(3)
+		w.Until("3 are ready", targettest.Ready(3))
+		p.compose("up", "-d", "--scale", "web=4", "--no-recreate")
+		all := p.volumes()
+		if different := slices.Compact(slices.Sorted(slices.Values(all))); len(all) < 3 || len(different) != len(all) || !slices.Contains(all, first[0]) {
+			t.Errorf("%d containers have the volumes %v, want one each, of which the first is %v", len(all), different, first)
+		}
+		w.Until("the fourth has gone again", func(target.Status) bool { return len(p.names()) == 3 })
+		w.Set(1)
+		w.Until("1 is ready", targettest.Ready(1))
+		w.Until("the others are gone", func(target.Status) bool { return len(p.containers()) == 1 })
+		kept := p.volumes()
+		for _, name := range all {
+			_, err := p.daemon.API.VolumeInspect(t.Context(), name, client.VolumeInspectOptions{})
+			if stays := name == first[0] || slices.Contains(kept, name); (err == nil) != stays {
+				t.Errorf("volume %s: %v; stays: %v", name, err, stays)
+			}
+		}
+	})
+}
+
+// withVolume is a file whose service has an anonymous volume.
+func withVolume(version string) string {
+	return strings.Replace(file, "shop.colour: green}\n", "shop.colour: green, version: "+version+"}\n    volumes: [/data]\n", 1)
+}
+
+// volumes are those of the containers of service web that run, by name of the
+// container.
+func (p *project) volumes() []string {
+	p.t.Helper()
+	var all []string
+	for _, c := range p.containers() {
+		for _, m := range c.Mounts {
+			if m.Destination == "/data" && c.State == container.StateRunning {
+				all = append(all, m.Name)
+			}
+		}
+	}
+	return all
+}
 
 // While another controller may have the service, nothing is started in the place
 // of what has died, and nothing is taken away; what exists is told on and on.
