@@ -140,10 +140,12 @@ func (c *Cluster) Scale(ctx context.Context, w Workload, replicas int) (Workload
 }
 
 // scaleTries bounds attempts against somebody who changes the object without
-// end; scalePause is the wait between two, which grows.
+// end: one in three of them comes between two changes. scalePause is the wait
+// between two, which grows to mostPause; all together take six seconds.
 const (
-	scaleTries = 10
+	scaleTries = 35
 	scalePause = 20 * time.Millisecond
+	mostPause  = 200 * time.Millisecond
 )
 
 // SetReplicas sets the count of an object, again where somebody else changed
@@ -164,6 +166,6 @@ func SetReplicas(ctx context.Context, api API, ref Ref, replicas int) (before, a
 		case <-ctx.Done():
 			return before, before, context.Cause(ctx)
 		}
-		pause = min(2*pause, time.Second)
+		pause = min(2*pause, mostPause)
 	}
 }

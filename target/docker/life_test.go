@@ -1,6 +1,7 @@
 package docker_test
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -146,6 +147,7 @@ func TestHealthCheckDecides(t *testing.T) {
 	w.Set(1)
 	first := w.Until("it is healthy", targettest.Ready(1)).Replicas[0]
 	fail(t, first.Address, sampleapp.Unready)
+	t.Cleanup(func() { w.tellHealth(first.ID) })
 	w.Until("its check fails", func(s target.Status) bool { return !targettest.Ready(1)(s) })
 	w.Until("another one is ready", func(s target.Status) bool { return targettest.Ready(1)(s) && !targettest.Has(s, first.ID) })
 }
@@ -200,6 +202,20 @@ func TestPublishedPorts(t *testing.T) {
 }
 
 // fail tells a sample app to misbehave.
+// tellHealth logs what the engine itself says of a container's health, where a
+// test has failed.
+func (w *world) tellHealth(name string) {
+	if !w.T.Failed() {
+		return
+	}
+	found, err := w.daemon.API.ContainerInspect(context.Background(), name, client.ContainerInspectOptions{})
+	if err == nil && found.Container.State != nil && found.Container.State.Health != nil {
+		w.T.Logf("the engine says: %+v", *found.Container.State.Health)
+	} else {
+		w.T.Logf("the engine says of %s: %v", name, err)
+	}
+}
+
 func fail(t *testing.T, address string, mode sampleapp.Mode) {
 	t.Helper()
 	resp, err := http.Post("http://"+address+"/fail?mode="+string(mode), "", nil)
@@ -207,4 +223,7 @@ func fail(t *testing.T, address string, mode sampleapp.Mode) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		t.Fatalf("%s: %s", mode, resp.Status)
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -77,7 +78,10 @@ func TestContainersBehindTheBuiltInBalancer(t *testing.T) {
 	must(t, err)
 	c.untilReady("a container that dies is replaced", func(n int) bool { return n == 1 && !slices.Contains(c.ready(), victim) })
 	stop := []string{"stop", "--state-dir", p.state()}
-	p.says(true, stop, `shop +1 +`+address+` .*\d+\n`)
+	eventually(t, "the remains of the one that died are gone", func() bool {
+		out, err := p.run(stop...)
+		return err == nil && regexp.MustCompile(`shop +1 +`+address+` .*\d+\n`).MatchString(out)
+	})
 	p.says(false, append(stop, "shop", "--yes"), `a controller looks after it`)
 	c.kill()
 	p.says(true, stop, `shop +1 +`+address+` .*none: flyball stop shop ends it`)
