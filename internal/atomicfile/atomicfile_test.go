@@ -45,6 +45,21 @@ func TestWriteGoesOverWhatWasNotFinished(t *testing.T) {
 	}
 }
 
+// A write that fails leaves nothing beside the file: on a full disk it would keep
+// the space that is missing.
+func TestAWriteThatFailsLeavesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.MkdirAll(filepath.Join(path, "in the way"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(path, []byte("content"), 0o644); err == nil {
+		t.Error("a folder was replaced by a file")
+	}
+	if _, err := os.Stat(path + ".new"); !os.IsNotExist(err) {
+		t.Errorf("the unfinished file is left: %v", err)
+	}
+}
+
 func TestReaderFindsTheOldOrTheNew(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	contents := [][]byte{bytes.Repeat([]byte("a"), 1<<16), bytes.Repeat([]byte("b"), 1<<15)}
