@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flyball-io/flyball/internal/cli"
+	"github.com/flyball-io/flyball/policy/learned"
 	"github.com/flyball-io/flyball/serve/gym"
 )
 
@@ -39,7 +40,7 @@ an environment of its own.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:7090", "loopback address to serve at, or unix:PATH")
 	flags.IntVar(&f.connections, "connections", 16, "connections at a time")
-	flags.IntVar(&f.copies, "max-copies", 4096, "copies that one environment may have")
+	flags.IntVar(&f.copies, "max-copies", 4096, fmt.Sprintf("copies that one environment may have, up to %d", mostGymCopies()))
 	refuseArguments(cmd)
 	return cmd
 }
@@ -47,6 +48,9 @@ an environment of its own.`,
 func (f *gymFlags) run(cmd *cobra.Command) error {
 	if f.connections < 1 || f.copies < 1 {
 		return cli.UsageError{Err: fmt.Errorf("--connections and --max-copies: must be at least 1, got %d and %d", f.connections, f.copies)}
+	}
+	if most := mostGymCopies(); f.copies > most {
+		return cli.UsageError{Err: fmt.Errorf("--max-copies: must be 1 to %d, for a step of all copies is one frame of the protocol; got %d. Open several connections for more", most, f.copies)}
 	}
 	ctx, _, stop := interruptible(cmd.Context())
 	defer stop()
@@ -59,6 +63,9 @@ func (f *gymFlags) run(cmd *cobra.Command) error {
 		Log: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))})
 	return server.Serve(ctx, l)
 }
+
+// mostGymCopies is how many services one environment can step together.
+func mostGymCopies() int { return gym.CopiesInFrame(learned.Width, len(learned.StandardActions())) }
 
 // open opens the address: only this machine may use it, of a socket only this
 // user.

@@ -47,6 +47,16 @@ class Step:
         self.allowed = take("?", copies, actions)
 
 
+def whole(actions):
+    """Actions as the protocol has them. What is no whole number is refused: cut off, 2.5 would be another action."""
+    array = np.asarray(actions)
+    if array.size and array.dtype.kind not in "iu":
+        raise FlyballError(f"an action must be a whole number, got {array.flat[0]} of type {array.dtype}")
+    if array.size and (array.min() < 0 or array.max() >= 2**31):
+        raise FlyballError(f"an action must be at least 0 and below what env.about['actions'] says, got {array.min()} to {array.max()}")
+    return np.ascontiguousarray(array, "<i4")
+
+
 class Connection:
     """A connection to `flyball gym`, with an environment of its own."""
 
@@ -80,12 +90,12 @@ class Connection:
 
     def act(self, actions):
         """Take one action per copy."""
-        self._send(b"a", np.ascontiguousarray(actions, "<i4").tobytes())
+        self._send(b"a", whole(actions).tobytes())
         return self._step()
 
     def act_rounds(self, actions):
         """Take several rounds of actions, of shape (rounds, copies), in one round trip."""
-        actions = np.ascontiguousarray(actions, "<i4")
+        actions = whole(actions)
         self._send(b"a", actions.tobytes())
         data, steps, offset = self._receive(b"s"), [], 0
         for _ in range(len(actions)):
@@ -187,7 +197,7 @@ class FlyballEnv(gymnasium.Env):
         return step.observations[0], {"action_mask": self._allowed.astype(np.int8)}
 
     def step(self, action):
-        step = self._connection.act([int(action)])
+        step = self._connection.act(np.reshape(action, 1))
         ended = step.terminated[0] or step.truncated[0]
         self._allowed = step.allowed[0]
         info = {"action_mask": self._allowed.astype(np.int8)}

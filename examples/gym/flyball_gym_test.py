@@ -65,6 +65,9 @@ class OneService(unittest.TestCase):
         with self.assertRaisesRegex(flyball_gym.FlyballError, "copy 0: must be 0 to 7, got 8"):
             self.env.step(8)
         self.env.step(3)  # and the environment goes on
+        for action, named in ((2.5, "whole number, got 2.5"), ("3", "whole number, got 3"), (True, "whole number, got True"), (2**40, "at least 0 and below")):
+            with self.assertRaisesRegex(flyball_gym.FlyballError, named):
+                self.env.step(action)
         with self.assertRaisesRegex(flyball_gym.FlyballError, "workloads: must be 1 to"):
             flyball_gym.FlyballEnv(options={"workloads": 0})
 
@@ -93,6 +96,13 @@ class ManyServices(unittest.TestCase):
         for _ in range(40):
             *_, infos = envs.step(envs.action_space.sample())
         self.assertEqual(list(infos["episode"]["l"]), [40] * 5)
+
+    def test_an_action_that_is_cut_off_would_be_another(self):
+        self.envs.reset(seed=1)
+        with self.assertRaisesRegex(flyball_gym.FlyballError, "whole number, got 0.5 of type float64"):
+            self.envs.step(np.full(5, 0.5))
+        with self.assertRaisesRegex(flyball_gym.FlyballError, "an int32 for each of 5 copies"):
+            self.envs.step(np.full(4, 3))
 
     def test_rounds_in_one_round_trip_are_the_same_steps(self):
         rounds = np.arange(60).reshape(12, 5) % 8

@@ -76,8 +76,11 @@ func writeJSON(w *bufio.Writer, kind byte, v any) error {
 
 // stepBytes is how long a step is on the wire.
 func stepBytes(env rl.Environment) int {
-	return env.Copies() * (8*env.Width() + 4 + 2 + env.Actions())
+	return env.Copies() * copyBytes(env.Width(), env.Actions())
 }
+
+// copyBytes is the part of one copy: two observations, a reward, two ends and a mask.
+func copyBytes(width, actions int) int { return 8*width + 4 + 2 + actions }
 
 // appendStep writes a step: observations, final observations and rewards as
 // float32, then terminated, truncated and allowed as bytes of 0 or 1.

@@ -48,10 +48,14 @@ type Options struct {
 	Environments []Environment
 	// Connections is how many there may be at a time.
 	Connections int
-	// MostCopies is how many copies an environment may have.
+	// MostCopies is how many copies an environment may have, up to [CopiesInFrame].
 	MostCopies int
 	Log        *slog.Logger
 }
+
+// CopiesInFrame is how many copies of an environment fit into a frame of answers,
+// whose observations have so many numbers and that has so many actions.
+func CopiesInFrame(width, actions int) int { return mostPayload / copyBytes(width, actions) }
 
 // Server serves environments. It is made once and served once.
 type Server struct {

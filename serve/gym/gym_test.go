@@ -269,8 +269,8 @@ func TestWhoIsSentAway(t *testing.T) {
 		"no JSON":           {'o', "hello", "open: "},
 		"an unknown field":  {'o', `{"version":1,"copies":1,"speed":2}`, `unknown field "speed"`},
 		"another version":   {'o', `{"version":2,"copies":1}`, "version: must be 1, got 2"},
-		"no copies":         {'o', `{"version":1}`, "copies: must be 1 to 64, got 0"},
-		"too many copies":   {'o', `{"version":1,"copies":65}`, "copies: must be 1 to 64, got 65"},
+		"no copies":         {'o', `{"version":1}`, "copies: must be 1 to 64, the --max-copies of this flyball gym, got 0"},
+		"too many copies":   {'o', `{"version":1,"copies":65}`, "copies: must be 1 to 64, the --max-copies of this flyball gym, got 65"},
 		"nobody's":          {'o', `{"version":1,"copies":1,"environment":"pong"}`, `must be one of [cartpole], got "pong"`},
 		"refused options":   {'o', `{"version":1,"copies":1,"options":"refuse"}`, "cartpole: no such options"},
 		"a seed that is no": {'o', `{"version":1,"copies":1,"seed":-1}`, "open: "},
@@ -454,5 +454,21 @@ func TestCartPoleIsServed(t *testing.T) {
 	}
 	if _, err := e.Make(t.Context(), 1, 1, json.RawMessage(`{"gravity":1}`)); err == nil || err.Error() != "options: it has none" {
 		t.Errorf("with options: %v", err)
+	}
+}
+
+// More copies than one frame of answers holds are refused before they are made.
+func TestMoreCopiesThanAFrameHolds(t *testing.T) {
+	made, pole := 0, cartPole()
+	counted := pole
+	counted.Make = func(ctx context.Context, copies int, seed uint64, options json.RawMessage) (rl.Environment, error) {
+		made = max(made, copies)
+		return pole.Make(ctx, copies, seed, options)
+	}
+	most := gym.CopiesInFrame(4, 2)
+	c := dial(t, serve(t, func(o *gym.Options) { o.Environments, o.MostCopies = []gym.Environment{counted}, most+5 }))
+	want := fmt.Sprintf("copies: must be 1 to %d: a step of more does not fit into a frame of 64 MiB, got %d", most, most+1)
+	if got := c.refused('o', fmt.Appendf(nil, `{"version":1,"copies":%d}`, most+1)); !strings.Contains(got, want) || made > 1 {
+		t.Errorf("got %q after %d copies were made, want %q and one", got, made, want)
 	}
 }

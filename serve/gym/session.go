@@ -139,19 +139,31 @@ func (s *session) introduce(ctx context.Context) error {
 		return fmt.Errorf("version: must be %d, got %d", Version, s.open.Version)
 	}
 	if s.open.Copies < 1 || s.open.Copies > s.opts.MostCopies {
-		return fmt.Errorf("copies: must be 1 to %d, got %d", s.opts.MostCopies, s.open.Copies)
+		return fmt.Errorf("copies: must be 1 to %d, the --max-copies of this flyball gym, got %d", s.opts.MostCopies, s.open.Copies)
 	}
 	if s.about, err = s.opts.find(s.open.Environment); err != nil {
+		return err
+	}
+	if err := s.fits(ctx); err != nil {
 		return err
 	}
 	if err := s.make(ctx, s.open.Seed); err != nil {
 		return err
 	}
-	if stepBytes(s.env) > mostPayload {
-		return fmt.Errorf("copies: a step of %d has %d bytes, at most %d are sent", s.open.Copies, stepBytes(s.env), mostPayload)
-	}
 	s.opts.Log.Info("environment opened", slog.String("environment", s.about.Name), slog.Int("copies", s.open.Copies), slog.Uint64("seed", s.open.Seed))
 	return s.welcome()
+}
+
+// fits refuses more copies than one frame of answers holds, before they are made.
+func (s *session) fits(ctx context.Context) error {
+	one, err := s.about.Make(ctx, 1, s.open.Seed, s.open.Options)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.about.Name, err)
+	}
+	if most := mostPayload / stepBytes(one); s.open.Copies > most {
+		return fmt.Errorf("copies: must be 1 to %d: a step of more does not fit into a frame of %d MiB, got %d", most, mostPayload>>20, s.open.Copies)
+	}
+	return nil
 }
 
 // make makes the environment from a seed.
