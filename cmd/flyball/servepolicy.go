@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -36,13 +37,14 @@ func newServePolicyCommand() *cobra.Command {
 		Short: "Serve a policy over HTTP: a trained model, or any policy there is",
 		Long: `Answers questions about targets by a policy, over HTTP and JSON: the other end of
 policy: {remote: {url: …}} and of programs in other languages. What is served is a
-model (as flyball train writes it, or an ONNX file), a file with a policy as in a
-document ({predictive: {risk: 2}}), or NAME or NAME:key=value,… as in flyball
-evaluate --policy; without any, predictive.
+model (general, the one that ships, by its name, or a file as flyball train writes
+it, or an ONNX file), a file with a policy as in a document ({predictive: {risk: 2}}),
+or NAME or NAME:key=value,… as in flyball evaluate --policy; without any, predictive.
 
 It keeps nothing between two questions, so any number of them may run behind one
 address. The API is described at /openapi.json; /healthz needs no token.`,
 		Example: `  flyball serve-policy
+  flyball serve-policy general
   flyball serve-policy web.flyball --listen 0.0.0.0:7080 --token-file tokens
   flyball serve-policy hpa:cpuUtilization=60`,
 		Args: atMost(1),
@@ -100,6 +102,9 @@ func (f *servePolicyFlags) run(cmd *cobra.Command, what string) error {
 // policyOf is what an argument stands for: a model, a file with a policy, or a
 // policy as it is written on command lines.
 func policyOf(what string) (scale.Plugin, error) {
+	if slices.Contains(learned.Shipped(), what) { // no file hides it, as in a document
+		return modelNamed(what)
+	}
 	info, err := os.Stat(what)
 	switch {
 	case err == nil && info.IsDir():
@@ -121,8 +126,7 @@ func policyOf(what string) (scale.Plugin, error) {
 		return scale.Plugin{}, fmt.Errorf("read %s: %w", what, err)
 	}
 	if learned.Begins(data) {
-		body, err := json.Marshal(map[string]string{"model": what})
-		return scale.Plugin{Kind: "learned", Body: body}, err
+		return modelNamed(what)
 	}
 	text, err := yaml.YAMLToJSONStrict(data)
 	if err != nil {
@@ -136,6 +140,12 @@ func policyOf(what string) (scale.Plugin, error) {
 		return scale.Plugin{}, fmt.Errorf("%s: must hold one policy such as {predictive: {}}: %w", what, err)
 	}
 	return p, nil
+}
+
+// modelNamed is the policy that runs a model.
+func modelNamed(model string) (scale.Plugin, error) {
+	body, err := json.Marshal(map[string]string{"model": model})
+	return scale.Plugin{Kind: "learned", Body: body}, err
 }
 
 // namesFile reports whether what is not there was meant to be a file: no policy has

@@ -141,6 +141,20 @@ func TestAPolicyInAFileIsServed(t *testing.T) {
 	servePolicyHere(t, path)
 }
 
+// The model that ships is served by its name, as a document names it, whatever file
+// lies there.
+func TestTheModelThatShipsIsServedByItsName(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("general", []byte("hpa: {cpuUtilization: 60}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := policyOf("general")
+	if err != nil || p.Kind != "learned" || string(p.Body) != `{"model":"general"}` {
+		t.Errorf("got %s %s, %v; want the policy learned with the model general", p.Kind, p.Body, err)
+	}
+	servePolicyHere(t, "general")
+}
+
 // A stack holds the model that its container serves; what is no model is refused
 // before anything is written.
 func TestTheModelOfAStack(t *testing.T) {
