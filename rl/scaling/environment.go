@@ -44,7 +44,8 @@ type Config struct {
 	Scale float32 `json:"scale"`
 	// Timeless turns the calendar by a random part of a day and of a week for each
 	// episode: of a few drawn loads an agent would else learn by heart what comes
-	// when. Recorded loads have days and weeks worth knowing.
+	// when. It holds for all workloads, windows of a recorded load too, though days and
+	// weeks of those are worth knowing: drawn ones are learned beside them.
 	Timeless bool   `json:"timeless"`
 	Price    Price  `json:"price"`
 	Seed     uint64 `json:"seed"`
