@@ -87,6 +87,14 @@ func (c PPOConfig) Validate() error {
 	)
 }
 
+// FitsCopies says whether there is a row for each minibatch.
+func (c PPOConfig) FitsCopies(copies int) error {
+	if c.Minibatches > c.Steps*copies {
+		return fmt.Errorf("%d minibatches of %d steps of %d copies: one would be empty", c.Minibatches, c.Steps, copies)
+	}
+	return nil
+}
+
 // NewPPO is a learner for environments of env's sizes. It does not act in env yet.
 func NewPPO(config PPOConfig, env Environment) (*PPO, error) {
 	if err := errors.Join(config.Validate(), sizesOf(env).validate()); err != nil {
@@ -97,10 +105,10 @@ func NewPPO(config PPOConfig, env Environment) (*PPO, error) {
 	if p.ac, err = newActorCritic(p.sizes, config.Hidden, config.Activation, p.random); err != nil {
 		return nil, fmt.Errorf("ppo: %w", err)
 	}
-	rows := config.Steps * p.Copies
-	if config.Minibatches > rows {
-		return nil, fmt.Errorf("ppo: %d minibatches of %d steps of %d copies: one would be empty", config.Minibatches, config.Steps, p.Copies)
+	if err := config.FitsCopies(p.Copies); err != nil {
+		return nil, fmt.Errorf("ppo: %w", err)
 	}
+	rows := config.Steps * p.Copies
 	p.rollout = newRollout(config.Steps, p.sizes)
 	p.backprop = newBackprop(p.ac, (rows+config.Minibatches-1)/config.Minibatches)
 	p.actor = neural.NewAdam(len(p.ac.actor.Parameters()), config.Epsilon)

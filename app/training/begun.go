@@ -1,7 +1,6 @@
 package training
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"os"
@@ -18,6 +17,10 @@ type Begun struct {
 	Unfinished string
 	// History says that it learns from a history.
 	History bool
+	// Kept says that there is a checkpoint to go on from, of a training that is not
+	// finished or of one that is: then nothing is trained again, and all that it comes
+	// to is written again.
+	Kept bool
 }
 
 // ReadBegun looks into a folder. Checkpoints that nothing can go on from, since they
@@ -45,7 +48,7 @@ func ReadBegun(dir string) (Begun, error) {
 		if err != nil || broken != nil {
 			continue
 		}
-		b.History = b.History || c.Identity.History
+		b.Kept, b.History = true, b.History || c.Identity.History
 		if !c.Ended {
 			b.Unfinished = path
 		}
@@ -64,14 +67,10 @@ func ReadBegun(dir string) (Begun, error) {
 // lend finds the model to begin with. A training keeps it beside its configuration:
 // seeds that were not reached yet begin with it after a resume.
 func (job *Job) lend() error {
-	path := filepath.Join(job.Dir, InitFile)
 	if job.Resume {
-		var err error
-		if job.From, err = ReadModel(path); errors.Is(err, os.ErrNotExist) {
-			job.From, err = nil, nil
-		}
-		return err
+		return job.lendAgain()
 	}
+	path := filepath.Join(job.Dir, InitFile)
 	if job.From != nil {
 		return WriteModel(path, job.From)
 	}
@@ -81,6 +80,17 @@ func (job *Job) lend() error {
 	return nil
 }
 
+// lendAgain finds the model that a training to go on with was begun with.
+func (job *Job) lendAgain() error {
+	m, err := ReadModel(filepath.Join(job.Dir, InitFile))
+	if errors.Is(err, os.ErrNotExist) {
+		job.From = nil
+		return nil
+	}
+	job.From = m
+	return err
+}
+
 // identity is what the training depends on besides its configuration.
 func (job *Job) identity() (id identity, err error) {
 	loads, err := scaling.Digest(slices.Concat(job.Ground.Train, job.Ground.Judge))
@@ -88,13 +98,6 @@ func (job *Job) identity() (id identity, err error) {
 		return id, err
 	}
 	id = identity{History: job.Ground.history, Loads: loads[:]}
-	if job.From != nil {
-		data, err := job.From.Bytes()
-		if err != nil {
-			return id, err
-		}
-		sum := sha256.Sum256(data)
-		id.Init = sum[:]
-	}
-	return id, nil
+	id.Init, err = digestOf(job.From)
+	return id, err
 }

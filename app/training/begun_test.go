@@ -34,7 +34,7 @@ func TestAnUnfinishedTrainingIsNotBegunAnew(t *testing.T) {
 	}
 	stopEarly(t, Job{Config: c, Dir: dir, Ground: g})
 	path := filepath.Join(dir, checkpointFile)
-	if b, err := ReadBegun(dir); err != nil || b != (Begun{Unfinished: path, History: true}) {
+	if b, err := ReadBegun(dir); err != nil || b != (Begun{Unfinished: path, History: true, Kept: true}) {
 		t.Errorf("got %+v, %v", b, err)
 	}
 	kept := read(t, dir, checkpointFile)

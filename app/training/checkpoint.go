@@ -94,16 +94,11 @@ func (s *session) take(data []byte) error {
 	if err != nil {
 		return err
 	}
-	config, err := s.cfg.JSON()
-	switch {
-	case err != nil:
+	if err := c.fits(s.cfg, s.seed, s.Init); err != nil {
 		return err
-	case !bytes.Equal(config, c.Config) || c.Seed != s.seed:
-		return errors.New("is of another configuration or seed than config.yaml beside it")
-	case c.Identity.History != s.History || !bytes.Equal(c.Identity.Loads, s.Loads):
+	}
+	if c.Identity.History != s.History || !bytes.Equal(c.Identity.Loads, s.Loads) {
 		return errors.New("was begun on other loads: of a history, the same part of the same record is needed, and the same document")
-	case !bytes.Equal(c.Identity.Init, s.Init):
-		return fmt.Errorf("was begun with another model than %s beside config.yaml", InitFile)
 	}
 	if c.Failed == "" {
 		if err := s.learner.Resume(c.Learner); err != nil {

@@ -313,8 +313,11 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("%s: must be %d to %d, got %d", name, least, most, n))
 		}
 	}
-	within("steps", c.Steps, 1, mostSteps)
-	within("episodes", c.Episodes, 0, mostSteps/100)
+	if most := mostSteps / max(1, c.episode()); c.Episodes > most || c.Episodes < 0 {
+		errs = append(errs, fmt.Errorf("episodes: must be 1 to %d, of %d decisions each, got %d", most, c.episode(), c.Episodes))
+	} else {
+		within("steps", c.Steps, 1, mostSteps)
+	}
 	within("seeds", c.Seeds, 1, mostSeeds)
 	within("judgements", c.Judgements, 1, 1000)
 	within("scaling.copies", c.Scaling.Copies, 1, mostCopies)
@@ -336,16 +339,37 @@ func (c Config) Validate() error {
 	} else if c.Clone != nil {
 		errs = append(errs, errors.New("clone: goes with environment scaling, whose oracle is known"))
 	}
+	return errors.Join(append(errs, c.validateLearner())...)
+}
+
+// validateLearner reports what the algorithm would refuse when it begins.
+func (c Config) validateLearner() error {
 	l, err := c.learner()
+	if err != nil {
+		return err
+	}
+	if v, ok := l.(interface{ Validate() error }); ok {
+		err = v.Validate()
+	}
+	if p, ok := l.(*rl.PPOConfig); ok {
+		err = errors.Join(err, p.FitsCopies(c.Scaling.Copies))
+	}
+	if err != nil {
+		err = fmt.Errorf("learner: %w", err)
+	}
 	if q, ok := l.(*rl.DQNConfig); ok && c.Steps <= q.Start {
-		errs = append(errs, fmt.Errorf("steps: must be above %d, learner.start: dqn learns nothing before; got %d", q.Start, c.Steps))
+		err = errors.Join(err, c.tooFewFor(q.Start))
 	}
-	if v, ok := l.(interface{ Validate() error }); ok && err == nil {
-		if err = v.Validate(); err != nil {
-			err = fmt.Errorf("learner: %w", err)
-		}
+	return err
+}
+
+// tooFewFor is the fault of a training of dqn that ends before it learns, in the words
+// in which its length was said.
+func (c Config) tooFewFor(start int) error {
+	if each := c.episode(); c.Episodes > 0 && c.Steps == c.Episodes*each {
+		return fmt.Errorf("episodes: must be at least %d, of %d decisions each: dqn learns nothing in the first %d steps, learner.start; got %d", start/each+1, each, start, c.Episodes)
 	}
-	return errors.Join(append(errs, err)...)
+	return fmt.Errorf("steps: must be above %d, learner.start: dqn learns nothing before; got %d", start, c.Steps)
 }
 
 func (c Config) validateScaling() error {
@@ -377,13 +401,15 @@ func (c Config) validateScaling() error {
 // SetEpisodes ends a training after so many episodes, of which each may be as long
 // as the longest.
 func (c *Config) SetEpisodes(n int) {
-	each := c.Scaling.Episode
+	// All have this length but those that reach the end of their load. What is beyond
+	// the bound is refused by Validate.
+	c.Episodes, c.Steps = n, int(max(1, min(int64(min(n, mostSteps))*int64(c.episode()), mostSteps)))
+}
+
+// episode is how many decisions the longest episode has.
+func (c Config) episode() int {
 	if c.Environment == cartpole {
-		each = episodeOfCart
+		return episodeOfCart
 	}
-	c.Episodes, c.Steps = n, min(n, mostSteps)*each
-	if c.Environment == onScaling {
-		// All have this length but those that reach the end of their load.
-		c.Steps = max(c.Steps, 1)
-	}
+	return c.Scaling.Episode
 }

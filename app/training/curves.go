@@ -11,21 +11,23 @@ import (
 	"github.com/flyball-io/flyball/rl/scaling"
 )
 
-// draw writes the pictures of a training.
-func (job Job) draw(r Result) error {
-	if err := drawPicture(job.Dir, "reward", "steps", job.rewards(r)); err != nil {
-		return err
+// draw writes the pictures of a training. One that cannot be drawn is told, and costs
+// nothing else.
+func (job Job) draw(r *Result) {
+	note := func(name string, err error) {
+		if err != nil {
+			r.Undrawn = append(r.Undrawn, fmt.Sprintf("%s: %v", name, err))
+			return
+		}
+		r.Pictures = append(r.Pictures, name)
 	}
+	note("reward", drawPicture(job.Dir, "reward", "steps", job.rewards(*r)))
 	if job.Config.Environment != onScaling {
-		return nil
+		return
 	}
-	if err := drawPicture(job.Dir, "cost", "steps", job.costs(r), job.judgedCosts(r)); err != nil {
-		return err
-	}
-	if err := drawPicture(job.Dir, "violations", "steps", job.violations(r), job.judgedViolations(r)); err != nil {
-		return err
-	}
-	return job.latency(r)
+	note("cost", drawPicture(job.Dir, "cost", "steps", job.costs(*r), job.judgedCosts(*r)))
+	note("violations", drawPicture(job.Dir, "violations", "steps", job.violations(*r), job.judgedViolations(*r)))
+	note("latency", job.latency(*r))
 }
 
 // rewards are the means of episodes, smoothed.

@@ -57,7 +57,7 @@ func TestATrainingThatDivergesKeepsItsBest(t *testing.T) {
 	c := small(t, "ppo")
 	c.Learner = []byte(`{"rate": 1e30}`)
 	r, err := Train(t.Context(), Job{Config: c, Dir: t.TempDir(), Ground: ground(t, c)})
-	if err != nil || len(r.Failed) != 1 || r.Model == nil || !(r.Verdict.OverBase > 0) {
+	if err != nil || len(r.Failed) != 1 || r.Model == nil || len(r.Seeds) != 1 || !(r.Verdict.OverBase > 0) {
 		t.Errorf("got %v, failures %+v, %+v; want one failure and the best that was judged", err, r.Failed, r.Verdict)
 	}
 }

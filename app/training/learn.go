@@ -216,6 +216,11 @@ func (s *session) begin(ctx context.Context, from *learned.Model) error {
 		return nil
 	}
 	net := s.learner.Policy()
+	if s.cfg.Ahead > 0 {
+		// Whatever is learned, cloned or begun with has to beat the base: what is worse
+		// is never kept.
+		s.consider(asBase(net, s.cfg.Scaling.Actions))
+	}
 	switch {
 	case from != nil:
 		if !net.SameShape(from.Net) {
@@ -236,13 +241,20 @@ func (s *session) begin(ctx context.Context, from *learned.Model) error {
 			return err
 		}
 	}
-	// What it begins with is the first that is kept: doing as the base is better than
-	// anything worse.
 	s.consider(net)
 	if !may {
 		return nil // values are learned from none: it is what they have to beat
 	}
 	return a.Adopt(net)
+}
+
+// asBase is a net of the same layers that always does as the base.
+func asBase(like *neural.Net, actions learned.Actions) *neural.Net {
+	net := like.Clone()
+	scaling.LikeBase(net, actions, 1)
+	weights, _ := net.Weights(len(net.Layers()) - 1)
+	clear(weights)
+	return net
 }
 
 // clone teaches a net what the oracle would do, in the states that the base gets

@@ -2,11 +2,14 @@ package training
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"image/color"
 	"io"
 	"math"
+	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -57,8 +60,26 @@ const (
 	dotsPerInch  = 110
 )
 
-// draw writes a picture as PNG and as SVG.
+// errNothingToDraw is why there is no picture: an empty one would look like a result.
+var errNothingToDraw = errors.New("nothing to draw: in so few steps there is no point of its curve yet")
+
+// drawPicture writes a picture as PNG and as SVG, of the panels that show something.
+// Where none does, pictures that were there are removed: they show something else.
 func drawPicture(dir, name, x string, panels ...panel) error {
+	panels = slices.Clone(panels)
+	for i := range panels { // what is 0 everywhere has a straight axis to be seen on
+		panels[i].log = panels[i].log && !panels[i].empty()
+	}
+	panels = slices.DeleteFunc(panels, panel.empty)
+	if len(panels) == 0 {
+		err := errNothingToDraw
+		for _, ending := range []string{".png", ".svg"} {
+			if gone := os.Remove(filepath.Join(dir, name+ending)); !errors.Is(gone, os.ErrNotExist) {
+				err = errors.Join(err, gone)
+			}
+		}
+		return err
+	}
 	var plots [][]*plot.Plot
 	for i, p := range panels {
 		made, err := p.plot()
@@ -107,6 +128,11 @@ func shareX(plots [][]*plot.Plot) {
 	}
 }
 
+// empty reports whether a panel shows nothing of what was measured.
+func (p panel) empty() bool {
+	return !slices.ContainsFunc(p.lines, func(l line) bool { return len(l.parts(p.log)) > 0 })
+}
+
 func (p panel) plot() (*plot.Plot, error) {
 	made := plot.New()
 	made.Title.Text, made.Y.Label.Text = p.title, p.y
@@ -151,7 +177,7 @@ func (l line) add(to *plot.Plot, log bool) error {
 			drawn.StepStyle = plotter.PostStep
 		}
 		to.Add(drawn)
-		if l.dots {
+		if l.dots || len(part) == 1 { // of one point no line can be seen
 			dots, err := plotter.NewScatter(part)
 			if err != nil {
 				return err

@@ -34,8 +34,12 @@ type Job struct {
 	Config Config
 	Dir    string
 	Ground *Ground
+	// Claim keeps others out of Dir; nil: Train takes one while it is at work.
+	Claim *Claim
 	// Resume goes on from the checkpoints in Dir.
 	Resume bool
+	// Candidate writes the model as a candidate for the place of the one that is there.
+	Candidate bool
 	// From is a model to begin with; nil: none.
 	From *learned.Model
 	// Progress hears of every update, from one goroutine at a time.
@@ -51,12 +55,27 @@ type Result struct {
 	Model   *learned.Model
 	Seed    uint64
 	Verdict Verdict
+	// Seeds are what each came to, in the environment of scaling.
+	Seeds []Seed
 	// Failed are seeds whose learner could not go on. What was their best until then
 	// counts like that of others.
 	Failed []Failure
 	// Returns are what the policy of each seed comes to in an environment that is not
 	// judged: mean of 20 episodes.
 	Returns []float64
+	// Pictures are those that were drawn, by their names without an ending; Undrawn is
+	// why others were not.
+	Pictures, Undrawn []string
+}
+
+// Seed is what the training of one seed came to.
+type Seed struct {
+	Seed  uint64 `json:"seed"`
+	Steps int    `json:"steps"` // that were taken
+	// BestAfter is after how many of them the best was found; 0: it began with it.
+	BestAfter int     `json:"bestAfter"`
+	Judged    Verdict `json:"judged"` // the best
+	Kept      bool    `json:"kept"`   // it costs least of all seeds
 }
 
 // Failure is why a learner could not go on.
@@ -72,12 +91,20 @@ var ErrStopped = errors.New("stopped; a checkpoint is written")
 // another's checkpoint.
 var ErrUnfinished = errors.New("a training is not finished there: resume it, choose another folder, or take the checkpoint away")
 
+// ErrBrokenOff is returned by a training that could not go on, or not write what it
+// came to, while the checkpoints in its folder hold what was learned until then.
+var ErrBrokenOff = errors.New("broken off")
+
 // Train trains all seeds, and writes what each comes to as it goes.
 func Train(ctx context.Context, job Job) (Result, error) {
-	if err := job.Config.Validate(); err != nil {
-		return Result{}, err
+	if job.Claim == nil {
+		claim, err := NewClaim(job.Dir)
+		if err != nil {
+			return Result{}, err
+		}
+		defer claim.Release()
 	}
-	if err := job.mayBegin(); err != nil {
+	if err := job.Check(); err != nil {
 		return Result{}, err
 	}
 	if err := job.writeConfig(); err != nil {
@@ -91,9 +118,21 @@ func Train(ctx context.Context, job Job) (Result, error) {
 		return Result{}, err
 	}
 	if err := job.run(ctx, sessions); err != nil {
-		return Result{}, err
+		return Result{}, job.brokenOff(err)
 	}
-	return job.result(sessions)
+	r, err := job.result(sessions)
+	return r, job.brokenOff(err)
+}
+
+// brokenOff says of an error whether there is something to go on from.
+func (job Job) brokenOff(err error) error {
+	if err == nil || errors.Is(err, ErrStopped) {
+		return err
+	}
+	if b, broken := ReadBegun(job.Dir); broken != nil || !b.Kept {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrBrokenOff, err)
 }
 
 // mayBegin refuses to begin anew over what may be hours of training.
@@ -111,9 +150,6 @@ func (job Job) mayBegin() error {
 func (job Job) writeConfig() error {
 	text, err := job.Config.YAML()
 	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(job.Dir, 0o777); err != nil {
 		return err
 	}
 	return atomicfile.Write(filepath.Join(job.Dir, ConfigFile), text, 0o644)
@@ -214,10 +250,10 @@ func (s *session) keep(dir string) error {
 	return atomicfile.Write(filepath.Join(dir, SummaryFile), Summary(s.points), 0o644)
 }
 
-// result chooses the best seed, and writes models, summary and pictures.
+// result chooses the best seed, and writes models, summary and pictures: what took
+// longest to come to is written first.
 func (job Job) result(sessions []*session) (Result, error) {
 	r := Result{Config: job.Config}
-	var best *session
 	for _, s := range sessions {
 		r.Points = append(r.Points, s.points...)
 		if s.failed != "" {
@@ -227,23 +263,59 @@ func (job Job) result(sessions []*session) (Result, error) {
 			r.Returns = append(r.Returns, rl20(s))
 			continue
 		}
-		m, err := s.model()
-		if err != nil {
+		if err := job.addSeed(&r, s); err != nil {
 			return r, err
 		}
-		if best == nil || s.verdict.OverBase < best.verdict.OverBase {
-			best, r.Model, r.Seed, r.Verdict = s, m, s.seed, s.verdict
+	}
+	if r.Model != nil {
+		for i := range r.Seeds {
+			r.Seeds[i].Kept = r.Seeds[i].Seed == r.Seed
 		}
-		if job.Config.Seeds > 1 {
-			if err := WriteModel(filepath.Join(job.dirOf(s.seed), ModelFile), m); err != nil {
-				return r, err
-			}
+		if err := WriteModel(filepath.Join(job.Dir, job.modelFile()), r.Model); err != nil {
+			return r, err
 		}
 	}
 	if err := atomicfile.Write(filepath.Join(job.Dir, SummaryFile), Summary(r.Points), 0o644); err != nil {
 		return r, err
 	}
-	return r, job.draw(r)
+	job.draw(&r)
+	return r, nil
+}
+
+// addSeed adds what a seed came to, and keeps its model if it costs least so far.
+func (job Job) addSeed(r *Result, s *session) error {
+	m, err := s.model()
+	if err != nil {
+		return err
+	}
+	if r.Model == nil || s.verdict.OverBase < r.Verdict.OverBase {
+		r.Model, r.Seed, r.Verdict = m, s.seed, s.verdict
+	}
+	r.Seeds = append(r.Seeds, s.cameTo())
+	if job.Config.Seeds == 1 {
+		return nil
+	}
+	return WriteModel(filepath.Join(job.dirOf(s.seed), ModelFile), m)
+}
+
+// cameTo is what is told of a seed.
+func (s *session) cameTo() Seed {
+	one := Seed{Seed: s.seed, Judged: s.verdict}
+	for _, p := range s.points {
+		one.Steps = p.Steps
+		if one.BestAfter == 0 && p.Verdict != nil && *p.Verdict == s.verdict {
+			one.BestAfter = p.Steps
+		}
+	}
+	return one
+}
+
+// modelFile is where the model is written: a candidate has to win first.
+func (job Job) modelFile() string {
+	if job.Candidate {
+		return CandidateFile
+	}
+	return ModelFile
 }
 
 // WriteModel writes a model as a file.

@@ -260,8 +260,11 @@ func TestAShortTrainingOfDQNIsJudged(t *testing.T) {
 	if !(r.Verdict.OverBase > 0) || len(r.Points) != 1 || r.Points[0].Steps < 600 || r.Points[0].Verdict == nil {
 		t.Errorf("got %+v and points %+v, want what it comes to after 600 steps", r.Verdict, r.Points)
 	}
-	for _, name := range []string{"reward.png", "cost.png", "violations.svg", "latency.svg"} {
+	for _, name := range []string{"cost.png", "violations.svg", "latency.svg"} {
 		read(t, dir, name)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "reward.png")); !errors.Is(err, os.ErrNotExist) || len(r.Undrawn) != 1 || !strings.HasPrefix(r.Undrawn[0], "reward: nothing to draw") {
+		t.Errorf("%v, %q; want no picture of rewards, of which there are none, and that it says so", err, r.Undrawn)
 	}
 }
 

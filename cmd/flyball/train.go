@@ -33,6 +33,8 @@ type trainFlags struct {
 	traces    []string
 	trace     traceFlags
 
+	claim *training.Claim // of out
+
 	historyOf string
 	span      string      // the part of it that is learned from
 	replay    replayFlags // with --history
@@ -58,7 +60,9 @@ config.yaml, a checkpoint, and in evaluation/ how it compares with hpa, an hpa
 that is calibrated, predictive and the oracle on loads it was not trained on.
 The same configuration and seed give the same model. See docs/learning.md.
 
-Ctrl-C leaves a checkpoint; --resume goes on from it.
+Ctrl-C leaves a checkpoint; --resume goes on from it. Some 500,000 steps are
+needed to learn anything on drawn loads; a first look at all that is written takes
+a minute with few loads (docs/learning.md#a-first-try).
 
 --history trains on your own recorded demand: the record of flyball run, or a
 Prometheus by its URL. The last week is held out (the last third where less was
@@ -152,6 +156,7 @@ func (f *trainFlags) run(cmd *cobra.Command) error {
 		return f.runCompare(cmd.Context(), cmd)
 	}
 	job, err := f.job()
+	defer f.claim.Release()
 	if err != nil {
 		return cli.UsageError{Err: err}
 	}
@@ -165,24 +170,17 @@ func (f *trainFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	t := trained{flags: f, result: result}
-	if result.Model != nil {
-		if err := training.WriteModel(t.model(), result.Model); err != nil {
-			return err
-		}
-		if !f.noEvaluate {
-			if t.evaluation, err = f.evaluate(ctx, t.model()); err != nil {
-				return err
-			}
-		}
-	}
-	return t.show(cmd.OutOrStdout())
+	return t.finish(ctx, cmd.OutOrStdout(), result.Model != nil)
 }
 
 // train prepares and trains, with progress on one line.
 func (f *trainFlags) train(ctx context.Context, job *training.Job) (training.Result, error) {
+	err := f.claimed(job, training.NewClaim)
+	if err != nil {
+		return training.Result{}, err
+	}
 	meter := newTrainMeter()
 	defer meter.line.Done()
-	var err error
 	if job.Ground == nil {
 		if job.Ground, err = training.NewGround(ctx, job.Config, meter.preparing); err != nil {
 			return training.Result{}, f.stopped(err)
@@ -196,13 +194,23 @@ func (f *trainFlags) train(ctx context.Context, job *training.Job) (training.Res
 // stopped says how to go on.
 func (f *trainFlags) stopped(err error) error {
 	switch {
-	case errors.Is(err, training.ErrStopped) && f.historyOf != "":
-		return fmt.Errorf("interrupted; a checkpoint is in %s: flyball train --resume --history %s --out %s goes on from there, with the other flags as before but those of the training, and with --from and --to where the history grows (it was from %s)",
-			f.out, shellWords([]string{f.historyOf}), shellWords([]string{f.out}), f.span)
 	case errors.Is(err, training.ErrStopped):
-		return fmt.Errorf("interrupted; a checkpoint is in %s: flyball train --resume --out %s goes on from there", f.out, shellWords([]string{f.out}))
+		return fmt.Errorf("interrupted; a checkpoint is in %s: %s", f.out, f.goesOn("goes on from there"))
+	case errors.Is(err, training.ErrBrokenOff):
+		return fmt.Errorf("%w; a checkpoint is in %s: once that is mended, %s", err, f.out, f.goesOn("goes on from there"))
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted before anything was learned")
 	}
 	return err
+}
+
+// goesOn is the command that goes on with what is in the folder, what it does, and
+// which flags belong to it.
+func (f *trainFlags) goesOn(does string) string {
+	out := shellWords([]string{f.out})
+	if f.historyOf == "" {
+		return fmt.Sprintf("flyball train --resume --out %s %s", out, does)
+	}
+	return fmt.Sprintf("flyball train --resume --history %s --out %s %s, with the other flags as before but those of the training, and with --from and --to where the history grows (it was from %s)",
+		shellWords([]string{f.historyOf}), out, does, f.span)
 }

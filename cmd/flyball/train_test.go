@@ -4,16 +4,23 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
+
+	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/app/training"
+	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/evaluate"
 	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/policy/learned"
+	"github.com/flyball-io/flyball/rl"
 	"github.com/flyball-io/flyball/rl/scaling"
 	"github.com/flyball-io/flyball/sim"
 	"github.com/flyball-io/flyball/workload"
@@ -84,6 +91,7 @@ func TestTrainRefuses(t *testing.T) {
 	t.Parallel()
 	empty, foreign := t.TempDir(), writeFile(t, "foreign.flyball", "PK and so on")
 	little := writeFile(t, "little.yaml", littleTraining)
+	crowded := writeFile(t, "crowded.yaml", "learner: {steps: 1, minibatches: 64}\nscaling: {copies: 8}\n")
 	for _, one := range []struct {
 		args string
 		want string
@@ -118,7 +126,11 @@ func TestTrainRefuses(t *testing.T) {
 		{"--visualize /nowhere --max-lost 9", "--max-lost: does not go with --visualize"},
 		{"--init general --config " + little, "--init: it has hidden layers of [64 64], hidden says [8]"},
 		{"--init general --algo dqn --seeds 0", "--init: dqn on scaling cannot begin with a model"},
-		{"--algo dqn --episodes 20 --seeds 0", "--steps: must be above 10000"},
+		{"--algo dqn --episodes 20 --seeds 0", "--episodes: must be at least 42, of 240 decisions each: dqn learns nothing in the first 10000 steps"},
+		{"--algo dqn --steps 4800", "--steps: must be above 10000"},
+		{"--episodes 99999999999", "--episodes: must be 1 to 8333333, of 240 decisions each"},
+		{"--init general --env cartpole", "--init: ppo on cartpole cannot begin with a model"},
+		{"--config " + crowded, "learner: 64 minibatches of 1 steps of 8 copies: one would be empty"},
 		{"--compare general --loads 0", "--loads: must be 1 to 1000"},
 		{"--target shop", "--target: goes with --history"},
 		{"--history /nowhere", "/nowhere is not there"},
@@ -171,6 +183,104 @@ func TestTrainGoesOnWithWhatWasBegun(t *testing.T) {
 	}
 	f := trainFlags{out: out, historyOf: "/var/lib/fly ball", span: "2026-11-01T00:00:00Z to 2026-11-08T00:00:00Z"}
 	wants(t, f.stopped(training.ErrStopped).Error(), "--resume --history '/var/lib/fly ball' --out "+shellWords([]string{out}), f.span)
+	full := fmt.Errorf("%w: no space left on device", training.ErrBrokenOff)
+	wants(t, (&trainFlags{out: out}).stopped(full).Error(), "no space left on device", "once that is mended, flyball train --resume --out "+shellWords([]string{out})+" goes on from there")
+
+	// What is damaged is told before loads are prepared.
+	if err := os.WriteFile(filepath.Join(out, "checkpoint"), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, errOut, status := execute(t.Context(), "train", "--resume", "--out", out)
+	if status != 2 || !strings.Contains(errOut, "nothing can go on from it") || strings.Contains(errOut, "preparing") {
+		t.Errorf("damaged: status %d, %q; want 2 and that nothing can go on from it", status, errOut)
+	}
+}
+
+// Another training is at work in the folder: who, is told at once.
+func TestTrainRefusesAFolderInUse(t *testing.T) {
+	t.Parallel()
+	out := t.TempDir()
+	claim, err := training.NewClaim(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range []string{"--algo ppo", "--resume", "--history /nowhere"} {
+		_, errOut, status := execute(t.Context(), append([]string{"train", "--out", out}, strings.Fields(args)...)...)
+		if want := fmt.Sprintf("another training is at work there: process %d since ", os.Getpid()); status != 2 || !strings.Contains(errOut, want) {
+			t.Errorf("%s: status %d, %q; want 2 and %q", args, status, errOut, want)
+		}
+	}
+	claim.Release()
+	if _, errOut, status := execute(t.Context(), "train", "--out", out, "--resume"); status != 2 || !strings.Contains(errOut, "no training was begun in") {
+		t.Errorf("after its end: status %d, %q; want that none was begun there", status, errOut)
+	}
+}
+
+// A model that is done is shown also where its evaluation is interrupted.
+func TestAModelIsToldThoughItsEvaluationIsInterrupted(t *testing.T) {
+	m, err := training.ReadModel("general")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := training.Default("ppo", "scaling")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &trainFlags{contestants: app.Contestants{Plugins: builtin.New()}}
+	f.add(&cobra.Command{Use: "train"})
+	f.out = t.TempDir()
+	one := trained{flags: f, result: training.Result{Config: c, Model: m, Verdict: training.Verdict{OverBase: 0.97}}}
+	if err := training.WriteModel(one.model(), m); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	var text strings.Builder
+	err = one.finish(ctx, &text, true)
+	if err == nil {
+		t.Fatal("it ended as if nothing had been interrupted")
+	}
+	wants(t, err.Error(), "evaluate the model: interrupted; it is whole, in "+one.model()+": flyball train --resume --out "+shellWords([]string{f.out})+" evaluates it later")
+	wants(t, text.String(), "costs 0.970 × what predictive does", "model:   "+one.model())
+}
+
+// Of several seeds each has a row, and of a model that is no better than predictive is
+// told what to do.
+func TestTrainTellsEachSeedAndWhatIsNoBetter(t *testing.T) {
+	c, err := training.Default("ppo", "scaling")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Seeds = 3
+	verdict := func(cost float64) training.Verdict {
+		return training.Verdict{OverBase: cost, Replicas: 1.01, Violations: 2.5, BaseViolations: 3}
+	}
+	one := trained{flags: &trainFlags{out: "there"}, result: training.Result{
+		Config: c, Model: &learned.Model{}, Seed: 2, Verdict: verdict(0.96), Failed: []training.Failure{{Seed: 3, Error: "diverged"}}, Pictures: []string{"cost", "latency"},
+		Undrawn: []string{"reward: nothing to draw"},
+		Seeds:   []training.Seed{{Seed: 1, Steps: 500_000, BestAfter: 40_000, Judged: verdict(0.98)}, {Seed: 2, Steps: 500_000, BestAfter: 200_000, Judged: verdict(0.96), Kept: true}, {Seed: 3, Judged: verdict(1)}},
+	}}
+	var text strings.Builder
+	one.print(&text, 200)
+	lines := strings.Split(text.String(), "\n")
+	for _, want := range [][]string{{"1", "0.980", "40k steps"}, {"2", "0.960", "1.010", "2.50", "3.00", "200k steps", "kept"}, {"3", "1.000", "nothing", "failed"}} {
+		if !slices.ContainsFunc(lines, func(line string) bool {
+			fields := strings.Fields(line)
+			return len(fields) > 0 && fields[0] == want[0] && !slices.ContainsFunc(want[1:], func(w string) bool { return !strings.Contains(line, w) })
+		}) {
+			t.Errorf("no row of seed %s with %q in\n%s", want[0], want[1:], text.String())
+		}
+	}
+	wants(t, text.String(), "Kept is seed 2: of all it costs least", filepath.Join("there", "cost.png")+", latency.png (and .svg)", "no picture of reward: nothing to draw")
+	if strings.Contains(text.String(), "no better than predictive") {
+		t.Errorf("it is cheaper by 4 %%, and told to be no better:\n%s", text.String())
+	}
+	for steps, want := range map[int]string{3000: "3000 steps are few", 600_000: "Other seeds (--seeds 5)"} {
+		one.result.Verdict, one.result.Points = verdict(1), []training.Point{{Progress: rl.Progress{Steps: steps}}}
+		text.Reset()
+		one.print(&text, 400)
+		wants(t, text.String(), "It is no better than predictive there", want)
+	}
 }
 
 // What failed, and what was left out for it, is told.

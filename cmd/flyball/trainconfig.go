@@ -24,6 +24,9 @@ func (f *trainFlags) job() (training.Job, error) {
 	if f.flags.Changed("loads") {
 		errs = append(errs, errors.New("--loads: goes with --compare"))
 	}
+	if err := f.claimed(&job, training.ClaimIfThere); err != nil {
+		return job, err // what is there is changing
+	}
 	errs = append(errs, f.onlyWithHistory(), f.begun())
 	cfg, err := f.configuration()
 	errs = append(errs, err)
@@ -39,7 +42,22 @@ func (f *trainFlags) job() (training.Job, error) {
 	if err := errors.Join(errs...); err != nil {
 		return job, err
 	}
+	if err := job.Check(); err != nil {
+		return job, err
+	}
 	return job, (&evaluateFlags{out: f.out}).writable()
+}
+
+// claimed keeps other trainings out of the folder. One that was trained in is
+// claimed before anything in it is looked at, another when nothing is refused any more.
+func (f *trainFlags) claimed(job *training.Job, claim func(dir string) (*training.Claim, error)) (err error) {
+	if f.claim == nil && f.out != "" {
+		if f.claim, err = claim(f.out); err != nil {
+			return fmt.Errorf("--out: %w", err)
+		}
+	}
+	job.Claim = f.claim
+	return nil
 }
 
 // begun refuses to begin over a training that is not finished, and to go on with one

@@ -63,23 +63,22 @@ func (f *trainFlags) runHistory(ctx context.Context, cmd *cobra.Command, job tra
 			return cli.UsageError{Err: fmt.Errorf("the model that is there: %w; or move the model away, or choose another --out", err)}
 		}
 	}
+	if err := f.claimed(&job, training.NewClaim); err != nil {
+		return err
+	}
 	if err := f.prepareHistory(ctx, &job, parts); err != nil {
 		return err
 	}
+	job.Candidate = true
 	result, err := f.train(ctx, &job)
 	if err != nil {
 		return err
 	}
 	t := &trained{flags: f, result: result}
 	if t.promotion, err = f.promote(ctx, parts, result.Model, previous); err != nil {
-		return err
+		return fmt.Errorf("judge the candidate %s: %w; %s", filepath.Join(f.out, training.CandidateFile), err, f.goesOn("judges it again"))
 	}
-	if t.promotion.Promoted && !f.noEvaluate {
-		if t.evaluation, err = f.evaluate(ctx, path); err != nil {
-			return err
-		}
-	}
-	if err := t.show(cmd.OutOrStdout()); err != nil {
+	if err := t.finish(ctx, cmd.OutOrStdout(), t.promotion.Promoted); err != nil {
 		return err
 	}
 	if !t.promotion.Promoted {
@@ -123,9 +122,6 @@ func (f *trainFlags) prepareHistory(ctx context.Context, job *training.Job, part
 // promote judges the candidate on what was held out.
 func (f *trainFlags) promote(ctx context.Context, parts training.Parts, candidate, previous *learned.Model) (*promotion, error) {
 	p := &promotion{Held: parts.Held, candidate: filepath.Join(f.out, training.CandidateFile)}
-	if err := training.WriteModel(p.candidate, candidate); err != nil {
-		return nil, err
-	}
 	base, err := f.contestants.Parse(baseName)
 	if err != nil {
 		return nil, err

@@ -1,14 +1,14 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/flyball-io/flyball/app/training"
-	"github.com/flyball-io/flyball/policy/learned"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -32,10 +32,12 @@ func (t *trained) document() any {
 		Seed       uint64             `json:"seed"`
 		Judged     *training.Verdict  `json:"judged,omitempty"`
 		Returns    []float64          `json:"returns,omitempty"`
+		Seeds      []training.Seed    `json:"seeds,omitempty"`
 		Failed     []training.Failure `json:"failed,omitempty"`
+		Undrawn    []string           `json:"undrawn,omitempty"`
 		Promotion  *promotion         `json:"promotion,omitempty"`
 		Evaluation *trainEvaluation   `json:"evaluation,omitempty"`
-	}{Out: t.flags.out, Config: t.result.Config, Seed: t.result.Seed, Returns: t.result.Returns, Failed: t.result.Failed, Promotion: t.promotion, Evaluation: t.evaluation}
+	}{Out: t.flags.out, Config: t.result.Config, Seed: t.result.Seed, Returns: t.result.Returns, Seeds: t.result.Seeds, Failed: t.result.Failed, Undrawn: t.result.Undrawn, Promotion: t.promotion, Evaluation: t.evaluation}
 	for i := range t.result.Points {
 		d.Steps = max(d.Steps, t.result.Points[i].Steps)
 	}
@@ -45,6 +47,18 @@ func (t *trained) document() any {
 		d.Seed = t.result.Config.Seed
 	}
 	return d
+}
+
+// finish evaluates the model, where there is one to evaluate, and shows what came of
+// the training also when that fails or is interrupted.
+func (t *trained) finish(ctx context.Context, out io.Writer, model bool) error {
+	var failed error
+	if model && !t.flags.noEvaluate {
+		if t.evaluation, failed = t.flags.evaluate(ctx, t.model()); failed != nil {
+			failed = fmt.Errorf("evaluate the model: %w; it is whole, in %s: %s", failed, t.model(), t.flags.goesOn("evaluates it later and trains nothing again"))
+		}
+	}
+	return errors.Join(t.show(out), failed)
 }
 
 func (t *trained) show(out io.Writer) error {
@@ -64,12 +78,18 @@ func (t *trained) print(w io.Writer, width int) {
 	for i, r := range t.result.Returns {
 		fmt.Fprintf(w, "seed %d: %.1f per episode with the best actions, mean of 20\n", c.Seed+uint64(i), r)
 	}
+	if len(t.result.Seeds) > 1 {
+		t.printSeeds(w, width)
+	}
 	for _, failed := range t.result.Failed {
 		fmt.Fprint(w, foldText(fmt.Sprintf("seed %d failed: %s. What was its best until then is kept.", failed.Seed, failed.Error), width))
 	}
 	if v := t.result.Verdict; t.result.Model != nil {
 		fmt.Fprint(w, foldText(fmt.Sprintf("On %s that were drawn apart from those it was trained on it costs %.3f × what predictive does (replica-hours %.3f ×), and violates %.2f × what is allowed, predictive %.2f ×.",
 			scale.Count(c.Workloads.Judged, "load"), v.OverBase, v.Replicas, v.Violations, v.BaseViolations), width))
+		if advice := t.advice(steps); advice != "" {
+			fmt.Fprint(w, foldText(advice, width))
+		}
 	}
 	if t.promotion != nil {
 		fmt.Fprintln(w)
@@ -96,20 +116,17 @@ func (t *trained) files(w io.Writer) {
 	if t.result.Model != nil && (t.promotion == nil || t.promotion.Promoted) {
 		rows = append(rows, [2]string{"model", t.model()})
 	}
-	rows = append(rows, [2]string{"curves", filepath.Join(t.flags.out, "reward.png") + pictures(t.result.Model)}, [2]string{"summary", filepath.Join(t.flags.out, training.SummaryFile)})
+	if drawn := t.result.Pictures; len(drawn) > 0 {
+		rows = append(rows, [2]string{"curves", filepath.Join(t.flags.out, strings.Join(drawn, ".png, ")+".png") + " (and .svg)"})
+	}
+	rows = append(rows, [2]string{"summary", filepath.Join(t.flags.out, training.SummaryFile)})
 	if t.evaluation != nil {
 		rows = append(rows, [2]string{"report", reportPath(t.evaluation.out)})
 	}
 	for _, r := range rows {
 		fmt.Fprintf(w, "%-8s %s\n", r[0]+":", r[1])
 	}
-}
-
-func pictures(m *learned.Model) string {
-	if m == nil {
-		return ""
+	for _, why := range t.result.Undrawn {
+		fmt.Fprintf(w, "no picture of %s\n", why)
 	}
-	names := []string{"cost.png", "violations.png", "latency.png"}
-	slices.Sort(names)
-	return ", " + strings.Join(names, ", ") + " (and .svg)"
 }
