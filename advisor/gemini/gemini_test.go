@@ -134,7 +134,7 @@ func TestTheKey(t *testing.T) {
 		{"of nothing", " \n", advisortest.Key, "is empty"},
 		{"of too much", strings.Repeat("x", 1<<20), "", "has more than"},
 		{"another", "another-key", "", "does not accept the key (keyFile "},
-		{"in no file", "-", advisortest.Key, "keyFile: stat"},
+		{"in no file", "-", advisortest.Key, "refused: keyFile: "},
 		{"in the environment", "", " " + advisortest.Key + "\n", ""},
 		{"nowhere", "", "", "no key: set GEMINI_API_KEY, or keyFile"},
 	} {

@@ -216,7 +216,7 @@ func TestTheKey(t *testing.T) {
 		{"nowhere, and none is needed", open.URL(), "", "", ""},
 		{"nowhere", s.URL(), "", "", "does not accept the key (none is sent: set OPENAI_API_KEY, or keyFile)"},
 		{"another", s.URL(), "", "another-key", "does not accept the key (OPENAI_API_KEY)"},
-		{"in no file", s.URL(), file + "x", advisortest.Key, "keyFile: stat"},
+		{"in no file", s.URL(), file + "x", advisortest.Key, "refused: keyFile: "},
 		{"of many lines", s.URL(), "", "a\nb", "OPENAI_API_KEY: must hold one line with a key"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -22,9 +22,9 @@ import (
 )
 
 const (
-	// mostAnswer bounds an answer, unpacked: advice is of a few hundred bytes, and
-	// even a list of models of a few ten thousand.
-	mostAnswer = 256 << 10
+	// mostAnswer bounds an answer, unpacked: advice is of a few hundred bytes, but
+	// a list of the thousand models of some servers of half a megabyte.
+	mostAnswer = 1 << 20
 	// mostTime bounds a request whose context has no deadline.
 	mostTime = 5 * time.Minute
 	// mostWords and mostLine bound what is shown of somebody else's words, and of a
