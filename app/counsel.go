@@ -21,9 +21,9 @@ import (
 
 var _ control.Counsel = (*counsel)(nil)
 
-// needs are whom the policies of the spec want to be asked: the policy itself,
+// Needs are whom the policies of the spec want to be asked: the policy itself,
 // its shadows, the expert of its envelope.
-func (s *Spec) needs() ([]policy.Need, error) {
+func (s *Spec) Needs() ([]policy.Need, error) {
 	configs := []any{s.Policy.Config}
 	if s.Policy.Envelope != nil {
 		configs = append(configs, s.Policy.Envelope.Expert.Config)
@@ -85,7 +85,7 @@ func (c *counsel) prepare(spec *Spec) ([]*asked, error) {
 	if !c.deps.has(roles.Planner) {
 		return nil, nil
 	}
-	needs, err := spec.needs()
+	needs, err := spec.Needs()
 	if err != nil {
 		return nil, fmt.Errorf("policy: %w", err)
 	}

@@ -204,13 +204,13 @@ func TestWhomADocumentNeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec.Shadows = []PolicySpec{remotePolicy(t, "http://agent/decide", ""), nested}
-	needs, err := spec.needs()
+	needs, err := spec.Needs()
 	if err != nil || len(needs) != 2 || !strings.HasPrefix(needs[0].From, "http://agent/decide #") || !strings.HasPrefix(needs[1].From, "http://other #") {
 		t.Errorf("got %+v, %v, want agent and other", needs, err)
 	}
 	spec.Policy = remotePolicy(t, "http://agent/decide", `,"headers":{"X":"one"}`)
 	spec.Shadows = []PolicySpec{remotePolicy(t, "http://agent/decide", `,"headers":{"X":"another"}`)}
-	if _, err := spec.needs(); err == nil || !strings.Contains(err.Error(), "different headers") {
+	if _, err := spec.Needs(); err == nil || !strings.Contains(err.Error(), "different headers") {
 		t.Errorf("got %v, want that one name cannot stand for two", err)
 	}
 }

@@ -25,7 +25,7 @@ func (s *Spec) judged(spec PolicySpec) (sim.Decider, error) {
 		return nil, err
 	}
 	own := Spec{Policy: spec}
-	needs, err := own.needs()
+	needs, err := own.Needs()
 	if err != nil || len(needs) == 0 {
 		return d, err
 	}

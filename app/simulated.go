@@ -26,7 +26,7 @@ func (s *Spec) Simulated(signals []string) (notes []string, err error) {
 		notes = append(notes, note)
 	}
 	s.Sources, s.simulated = nil, true
-	needs, err := s.needs()
+	needs, err := s.Needs()
 	if err != nil {
 		return nil, err
 	}

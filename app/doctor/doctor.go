@@ -87,6 +87,7 @@ func checks() []check {
 		{"replica-ports", "there are free ports for the replicas", (*patient).replicaPorts},
 		{"ready", "of the replicas that run some are ready", (*patient).ready},
 		{"signal", "each source below signals measures now", (*patient).signal},
+		{"advisor", "the server of a language model answers, takes the key and has the model", (*patient).advisor},
 		{"prometheus", "what a Prometheus scrapes is up", (*patient).prometheus},
 		{"tls", "certificates can be read, fit their keys and have not expired", (*patient).tls},
 		{"clock", "the clocks of this machine and of the servers asked agree", (*patient).clocks},
