@@ -53,6 +53,7 @@ When it ends everything stays as it is.`,
   kubectl describe fas web`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.serve(cmd) },
 	}
+	cmd.AddCommand(newOperatorEndCommand())
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.namespaces, "namespaces", nil, "namespaces whose Autoscalers are looked at, separated by commas (default all)")
 	flags.StringVar(&f.namespace, "namespace", "", "namespace of the operator itself, where its Lease and certificates are (default that of the pod, or of the kubeconfig's context)")

@@ -28,3 +28,10 @@ func TestOperatorRefusesWrongFlags(t *testing.T) {
 		}
 	}
 }
+
+// What is taken away is never a default.
+func TestTheOperatorThatIsToEndIsNamed(t *testing.T) {
+	if _, errOut, status := execute(t.Context(), "operator", "end", "--namespace", "flyball-system"); status != 2 || !strings.Contains(errOut, "--deployment: must name the Deployment") {
+		t.Errorf("status %d: %s", status, errOut)
+	}
+}

@@ -30,7 +30,19 @@ const (
 type Values = map[string]any
 
 // Release is what is installed, and where.
-type Release struct{ Name, Namespace string }
+type Release struct {
+	Name, Namespace string
+	// Helm installs it: then what Helm alone runs belongs to it too.
+	Helm bool
+}
+
+// service is who installs it.
+func (r Release) service() string {
+	if r.Helm {
+		return "Helm"
+	}
+	return "flyball"
+}
 
 // Render returns the manifests of a chart as one stream of YAML documents.
 // Values go over those of the chart, the later over the earlier.
@@ -51,7 +63,7 @@ func Render(chart string, r Release, over ...Values) ([]byte, error) {
 	}
 	data := map[string]any{
 		"Values":  values,
-		"Release": map[string]any{"Name": r.Name, "Namespace": r.Namespace, "Service": "flyball"},
+		"Release": map[string]any{"Name": r.Name, "Namespace": r.Namespace, "Service": r.service()},
 		"Files":   files(chart),
 	}
 	var out bytes.Buffer

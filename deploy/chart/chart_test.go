@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -34,7 +35,12 @@ type rule struct {
 
 func objects(t *testing.T, chart string, over ...Values) []object {
 	t.Helper()
-	text, err := Render(chart, Release{Name: "flyball", Namespace: "flyball-system"}, over...)
+	return objectsOf(t, Release{Name: "flyball", Namespace: "flyball-system"}, chart, over...)
+}
+
+func objectsOf(t *testing.T, r Release, chart string, over ...Values) []object {
+	t.Helper()
+	text, err := Render(chart, r, over...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,6 +101,47 @@ func TestDefinitionsOutliveARelease(t *testing.T) {
 	}
 	if want := []string{"autoscalers.flyball.io", "autoscalermemories.flyball.io"}; !slices.Equal(kept, want) {
 		t.Errorf("Helm keeps %q, want %q and nothing else", kept, want)
+	}
+}
+
+// Helm ends the operator before it takes anything away, by a Job that may delete
+// its Deployment and nothing else, and that is none of its pods. Who installs
+// without Helm has none of that.
+func TestHelmEndsTheOperatorFirst(t *testing.T) {
+	r := Release{Name: "flyball", Namespace: "flyball-system"}
+	without := kinds(objectsOf(t, r, Operator))
+	r.Helm = true
+	var hooks, others []object
+	for _, o := range objectsOf(t, r, Operator) {
+		switch o.Metadata.Annotations["helm.sh/hook"] {
+		case "":
+			others = append(others, o)
+		case "pre-delete":
+			hooks = append(hooks, o)
+		}
+	}
+	if got := kinds(others); got != without {
+		t.Errorf("beside the hooks Helm installs %s, want %s", got, without)
+	}
+	if got := kinds(hooks); got != "ServiceAccount Role RoleBinding Job" {
+		t.Fatalf("hooks: %s", got)
+	}
+	for _, o := range hooks {
+		weight := map[bool]string{true: "0", false: "-1"}[o.Kind == "Job"]
+		if a := o.Metadata.Annotations; a["helm.sh/hook-weight"] != weight || a["helm.sh/hook-delete-policy"] != "before-hook-creation,hook-succeeded" {
+			t.Errorf("%s: %v", o.Kind, a)
+		}
+	}
+	if want := []rule{{[]string{"apps"}, []string{"deployments"}, []string{"flyball"}, []string{"get", "delete"}}}; !reflect.DeepEqual(hooks[1].Rules, want) {
+		t.Errorf("it may %v, want %v", hooks[1].Rules, want)
+	}
+	template := hooks[3].Spec["template"].(map[string]any)
+	pod := template["spec"].(map[string]any)
+	if text := fmt.Sprint(pod["containers"]); pod["serviceAccountName"] != "flyball-end" || !strings.Contains(text, "args:[operator end --namespace=flyball-system --deployment=flyball]") || !strings.Contains(text, "image:flyball:latest") {
+		t.Errorf("%v: %s", pod["serviceAccountName"], text)
+	}
+	if labels := template["metadata"].(map[string]any)["labels"].(map[string]any); labels["app.kubernetes.io/name"] == "flyball" {
+		t.Errorf("the Service and the budget of the operator's pods count it: %v", labels)
 	}
 }
 
@@ -160,8 +207,8 @@ func TestThePolicyOfAnAppServesAModel(t *testing.T) {
 // The restricted level of Pod Security is kept by every pod.
 func TestPodsAreRestricted(t *testing.T) {
 	for chart, over := range map[string]string{Operator: "", App: "{policy: {enabled: true, model: {configMap: web-model}}}"} {
-		for _, o := range objects(t, chart, values(t, over)) {
-			if o.Kind != "Deployment" {
+		for _, o := range objectsOf(t, Release{Name: "flyball", Namespace: "flyball-system", Helm: true}, chart, values(t, over)) {
+			if o.Kind != "Deployment" && o.Kind != "Job" {
 				continue
 			}
 			pod := o.Spec["template"].(map[string]any)["spec"].(map[string]any)

@@ -69,7 +69,7 @@ func TestHelmMakesTheSame(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ours, err := chart.Render(name, chart.Release{Name: "flyball", Namespace: "flyball-system"}, own)
+			ours, err := chart.Render(name, chart.Release{Name: "flyball", Namespace: "flyball-system", Helm: true}, own)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -108,11 +108,9 @@ func rendered(t *testing.T, name, text string) string {
 	return b.String()
 }
 
-// objects are those of a stream, by kind, namespace and name. Who has written
-// them differs.
+// objects are those of a stream, by kind, namespace and name.
 func objects(t *testing.T, text string) []map[string]any {
 	t.Helper()
-	text = strings.ReplaceAll(text, "managed-by: Helm", "managed-by: flyball")
 	var all []map[string]any
 	for d := yaml.NewDecoder(bytes.NewReader([]byte(text))); ; {
 		var o map[string]any

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flyball-io/flyball/deploy/chart"
 	"github.com/flyball-io/flyball/internal/clustertest"
 )
 
@@ -70,6 +71,55 @@ func TestDeployedOperatorScalesTheDeployedApp(t *testing.T) {
 	l.eventually("nothing runs any more", func() string {
 		return strings.TrimSpace(l.cluster.Kubectl(t, "get", "pods", "--namespace", "flyball-system", "--output", "name"))
 	}, "")
+}
+
+// Before helm uninstall takes the rights away a Job of the same image, which may
+// delete the operator's Deployment and nothing else, has its pods end. Run again
+// it finds nothing to do.
+func TestHelmEndsTheOperatorFirst(t *testing.T) {
+	l := newLab(t)
+	l.cluster.Image(t, flyballImage, map[string]string{"/flyball": flyball(t)}, "/flyball")
+	values := filepath.Join(l.dir, "values.yaml")
+	if err := os.WriteFile(values, []byte("operator: {resources: {requests: {cpu: 20m, memory: 64Mi}}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	deploy := func(what string) {
+		l.run("deploy", "kubernetes", "--without", "app", "--flyball-image", flyballImage, "--values", values, what)
+	}
+	deploy("--apply")
+	t.Cleanup(func() { deploy("--delete") })
+	l.cluster.Ready(t, patience, "flyball-system", "flyball", 2)
+	get := func(what ...string) string {
+		return strings.TrimSpace(l.cluster.Kubectl(t, append([]string{"get", "--namespace", "flyball-system", "--ignore-not-found", "--output", "name"}, what...)...))
+	}
+	for _, said := range []string{"flyball-system: deleted", "flyball-system: not there"} {
+		l.cluster.Apply(t, "flyball-system", beforeDelete(t))
+		l.cluster.Kubectl(t, "wait", "--namespace", "flyball-system", "--for=condition=complete", "--timeout=2m", "job/flyball-end")
+		if got := l.cluster.Kubectl(t, "logs", "--namespace", "flyball-system", "job/flyball-end"); !strings.Contains(got, said) {
+			t.Errorf("the job said %s, want %q", got, said)
+		}
+		if left := get("deployments,pods", "--selector", "app.kubernetes.io/name=flyball"); left != "" || get("clusterrolebinding/flyball") == "" {
+			t.Errorf("of the operator there is %q, want nothing but its rights", left)
+		}
+		l.cluster.Kubectl(t, "delete", "--namespace", "flyball-system", "job/flyball-end", "serviceaccount/flyball-end", "role/flyball-end", "rolebinding/flyball-end")
+	}
+}
+
+// beforeDelete is what Helm runs before it takes the operator away.
+func beforeDelete(t *testing.T) string {
+	t.Helper()
+	image := chart.Values{"repository": "rig.test/flyball", "tag": "1"}
+	text, err := chart.Render(chart.Operator, chart.Release{Name: "flyball", Namespace: "flyball-system", Helm: true}, chart.Values{"image": image})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hooks []string
+	for one := range strings.SplitSeq(string(text), "---\n") {
+		if strings.Contains(one, "helm.sh/hook: pre-delete") {
+			hooks = append(hooks, one)
+		}
+	}
+	return strings.Join(hooks, "---\n")
 }
 
 func (l *lab) eventually(what string, get func() string, want string) {

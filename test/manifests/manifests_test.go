@@ -130,7 +130,7 @@ func rendered(t *testing.T, name, preset, more string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	release := chart.Release{Name: "flyball", Namespace: own}
+	release := chart.Release{Name: "flyball", Namespace: own, Helm: true}
 	if name == chart.App {
 		release = chart.Release{Name: shop, Namespace: shop}
 	}
@@ -152,7 +152,7 @@ func TestTheAPIServerTakesEveryManifest(t *testing.T) {
 			kinds[o["kind"].(string)] = o
 		}
 	}
-	for _, kind := range []string{"IngressRoute", "Middleware", "Certificate", "ServiceMonitor", "NetworkPolicy", "PodDisruptionBudget", "Ingress", "Autoscaler", "ValidatingWebhookConfiguration"} {
+	for _, kind := range []string{"IngressRoute", "Middleware", "Certificate", "ServiceMonitor", "NetworkPolicy", "PodDisruptionBudget", "Ingress", "Autoscaler", "ValidatingWebhookConfiguration", "Job"} {
 		if kinds[kind] == nil {
 			t.Errorf("no manifest has a %s", kind)
 		}

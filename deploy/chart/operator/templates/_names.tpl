@@ -13,6 +13,21 @@ app.kubernetes.io/component: operator
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
+{{- /* What ends the operator is not of it: its Service and its budget of pods must not count it. */}}
+{{- define "flyball.end.labels" -}}
+app.kubernetes.io/name: flyball-end
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: end
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- /* Its rights are there before it. */}}
+{{- define "flyball.end.rights" -}}
+helm.sh/hook: pre-delete
+helm.sh/hook-weight: "-1"
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
+
 {{- /* What the operator may do where Autoscalers are: each rule says why. */}}
 {{- define "flyball.rules" -}}
 # The documents, and what is told of them.
