@@ -97,7 +97,9 @@ func meetings(p Protocol, elsewhere string) []meeting {
 		{name: "a bomb", step: Bomb(), says: "more than the allowed"},
 	}
 	if p == Gemini {
-		all = append(all, later("a quota that comes back", Exhausted(34*time.Second), 34*time.Second))
+		all = append(all, later("a quota that comes back", Exhausted(34*time.Second), 34*time.Second),
+			meeting{name: "to be continued, without end", asked: true, says: "the answer is not whole",
+				step: Raw(200, `{"candidates": [{"content": {"parts": [{"text": "4"}]}, "continuationToken": "YWJj"}]}`)})
 		for _, shape := range []string{`{"candidates": "x"}`, `{"candidates": ["x"]}`, `{"candidates": [null]}`, `{"candidates": {"content": 1}}`, `{"promptFeedback": []}`,
 			`{"candidates": [{"content": "x"}]}`, `{"candidates": [{"content": {"parts": "x"}}]}`, `{"candidates": [{"content": {"parts": [null, 7]}}]}`, `{"usageMetadata": {"promptTokenCount": "many"}}`} {
 			all = append(all, meeting{name: "of another shape: " + shape, asked: true, step: Raw(200, shape)})

@@ -183,6 +183,8 @@ func (m *Model) read(got *genai.GenerateContentResponse, d dialect) (advisor.Rep
 		return r, fmt.Errorf("%s: thought until no tokens were left for an answer; from now on it has %d more", m.Name(), thinkingRoom)
 	case !r.Cut && c.FinishReason != genai.FinishReasonStop && c.FinishReason != genai.FinishReasonUnspecified && c.FinishReason != "":
 		return r, fmt.Errorf("%s: the answer was stopped: %s", m.Name(), webclient.Excerpt(string(c.FinishReason), 40))
+	case len(c.ContinuationToken) > 0:
+		return r, fmt.Errorf("%s: the answer is not whole", m.Name())
 	case r.Text == "":
 		return r, fmt.Errorf("%s: the answer is empty", m.Name())
 	}

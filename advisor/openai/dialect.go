@@ -25,7 +25,9 @@ type dialect struct {
 // firstDialect is that of a model by its name: the library knows those of OpenAI
 // that think.
 func firstDialect(model string) dialect {
-	if client.NewReasoningValidator().Validate(client.ChatCompletionRequest{Model: model, MaxTokens: 1}) != nil {
+	old := client.ChatCompletionRequest{Model: model}
+	old.MaxTokens = 1 //nolint:staticcheck // it is what such a model does not take
+	if client.NewReasoningValidator().Validate(old) != nil {
 		return dialect{thinks: true, newer: true, fixed: true}
 	}
 	return dialect{}
@@ -62,7 +64,7 @@ func (d dialect) request(model string, p advisor.Prompt) client.ChatCompletionRe
 	if d.newer {
 		r.MaxCompletionTokens = most
 	} else {
-		r.MaxTokens = most
+		r.MaxTokens = most //nolint:staticcheck // deprecated by OpenAI, but all that Ollama and others know
 	}
 	if !d.fixed {
 		r.Temperature = max(float32(p.Temperature), leastTemperature)

@@ -22,9 +22,9 @@ import (
 )
 
 const (
-	// KeyVariable is where the key is when there is no file, URLVariable where the
-	// address is when none is configured.
+	// KeyVariable is where the key is when there is no file.
 	KeyVariable = "OPENAI_API_KEY"
+	// URLVariable is where the address is when none is configured.
 	URLVariable = "OPENAI_BASE_URL"
 	// OllamaURL is where Ollama listens unless it is told otherwise.
 	OllamaURL = "http://127.0.0.1:11434/v1"
