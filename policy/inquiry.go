@@ -19,6 +19,7 @@ const (
 	RegimeChange = "regime-change" // the load is another than what was expected
 	Violations   = "violations"    // the objective is missed again and again
 	Disagreement = "disagreement"  // policies want very different counts
+	Periodic     = "periodic"      // nothing, but it is time
 )
 
 // Facts are what a policy knows beyond what is seen. Unknown numbers are NaN.

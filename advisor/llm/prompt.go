@@ -83,6 +83,7 @@ var occasions = map[string]string{
 	policy.RegimeChange: "the load is not what was expected",
 	policy.Violations:   "the objective is missed again and again",
 	policy.Disagreement: "forecast and plain rule disagree",
+	policy.Periodic:     "no special occasion",
 }
 
 // stateOf is what a prompt tells of a question.

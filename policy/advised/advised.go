@@ -138,7 +138,7 @@ func (p *Policy) fold(rec scale.Recommendation, base, wish int, measured bool, a
 	if n == base {
 		return rec
 	}
-	because := scale.Because("Advised", "{0 replica} where the policy wants {1}: advice of {2} weighs {3%}; the model says: {n}",
+	because := scale.Because("Advised", "{0 replica} where the policy wants {1}: advice of {2} weighs {3%}; the model says: “{n}”",
 		float64(n), float64(base), float64(wish), weight)
 	if a.Reason == "" {
 		because.Template = "{0 replica} where the policy wants {1}: advice of {2} weighs {3%}"
@@ -201,7 +201,7 @@ const (
 	faded     = "not followed: its record weighs {3%}, on what was seen {1s} before"
 	inDoubt   = "nothing is taken away while a signal is in doubt; " + weighs
 	floored   = "held at {2} by what the objective needs; " + weighs
-	modelSays = "; the model says: {n}"
+	modelSays = "; the model says: “{n}”"
 )
 
 // said is what was advised, for people.

@@ -172,11 +172,11 @@ func TestAdviceIsFollowedByItsWeight(t *testing.T) {
 	if n := p.see(nil, p.advise(30)); n != 20 {
 		t.Errorf("unproven: got %d, want 20 (%s)", n, p.last.Reason)
 	}
-	want := "20 replicas where the policy wants 10: advice of 30 weighs 50 %; the model says: a crowd comes"
+	want := "20 replicas where the policy wants 10: advice of 30 weighs 50 %; the model says: “a crowd comes”"
 	if got := p.last.Reason.String(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := p.said(); got.Replicas != 30 || got.Reason.String() != "weighs 50 %, on what was seen 0 s before; the model says: a crowd comes" {
+	if got := p.said(); got.Replicas != 30 || got.Reason.String() != "weighs 50 %, on what was seen 0 s before; the model says: “a crowd comes”" {
 		t.Errorf("the advisor's proposal is %d: %s", got.Replicas, got.Reason)
 	}
 	if own := p.last.Proposals[0]; own.Signal != "predictive" || own.Replicas != 10 {

@@ -36,6 +36,7 @@ type Advisor struct {
 
 	Question    string         `json:"question" jsonschema:"enum=replicas,enum=thresholds,description=replicas = how many; thresholds = up or down or neither and from which latency on"`
 	Every       scale.Duration `json:"every" jsonschema:"description=least time between two questions about one target"`
+	Always      bool           `json:"always,omitempty" jsonschema:"description=asked whenever every has passed; without it only on an occasion"`
 	Timeout     scale.Duration `json:"timeout" compress:"-" jsonschema:"description=longest time for an answer"`
 	MaxAge      scale.Duration `json:"maxAge" jsonschema:"description=how long an answer is valid after what it was based on"`
 	RPM         float64        `json:"rpm,omitempty" jsonschema:"description=most questions a minute to one model for all targets together; LLM_RPM of the environment when 0"`

@@ -86,6 +86,8 @@ func (p *Policy) occasion(now time.Time) string {
 		return policy.RegimeChange
 	case open(m.Differing):
 		return policy.Disagreement
+	case p.cfg.Advisor.Always && now.Sub(m.Answered) >= p.cfg.Advisor.Every.Std():
+		return policy.Periodic
 	}
 	return ""
 }

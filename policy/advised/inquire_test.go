@@ -92,6 +92,25 @@ func TestMissesAgainAndAgainAreWorthAQuestion(t *testing.T) {
 	p.want(policy.Violations) // it lasts, and the answer has expired
 }
 
+// Who is to be asked always is asked by time when nothing has happened.
+func TestWhoIsAskedAlways(t *testing.T) {
+	p := newPlay(t, func(c *advised.Config) { c.Advisor.Always = true })
+	p.rate = 350
+	p.see(nil)
+	p.want(policy.FirstLook)
+	p.see(nil, p.advise(10))
+	p.want("")
+	for answered := p.at; p.at < answered+time.Minute-2*sync; {
+		p.see(nil)
+		p.want("")
+	}
+	p.see(nil)
+	p.see(nil)
+	p.want(policy.Periodic)
+	p.see(nil, p.advise(10))
+	p.want("")
+}
+
 func TestDisagreementIsWorthAQuestionOnce(t *testing.T) {
 	p := calm(t)
 	p.base.wants = 19 // a plain rule wants 8 / 0.7 = 12
