@@ -156,7 +156,7 @@ func (f *trainFlags) run(cmd *cobra.Command) error {
 		return f.runCompare(cmd.Context(), cmd)
 	}
 	job, err := f.job()
-	defer f.claim.Release()
+	defer func() { f.claim.Release() }() // whichever it has by then
 	if err != nil {
 		return cli.UsageError{Err: err}
 	}
