@@ -156,6 +156,15 @@ func TestThoughtsGetRoom(t *testing.T) {
 	}
 }
 
+// Who refuses says why, in the model's words.
+func TestARefusal(t *testing.T) {
+	s := advisortest.NewServer(t, advisortest.OpenAI, advisortest.Raw(200, `{"choices":[{"message":{"content":null,"refusal":"I can't\u001b[2J help"},"finish_reason":"stop"}]}`))
+	_, err := model(t, s.URL()).Generate(t.Context(), advisortest.Prompt())
+	if err == nil || !strings.HasSuffix(err.Error(), "the model refuses: I can't?[2J help") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // Words of many servers that do not have a model, or nothing at an address.
 func TestWordsThatHelp(t *testing.T) {
 	for _, tc := range []struct {
