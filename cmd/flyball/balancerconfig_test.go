@@ -87,3 +87,41 @@ func TestAReloadOfNginxWaitsForTheDrain(t *testing.T) {
 		}
 	}
 }
+
+// A balancer that is started beside Flyball waits for requests in progress as long
+// as it is told, and is killed later than that.
+func TestWhatRunsBesideIsGivenTimeToEnd(t *testing.T) {
+	dir := t.TempDir()
+	program := filepath.Join(dir, "nginx")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\necho nginx version: nginx/1.28.0 >&2\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for balancer, want := range map[string]string{
+		"nginx: {program: " + program + ", configFile: DIR/nginx.conf, pidFile: DIR/pid, include: DIR/upstream.conf}": "nginx.conf worker_shutdown_timeout 300000ms;",
+		"haproxy: {socket: DIR/haproxy.sock}": "haproxy.cfg hard-stop-after 300",
+		"traefik: {}":                         `traefik.yml graceTimeOut: "5m`,
+	} {
+		document := filepath.Join(dir, "shop.yaml")
+		text := "apiVersion: flyball.io/v1alpha1\nkind: Autoscaler\nmetadata: {name: shop}\nspec:\n  target: {process: {command: [sleep, '1']}}\n" +
+			"  replicas: {max: 3}\n  balancer: {" + strings.ReplaceAll(balancer, "DIR", dir) + "}\n"
+		if err := os.WriteFile(document, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f := &besideFlags{documents: documentFlags{files: []string{document}}, listen: "127.0.0.1:8080", dir: dir, drain: 5 * time.Minute}
+		specs, err := f.documents.decode(strings.NewReader(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		front, err := f.front(t.Context(), &specs[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, line, _ := strings.Cut(want, " ")
+		if written := readFile(t, filepath.Join(dir, file)); !strings.Contains(written, line) {
+			t.Errorf("%s: want %s in\n%s", balancer, line, written)
+		}
+		if front.patience <= f.drain || front.patience >= f.drain+10*time.Second {
+			t.Errorf("%s: is killed after %v, want a little more than %v and less than its container is given", balancer, front.patience, f.drain)
+		}
+	}
+}

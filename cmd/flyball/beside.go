@@ -30,6 +30,7 @@ type besideFlags struct {
 	listen, metrics string
 	cert, key       string
 	rateLimit       int
+	drain           time.Duration
 	program, dir    string
 	acmeEmail       string
 	acmeDir         string
@@ -58,6 +59,7 @@ SIGTERM comes, both end: the balancer once its requests have been answered.`,
 	flags.StringVar(&f.cert, "tls-cert", "", "file of the certificate chain to serve with")
 	flags.StringVar(&f.key, "tls-key", "", "file of its key")
 	flags.IntVar(&f.rateLimit, "rate-limit", 0, "requests per second of one client's address at nginx and HAProxy; 0 is none")
+	flags.DurationVar(&f.drain, "drain-timeout", 30*time.Second, "longest time that requests in progress get to finish when the balancer ends or reloads; at least the target's drainTimeout at nginx")
 	flags.StringVar(&f.program, "program", "", "the balancer's program (default its name)")
 	flags.StringVar(&f.dir, "dir", "/tmp/flyball", "folder for what the balancer and flyball share; it need not outlive them")
 	return cmd
@@ -121,7 +123,7 @@ func (f *besideFlags) nginx(ctx context.Context, c nginx.Config, drain scale.Dur
 	if err != nil {
 		return neighbour{}, err
 	}
-	site := nginx.DefaultSite(f.listen).Draining(drain)
+	site := nginx.DefaultSite(f.listen).Draining(max(drain, scale.Duration(f.drain)))
 	site.CertFile, site.KeyFile, site.RateLimit, site.TempDir = f.cert, f.key, f.rateLimit, filepath.Join(f.dir, "tmp")
 	var text bytes.Buffer
 	if err := nginx.Render(&text, c, site, version); err != nil {
@@ -130,7 +132,7 @@ func (f *besideFlags) nginx(ctx context.Context, c nginx.Config, drain scale.Dur
 	if err := errors.Join(os.WriteFile(c.ConfigFile, text.Bytes(), 0o600), nginx.Prepare(c)); err != nil {
 		return neighbour{}, err
 	}
-	return neighbour{c.Program, []string{"-e", "stderr", "-c", c.ConfigFile, "-g", "daemon off;"}, softly("nginx"), site.DrainTimeout.Std() + endMargin}, nil
+	return neighbour{c.Program, []string{"-e", "stderr", "-c", c.ConfigFile, "-g", "daemon off;"}, softly("nginx"), endsWithin(site.DrainTimeout)}, nil
 }
 
 // twice as many slots as replicas: new ones start before old ones are drained.
@@ -138,7 +140,7 @@ const slotsPerReplica = 2
 
 func (f *besideFlags) haproxy(c haproxy.Config, spec *app.Spec) (neighbour, error) {
 	site := haproxy.DefaultSite(f.listen, slotsPerReplica*spec.Max)
-	site.RateLimit, site.HealthPath = f.rateLimit, spec.Target.Facts().ReadinessPath
+	site.RateLimit, site.HealthPath, site.DrainTimeout = f.rateLimit, spec.Target.Facts().ReadinessPath, scale.Duration(f.drain)
 	if f.cert != "" {
 		site.CertFile = filepath.Join(f.dir, "haproxy.pem") // it wants both in one
 		if err := concatenate(site.CertFile, f.cert, f.key); err != nil {
@@ -156,11 +158,12 @@ func (f *besideFlags) haproxy(c haproxy.Config, spec *app.Spec) (neighbour, erro
 	if err := errors.Join(os.WriteFile(file, text.Bytes(), 0o600), touch(c.StateFile)); err != nil {
 		return neighbour{}, err
 	}
-	return neighbour{cmp.Or(f.program, "haproxy"), []string{"-db", "-f", file}, softly("haproxy"), softTimeout}, nil
+	return neighbour{cmp.Or(f.program, "haproxy"), []string{"-db", "-f", file}, softly("haproxy"), endsWithin(site.DrainTimeout)}, nil
 }
 
 func (f *besideFlags) traefik(c traefik.Config) (neighbour, error) {
 	site := traefik.DefaultSite(f.listen)
+	site.DrainTimeout = scale.Duration(f.drain)
 	if f.metrics != "" {
 		site.MetricsListen = f.metrics
 	}
@@ -172,7 +175,7 @@ func (f *besideFlags) traefik(c traefik.Config) (neighbour, error) {
 		return neighbour{}, err
 	}
 	file := filepath.Join(f.dir, "traefik.yml")
-	return neighbour{cmp.Or(f.program, "traefik"), []string{"--configFile=" + file}, os.Interrupt, softTimeout}, os.WriteFile(file, text.Bytes(), 0o600)
+	return neighbour{cmp.Or(f.program, "traefik"), []string{"--configFile=" + file}, os.Interrupt, endsWithin(site.DrainTimeout)}, os.WriteFile(file, text.Bytes(), 0o600)
 }
 
 // touch makes a file that HAProxy wants to be there.
@@ -199,12 +202,15 @@ func concatenate(to string, from ...string) error {
 	return os.WriteFile(to, all, 0o600)
 }
 
-// softTimeout is less than the time that stacks give a balancer to end, and
-// endMargin what of it is for more than its requests.
+// softTimeout is what flyball itself may take to end, and endMargin what a balancer
+// may take beyond its requests: less than a stack gives them.
 const (
 	softTimeout = 35 * time.Second
 	endMargin   = 5 * time.Second
 )
+
+// endsWithin is how long a balancer may take to end.
+func endsWithin(drain scale.Duration) time.Duration { return drain.Std() + endMargin }
 
 // together runs programs until one ends or ctx is done, and then ends them all.
 func together(ctx context.Context, programs ...neighbour) error {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/policy/learned"
+	"github.com/flyball-io/flyball/scale"
 )
 
 // deployFlags say which stack is wanted and what is done with it.
@@ -23,6 +25,7 @@ type deployFlags struct {
 	cert, key     string
 	model         string
 	dir           string
+	drain         time.Duration
 	apply, remove bool
 	keepData      bool
 }
@@ -63,10 +66,12 @@ func (f *deployFlags) add(cmd *cobra.Command) {
 	flags.IntVar(&f.options.AppPort, "port", o.AppPort, "port on which a container of your service takes requests")
 	flags.StringVar(&f.options.HealthPath, "health-path", o.HealthPath, "path of a GET that a ready container answers with 2xx; empty only connects")
 	flags.IntVar(&f.options.Published, "publish", o.Published, "port under which users reach the service")
+	flags.BoolVar(&f.options.PublishPages, "publish-pages", false, "with swarm local: publish dashboard and Grafana too, unencrypted, on every address of a node")
+	flags.DurationVar(&f.drain, "drain-timeout", o.DrainTimeout.Std(), "longest that a request or stream may take to finish before its replica, or the balancer, ends")
 	flags.StringVar(&f.options.FlyballImage, "flyball-image", o.FlyballImage, "image of Flyball (make image builds one)")
 	flags.StringVar(&f.options.BalancerImage, "balancer-image", "", "image of nginx, HAProxy or Traefik (default the line that gets fixes)")
 	flags.BoolVar(&f.options.ServePolicy, "serve-policy", false, "ask the policy of a container of its own (flyball serve-policy), for models and for policies of yours")
-	flags.StringVar(&f.model, "policy-model", "", "with --serve-policy: `FILE` of the model that it serves (flyball train) instead of predictive")
+	flags.StringVar(&f.model, "policy-model", "", "with --serve-policy: `FILE` of the model that it serves instead of predictive: of flyball train, or an ONNX file")
 	flags.StringVar(&f.options.ACMEDomain, "acme-domain", "", "name for which Traefik gets a certificate by itself")
 	flags.StringVar(&f.options.ACMEEmail, "acme-email", "", "address that the authority writes to")
 	flags.StringVar(&f.cert, "tls-cert", "", "`FILE` of the certificate chain for users, dashboard and Grafana; local has no TLS, staging makes one")
@@ -124,7 +129,7 @@ func (f *deployFlags) complete(args []string) error {
 		}
 	}
 	o := stack.Default(args[0], environment)
-	f.options.Orchestrator, f.options.Environment = args[0], environment
+	f.options.Orchestrator, f.options.Environment, f.options.DrainTimeout = args[0], environment, scale.Duration(f.drain)
 	f.options.Socket, f.options.SocketGID = engineSocket(os.Getenv("DOCKER_HOST"))
 	if f.options.Balancer == "" {
 		f.options.Balancer = o.Balancer
@@ -187,6 +192,14 @@ func (f *deployFlags) render() ([]stack.File, stack.Material, error) {
 // where says where to look once the stack runs.
 func (f *deployFlags) where() []string {
 	service, dashboard, grafana := f.options.Pages()
+	if publish := f.options.Hidden(); publish != "" {
+		return []string{
+			"service    " + service,
+			"dashboard and Grafana are not published: a swarm publishes on every address of a node, and nothing is encrypted.",
+			"  Where nobody else reaches the nodes: --publish-pages, or until the next --apply " + publish,
+			"  token: " + f.secretsIn("tokens"),
+		}
+	}
 	return []string{
 		"service    " + service,
 		fmt.Sprintf("dashboard  %s   token: %s", dashboard, f.secretsIn("tokens")),

@@ -236,6 +236,22 @@ func TestPrintingShowsNoSecret(t *testing.T) {
 	}
 }
 
+// What is not published is not said to be at an address, but how it would be.
+func TestDeploySaysWhereToLook(t *testing.T) {
+	for args, want := range map[string]string{
+		"compose local":               "dashboard  http://localhost:7070/",
+		"swarm local":                 "--publish-pages, or until the next --apply docker service update --publish-add mode=host,target=7070,published=7070 shop_dashboard\n",
+		"swarm local --publish-pages": "dashboard  http://localhost:7070/",
+		"swarm staging":               "dashboard  https://localhost:7070/",
+	} {
+		fakeDocker(t, nil)
+		out := deployed(t, append(strings.Fields(args), "--apply", "--dir", filepath.Join(t.TempDir(), "shop"))...)
+		if !strings.Contains(out, want) || !strings.Contains(out, "service    http") || strings.Contains(want, "localhost") == strings.Contains(out, "not published") {
+			t.Errorf("%s: said %s, want %q", args, out, want)
+		}
+	}
+}
+
 func TestDeployRefusesWhatItCannotMean(t *testing.T) {
 	for _, tc := range []struct {
 		args []string
@@ -246,6 +262,8 @@ func TestDeployRefusesWhatItCannotMean(t *testing.T) {
 		{[]string{"compose", "prod"}, "environment: must be one of local, staging, production"},
 		{[]string{"compose", "--apply", "--delete"}, "--apply and --delete exclude each other"},
 		{[]string{"compose", "--apply", "--keep-data"}, "--keep-data: is for --delete"},
+		{[]string{"compose", "--publish-pages"}, "--publish-pages: is for a swarm without TLS"},
+		{[]string{"compose", "--drain-timeout", "5s"}, "--drain-timeout: must be whole seconds, at least 30s, got 5s"},
 		{[]string{"compose", "production"}, "production serves with TLS: name --tls-cert"},
 		{[]string{"compose", "staging", "--tls-cert", "no-such-file", "--tls-key", "x"}, "--tls-cert, --tls-key: open no-such-file"},
 	} {

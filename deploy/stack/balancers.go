@@ -21,6 +21,13 @@ const metricsPort = 8405
 // Threshold is the longest time of a good request in the documents of stacks.
 const Threshold = scale.Duration(500 * time.Millisecond)
 
+// shortestDrain is as long as anything waits by itself for requests in progress,
+// and endMargin how much longer the balancer's container may take to end.
+const (
+	shortestDrain = scale.Duration(30 * time.Second)
+	endMargin     = scale.Duration(10 * time.Second)
+)
+
 // images that a balancer is taken from: each of a line with security fixes.
 var balancerImages = map[string]string{Nginx: "nginx:1.28", HAProxy: "haproxy:3.0", Traefik: "traefik:v3.5"}
 
@@ -36,7 +43,7 @@ func (p *planned) balancer() {
 	} else if p.m.given() {
 		p.certificate(&s, flyballUser)
 	}
-	s.StopGrace = "40s" // requests in progress, and a margin
+	s.StopGrace = (p.o.DrainTimeout + endMargin).String() // requests in progress, and a margin
 	// In an overload every request that waits is held here: Traefik was killed
 	// with 256M and some 2,000 of them.
 	s.Deploy = &deploy{Resources: &resources{Limits: limits{Memory: p.o.Environment.BalancerMemory}}}
@@ -54,6 +61,9 @@ func (p *planned) beside(s *service) {
 	}
 	s.Entrypoint = []string{"/flyball"}
 	front := []string{"beside", "-f", documentPath, "--listen", "0.0.0.0:" + itoa(balancerPort)}
+	if p.o.DrainTimeout > shortestDrain {
+		front = append(front, "--drain-timeout", p.o.DrainTimeout.String())
+	}
 	if p.balancerMetrics() != "" {
 		front = append(front, "--metrics-listen", "0.0.0.0:"+itoa(metricsPort))
 	}

@@ -46,7 +46,17 @@ func (p *planned) targetFields() string {
 	if p.o.HealthPath != "" {
 		text += fmt.Sprintf("      readiness: {path: %s}\n", p.o.HealthPath)
 	}
-	return text
+	return text + p.drainField()
+}
+
+// drainField is the time that requests in progress have, where it is not what it
+// is by itself. A swarm's target has none: Swarm ends tasks by the
+// stop_grace_period of the app.
+func (p *planned) drainField() string {
+	if p.o.DrainTimeout == shortestDrain {
+		return ""
+	}
+	return fmt.Sprintf("      drainTimeout: %s\n", p.o.DrainTimeout)
 }
 
 // balancerFields are the body of spec.balancer.
@@ -65,7 +75,7 @@ func (p *planned) balancerFields() string {
 		if p.m.given() {
 			text += "      tls: {certFile: /run/secrets/tls.crt, keyFile: /run/secrets/tls.key}\n"
 		}
-		return text
+		return text + p.drainField()
 	}
 }
 

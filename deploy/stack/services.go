@@ -41,7 +41,7 @@ func (p *planned) app() service {
 		Image: p.o.AppImage, Expose: []string{itoa(p.o.AppPort)}, Networks: []string{appNetwork},
 		// Requests in progress finish after SIGTERM: Swarm chooses who goes, and
 		// the balancer hears of it a moment later.
-		StopGrace: "30s",
+		StopGrace: p.o.DrainTimeout.String(),
 		Deploy: &deploy{
 			Replicas:  &replicas,
 			Resources: &resources{Limits: limits{CPUs: e.AppCPUs, Memory: e.AppMemory}},

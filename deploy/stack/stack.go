@@ -15,6 +15,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/flyball-io/flyball/scale"
 )
 
 // Orchestrators that run a stack.
@@ -59,7 +62,13 @@ type Options struct {
 	// nothing; 0 starts with the fewest.
 	AppReplicas int
 	// Published is the port under which users reach the service.
-	Published    int
+	Published int
+	// PublishPages lets a swarm publish dashboard and Grafana unencrypted, on
+	// every address of a node.
+	PublishPages bool
+	// DrainTimeout is the longest that a request may take to finish on what ends,
+	// a replica or the balancer: 30 s or more.
+	DrainTimeout scale.Duration
 	FlyballImage string
 	// BalancerImage is nginx's, HAProxy's or Traefik's; "" takes the one that is
 	// tested.
@@ -95,6 +104,7 @@ func Default(orchestrator string, environment Environment) Options {
 	return Options{
 		Orchestrator: orchestrator, Environment: environment, Name: "shop", Balancer: balancer,
 		AppPort: 8080, HealthPath: "/healthz", Published: 8080, FlyballImage: "flyball:latest", Socket: socket, SocketGID: -1,
+		DrainTimeout: shortestDrain,
 	}
 }
 
@@ -124,6 +134,9 @@ func (o Options) Validate() error {
 	check(o.AppPort > 0 && o.AppPort < 1<<16, "--port: must be 1 to 65535, got %d", o.AppPort)
 	check(o.Published > 0 && o.Published < 1<<16, "--publish: must be 1 to 65535, got %d", o.Published)
 	check(!slices.Contains([]int{dashboardPort, grafanaPort}, o.Published), "--publish: %d is that of the dashboard or of Grafana", o.Published)
+	check(o.DrainTimeout >= shortestDrain && o.DrainTimeout == scale.Duration(o.DrainTimeout.Std().Round(time.Second)),
+		"--drain-timeout: must be whole seconds, at least %s, got %s", shortestDrain, o.DrainTimeout)
+	check(!o.PublishPages || o.Orchestrator == Swarm && !o.encrypted(), "--publish-pages: is for a swarm without TLS; elsewhere they are published")
 	check(o.HealthPath == "" || paths.MatchString(o.HealthPath), "--health-path: must begin with / and hold no quotes, got %q", o.HealthPath)
 	check(paths.MatchString(o.Socket), "DOCKER_HOST: the engine's socket must be an absolute path without quotes, got %q", o.Socket)
 	check(len(o.PolicyModel) == 0 || o.ServePolicy, "--policy-model: goes with --serve-policy")
@@ -196,9 +209,20 @@ func Render(o Options, m Material) ([]File, error) {
 	return append([]File{{Path: Main(o.Orchestrator), Data: text}}, p.files...), nil
 }
 
-// hidesPages reports whether what has a password is not published at all: Swarm
-// knows no address of this machine alone.
-func (o Options) hidesPages() bool { return o.KnownSecrets && o.Orchestrator == Swarm }
+// hidesPages reports whether what has a password is not published at all. Swarm
+// knows no address of this machine alone, and whoever hears a token once has it.
+func (o Options) hidesPages() bool {
+	return o.Orchestrator == Swarm && (o.KnownSecrets || !o.encrypted() && !o.PublishPages)
+}
+
+// Hidden says how pages that are not published are, where that is right; "" where
+// they are published.
+func (o Options) Hidden() string {
+	if !o.hidesPages() {
+		return ""
+	}
+	return fmt.Sprintf("docker service update --publish-add mode=host,target=%[2]d,published=%[2]d %[1]s_dashboard", o.Name, dashboardPort)
+}
 
 func headline(o Options) string {
 	command := "docker compose up --build -d"
@@ -208,7 +232,11 @@ func headline(o Options) string {
 	text := fmt.Sprintf("%s, %s, behind %s. Written by `flyball deploy %s %s`; in this folder:\n  %s\nEvery service is explained in docs/deploy.md.",
 		o.Name, o.Environment.Name, o.Balancer, o.Orchestrator, o.Environment.Name, command)
 	if o.hidesPages() {
-		text += fmt.Sprintf("\nIts secrets are everybody's, and a swarm publishes a port on every address of a\nnode: dashboard and Grafana have none. Where nobody else reaches the node:\n  docker service update --publish-add mode=host,target=%[2]d,published=%[2]d %[1]s_dashboard", o.Name, dashboardPort)
+		why := "Nothing is encrypted"
+		if o.KnownSecrets {
+			why = "Its secrets are everybody's"
+		}
+		text += fmt.Sprintf("\n%s, and a swarm publishes a port on every address of a\nnode: dashboard and Grafana have none. Where nobody else reaches the node:\n  %s", why, o.Hidden())
 	}
 	return text
 }

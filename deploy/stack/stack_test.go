@@ -8,11 +8,13 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/flyball-io/flyball/internal/testenv"
+	"github.com/flyball-io/flyball/scale"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -191,6 +193,56 @@ func TestHowManyThereAreIsKept(t *testing.T) {
 	}
 }
 
+// Whoever has longer streams says it once: balancers and replicas wait as long as
+// that, and their containers are given longer.
+func TestEverythingWaitsForTheLongestRequest(t *testing.T) {
+	for _, orchestrator := range Orchestrators() {
+		for _, balancer := range Balancers() {
+			o := Default(orchestrator, Environments()[0])
+			o.Balancer, o.DrainTimeout = balancer, scale.Duration(5*time.Minute)
+			files := rendered(t, o)
+			services := servicesIn(t, files)
+			if app, front := services[appService]["stop_grace_period"], services["balancer"]["stop_grace_period"]; app != "5m" || front != "5m10s" {
+				t.Errorf("%s, %s: app and balancer are given %v and %v, want 5m and 5m10s", orchestrator, balancer, app, front)
+			}
+			want := 0 // in the document: of the target, and of the balancer that is configured there
+			if orchestrator == Compose {
+				want++
+			}
+			if balancer == Builtin {
+				want++
+			}
+			if document := contentOf(files, "flyball/service.yaml"); strings.Count(document, "drainTimeout: 5m\n") != want {
+				t.Errorf("%s, %s: want drainTimeout %d times:\n%s", orchestrator, balancer, want, document)
+			}
+			if command := asText(t, services["balancer"]["command"]); strings.Contains(command, `"--drain-timeout","5m"`) == (balancer == Builtin) {
+				t.Errorf("%s, %s: the balancer is started by %s", orchestrator, balancer, command)
+			}
+		}
+	}
+}
+
+// A swarm publishes on every address: what has a password is published where it is
+// encrypted, or where somebody has said so.
+func TestPagesOfASwarmInClearAreAskedFor(t *testing.T) {
+	o := Default(Swarm, Environments()[0])
+	for _, asked := range []bool{false, true} {
+		o.PublishPages = asked
+		services := servicesIn(t, rendered(t, o))
+		for _, name := range []string{"dashboard", "grafana"} {
+			if published := services[name]["ports"] != nil; published != asked {
+				t.Errorf("asked for %v: %s is published: %v", asked, name, published)
+			}
+		}
+		if hidden := o.Hidden() != ""; hidden == asked {
+			t.Errorf("asked for %v: told %q", asked, o.Hidden())
+		}
+		if services["balancer"]["ports"] == nil {
+			t.Error("nobody reaches the service")
+		}
+	}
+}
+
 func TestFaultsNameTheirFlag(t *testing.T) {
 	local, production := Environments()[0], Environments()[2]
 	for _, tc := range []struct {
@@ -203,6 +255,9 @@ func TestFaultsNameTheirFlag(t *testing.T) {
 		{"an image that would be YAML", func(o *Options, _ *Material) { o.AppImage = "web\nprivileged: true" }, "--image: must be the name of an image"},
 		{"a port that is none", func(o *Options, _ *Material) { o.AppPort = 70000 }, "--port: must be 1 to 65535, got 70000"},
 		{"the dashboard's port", func(o *Options, _ *Material) { o.Published = 7070 }, "--publish: 7070 is that of the dashboard"},
+		{"a drain that is shorter than what waits by itself", func(o *Options, _ *Material) { o.DrainTimeout = scale.Duration(29 * time.Second) }, "--drain-timeout: must be whole seconds, at least 30s, got 29s"},
+		{"a drain of half a second", func(o *Options, _ *Material) { o.DrainTimeout += scale.Duration(time.Second / 2) }, "--drain-timeout: must be whole seconds"},
+		{"pages of Compose", func(o *Options, _ *Material) { o.PublishPages = true }, "--publish-pages: is for a swarm without TLS"},
 		{"a path with a quote", func(o *Options, _ *Material) { o.HealthPath = `/a"b` }, "--health-path: must begin with /"},
 		{"a domain without traefik", func(o *Options, _ *Material) { o.ACMEDomain = "a.example" }, "only traefik gets certificates"},
 		{"production without certificate", func(o *Options, m *Material) { o.Environment, m.Certificate, m.Key = production, nil, nil }, "production serves with TLS: name --tls-cert and --tls-key"},
