@@ -158,3 +158,24 @@ func TestASummaryCountsTime(t *testing.T) {
 		t.Errorf("no row: %+v", none)
 	}
 }
+
+// A language model's columns are its own words, as long as they are valid.
+func TestARowHoldsWhatAModelSaid(t *testing.T) {
+	four, at := 4, noon
+	answer := record.Advised{Replicas: &four, Confidence: 0.7, Reason: "it grows", Expires: at.Add(time.Second)}
+	for name, tc := range map[string]struct {
+		said *record.Advised
+		want string
+	}{
+		"not asked": {nil, "||not asked yet"},
+		"answered":  {&answer, "4|0.700|it grows"},
+		"expired":   {&record.Advised{Replicas: &four, Expires: at}, "||no advice: the last has expired"},
+		"failed":    {&record.Advised{Error: "status 500"}, "||no advice: status 500"},
+	} {
+		s := seen(HPAOnly)
+		s.Asked, s.Advised = true, tc.said
+		if got := strings.Join(s.Row().Fields()[10:13], "|"); got != tc.want {
+			t.Errorf("%s: got %s, want %s", name, got, tc.want)
+		}
+	}
+}

@@ -84,6 +84,10 @@ type Seen struct {
 	Samples []scale.Sample
 	// Applied says whether what the obeyed policy decided was carried out.
 	Applied bool
+	// Asked says that the other is a language model, and Advised is what it said
+	// last; nil: it was not asked yet.
+	Asked   bool
+	Advised *record.Advised
 }
 
 // Row puts it into columns.
@@ -100,7 +104,9 @@ func (s Seen) Row() Row {
 	if s.Live != nil {
 		r.HPACurrentReplicas, r.HPADesiredReplicas = pointer(s.Live.Current), pointer(s.Live.Desired)
 	}
-	if ai := s.of(s.AI); ai != nil {
+	if ai := s.of(s.AI); s.Asked {
+		s.advice(&r)
+	} else if ai != nil {
 		r.AIReasoning = reasoning(ai)
 		if !ai.NoData {
 			r.AIRecommendedReplicas, r.AIConfidence = pointer(ai.DesiredReplicas), pointer(ai.Recommendation.Confidence)
@@ -108,6 +114,22 @@ func (s Seen) Row() Row {
 	}
 	s.applied(&r)
 	return r
+}
+
+// advice is what a language model said, in its own words; nothing once it has
+// expired.
+func (s Seen) advice(r *Row) {
+	a := s.Advised
+	switch {
+	case a == nil:
+		r.AIReasoning = "not asked yet"
+	case a.Error != "":
+		r.AIReasoning = "no advice: " + a.Error
+	case !r.Timestamp.Before(a.Expires):
+		r.AIReasoning = "no advice: the last has expired"
+	default:
+		r.AIRecommendedReplicas, r.AIConfidence, r.AIReasoning = a.Replicas, pointer(a.Confidence), a.Reason
+	}
 }
 
 // reasoning is why a policy wants what it does, and what became of that where a

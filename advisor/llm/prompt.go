@@ -135,6 +135,9 @@ func last(obs *scale.Observation, signal string) number {
 func (a *Advisor) prompt(q *advisor.Question) (advisor.Prompt, error) {
 	s := a.stateOf(q)
 	needs, what := s.Load, "the load"
+	if needs.String() == "?" && q.Seen.Signal(scale.RequestRate) == nil { // nobody counts requests here
+		needs = last(&q.Seen, scale.CPUUtilization)
+	}
 	if a.cfg.Question == advised.Thresholds {
 		needs, what = s.P95, "the p95 latency"
 	}

@@ -236,6 +236,20 @@ func TestTooLittleKnown(t *testing.T) {
 	}
 }
 
+// Where nobody counts requests, what processors do is asked about.
+func TestProcessorsAreEnoughWhereNobodyCounts(t *testing.T) {
+	for trust, asked := range map[scale.Trust]int{scale.Fresh: 1, scale.Stale: 0} {
+		q := crowd()
+		q.About.Facts.Load = math.NaN()
+		q.Seen.Signals = []scale.Signal{{Name: scale.CPUUtilization, Trust: trust, Points: []series.Point{{At: q.Seen.At, Value: 0.7}}}}
+		m := saying()
+		_, _ = New(config(advised.Replicas), m, environment()).Ask(t.Context(), q) // what is answered is no matter
+		if len(m.asked) != asked || asked > 0 && !strings.Contains(m.asked[0].User, "load: ? per second") {
+			t.Errorf("%v: asked %v, want %d", trust, m.asked, asked)
+		}
+	}
+}
+
 // Equal states give equal prompts, whatever the time and whoever it is.
 func TestPromptsHoldNoDate(t *testing.T) {
 	now, later := crowd(), crowd()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/flyball-io/flyball/experiment"
 	"github.com/flyball-io/flyball/internal/cli"
+	"github.com/flyball-io/flyball/policy/advised"
 )
 
 // experimentFlags are the flags of flyball experiment.
@@ -21,6 +22,7 @@ type experimentFlags struct {
 	mode               string
 	interval, duration time.Duration
 	ai                 string
+	ollama, model      string
 	prometheus, rate   string
 	place              placeFlags
 	publish            string
@@ -49,14 +51,19 @@ why, and who was obeyed.
   ai_scaler   the HPA rests and the other one scales; it is handed back at the end
   comparison  nobody is obeyed: both are watched
 
+The other one is a language model (--ai llm, on Ollama), asked at each interval. It
+advises the policy predictive, within bounds, and is obeyed as far as its advice
+has been worth, by the requests (--rate-query). --ai names a policy instead.
+
 The exact HPA is computed beside the live one in every phase. On Docker Compose
 there is no live HPA: the computed one is obeyed in its place. What was changed is
 undone at the end and on Ctrl-C; where the program was killed, by the next phase,
 or by flyball experiment restore. Compare phases with flyball experiment report.`,
 		Example: `  flyball experiment --mode hpa_only --duration 30 --interval 30
-  flyball experiment --mode ai_scaler --duration 30 --interval 30
+  flyball experiment --mode ai_scaler --duration 30 --interval 30 --rate-query 'sum(rate(http_requests_total[1m]))'
   flyball experiment -n shop --deployment web --mode comparison --duration 2h
-  flyball experiment --compose shop/web --mode ai_scaler --duration 10
+  flyball experiment --mode ai_scaler --ai predictive --duration 30
+  flyball experiment --compose shop/web --mode ai_scaler --model llama3.2:3b --duration 10
   flyball experiment report experiment_data/`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -76,7 +83,9 @@ func (f *experimentFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.mode, "mode", string(experiment.Comparison), "hpa_only, ai_scaler or comparison")
 	cli.BareDurationVar(flags, &f.interval, "interval", 30*time.Second, time.Second, "time between two decisions and rows; without a unit seconds")
 	cli.BareDurationVar(flags, &f.duration, "duration", 0, time.Minute, "how long; without a unit minutes (default until interrupted)")
-	flags.StringVar(&f.ai, "ai", "predictive", "policy that is compared with the HPA: predictive, learned, or any other without configuration of its own")
+	flags.StringVar(&f.ai, "ai", llmAI, "what is compared with the HPA: llm, or a policy: predictive, learned, any other without configuration of its own")
+	flags.StringVar(&f.ollama, ollamaFlag, "http://localhost:11434/v1", "with --ai llm: `URL` of Ollama, or of another server that speaks OpenAI's protocol")
+	flags.StringVar(&f.model, modelFlag, advised.DefaultOpenAI, "with --ai llm: name of the model")
 	flags.StringVar(&f.prometheus, "prometheus-url", usualPrometheus, "Prometheus that --rate-query is asked of")
 	flags.StringVar(&f.rate, "rate-query", "", "`PROMQL` of the requests per second of the service; without it decisions are on CPU")
 	f.place.addService(flags)
@@ -107,6 +116,7 @@ func (f *experimentFlags) check(cmd *cobra.Command) error {
 			errs = append(errs, fmt.Errorf("--%s: must be at least 1, got %d", name, percent))
 		}
 	}
+	errs = append(errs, f.checkAI(cmd)...)
 	return errors.Join(append(errs, f.place.check(cmd))...)
 }
 
@@ -121,6 +131,9 @@ func (f *experimentFlags) run(cmd *cobra.Command) error {
 		var over context.CancelFunc
 		ctx, over = context.WithTimeout(ctx, f.duration)
 		defer over()
+	}
+	if err := f.reach(ctx); err != nil {
+		return err
 	}
 	phase, err := f.phase(ctx)
 	if err != nil {

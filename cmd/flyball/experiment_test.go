@@ -149,7 +149,7 @@ func TestAPhaseWithoutADecisionHasNoRows(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := &phase{f: &experimentFlags{says: io.Discard}, mode: experiment.Comparison, file: file}
-		rows, err := p.watch(ctx, decided, reports)
+		rows, err := p.watch(ctx, decided, reports, nil)
 		if err := file.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -174,7 +174,7 @@ func TestRowsBeforeTheFirstDecisionWithData(t *testing.T) {
 		decided <- record.Decided{Mode: scale.Apply, Decision: scale.Decision{At: time.Unix(int64(60*i), 0), CurrentReplicas: 3, DesiredReplicas: 3, NoData: noData}}
 	}
 	close(decided)
-	rows, err := p.watch(t.Context(), decided, nil)
+	rows, err := p.watch(t.Context(), decided, nil, nil)
 	if err := errors.Join(err, file.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/flyball-io/flyball/experiment"
 	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/internal/kubernetes"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -24,6 +25,8 @@ type phase struct {
 	left  left            // of earlier phases, where there is one
 	state string
 	file  *experiment.File
+	// advised is what a language model said last; nil: it was not asked.
+	advised *record.Advised
 	// obeyed says whether what the policy decides is carried out.
 	obeyed bool
 }
@@ -82,7 +85,7 @@ func (f *experimentFlags) document(ctx context.Context, p *phase) (fields, error
 		return fields{"type": "Resource", "signal": resource, "averageUtilization": percent}
 	}
 	hpa := fields{hpaName: fields{"metrics": []fields{metric("cpu", f.targets.CPU), metric("memory", f.targets.Memory)}}}
-	other := fields{f.ai: fields{}}
+	other := f.other(hpa)
 	spec := fields{
 		"target": target, "replicas": fields{"min": f.min, "max": f.max}, "sync": scale.Duration(f.interval).String(),
 		"mode": "Recommend", "policy": hpa, "shadows": []fields{other},
@@ -97,6 +100,8 @@ func (f *experimentFlags) document(ctx context.Context, p *phase) (fields, error
 	switch {
 	case p.live == nil:
 		spec["balancer"], spec["objective"] = fields{"builtin": fields{"listen": f.publish}}, objective
+	case f.rate == "" && f.ai == llmAI:
+		spec["objective"] = objective // what advice is worth is judged by it
 	case f.rate != "":
 		spec["signals"], spec["objective"] = []fields{{"name": "requestRate", "prometheus": fields{"server": f.prometheus, "query": f.rate}}}, objective
 	}

@@ -44,6 +44,10 @@ func (p *phase) decide(ctx, hurry context.Context) ([]experiment.Row, error) {
 	if err != nil {
 		return nil, err
 	}
+	exchanges, err := control.Exchanges(deps.Bus, p.spec.Name).Subscribe(ctx)
+	if err != nil {
+		return nil, err
+	}
 	controller, err := app.NewController(ctx, app.Options{
 		Deps: deps, Specs: []app.Spec{p.spec}, Open: openerOf(deps), Version: programVersion(),
 		Ending: app.Ending{StopReplicas: true, Hurry: hurry},
@@ -57,7 +61,7 @@ func (p *phase) decide(ctx, hurry context.Context) ([]experiment.Row, error) {
 		defer end() // without a controller there is nothing to be seen
 		ended <- controller.Run(running)
 	}()
-	rows, err := p.watch(running, decided, reports)
+	rows, err := p.watch(running, decided, reports, exchanges)
 	end()
 	return rows, errors.Join(err, unlessInterrupted(ctx, <-ended))
 }
@@ -104,7 +108,7 @@ func (p *phase) says(what string, err error) error {
 }
 
 // watch writes a row for each interval until ctx is done.
-func (p *phase) watch(ctx context.Context, decided <-chan record.Decided, reports <-chan control.Report) ([]experiment.Row, error) {
+func (p *phase) watch(ctx context.Context, decided <-chan record.Decided, reports <-chan control.Report, exchanges <-chan control.Exchange) ([]experiment.Row, error) {
 	var rows []experiment.Row
 	var samples []scale.Sample
 	var next time.Time
@@ -116,6 +120,8 @@ func (p *phase) watch(ctx context.Context, decided <-chan record.Decided, report
 			if r.Measured {
 				samples = r.Samples
 			}
+		case x := <-exchanges:
+			p.said(x)
 		case d, open := <-decided:
 			if !open {
 				return rows, nil
@@ -142,7 +148,7 @@ func (p *phase) follows(d *record.Decided) {
 }
 
 func (p *phase) row(ctx context.Context, d record.Decided, samples []scale.Sample) experiment.Row {
-	seen := experiment.Seen{Mode: p.mode, Decided: d, HPA: hpaName, AI: p.f.ai, Targets: p.f.targets, Applied: p.obeyed, Samples: samples}
+	seen := experiment.Seen{Mode: p.mode, Decided: d, HPA: hpaName, AI: p.f.policy(), Asked: p.f.ai == llmAI, Advised: p.advised, Targets: p.f.targets, Applied: p.obeyed, Samples: samples}
 	if p.live != nil {
 		status, err := p.live.Status(ctx)
 		if err != nil && ctx.Err() == nil {

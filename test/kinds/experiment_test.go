@@ -45,7 +45,7 @@ func TestExperimentOnACompose(t *testing.T) {
 	compose("up", "--detach")
 	t.Cleanup(func() { compose("down", "--timeout", "0") })
 	phase := func(mode string) {
-		p.says(true, []string{"experiment", "--compose", "lab/web", "--mode", mode, "--duration", "0.4", "--interval", "2", "--publish", address, "--max-replicas", "3", "--output-dir", "data"},
+		p.says(true, []string{"experiment", "--ai", "predictive", "--compose", "lab/web", "--mode", mode, "--duration", "0.4", "--interval", "2", "--publish", address, "--max-replicas", "3", "--output-dir", "data"},
 			mode+": compose service lab/web, a row every 2s in data/experiment_"+mode+"_", "replica-hours")
 	}
 	loaded := func(mode string) {

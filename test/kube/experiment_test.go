@@ -36,7 +36,7 @@ func TestExperimentBesideTheRealHPA(t *testing.T) {
 	l.measured("webapp")
 	phase := func(mode, duration string, more ...string) {
 		t.Helper()
-		args := append([]string{"experiment", "-n", l.namespace, "--mode", mode, "--duration", duration, "--interval", "5", "--max-replicas", *atMost, "--output-dir", "data"}, more...)
+		args := append([]string{"experiment", "--ai", "predictive", "-n", l.namespace, "--mode", mode, "--duration", duration, "--interval", "5", "--max-replicas", *atMost, "--output-dir", "data"}, more...)
 		out, said := l.run(args...)
 		t.Logf("%s\n%s%s", mode, said, out)
 	}
@@ -110,7 +110,7 @@ func TestAnHPAOfOnesOwnIsRestored(t *testing.T) {
 	}
 	before := spec()
 	for _, mode := range []string{"hpa_only", "ai_scaler"} {
-		end := l.meanwhile("experiment", "-n", l.namespace, "--mode", mode, "--interval", "2", "--output-dir", "data")
+		end := l.meanwhile("experiment", "--ai", "predictive", "-n", l.namespace, "--mode", mode, "--interval", "2", "--output-dir", "data")
 		clustertest.Eventually(t, patience, func(context.Context) error {
 			if now := spec(); now == before {
 				return fmt.Errorf("%s: the HPA is still %s", mode, now)

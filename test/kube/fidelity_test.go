@@ -28,7 +28,7 @@ func TestTheExactHPAAgreesWithTheLiveOne(t *testing.T) {
 	l.cluster.Apply(t, l.namespace, fmt.Sprintf(fakes, "webapp", 10, clustertest.OnFakeNodes))
 	l.cluster.Ready(t, patience, l.namespace, "webapp", 10)
 	l.measured("webapp")
-	end := l.meanwhile("experiment", "-n", l.namespace, "--mode", "hpa_only", "--interval", "5", "--max-replicas", "60", "--min-replicas", "2", "--output-dir", "data")
+	end := l.meanwhile("experiment", "--ai", "predictive", "-n", l.namespace, "--mode", "hpa_only", "--interval", "5", "--max-replicas", "60", "--min-replicas", "2", "--output-dir", "data")
 	for _, cpu := range []string{"60m", "64m", "100m", "61m", "150m", "30m", "10m"} { // of 100m at a target of 60 %
 		l.cluster.SetCPU(t, l.namespace, "app=webapp", cpu)
 		<-time.After(45 * time.Second)
