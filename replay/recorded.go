@@ -98,6 +98,10 @@ func FromRecord(ctx context.Context, log Log, target string, w Window) (*History
 		return nil, fmt.Errorf("%s: %s in this part of the record, at least 2 are needed: %w", target, scale.Count(len(r.Moments), "decision"), errNothing)
 	}
 	r.settle(r.measured, r.windows)
+	if r.answers > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("%s of language models in the record are off-policy: they were given on what the policy of then had made of the service. No policy is given them; one that is advised has a simulated advisor, which advises well",
+			scale.Count(r.answers, "answer")))
+	}
 	return r.History, nil
 }
 
@@ -106,6 +110,7 @@ type recorded struct {
 	*History
 	measured []time.Time
 	windows  []time.Duration
+	answers  int // of language models
 }
 
 func (r *recorded) see(e record.Entry) {
@@ -119,6 +124,8 @@ func (r *recorded) see(e record.Entry) {
 			return // decided twice at an instant, as after a restart
 		}
 		r.decided(e.At, e.Decided)
+	case e.Event != nil && e.Event.Advised != nil && e.Event.Advised.Error == "":
+		r.answers++
 	}
 }
 
