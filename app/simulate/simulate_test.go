@@ -263,3 +263,17 @@ func TestAPromiseThatNobodyCanKeepIsPlayed(t *testing.T) {
 		t.Errorf("the last decision has the conditions %v, want ObjectiveInfeasible", last.Conditions)
 	}
 }
+
+// No language model is asked about a service that is played: that one stands in is
+// said, unless the document names one that is simulated.
+func TestNoModelIsAskedInASimulation(t *testing.T) {
+	for by, want := range map[string]int{``: 1, `openai: {url: "http://127.0.0.1:1/v1"}`: 1, `simulated: {}`: 0} {
+		notes, err := simulate.Prepare(specs(t, shop+"\n  shadows: [{advised: {advisor: {"+by+"}}}]\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(strings.Join(notes, "\n"), "no language model is asked: a simulated one that advises well stands in"); got != want {
+			t.Errorf("advised by %q: got %v, want %d notes", by, notes, want)
+		}
+	}
+}
