@@ -85,7 +85,7 @@ func (t *trained) print(w io.Writer, width int) {
 		fmt.Fprint(w, foldText(fmt.Sprintf("seed %d failed: %s. What was its best until then is kept.", failed.Seed, failed.Error), width))
 	}
 	if v := t.result.Verdict; t.result.Model != nil {
-		fmt.Fprint(w, foldText(fmt.Sprintf("On %s that were drawn apart from those it was trained on it costs %.3f × what predictive does (replica-hours %.3f ×), and violates %.2f × what is allowed, predictive %.2f ×.",
+		fmt.Fprint(w, foldText(fmt.Sprintf("Judged on %s, drawn apart from those it was trained on, it costs %.3f × what predictive does (replica-hours %.3f ×), and violates %.2f × what is allowed, predictive %.2f ×.",
 			scale.Count(c.Workloads.Judged, "load"), v.OverBase, v.Replicas, v.Violations, v.BaseViolations), width))
 		if advice := t.advice(steps); advice != "" {
 			fmt.Fprint(w, foldText(advice, width))
