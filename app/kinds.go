@@ -135,6 +135,14 @@ func (s *Spec) decides() policy.Policy {
 // Named are the signals that the document's sources deliver.
 func (s *Spec) Named() []string { return s.named() }
 
+// fits says that there cannot be as many replicas as the document allows.
+func (s *Spec) fits() error {
+	if most := s.served().Most; most > 0 && s.Max > most {
+		return fmt.Errorf("must be at most %d, got %d: the target publishes each replica at a port of its own, and names no more", most, s.Max)
+	}
+	return nil
+}
+
 // wakes reports a service that could go to zero and never come back: nobody
 // holds requests for it, and all that its policy decides on is measured of
 // replicas, or by who balances them.

@@ -72,6 +72,8 @@ func TestFaultsOfKinds(t *testing.T) {
 			"-:8: spec.replicas.min: must be at least 1 behind this balancer: it refuses requests while there is no replica, and what hpa decides on (concurrency) is measured of replicas alone"},
 		"windows that keep few wake nobody": {timed(nginx, "{cron: '0 20 * * *', duration: 12h, max: 1}"),
 			"-:8: spec.replicas.min: must be at least 1 behind this balancer: it refuses requests while there is no replica, and schedule knows no time at which it wants any"},
+		"one port for many": {strings.Replace(containers, "port: 8080,", `port: 8080, address: published, publish: "9000-9001",`, 1),
+			"-:8: spec.replicas.max: must be at most 2, got 8: the target publishes each replica at a port of its own"},
 		"a signal of nobody's": {strings.Replace(nginx, "signal: concurrency", "signal: sessions", 1),
 			`-:10: spec.policy.hpa: nobody measures the signal "sessions"; measured here: `},
 		"nginx knows no queue": {strings.Replace(nginx, "signal: concurrency", "signal: queueDepth", 1),

@@ -38,6 +38,9 @@ type Facts struct {
 	// StartTimeout is the longest time from start to ready, DrainTimeout the
 	// longest wait for requests in progress before a replica ends.
 	StartTimeout, DrainTimeout scale.Duration
+	// Most is how many replicas there can be at a time, whatever the document says;
+	// 0: any number.
+	Most int
 	// Window is what measurements of the replicas average over, in the
 	// configuration itself: what is written to it holds from Open on. Nil where
 	// the target averages over nothing.

@@ -19,6 +19,8 @@ var (
 	ErrNameTaken = errors.New("name taken")
 	// ErrNoNetwork: a network does not exist.
 	ErrNoNetwork = errors.New("network missing")
+	// ErrNoMount: a path of the host that is to be mounted does not exist.
+	ErrNoMount = errors.New("mount missing")
 	// ErrPortTaken: a port of the host is in use.
 	ErrPortTaken = errors.New("port taken")
 	// ErrUnreachable: the engine does not answer. Whether it did what it was

@@ -20,6 +20,7 @@ var (
 	noneWords      = []string{"no such container"}
 	nameWords      = []string{"is already in use by container"}
 	goneWords      = []string{"marked for removal", "is already in progress"}
+	mountWords     = []string{"bind source path does not exist"}
 	portWords      = []string{"port is already allocated", "address already in use", "all ports are allocated", "failed to bind host port"}
 )
 
@@ -48,6 +49,8 @@ func named(err error) error {
 		return fmt.Errorf("%w: %w", ErrGone, err)
 	case errdefs.IsConflict(err) && says(nameWords):
 		return fmt.Errorf("%w: %w", ErrNameTaken, err)
+	case says(mountWords):
+		return fmt.Errorf("%w: %w", ErrNoMount, err)
 	case says(portWords):
 		return fmt.Errorf("%w: %w", ErrPortTaken, err)
 	default:

@@ -70,7 +70,8 @@ func (s Spec) request() (*container.Config, *container.HostConfig, []endpoint) {
 		config.Labels = map[string]string{}
 	}
 	maps.Copy(config.Labels, s.Labels)
-	host.Binds = slices.Concat(host.Binds, s.Mounts)
+	binds, mounts := mounted(s.Mounts)
+	host.Binds, host.Mounts = slices.Concat(host.Binds, binds), slices.Concat(host.Mounts, mounts)
 	if !s.Twin {
 		host.RestartPolicy = container.RestartPolicy{Name: container.RestartPolicyDisabled}
 	}

@@ -86,6 +86,7 @@ func Default() Config {
 
 var (
 	validMount   = regexp.MustCompile(`^[^:]+:/[^:]*(:[a-zA-Z,]+)?$`)
+	validSource  = regexp.MustCompile(`^(/.*|[a-zA-Z0-9][-_.a-zA-Z0-9]+)$`)
 	validService = regexp.MustCompile(`^[a-zA-Z0-9][-_.a-zA-Z0-9]{0,62}$`)
 )
 
@@ -112,9 +113,18 @@ func (c Config) contentFaults() []error {
 	if slices.Contains(c.Networks, "") {
 		fault("networks: a name must not be empty")
 	}
+	for _, name := range c.Networks {
+		if name == "host" || name == "none" || strings.HasPrefix(name, "container:") {
+			fault("networks: must be networks of the engine, got %q: there replicas have no address of their own, so that no balancer tells them apart", name)
+		}
+	}
 	for _, mount := range c.Mounts {
-		if !validMount.MatchString(mount) {
+		source, _, _ := strings.Cut(mount, ":")
+		switch {
+		case !validMount.MatchString(mount):
 			fault("mounts: must be source:/path or source:/path:ro, got %q", mount)
+		case !validSource.MatchString(source):
+			fault("mounts: the source must be the name of a volume or an absolute path of the host, not a relative path: got %q", mount)
 		}
 	}
 	if c.Port < 0 || c.Port > 65535 {

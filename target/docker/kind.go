@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 
 	"github.com/flyball-io/flyball/internal/containers"
 	"github.com/flyball-io/flyball/internal/docker"
@@ -28,6 +30,7 @@ func (c *Config) Facts() target.Facts {
 		Description: what, ReadinessPath: c.Readiness.Path,
 		StartTimeout: c.StartTimeout, DrainTimeout: c.DrainTimeout,
 		Signals: containers.Signals(), Unreliable: containers.Unreliable(),
+		Most: c.published(),
 	}
 }
 
@@ -77,7 +80,36 @@ func (c *Config) Examine(ctx context.Context) []target.Finding {
 	case err != nil:
 		return []target.Finding{{Message: err.Error(), Fix: "see what the engine says: docker info"}}
 	}
-	return []target.Finding{{Message: "the engine answers and can make " + c.Facts().Description}}
+	found := []target.Finding{{Message: "the engine answers and can make " + c.Facts().Description}}
+	return append(found, c.refused(ctx, engine)...)
+}
+
+// refused is what the engine would refuse at every start.
+func (c *Config) refused(ctx context.Context, engine *docker.Client) []target.Finding {
+	var found []target.Finding
+	wrong := func(fix, format string, args ...any) {
+		found = append(found, target.Finding{Message: fmt.Sprintf(format, args...), Fix: fix})
+	}
+	for _, name := range c.Networks {
+		if errors.Is(engine.HasNetwork(ctx, name), docker.ErrNoNetwork) {
+			wrong("docker network create "+name+", or correct networks in the document: docker network ls shows those there are", "networks: the engine has no network %s", name)
+		}
+	}
+	if machine, err := engine.Machine(ctx); err == nil && c.Limits.CPUs > machine.Cores {
+		wrong("lower it in the document: an engine refuses more than there are", "limits.cpus: %v cores, where the engine's machine has %v", c.Limits.CPUs, machine.Cores)
+	}
+	for _, mount := range c.Mounts {
+		source, _, _ := strings.Cut(mount, ":")
+		if strings.HasPrefix(source, "/") && absent(source) && engine.Here(ctx) {
+			wrong("make it, or correct mounts in the document", "mounts: %s is not there on the engine's machine", source)
+		}
+	}
+	return found
+}
+
+func absent(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, os.ErrNotExist)
 }
 
 // managed is a Target that is known by its contract.

@@ -60,12 +60,27 @@ func (l Limits) requests() map[string]int64 {
 }
 
 // validPorts is true of a port and of first-last.
-func validPorts(text string) bool {
+func validPorts(text string) bool { return countPorts(text) > 0 }
+
+// published is how many replicas find a port of the host; 0: the engine chooses
+// ports, or none is needed.
+func (c *Config) published() int {
+	if c.Address != AtPublished {
+		return 0
+	}
+	return countPorts(c.Publish)
+}
+
+// countPorts is how many a port or first-last names; 0 where it is neither.
+func countPorts(text string) int {
 	head, tail, isRange := strings.Cut(text, "-")
 	if !isRange {
 		tail = head
 	}
 	first, errFirst := strconv.ParseUint(head, 10, 16)
 	last, errLast := strconv.ParseUint(tail, 10, 16)
-	return errFirst == nil && errLast == nil && first >= 1 && last >= first
+	if errFirst != nil || errLast != nil || first < 1 || last < first {
+		return 0
+	}
+	return int(last-first) + 1
 }

@@ -22,6 +22,8 @@ const (
 	NameTaken = "NameTaken"
 	// NetworkMissing: a network of the configuration does not exist.
 	NetworkMissing = "NetworkMissing"
+	// MountMissing: a path of the host that is to be mounted does not exist.
+	MountMissing = "MountMissing"
 	// PortTaken: no port of the host is left for a replica.
 	PortTaken = "PortTaken"
 	// TemplateMissing: the container that replicas are made like does not
@@ -50,6 +52,7 @@ func reasonOf(err error) reason {
 		{docker.ErrNoImage, ImageMissing},
 		{docker.ErrNameTaken, NameTaken},
 		{docker.ErrNoNetwork, NetworkMissing},
+		{docker.ErrNoMount, MountMissing},
 		{docker.ErrPortTaken, PortTaken},
 	} {
 		if errors.Is(err, named.err) {
