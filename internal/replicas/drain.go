@@ -60,7 +60,7 @@ func (d Draining) Run(ctx context.Context) {
 func (d Draining) leave(ctx context.Context) {
 	ctx, cancel := until(ctx, d.Stopping)
 	defer cancel()
-	for behind := false; ; behind = true {
+	for behind := false; ctx.Err() == nil; behind = true {
 		again := d.Clock.After(leaveWithin)
 		err := d.try(ctx)
 		if ctx.Err() != nil {
@@ -90,6 +90,11 @@ func (d Draining) try(ctx context.Context) error {
 // until is ctx until a channel is closed. Its end waits for what it started.
 func until(ctx context.Context, closed <-chan struct{}) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
+	select {
+	case <-closed: // before anything is done, and not some time later
+		cancel()
+	default:
+	}
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		select {

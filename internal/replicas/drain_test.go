@@ -115,3 +115,24 @@ func TestBehindIsNewOnce(t *testing.T) {
 		t.Errorf("got %+v once it follows", b)
 	}
 }
+
+// gone is a balancer that has ended.
+type gone struct{ targettest.Traffic }
+
+func (*gone) Leave(context.Context, string) error { return errors.New("no proxy is running") }
+func (*gone) Drain(context.Context, string) error { return errors.New("no proxy is running") }
+
+// Where all of the service ends, its balancer has ended before: nobody is told
+// that it does not follow.
+func TestABalancerThatHasEndedIsNotBehind(t *testing.T) {
+	stopping := make(chan struct{})
+	close(stopping)
+	for range 200 {
+		Draining{Clock: clock.System, Log: slog.New(slog.DiscardHandler), Traffic: &gone{}, ID: "a", Timeout: time.Second, Served: true,
+			Exited: make(chan struct{}), Stopping: stopping,
+			Behind: func(why error) { t.Errorf("behind: %v", why) }}.Run(t.Context())
+		if t.Failed() {
+			break
+		}
+	}
+}
