@@ -220,7 +220,7 @@ func (p *Policy) said(wish int, weight float64, measured bool, h hold, a *scale.
 	if a.Reason != "" {
 		plain = quoting
 	}
-	because := scale.Because(code, plain, weight, obs.At.Sub(a.SeenAt).Seconds(), float64(h.floor), p.record.share())
+	because := scale.Because(code, plain, weight, obs.At.Sub(a.SeenAt).Seconds(), float64(h.floor), p.record.worth())
 	return scale.Proposal{Signal: Signal, Replicas: wish, Reason: because.About(a.Reason)}
 }
 

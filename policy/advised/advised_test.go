@@ -316,7 +316,7 @@ func TestAUselessAdvisorFadesAndMayComeBack(t *testing.T) {
 	for range 1000 {
 		p.see(nil, p.advise(60))
 	}
-	if got := p.said().Reason.String(); !strings.HasPrefix(got, "not followed: its record weighs 1 %") {
+	if got := p.said().Reason.String(); !strings.HasPrefix(got, "not followed: its record weighs 0.1 %") {
 		t.Errorf("got %q", got)
 	}
 	p.base.wants, p.base.need = 3, 3 // far too few for 400 requests per second

@@ -143,7 +143,7 @@ func (p *Policy) Conditions() []scale.GuardCondition {
 	}
 	if !r.Faded.IsZero() {
 		p.lasting = append(p.lasting, scale.GuardCondition{Since: r.Faded,
-			Reason: scale.Because("AdvisorFaded", "advice is not followed: what it would have cost lately leaves it a weight of {0%}", r.share())})
+			Reason: scale.Because("AdvisorFaded", "advice is not followed: what it would have cost lately leaves it a weight of {0%}", r.worth())})
 	}
 	return p.lasting
 }

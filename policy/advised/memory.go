@@ -82,6 +82,6 @@ func (p *Policy) Restore(snapshot []byte) error {
 // fits reports whether decisions could have made it.
 func (s *state) fits() bool {
 	r := &s.Record
-	return s.Tariff != nil && r.Odds >= -mostOdds && r.Odds <= mostOdds && len(s.Memory.Windows.Latency) <= mostWindows &&
+	return s.Tariff != nil && r.Odds >= leastOdds && r.Odds <= mostOdds && len(s.Memory.Windows.Latency) <= mostWindows &&
 		len(r.Base.Fewer) <= mostStints && len(r.Advised.Fewer) <= mostStints && r.Base.Wanted >= 0 && r.Advised.Wanted >= 0
 }

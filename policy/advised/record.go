@@ -13,22 +13,29 @@ import (
 // after each interval, whichever was followed. With A and B what they cost in an
 // interval, in replica-seconds (package cost),
 //
-//	odds ← odds · exp(−η·(A − B)),   share = odds / (1 + odds)
-//	η    = 1 / (10 min · replicas of the base)
+//	odds ← odds · exp(−η·(A − B)),   η = 1 / (5 min · replicas of the base)
+//	weight = min(1, odds)
 //
-// Nothing is charged while no advice is valid. Three numbers are chosen:
+// Who would have been as good as the base is followed all the way, for what
+// is half of a crowd's replicas avoids none of its violations; who would have
+// been dearer in proportion. Nothing is charged while no advice is valid. Three
+// numbers are chosen:
 //
-//   - at first the odds are even: nothing is known of either;
-//   - η makes ten minutes' worth of what the base costs an e-fold. To find out who is
-//     better then costs at most ln 2/η, seven minutes of the base: of the order of
-//     what the usual envelope saves in an hour (a fifth: twelve minutes);
-//   - a gain counts at most one e-fold an interval, so that no single
+//   - at first the odds are one to two: nothing is known of the advice, and half of the
+//     way is gone;
+//   - η makes five minutes' worth of what the base costs an e-fold. Following somebody
+//     who is no good then costs ∫ weight = 1/2 of that until it has faded, two and a half
+//     minutes of the base: what an envelope of a twentieth lets be spent in an hour
+//     (three minutes);
+//   - a gain counts at most two e-folds an interval, so that no single
 //     stroke of luck makes a prophet; losses count whole.
 //
-// Shares stay between 1 and 99 % (projection, as of Herbster and Warmuth 2001): who
-// was good for a month is forgotten within an hour and a half of harm, and who was
-// bad comes back when what he says would have saved as much. Below 5 % advice is
-// not followed at all: a hundredth of a very large wish would still be harm.
+// Odds stay between 1 to 999 and 20 to 1 (projection, as of Herbster and Warmuth 2001):
+// who was good for a month is forgotten when harm has cost twenty minutes of the base,
+// and who was bad is heard again when what he says would have saved as much: three
+// lucky intervals, as in a crowd that nobody saw coming, leave him below a half.
+// Below a weight of 5 % advice is not followed at all: a hundredth of a very large wish
+// would still be harm.
 type record struct {
 	sync   time.Duration
 	tariff *cost.Tariff
@@ -39,7 +46,7 @@ type record struct {
 // recordMemory is what is remembered.
 type recordMemory struct {
 	At    time.Time `json:"at,omitzero"` // of the newest decision; zero: nothing is running
-	Odds  float64   `json:"odds"`        // their logarithm; 0: even
+	Odds  float64   `json:"odds"`        // their logarithm; 0: as good as the base
 	Valid bool      `json:"valid,omitempty"`
 	// Base and Advised are what each alone would have.
 	Base    schedule `json:"base"`
@@ -50,18 +57,18 @@ type recordMemory struct {
 
 const (
 	// patience is 1/η over the replicas of the base.
-	patience = 10 * time.Minute
+	patience = 5 * time.Minute
 	// mostGain is the most that an interval can add to the logarithm of the odds.
-	mostGain = 1
-	// least is the share that is kept, and heard the least that is followed.
-	least, heard = 0.01, 0.05
+	mostGain = 2
+	// heard is the least weight that is followed.
+	heard = 0.05
 )
 
-// mostOdds is the logarithm of the odds at the highest share.
-var mostOdds = math.Log((1 - least) / least)
+// Logarithms of odds: of 1 to 2, of 1 to 999, and of 20 to 1.
+var firstOdds, leastOdds, mostOdds = -math.Ln2, -math.Log(999), math.Log(20)
 
 func newRecord(o scale.Objective, sync time.Duration) *record {
-	return &record{sync: sync, tariff: cost.NewTariff(1-o.Target, o.Window.Std())}
+	return &record{sync: sync, tariff: cost.NewTariff(1-o.Target, o.Window.Std()), recordMemory: recordMemory{Odds: firstOdds}}
 }
 
 // turn is a decision as the record sees it.
@@ -123,7 +130,7 @@ func (r *record) charge(passed time.Duration, rate float64, s service) {
 		return
 	}
 	r.Odds -= max(folds, -mostGain)
-	r.Odds = min(max(r.Odds, -mostOdds), mostOdds)
+	r.Odds = min(max(r.Odds, leastOdds), mostOdds)
 }
 
 // cost is what a schedule costs in the interval around an instant: all that it
@@ -133,13 +140,13 @@ func (r *record) cost(c *schedule, middle time.Time, passed, startup time.Durati
 	return r.f.Of(serving) + passed.Seconds()*float64(c.Wanted-serving)
 }
 
-// share is that of the advice.
-func (r *record) share() float64 { return 1 / (1 + math.Exp(-r.Odds)) }
+// worth is the weight that the advice has by its record.
+func (r *record) worth() float64 { return min(1, math.Exp(r.Odds)) }
 
 // weight is how far of the way from the base to the advice is gone.
 func (r *record) weight() float64 {
-	if share := r.share(); share >= heard {
-		return share
+	if worth := r.worth(); worth >= heard {
+		return worth
 	}
 	return 0
 }

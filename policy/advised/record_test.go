@@ -61,12 +61,12 @@ func plays(steps, advised int) *record {
 
 func TestTheOddsMoveByWhatWasPaidAndMissed(t *testing.T) {
 	// A replica more for ten minutes: a tenth of what the base costs.
-	if got, want := plays(41, 11).Odds, -0.1; math.Abs(got-want) > 1e-9 {
+	if got, want := plays(41, 11).Odds-firstOdds, -0.2; math.Abs(got-want) > 1e-9 {
 		t.Errorf("one too many: got %v, want %v", got, want)
 	}
 	// One fewer: 15 replica-seconds saved, and a tenth of the requests late, each of
 	// which costs 1/(1 % of 480).
-	if got, want := plays(2, 9).Odds, (15-15*48/4.8)/6000; math.Abs(got-want) > 1e-9 {
+	if got, want := plays(2, 9).Odds-firstOdds, (15-15*48/4.8)/3000; math.Abs(got-want) > 1e-9 {
 		t.Errorf("one too few: got %v, want %v", got, want)
 	}
 	// Started in 30 s: four of the intervals are paid for, and two of them not served.
@@ -76,22 +76,25 @@ func TestTheOddsMoveByWhatWasPaidAndMissed(t *testing.T) {
 		r.decide(&obs, pool{}, turn{base: 10, advised: 12, valid: true, rate: 580, measured: true})
 	}
 	late := 2 * 15 * (580.0 * 2 / 12) / (0.01 * 580) // two twelfths, saved in two intervals
-	if got, want := r.Odds, (late-4*2*15)/6000; math.Abs(got-want) > 1e-9 {
+	if got, want := r.Odds-firstOdds, (late-4*2*15)/3000; math.Abs(got-want) > 1e-9 {
 		t.Errorf("two that were needed: got %v, want %v", got, want)
 	}
 }
 
-func TestSharesStayWithinTheirBounds(t *testing.T) {
-	if got := plays(2000, 60).share(); math.Abs(got-least) > 1e-9 {
-		t.Errorf("got %v, want %v", got, least)
+func TestOddsStayWithinTheirBounds(t *testing.T) {
+	if r := plays(2000, 60); math.Abs(r.worth()-1.0/999) > 1e-9 || r.weight() != 0 {
+		t.Errorf("got %v, of which %v is followed, want 1 to 999 and none", r.worth(), r.weight())
+	}
+	if got := plays(1, 60).weight(); math.Abs(got-0.5) > 1e-9 {
+		t.Errorf("at first: got %v, want 0.5", got)
 	}
 	r := newRecord(objective(), 15*time.Second)
 	for n := range 3 {
 		obs := scaletest.Observation(time.Duration(n)*15*time.Second, 1)
 		r.decide(&obs, pool{}, turn{base: 1, advised: 40, valid: true, rate: 1900, measured: true})
 	}
-	if r.Odds > 0 { // nothing of it has started
-		t.Errorf("got %v, want below 0", r.Odds)
+	if r.Odds >= firstOdds { // nothing of it has started
+		t.Errorf("got %v, want below what it was at first", r.Odds)
 	}
 	obs := scaletest.Observation(45*time.Second, 1)
 	before := r.Odds
