@@ -74,6 +74,34 @@ type keeper struct {
 	whole        ledger
 	recent       ledger
 	since, until time.Time // first and newest report
+	open         undecided
+}
+
+// undecided are requests of which none had ended when they were reported: those
+// that wait for a service that hangs. They are judged with the next that are.
+type undecided struct {
+	all   float64
+	since time.Time
+}
+
+// longestOpen is how long requests are kept in mind until others are judged. It
+// is longer than a balancer waits for an answer: 60 s in most.
+const longestOpen = 2 * time.Minute
+
+func (u *undecided) add(at time.Time, all float64) {
+	if u.all == 0 || at.Sub(u.since) > longestOpen {
+		*u = undecided{since: at}
+	}
+	u.all += all
+}
+
+// take returns how many there are, and forgets them.
+func (u *undecided) take(at time.Time) (all float64) {
+	if at.Sub(u.since) <= longestOpen {
+		all = u.all
+	}
+	*u = undecided{}
+	return all
 }
 
 func newKeeper(o scale.Objective) *keeper {
@@ -87,13 +115,21 @@ func (k *keeper) add(r control.Report) {
 	if k.since.IsZero() {
 		k.since = r.At
 	}
-	if rate, bad, ok := goodness(r, k.objective); ok {
-		k.count(r.At, rate.Value, rate.Window, bad)
+	rate := wholeSample(r, scale.RequestRate)
+	if rate == nil || !(rate.Value >= 0) || math.IsInf(rate.Value, 0) {
+		return
 	}
+	k.count(r.At, rate.Value, rate.Window, judge(r, rate.Value, k.objective))
+}
+
+// share is the share of bad requests among those that were judged.
+type share struct {
+	bad   float64
+	known bool // some were
 }
 
 // count adds what was measured until an instant.
-func (k *keeper) count(at time.Time, rate float64, window time.Duration, bad float64) {
+func (k *keeper) count(at time.Time, rate float64, window time.Duration, v share) {
 	gap := at.Sub(k.until)
 	if k.until.IsZero() {
 		gap = time.Second
@@ -105,9 +141,16 @@ func (k *keeper) count(at time.Time, rate float64, window time.Duration, bad flo
 	if k.since.IsZero() {
 		k.since = at
 	}
-	span := min(gap, max(window, time.Second)).Seconds()
-	k.whole.add(at, rate*span, rate*span*bad)
-	k.recent.add(at, rate*span, rate*span*bad)
+	all := rate * min(gap, max(window, time.Second)).Seconds()
+	if !v.known {
+		if all > 0 {
+			k.open.add(at, all)
+		}
+		return
+	}
+	all += k.open.take(at)
+	k.whole.add(at, all, all*v.bad)
+	k.recent.add(at, all, all*v.bad)
 }
 
 // precede adds what was counted before the start.
@@ -124,29 +167,22 @@ func (k *keeper) precede(past *keeper) {
 	}
 }
 
-// goodness returns the request rate and the share of bad requests. A source
-// that does not measure the share but has a histogram is read from that:
-// too slow or failed, whichever is more.
-func goodness(r control.Report, o scale.Objective) (rate *scale.Sample, bad float64, ok bool) {
-	rate = wholeSample(r, scale.RequestRate)
-	if rate == nil || !(rate.Value >= 0) || math.IsInf(rate.Value, 0) {
-		return nil, 0, false
-	}
+// judge returns the share of bad requests. A source that does not measure it but
+// has a histogram is read from that: too slow or failed, whichever is more. A
+// share of none where nothing arrives and nothing was answered is of no request.
+func judge(r control.Report, rate float64, o scale.Objective) share {
+	latency := wholeSample(r, scale.Latency)
 	if s := wholeSample(r, scale.ViolationRatio); s != nil && Number(s.Value).Known() {
-		return rate, min(1, max(0, s.Value)), true
+		return share{min(1, max(0, s.Value)), rate > 0 || s.Value > 0 || latency != nil}
 	}
-	if rate.Value == 0 {
-		return rate, 0, true
+	if rate == 0 || latency == nil || latency.Distribution == nil {
+		return share{}
 	}
-	s := wholeSample(r, scale.Latency)
-	if s == nil || s.Distribution == nil {
-		return nil, 0, false
-	}
-	bad = s.Distribution.ShareAbove(o.Threshold.Std().Seconds())
+	bad := latency.Distribution.ShareAbove(o.Threshold.Std().Seconds())
 	if e := wholeSample(r, scale.ErrorRate); e != nil && Number(e.Value).Known() {
-		bad = max(bad, e.Value/rate.Value)
+		bad = max(bad, e.Value/rate)
 	}
-	return rate, min(1, bad), true
+	return share{min(1, bad), true}
 }
 
 func wholeSample(r control.Report, signal string) *scale.Sample {

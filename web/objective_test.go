@@ -43,6 +43,32 @@ func TestObjectiveWeighsByRequests(t *testing.T) {
 	}
 }
 
+// Requests that hang arrive before anything can be said of them.
+func TestRequestsThatHangAreJudgedOnceTheyEnd(t *testing.T) {
+	unjudged := func(s int, rate float64) control.Report {
+		r := seen(second(s), rate, 0)
+		r.Samples = r.Samples[:1]
+		return r
+	}
+	for name, c := range map[string]struct {
+		reports        []control.Report
+		requests, good float64
+	}{
+		"nothing is said before":      {[]control.Report{unjudged(0, 10), unjudged(1, 10)}, 0, math.NaN()},
+		"with those after":            {[]control.Report{unjudged(0, 10), unjudged(1, 10), seen(second(2), 10, 1)}, 30, 0},
+		"also when no more come":      {[]control.Report{unjudged(0, 10), unjudged(1, 0), seen(second(2), 0, 1)}, 10, 0},
+		"not by the ratio of none":    {[]control.Report{unjudged(0, 10), seen(second(1), 0, 0)}, 0, math.NaN()},
+		"not after they have gone":    {[]control.Report{unjudged(0, 10), seen(second(150), 10, 0)}, 10, 1},
+		"and each is counted once":    {[]control.Report{unjudged(0, 10), seen(second(1), 10, 1), seen(second(2), 20, 0)}, 40, 0.5},
+		"a while of silence is known": {[]control.Report{seen(second(0), 0, 0), seen(second(1), 10, 0)}, 10, 1},
+	} {
+		got := objective(t, shop(), c.reports)
+		if float64(got.Requests) != c.requests || math.IsNaN(c.good) == got.Good.Known() || got.Good.Known() && !near(got.Good, c.good) {
+			t.Errorf("%s: %v of %v good, want %v of %v", name, got.Good, got.Requests, c.good, c.requests)
+		}
+	}
+}
+
 func TestObjectiveForgetsWhatLeftTheWindow(t *testing.T) {
 	info := shop()
 	info.Objective.Window = scale.Duration(2 * time.Minute)

@@ -60,14 +60,15 @@ func quantile(v float64) Number {
 // recall counts the requests that a decision had seen.
 func (k *keeper) recall(d *record.Decided) {
 	rate, bad := freshSignal(&d.Seen, scale.RequestRate), freshSignal(&d.Seen, scale.ViolationRatio)
-	if rate == nil || (bad == nil && rate.Value > 0) {
+	if rate == nil {
 		return
 	}
-	share := 0.0
+	v := share{}
 	if bad != nil {
-		share = min(1, max(0, bad.Value))
+		answered := freshSignal(&d.Seen, scale.Latency) != nil
+		v = share{min(1, max(0, bad.Value)), rate.Value > 0 || bad.Value > 0 || answered}
 	}
-	k.count(d.Decision.At, rate.Value, rate.Window, share)
+	k.count(d.Decision.At, rate.Value, rate.Window, v)
 }
 
 func freshSignal(seen *record.Seen, name string) *record.Measured {

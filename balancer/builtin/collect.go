@@ -10,7 +10,7 @@ import (
 // Collect returns what the proxy measured over the metric window: for the
 // whole target and for each replica. Rates and concurrencies are true zeros
 // when nothing came; a latency without a request does not exist and is left
-// out. It returns ctx's error and no other.
+// out, as is the share of bad requests while those that came still wait. It returns ctx's error and no other.
 func (p *Proxy) Collect(ctx context.Context) ([]scale.Sample, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -18,8 +18,10 @@ func (p *Proxy) Collect(ctx context.Context) ([]scale.Sample, error) {
 	now := p.clk.Now()
 	r := p.total.read(now)
 	samples := append(r.samples(now, ""),
-		scale.Sample{Signal: scale.QueueDepth, At: now, Value: float64(p.pool.heldNow())},
-		r.sample(scale.ViolationRatio, now, r.violationRatio()))
+		scale.Sample{Signal: scale.QueueDepth, At: now, Value: float64(p.pool.heldNow())})
+	if share, known := r.violationRatio(); known {
+		samples = append(samples, r.sample(scale.ViolationRatio, now, share))
+	}
 	for _, b := range p.pool.backends() {
 		samples = append(samples, b.meter.read(now).samples(now, b.ID)...)
 	}

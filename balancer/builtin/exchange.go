@@ -19,6 +19,7 @@ type exchange struct {
 	request *http.Request
 	body    clientBody
 	arrived time.Time
+	waiting unjudged // until it is judged
 
 	backend  *backend // that has the request now
 	sentAt   time.Time
@@ -116,7 +117,9 @@ func isEventStream(h http.Header) bool {
 func (x *exchange) count() {
 	now := x.proxy.clk.Now()
 	x.answered = true
-	x.proxy.total.answer(now, x.outcome(now.Sub(x.arrived), false))
+	o := x.outcome(now.Sub(x.arrived), false)
+	o.waited = &x.waiting
+	x.proxy.total.answer(now, o)
 	x.backend.meter.answer(now, x.outcome(now.Sub(x.sentAt), false))
 }
 
@@ -186,7 +189,9 @@ func (x *exchange) end() {
 		p.total.leave(now)
 		return
 	}
-	p.total.end(now, x.outcome(now.Sub(x.arrived), gaveUp))
+	o := x.outcome(now.Sub(x.arrived), gaveUp)
+	o.waited = &x.waiting
+	p.total.end(now, o)
 }
 
 // outcome judges the exchange after the given time.

@@ -20,7 +20,8 @@ const slotsPerWindow = 10
 // It is safe for concurrent use; every method holds the lock for well under a
 // microsecond, so one lock serves tens of thousands of requests a second.
 type meter struct {
-	width time.Duration
+	width     time.Duration
+	threshold time.Duration // of a good request; 0: none
 
 	mu        sync.Mutex // guards all below
 	slots     [slotsPerWindow + 1]slot
@@ -29,22 +30,25 @@ type meter struct {
 	start     time.Time // of the running slot
 	now       time.Time // up to here busy is integrated
 	inProcess int
+	waiting   arrivals
 }
 
 // slot is what happened in one piece of the window.
 type slot struct {
-	arrived, ended, failed, notGood uint64
-	busy                            time.Duration // request-seconds in progress
-	latency                         *series.Histogram
+	arrived, ended, failed uint64
+	judged, notGood        uint64        // those that ended or waited for too long
+	busy                   time.Duration // request-seconds in progress
+	latency                *series.Histogram
 }
 
 // outcome is how one request ended.
 type outcome struct {
 	latency time.Duration
-	failed  bool // 5xx, refused, timed out or broken off by us or the backend
-	notGood bool // failed, or over the threshold
-	refused bool // failed without waiting: its latency says nothing
-	gaveUp  bool // the client went away: counts only if it was over the threshold
+	failed  bool      // 5xx, refused, timed out or broken off by us or the backend
+	notGood bool      // failed, or over the threshold
+	refused bool      // failed without waiting: its latency says nothing
+	gaveUp  bool      // the client went away: counts only if it was over the threshold
+	waited  *unjudged // nil: judged as it ends
 }
 
 func newMeter(window time.Duration, now time.Time) *meter {
@@ -64,7 +68,7 @@ func (m *meter) arrive(now time.Time) {
 func (m *meter) answer(now time.Time, o outcome) {
 	m.mu.Lock()
 	m.advance(now)
-	m.slots[m.running].count(o)
+	m.count(o)
 	m.mu.Unlock()
 }
 
@@ -80,18 +84,36 @@ func (m *meter) leave(now time.Time) {
 func (m *meter) end(now time.Time, o outcome) {
 	m.mu.Lock()
 	m.advance(now)
-	m.slots[m.running].count(o)
+	m.count(o)
 	m.inProcess--
 	m.mu.Unlock()
 }
 
-func (s *slot) count(o outcome) {
-	if o.notGood {
-		s.notGood++
+// count counts an answer; the share of good ones has it already where it was
+// awaited for too long.
+func (m *meter) count(o outcome) {
+	s, judged := &m.slots[m.running], o.waited != nil && o.waited.judged
+	if o.waited != nil && !judged {
+		m.waiting.remove(o.waited)
 	}
-	if o.gaveUp && !o.notGood {
+	if o.gaveUp && !o.notGood && !judged {
 		return
 	}
+	if !judged {
+		s.judged++
+		s.notGood += is(o.notGood)
+	}
+	s.count(o)
+}
+
+func is(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (s *slot) count(o outcome) {
 	s.ended++
 	if o.failed {
 		s.failed++
@@ -127,6 +149,7 @@ func (m *meter) integrate(to time.Time) {
 	if d := to.Sub(m.now); d > 0 {
 		m.slots[m.running].busy += d * time.Duration(m.inProcess)
 		m.now = to
+		m.judge(to)
 	}
 }
 
@@ -140,10 +163,12 @@ func (s *slot) reset() {
 
 // reading is what a meter saw over the covered time.
 type reading struct {
-	covered                         time.Duration
-	arrived, ended, failed, notGood uint64
-	busy                            time.Duration
-	latency                         *series.Histogram
+	covered                time.Duration
+	arrived, ended, failed uint64
+	judged, notGood        uint64
+	unjudged               bool // some wait that may become good or not
+	busy                   time.Duration
+	latency                *series.Histogram
 }
 
 // read sums the window up to now: between one window and one slot more, or
@@ -152,13 +177,14 @@ func (m *meter) read(now time.Time) reading {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.advance(now)
-	r := reading{latency: &series.Histogram{}}
+	r := reading{latency: &series.Histogram{}, unjudged: m.waiting.first != nil}
 	r.covered = m.now.Sub(m.start) + m.width*time.Duration(m.used-1)
 	for i := range m.used {
 		s := &m.slots[(m.running-i+len(m.slots))%len(m.slots)]
 		r.arrived += s.arrived
 		r.ended += s.ended
 		r.failed += s.failed
+		r.judged += s.judged
 		r.notGood += s.notGood
 		r.busy += s.busy
 		if s.latency != nil {
@@ -184,12 +210,13 @@ func (r reading) concurrency() float64 {
 	return r.busy.Seconds() / r.covered.Seconds()
 }
 
-// violationRatio is the share of requests that were not good, 0 without any.
-func (r reading) violationRatio() float64 {
-	if r.ended == 0 {
-		return 0
+// violationRatio is the share of requests that were not good, 0 when none came.
+// It is not known while there are some and none of them is judged.
+func (r reading) violationRatio() (share float64, known bool) {
+	if r.judged == 0 {
+		return 0, r.arrived == 0 && !r.unjudged
 	}
-	return float64(r.notGood) / float64(r.ended)
+	return float64(r.notGood) / float64(r.judged), true
 }
 
 // current is the number of requests in progress.

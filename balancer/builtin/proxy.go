@@ -58,6 +58,7 @@ func New(cfg Config, clk clock.Clock, logger *slog.Logger) (*Proxy, error) {
 		quiet:   slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 		retired: make(chan struct{}),
 	}
+	p.total.threshold = cfg.Threshold.Std()
 	p.pool = newPool(newPicker(cfg), p.newBackend)
 	return p, nil
 }
@@ -116,7 +117,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close") // in HTTP/2 the same as GOAWAY
 	}
 	x := p.newExchange(w, r)
-	p.total.arrive(x.arrived)
+	p.total.expect(x.arrived, &x.waiting)
 	p.budget.request(x.arrived)
 	defer x.end()
 	x.serve(w, r)

@@ -68,7 +68,7 @@ func (p *Plane) Collect(ctx context.Context) ([]scale.Sample, error) {
 	r := p.tally.window.Read(now)
 	samples := r.Samples("")
 	if p.tally.blind == nil || p.cfg.Threshold == 0 {
-		samples = append(samples, r.Violations())
+		samples = append(samples, r.Violations()...)
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.known)) {
 		samples = append(samples, p.known[id].window.Read(now).Samples(id)...)

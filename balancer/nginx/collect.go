@@ -43,7 +43,7 @@ func (p *Plane) Collect(ctx context.Context) ([]scale.Sample, error) {
 		}
 		r, lost = p.status.complete(r)
 	}
-	samples := append(r.Samples(""), r.Violations())
+	samples := append(r.Samples(""), r.Violations()...)
 	for _, id := range slices.Sorted(maps.Keys(p.known)) {
 		samples = append(samples, scaled(p.known[id].window.Read(now), lost).Samples(id)...)
 	}

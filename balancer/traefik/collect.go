@@ -131,5 +131,5 @@ func (p *Plane) Collect(ctx context.Context) ([]scale.Sample, error) {
 	defer p.mu.Unlock()
 	r := p.tally.window.Read(p.tally.last.at)
 	open := scale.Sample{Signal: OpenConnections, At: p.tally.last.at, Value: p.tally.last.open}
-	return append(r.Samples(""), r.Violations(), open), nil
+	return append(append(r.Samples(""), r.Violations()...), open), nil
 }

@@ -16,7 +16,7 @@ func at(seconds float64) time.Time {
 
 func values(r latency.Reading) map[string]float64 {
 	out := map[string]float64{}
-	for _, s := range append(r.Samples(""), r.Violations()) {
+	for _, s := range append(r.Samples(""), r.Violations()...) {
 		out[s.Signal] = s.Value
 	}
 	return out
@@ -52,6 +52,19 @@ func TestWhatIsOldIsForgotten(t *testing.T) {
 	}
 	if _, there := values(w.Read(at(5001)))[scale.Latency]; there {
 		t.Error("a latency without a request")
+	}
+}
+
+// Requests that hang are none that were good.
+func TestWhileNothingEndsTheShareIsNotKnown(t *testing.T) {
+	w := latency.NewWindow(10*time.Second, at(0))
+	w.Add(at(1), latency.Counts{Arrived: 5})
+	if got := w.Read(at(2)).Violations(); got != nil {
+		t.Errorf("got %+v, want no share of requests that are all under way", got)
+	}
+	w.Add(at(9), latency.Counts{Ended: 4, NotGood: 3})
+	if got := w.Read(at(9.5)).Violations(); len(got) != 1 || got[0].Value != 0.75 {
+		t.Errorf("got %+v, want 0.75 of those that ended", got)
 	}
 }
 

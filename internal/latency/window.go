@@ -136,13 +136,18 @@ func (r Reading) Samples(replica string) []scale.Sample {
 // InProgress is the mean number of requests in progress.
 func (r Reading) InProgress() float64 { return r.perSecond(r.Busy.Seconds()) }
 
-// Violations is the share of requests that were not good, 0 without any.
-func (r Reading) Violations() scale.Sample {
+// Violations is the share of requests that were not good, 0 when none came. It
+// is not known, and there is no sample, while those that came are all under way:
+// a service that hangs answers nothing that could be bad.
+func (r Reading) Violations() []scale.Sample {
+	if r.Ended == 0 && r.Arrived > 0 {
+		return nil
+	}
 	share := 0.0
 	if r.Ended > 0 {
 		share = float64(min(r.NotGood, r.Ended)) / float64(r.Ended)
 	}
-	return r.Sample(scale.ViolationRatio, share)
+	return []scale.Sample{r.Sample(scale.ViolationRatio, share)}
 }
 
 // Sample is a measurement over the covered time.
