@@ -94,8 +94,8 @@ func (c *counsel) prepare(spec *Spec) ([]*asked, error) {
 	var all []*asked
 	for _, need := range needs {
 		env := spec.advisorEnv(c.deps)
-		if need.Kind == advised.Kind {
-			env.Tell = c.told.hear
+		if cfg, is := need.Config.(*advised.Advisor); is {
+			env.Tell = c.told.of(cfg, env.Simulation)
 		}
 		if i := slices.IndexFunc(c.all, func(a *asked) bool { return a.same(need, env) }); i >= 0 {
 			all = append(all, c.all[i])

@@ -15,6 +15,7 @@ import (
 	"github.com/flyball-io/flyball/advisor"
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/internal/webclient"
+	"github.com/flyball-io/flyball/policy/advised"
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 )
@@ -51,6 +52,18 @@ type failure struct {
 
 func newTeller(name string, deps *Deps) *teller {
 	return &teller{deps: deps, name: name, said: make(chan advisor.Exchange, mostUntold), told: map[failure]time.Time{}}
+}
+
+// of hears the exchanges with one of them; of somebody who stands in for a model in
+// a simulation under a name that says so.
+func (t *teller) of(cfg *advised.Advisor, simulation bool) func(advisor.Exchange) {
+	if !simulation || cfg.Simulated != nil {
+		return t.hear
+	}
+	return func(x advisor.Exchange) {
+		x.From = "simulated, for " + x.From
+		t.hear(x)
+	}
 }
 
 // hear takes an exchange and never waits.

@@ -147,6 +147,25 @@ func TestWhoIsNotAskedIsToldOnceAnHour(t *testing.T) {
 	})
 }
 
+// Nobody is to think that a model said what one that stands in for it did.
+func TestWhoStandsInIsNamedSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := telling(t)
+		c.told.of(&advised.Advisor{}, true)(exchange(4, ""))
+		c.told.of(&advised.Advisor{}, false)(exchange(4, ""))
+		c.told.of(&advised.Advisor{Simulated: &advised.Simulated{}}, true)(exchange(4, ""))
+		events, _ := c.run(t)
+		var got []string
+		for _, e := range events {
+			who, _, _ := strings.Cut(e.Message, " advises ")
+			got = append(got, who)
+		}
+		if want := "simulated, for small:3b; small:3b; small:3b"; strings.Join(got, "; ") != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
 // What is told is bounded and never waited for, whatever an advisor says.
 func TestWhatIsToldIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -90,7 +90,7 @@ func inEnvironment(cfg advised.Advisor, getenv func(string) string) (advised.Adv
 		return cfg, openai.KeyVariable
 	default:
 		cfg.OpenAI = &advised.OpenAI{URL: openai.OllamaURL}
-		return cfg, "nothing in the environment: Ollama on this machine"
+		return cfg, "Ollama on this machine"
 	}
 }
 

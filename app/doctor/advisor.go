@@ -54,7 +54,7 @@ func (p *patient) advises(ctx context.Context, target string, cfg advised.Adviso
 	defer model.Close()
 	name := model.Name()
 	if found != "" {
-		name += " (by " + found + ")"
+		name += " (found: " + found + ")"
 	}
 	ctx, cancel := context.WithTimeout(ctx, adviceTimeout)
 	defer cancel()

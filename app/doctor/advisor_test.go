@@ -40,7 +40,7 @@ func TestWhoAdvises(t *testing.T) {
 		"a wrong key":                {`openai: {url: "` + hosted.URL() + `"}`, "OPENAI_API_KEY=wrong-key-1234", doctor.Fail, "does not accept the key (OPENAI_API_KEY)", "correct key"},
 		"no key":                     {`gemini: {}`, "", doctor.Fail, "no key: set GEMINI_API_KEY", "correct key"},
 		"Gemini with one":            {`gemini: {url: "` + google.URL() + `"}`, "GEMINI_API_KEY=" + advisortest.Key, doctor.OK, "gemini-2.5-flash at 127.0.0.1", ""},
-		"found in the environment":   {``, "OPENAI_BASE_URL=" + ollama.URL(), doctor.OK, "(by OPENAI_BASE_URL)", ""},
+		"found in the environment":   {``, "OPENAI_BASE_URL=" + ollama.URL(), doctor.OK, "(found: OPENAI_BASE_URL)", ""},
 		"an environment without one": {``, "OPENAI_BASE_URL=nonsense", doctor.Fail, "OPENAI_BASE_URL: ", "correct it"},
 		"a pace that is none":        {`openai: {url: "` + ollama.URL() + `"}`, "LLM_RPM=fast", doctor.Fail, "LLM_RPM: must be a number", "set a number"},
 	} {
