@@ -106,7 +106,7 @@ func (e *engine) adopt(records []record) {
 // away.
 func (r *replica) recall(written record) {
 	r.startedAt, r.readySince = written.StartedAt, written.ReadySince
-	r.deletedAt, r.restarts = written.DeletedAt, written.Restarts
+	r.deletedAt, r.askedAt, r.restarts = written.DeletedAt, written.AskedAt, written.Restarts
 	r.readiness = scale.Readiness{Ready: !r.readySince.IsZero(), Since: r.readySince}
 }
 
@@ -117,7 +117,7 @@ func (e *engine) save() error {
 		r := e.replicas[id]
 		st.Replicas = append(st.Replicas, record{
 			ID: r.id, PID: r.leader.pid, Identity: r.leader.identity, Port: r.port, Config: r.config,
-			StartedAt: r.startedAt, ReadySince: r.readySince, DeletedAt: r.deletedAt, Restarts: r.restarts,
+			StartedAt: r.startedAt, ReadySince: r.readySince, DeletedAt: r.deletedAt, AskedAt: r.askedAt, Restarts: r.restarts,
 		})
 	}
 	return e.store.Write(st)

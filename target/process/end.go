@@ -37,7 +37,11 @@ type ender struct {
 	owner   string
 	replica *replica
 	how     ending
-	empty   bool // the process group was seen empty
+	// asked is when the replica was told to end by who looked after it before;
+	// zero: it was not. note writes down that it is about to be.
+	asked time.Time
+	note  func(context.Context)
+	empty bool // the process group was seen empty
 }
 
 // run returns true when nothing of the replica is left, false when ctx was
@@ -55,13 +59,23 @@ func (e *ender) run(ctx, patient context.Context) bool {
 	return e.kill(ctx)
 }
 
-// ask asks the replica to end and gives it time to.
+// ask asks the replica to end and gives it time to. What was asked before is
+// given the rest of its time: many a program ends at once when it is asked
+// twice, whatever it is doing.
 func (e *ender) ask(ctx context.Context) {
+	grace := e.cfg.TerminationGracePeriod.Std()
+	if !e.asked.IsZero() {
+		e.waitGone(ctx, min(grace, max(0, grace-e.clock.Now().Sub(e.asked))))
+		return
+	}
+	if e.note(ctx); ctx.Err() != nil {
+		return
+	}
 	if err := e.replica.leader.terminate(); err != nil {
 		e.log.Warn("replica cannot be asked to end, it is killed", slog.String("replica", e.replica.id), slog.Any("error", err))
 		return
 	}
-	e.waitGone(ctx, e.cfg.TerminationGracePeriod.Std())
+	e.waitGone(ctx, grace)
 }
 
 // waitGone waits until the whole process group has ended, at most for grace.

@@ -29,6 +29,7 @@ type replica struct {
 	readyAt    time.Time // when this controller first saw it ready
 	readySince time.Time // when it became ready, also before it was adopted; zero while it is not
 	deletedAt  time.Time
+	askedAt    time.Time       // when it was told to end, after its drain; zero: not yet
 	behind     replicas.Behind // with ending it, where the balancer is
 	how        ending
 	exit       exit
@@ -183,12 +184,28 @@ func (e *engine) endNow(ctx context.Context, r *replica) {
 	if e.forced {
 		r.hurry()
 	}
-	end := ender{clock: e.clock, log: e.log, drain: e.draining(ctx, r), cfg: e.job.cfg, owner: e.owner, replica: r, how: r.how}
+	end := ender{clock: e.clock, log: e.log, drain: e.draining(ctx, r), cfg: e.job.cfg, owner: e.owner, replica: r, how: r.how, asked: r.askedAt,
+		note: func(ctx context.Context) { e.noteAsked(ctx, r) }}
 	e.workers.Go(func() {
 		if end.run(ctx, patient) {
 			e.post(ctx, func() { e.ended(r) })
 		}
 	})
+}
+
+// noteAsked has it on disk that a replica is told to end, before it is: a
+// controller that returns must not tell it again.
+func (e *engine) noteAsked(ctx context.Context, r *replica) {
+	noted := make(chan struct{})
+	e.post(ctx, func() {
+		defer close(noted)
+		r.askedAt, e.changed = e.clock.Now(), true
+		e.publish()
+	})
+	select {
+	case <-noted:
+	case <-ctx.Done():
+	}
 }
 
 // draining is how the balancer is asked to leave a replica.

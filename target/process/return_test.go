@@ -352,3 +352,33 @@ func TestCountThatCannotBeWrittenIsNotTaken(t *testing.T) {
 	w.Set(2)
 	w.Until("2 are ready", targettest.Ready(2))
 }
+
+// A controller that is killed while a replica ends is followed by one that does
+// not tell the replica again: it has the rest of its time.
+func TestWhatWasToldToEndIsNotToldAgain(t *testing.T) {
+	told := filepath.Join(t.TempDir(), "told")
+	cfg := shellConfig(`trap 'echo told >> ` + told + `' TERM; while :; do /bin/sleep 0.05; done`)
+	cfg.TerminationGracePeriod = scale.Duration(6 * time.Second)
+	w := newWorld(t, cfg, nil)
+	n := 1
+	cmd := w.controller(controllerOrders{Config: cfg, Replicas: &n})
+	eventually(t, "it runs", func() bool { return len(owned(t, w.owner())) == 1 }, func() string { return "" })
+	end(cmd)
+	<-clock.System.After(500 * time.Millisecond) // the shell has set its trap
+	n = 0
+	cmd = w.controller(controllerOrders{Config: cfg, Replicas: &n})
+	asked := func() int {
+		text, _ := os.ReadFile(told)
+		return strings.Count(string(text), "told")
+	}
+	eventually(t, "it was told to end", func() bool { return asked() == 1 }, func() string { return "" })
+	began := clock.System.Now()
+	end(cmd)
+	w.open(cfg, nil)
+	w.Run()
+	w.Until("it was ended", func(s target.Status) bool { return len(s.Replicas) == 0 })
+	if took := clock.System.Now().Sub(began); asked() != 1 || took < 4*time.Second {
+		t.Errorf("told %d times, ended after %v; want once, and what is left of %v", asked(), took, cfg.TerminationGracePeriod)
+	}
+	w.Leave()
+}

@@ -26,6 +26,7 @@ type record struct {
 	StartedAt  time.Time `json:"startedAt,omitzero"`
 	ReadySince time.Time `json:"readySince,omitzero"`
 	DeletedAt  time.Time `json:"deletedAt,omitzero"`
+	AskedAt    time.Time `json:"askedAt,omitzero"`
 	Restarts   int       `json:"restarts,omitempty"`
 }
 
