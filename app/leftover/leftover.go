@@ -17,6 +17,7 @@ import (
 	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/balancer/builtin/remote"
 	"github.com/flyball-io/flyball/internal/clock"
+	engine "github.com/flyball-io/flyball/internal/docker"
 	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/target/docker"
 	"github.com/flyball-io/flyball/target/process"
@@ -38,6 +39,9 @@ type Service struct {
 	Stay string `json:"stay,omitempty"`
 	// Controller is the process that looks after it; "" when nobody does.
 	Controller string `json:"controller,omitempty"`
+	// Unseen says why nobody knows which of its replicas run: the engine does not
+	// answer. Its state is good.
+	Unseen string `json:"unseen,omitempty"`
 	// Damaged says why its state cannot be read.
 	Damaged string `json:"damaged,omitempty"`
 }
@@ -77,7 +81,7 @@ func List(ctx context.Context, stateDir string, clk clock.Clock) ([]Service, err
 	services := []Service{}
 	for _, name := range found {
 		s := look(ctx, stateDir, name, clk)
-		if s.Runs() || s.Damaged != "" {
+		if s.Runs() || s.Damaged != "" || s.Unseen != "" {
 			services = append(services, s)
 		}
 	}
@@ -94,6 +98,10 @@ func look(ctx context.Context, stateDir, name string, clk clock.Clock) Service {
 	for _, t := range targets {
 		status, unseen := t.Status(ctx)
 		s.Replicas += len(status.Replicas)
+		if errors.Is(unseen, engine.ErrUnreachable) {
+			s.Unseen = unseen.Error()
+			continue
+		}
 		err = errors.Join(err, unseen)
 	}
 	if err != nil {

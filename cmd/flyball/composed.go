@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/flyball-io/flyball/api/v1alpha1"
 	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/target/compose"
 )
@@ -46,8 +47,12 @@ func (f *composeFlags) check(cmd *cobra.Command, documents *documentFlags) error
 		return fmt.Errorf("--compose: must be PROJECT/SERVICE, for example shop/web, got %q", f.service)
 	case len(documents.files) > 0:
 		return errors.New("--compose and --file exclude each other")
-	case f.max < 1:
+	case documents.labels.on:
+		return errors.New("--compose and --swarm exclude each other")
+	case !cmd.Flags().Changed("max"):
 		return errors.New("--max: must be given with --compose, at least 1")
+	case f.max < 1:
+		return fmt.Errorf("--max: must be at least 1, got %d", f.max)
 	case f.min < 0 || f.min > f.max:
 		return fmt.Errorf("--min: must be 0 to --max (%d), got %d", f.max, f.min)
 	}
@@ -93,6 +98,9 @@ func (f *composeFlags) target(ctx context.Context) (fields, error) {
 	cfg.Project, cfg.Service, _ = strings.Cut(f.service, "/")
 	if cfg.Port = f.port; cfg.Port == 0 {
 		port, err := cfg.FindPort(ctx)
+		if errors.Is(err, compose.ErrWhichPort) {
+			return nil, fmt.Errorf("--port: must be given for --compose %s: %w", f.service, err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("--compose %s: %w", f.service, err)
 		}
@@ -103,6 +111,32 @@ func (f *composeFlags) target(ctx context.Context) (fields, error) {
 		what["readiness"] = fields{"path": f.ready}
 	}
 	return fields{"compose": what}, nil
+}
+
+// flagOf are the flags that fields of the document come from.
+var flagOf = []struct{ field, flag string }{
+	{"spec.balancer.builtin.listen", "--publish"}, {"spec.replicas.min", "--min"}, {"spec.replicas.max", "--max"},
+	{"spec.target.compose.port", "--port"}, {"spec.target.compose.readiness.path", "--ready"},
+}
+
+// told tells faults of the document by flags: nobody has seen the document.
+// Other errors stay as they are.
+func (f *composeFlags) told(err error) error {
+	var faults v1alpha1.Faults
+	if f.service == "" || !errors.As(err, &faults) {
+		return err
+	}
+	var errs []error
+	for _, fault := range faults {
+		what := "--compose " + f.service
+		for _, known := range flagOf {
+			if fault.Path == known.field {
+				what = known.flag
+			}
+		}
+		errs = append(errs, fmt.Errorf("%s: %s", what, fault.Message))
+	}
+	return cli.UsageError{Err: errors.Join(errs...)}
 }
 
 // documentName makes a name of a document from that of a service.

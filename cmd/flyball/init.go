@@ -139,7 +139,7 @@ func (f *initFlags) document(ctx context.Context, talk io.Writer) (discover.Docu
 		return discover.Document{}, err
 	}
 	services := f.candidates(ctx, listeners, prometheus)
-	printFound(talk, services, prometheus)
+	printFound(talk, services, publishedBy(ctx, services), prometheus)
 	d, err := f.service(services)
 	if err == nil && isPublished(d.Command) {
 		d, err = likeContainer(ctx, d)
@@ -200,9 +200,10 @@ func (f *initFlags) findPrometheus(ctx context.Context, listeners []discover.Lis
 
 // candidates are the services that a document could be about.
 func (f *initFlags) candidates(ctx context.Context, listeners []discover.Listener, prometheus *discover.Prometheus) []discover.Service {
-	return slices.DeleteFunc(discover.Services(ctx, listeners), func(s discover.Service) bool {
+	services := slices.DeleteFunc(discover.Services(ctx, listeners), func(s discover.Service) bool {
 		return (prometheus != nil && s.URL() == prometheus.URL) || len(s.Process.Command) == 0 || s.Process.PID == os.Getpid()
 	})
+	return oncePublished(services)
 }
 
 // service is the one that flags, the person or the circumstances choose.
@@ -289,7 +290,9 @@ func ask(in io.Reader, out io.Writer, services []discover.Service) (int, error) 
 	}
 }
 
-func printFound(out io.Writer, services []discover.Service, prometheus *discover.Prometheus) {
+// printFound lists what was found; containers are the names of those that publish
+// a port.
+func printFound(out io.Writer, services []discover.Service, containers map[int]string, prometheus *discover.Prometheus) {
 	if len(services) == 0 {
 		fmt.Fprintln(out, "No service that speaks HTTP was found on this machine.")
 	} else {
@@ -300,7 +303,11 @@ func printFound(out io.Writer, services []discover.Service, prometheus *discover
 		if s.Ready != "" {
 			ready = "ready at " + oneLine(s.Ready)
 		}
-		fmt.Fprintf(out, "  %d  port %-5d  %s (process %d, %s)\n", i+1, s.Port, fit(oneLine(strings.Join(s.Process.Command, " ")), 60), s.Process.PID, ready)
+		what := fmt.Sprintf("%s (process %d, %s)", fit(oneLine(strings.Join(s.Process.Command, " ")), 60), s.Process.PID, ready)
+		if name := containers[s.Port]; isPublished(s.Process.Command) && name != "" {
+			what = fmt.Sprintf("container %s (%s)", oneLine(name), ready)
+		}
+		fmt.Fprintf(out, "  %d  port %-5d  %s\n", i+1, s.Port, what)
 	}
 	if prometheus == nil {
 		fmt.Fprintln(out, "No Prometheus was found; the balancer measures without one (--prometheus URL names it).")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,6 +89,9 @@ flyball resume.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return cli.UsageError{Err: errors.New("name a target and a mode: flyball mode TARGET Apply|Recommend|Paused")}
+			}
+			if len(args) == 1 && !f.all && !slices.Contains(modeNames(), args[0]) {
+				return cli.UsageError{Err: fmt.Errorf("name a mode after the target: flyball mode %s Apply|Recommend|Paused", args[0])}
 			}
 			f.to = args[len(args)-1]
 			return mend(f.set(cmd, args[:len(args)-1]))

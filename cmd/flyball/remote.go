@@ -100,7 +100,7 @@ func (f *remoteFlags) target(ctx context.Context, c *client.Client, args []strin
 	}
 	switch len(overview.Targets) {
 	case 0:
-		return "", fmt.Errorf("%s runs no target", c.Server())
+		return "", fmt.Errorf("%s runs no target; where a document or a label was left out flyball events and its log say why", c.Server())
 	case 1:
 		return overview.Targets[0].Name, nil
 	}

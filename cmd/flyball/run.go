@@ -103,16 +103,18 @@ func (f *runFlags) run(cmd *cobra.Command) error {
 // control opens what the controller needs and runs it until ctx is done.
 func (f *runFlags) control(ctx, hurry context.Context, specs []app.Spec) error {
 	log := f.log(nil)
-	dashboard, err := f.dashboard(ctx, log)
-	if err != nil {
-		return cli.UsageError{Err: err}
-	}
-	defer dashboard.Close()
 	deps := app.Deps{Clock: clock.System, Log: log, StateDir: f.stateDir}
+	// Before the address: of a second controller with the same flags both are
+	// taken, and only the folder says by whom.
 	closeStore, err := f.remember(ctx, &deps)
 	if err != nil {
 		return err
 	}
+	dashboard, err := f.dashboard(ctx, log)
+	if err != nil {
+		return errors.Join(cli.UsageError{Err: err}, closeStore())
+	}
+	defer dashboard.Close()
 	closeBus, err := f.roles.open(ctx, &deps)
 	if err != nil {
 		return errors.Join(cli.UsageError{Err: err}, closeStore())
@@ -200,7 +202,7 @@ func (f *runFlags) check(cmd *cobra.Command) ([]app.Spec, error) {
 	}
 	specs, err := read(cmd.InOrStdin())
 	if err != nil {
-		return nil, err
+		return nil, f.compose.told(err)
 	}
 	if err := writable(f.stateDir); err != nil {
 		return nil, cli.UsageError{Err: fmt.Errorf("--state-dir: %w", err)}

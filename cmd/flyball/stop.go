@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -165,6 +166,9 @@ func (f *stopFlags) end(ctx context.Context, out io.Writer, services []leftover.
 
 func describe(s leftover.Service) string {
 	parts := []string{replicas(s.Replicas)}
+	if s.Unseen != "" {
+		parts[0] = "replicas that cannot be seen"
+	}
 	if s.ProxyPID != 0 {
 		parts = append(parts, fmt.Sprintf("balancer process %d at %s", s.ProxyPID, s.Address))
 	}
@@ -200,7 +204,16 @@ func (f *stopFlags) printServices(out io.Writer, services []leftover.Service) {
 		if s.Damaged != "" {
 			controller = oneLine(s.Damaged)
 		}
-		fmt.Fprintf(out, "%-24s  %8d  %-24s  %s\n", s.Name, s.Replicas, balancer, controller)
+		count := strconv.Itoa(s.Replicas)
+		if s.Unseen != "" {
+			count = "?"
+		}
+		fmt.Fprintf(out, "%-24s  %8s  %-24s  %s\n", s.Name, count, balancer, controller)
+	}
+	for _, s := range services {
+		if s.Unseen != "" {
+			fmt.Fprintf(out, "%s: its replicas cannot be seen: %s\n", s.Name, oneLine(s.Unseen))
+		}
 	}
 }
 

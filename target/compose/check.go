@@ -96,6 +96,9 @@ func (c Config) absent(ctx context.Context, api docker.Engine) error {
 		errAbsent, c.Service, c.Project, strings.Join(slices.Sorted(maps.Keys(services)), ", "), c.up())
 }
 
+// ErrWhichPort is returned where the port must be said.
+var ErrWhichPort = errors.New("port")
+
 // FindPort asks the Compose file, else the image, for the port on which the
 // service takes requests: the only one that is named.
 func (c Config) FindPort(ctx context.Context) (int, error) {
@@ -111,9 +114,9 @@ func (c Config) FindPort(ctx context.Context) (int, error) {
 	case err != nil:
 		return 0, err
 	case len(found.Ports) == 0:
-		return 0, errors.New("port: neither Compose file nor image name one: say on which port of its container the service takes requests")
+		return 0, fmt.Errorf("%w: neither Compose file nor image name one: say on which port of its container the service takes requests", ErrWhichPort)
 	case len(found.Ports) > 1:
-		return 0, fmt.Errorf("port: say on which of %v the service takes requests", found.Ports)
+		return 0, fmt.Errorf("%w: say on which of %v the service takes requests", ErrWhichPort, found.Ports)
 	}
 	return found.Ports[0], nil
 }
