@@ -11,6 +11,7 @@ import (
 
 	"github.com/flyball-io/flyball/app"
 	"github.com/flyball-io/flyball/app/leftover"
+	proxy "github.com/flyball-io/flyball/balancer/builtin"
 	"github.com/flyball-io/flyball/balancer/builtin/remote"
 	"github.com/flyball-io/flyball/record/sqlite"
 	"github.com/flyball-io/flyball/scale"
@@ -76,6 +77,8 @@ func (p *patient) leftover(ctx context.Context) {
 		switch what := fmt.Sprintf("%s and balancer process %d", scale.Count(s.Replicas, "replica"), s.ProxyPID); {
 		case s.Damaged != "":
 			p.fail(s.Name, s.Damaged, "move the file away; replicas that run are found all the same")
+		case s.Unseen != "":
+			p.note(s.Name, "its replicas cannot be seen: "+inOneLine(errors.New(s.Unseen)), "start the engine, or name it in DOCKER_HOST, and ask again")
 		case s.Controller != "":
 			p.ok(s.Name, fmt.Sprintf("%s are looked after by process %s", what, s.Controller))
 		case documented:
@@ -120,6 +123,20 @@ func (p *patient) record(ctx context.Context) {
 // leastFiles is what the controller needs for itself.
 const leastFiles = 1024
 
+// plentyFiles is what a balancer should have whose document asks for no number:
+// enough for about 1500 connections.
+const plentyFiles = 4 * leastFiles
+
+// wantedFiles is how many files a balancer should be able to open: for each
+// connection of a client one to a replica. The default asks for more than the
+// limit of most machines; that is worth a word only where the document asks too.
+func wantedFiles(cfg *proxy.Config) uint64 {
+	if cfg.MaxConnections == proxy.Default().MaxConnections {
+		return plentyFiles
+	}
+	return uint64(2*cfg.MaxConnections + leastFiles)
+}
+
 // files compares how many files may be open with what the balancers promise.
 func (p *patient) files(context.Context) {
 	limit, err := openFiles()
@@ -127,15 +144,14 @@ func (p *patient) files(context.Context) {
 		return // this system has no such limit
 	}
 	for i := range p.specs {
-		proxy := front(&p.specs[i])
-		if proxy == nil {
+		own := front(&p.specs[i])
+		if own == nil {
 			continue // what it may open is its own affair
 		}
-		// A connection of a client and one to a replica.
-		wanted := uint64(2*proxy.MaxConnections + leastFiles)
+		wanted := wantedFiles(own)
 		if limit < wanted {
-			p.note(p.specs[i].Name, fmt.Sprintf("%d files may be open, enough for about %d connections; the balancer is told to take %d", limit, max(0, int(limit)-leastFiles)/2, proxy.MaxConnections),
-				fmt.Sprintf("raise it (ulimit -Hn %d, LimitNOFILE in systemd), or lower balancer.builtin.maxConnections", wanted))
+			p.note(p.specs[i].Name, fmt.Sprintf("%d files may be open, enough for about %d connections; the balancer is told to take %d", limit, max(0, int(limit)-leastFiles)/2, own.MaxConnections),
+				fmt.Sprintf("raise it (ulimit -Hn %d, LimitNOFILE in systemd), or lower balancer.builtin.maxConnections", 2*own.MaxConnections+leastFiles))
 			return
 		}
 	}
