@@ -63,8 +63,9 @@ type Service struct {
 	plans        chan control.Plan
 	hands        chan *record.Override
 	specs        chan Spec
-	counsel      *counsel // who is asked beside the loop
-	initialCount int      // 0: as it was left
+	counsel      *counsel        // who is asked beside the loop
+	router       *control.Router // nil: the balancer is another process's
+	initialCount int             // 0: as it was left
 	// duty is the executor's, where there may be several.
 	duty duty
 	// override is what an operator set by hand; nil: nothing.
@@ -102,6 +103,9 @@ func NewServiceOf(ctx context.Context, spec Spec, parts Parts, deps Deps) (*Serv
 	}
 	if err := s.recall(ctx, &plan); err != nil {
 		return nil, err
+	}
+	if deps.has(roles.Balancer) {
+		s.router = &control.Router{Name: s.name, Balancer: s.plane, Reports: control.Reports(deps.Bus, s.name), Clock: deps.Clock, Log: deps.Log}
 	}
 	s.duty = deps.dutyOf(s.name)
 	s.counsel.adopt(all)

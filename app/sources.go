@@ -322,6 +322,9 @@ func (s *Service) lookAs(ctx context.Context, spec Spec, readers map[string]*rea
 	}
 	m := &control.Monitor{Name: s.name, Target: s.target, Sources: all, Interval: spec.interval(),
 		Reports: control.Reports(s.deps.Bus, s.name), Clock: s.deps.Clock, Log: s.deps.Log}
+	if s.router != nil {
+		m.Conditions = s.router.Conditions
+	}
 	if split := s.deps.Split; split != nil {
 		m.By, m.Reports = split.Roles.String(), control.Reports(split.Far, s.name)
 		if !executor {

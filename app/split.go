@@ -139,7 +139,7 @@ func (s *Service) stages(ctx context.Context, g *errgroup.Group) {
 }
 
 func (s *Service) balance(ctx context.Context, g *errgroup.Group) {
-	router := &control.Router{Name: s.name, Balancer: s.plane, Reports: control.Reports(s.deps.Bus, s.name), Log: s.deps.Log}
+	router := s.router
 	if !s.deps.has(roles.Executor) {
 		drainer := s.drainer()
 		router.Leaving = drainer.Leaving

@@ -33,6 +33,7 @@ type world struct {
 	concurrency float64
 	queue       float64
 	sourceErr   error
+	routeErr    error // of the balancer
 	scaleErr    error
 	sets        []int
 	backends    []balancer.Backend
@@ -91,8 +92,10 @@ func (w *world) Collect(context.Context) ([]scale.Sample, error) {
 func (w *world) SetBackends(_ context.Context, b []balancer.Backend) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.backends = b
-	return nil
+	if w.routeErr == nil {
+		w.backends = b
+	}
+	return w.routeErr
 }
 
 func (w *world) Leave(context.Context, string) error { return nil }
@@ -156,7 +159,7 @@ func startAll(t *testing.T, w *world, first control.Plan, overrides <-chan *reco
 		}
 	})
 	for _, run := range []func(context.Context) error{
-		(&control.Router{Name: "web", Balancer: w, Reports: control.Reports(b, "web"), Log: log}).Run,
+		(&control.Router{Name: "web", Balancer: w, Reports: control.Reports(b, "web"), Clock: clock.System, Log: log}).Run,
 		(&control.Executor{Name: "web", Target: w, Decisions: control.Decisions(b, "web"), Changes: control.Changes(b, "web"), Log: log}).Run,
 		(&control.Planner{Name: "web", Reports: control.Reports(b, "web"), Decisions: control.Decisions(b, "web"), Changes: control.Changes(b, "web"),
 			Memories: control.Memories(b, "web"), Clock: clock.System, Log: log, Plans: planned, Overrides: overrides, Lease: lease}).Run,

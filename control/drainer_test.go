@@ -73,7 +73,7 @@ func TestADrainAcrossTheBus(t *testing.T) {
 		b, plane, log := memory.New(), &busy{drained: map[string]chan struct{}{"r-001": make(chan struct{})}}, slog.New(slog.DiscardHandler)
 		traffic := control.NewRemoteTraffic("web", b, time.Minute, clock.System, log)
 		drainer := &control.Drainer{Name: "web", Balancer: plane, Wanted: control.WantedDrains(b, "web"), Done: control.DoneDrains(b, "web"), Clock: clock.System, Log: log}
-		router := &control.Router{Name: "web", Balancer: plane, Reports: control.Reports(b, "web"), Log: log, Leaving: drainer.Leaving}
+		router := &control.Router{Name: "web", Balancer: plane, Reports: control.Reports(b, "web"), Clock: clock.System, Log: log, Leaving: drainer.Leaving}
 		runs(t, drainer.Run, router.Run, traffic.Run)
 		pass(2 * time.Second)
 		if n, known := traffic.Load("r-000"); n != 3 || !known {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/flyball-io/flyball/bus"
+	"github.com/flyball-io/flyball/scale"
 )
 
 // silentRounds is how many rounds a monitor may miss before that is a fault.
@@ -23,13 +24,14 @@ type Gatherer struct {
 	Whole bus.Topic[Report]
 	Log   *slog.Logger
 
-	round  map[string]Report // by monitor: what was said since the last whole report
-	missed map[string]int    // by monitor: rounds since it said anything
+	round  map[string]Report            // by monitor: what was said since the last whole report
+	missed map[string]int               // by monitor: rounds since it said anything
+	beside map[string][]scale.Condition // by monitor: what lasts beside the target
 }
 
 // Run gathers until ctx is done.
 func (g *Gatherer) Run(ctx context.Context) error {
-	g.round, g.missed = map[string]Report{}, map[string]int{}
+	g.round, g.missed, g.beside = map[string]Report{}, map[string]int{}, map[string][]scale.Condition{}
 	parts, err := g.Parts.Subscribe(ctx)
 	if err != nil {
 		return err
@@ -48,7 +50,8 @@ func (g *Gatherer) Run(ctx context.Context) error {
 // told at once; a round ends when all have said something, or one begins the
 // next.
 func (g *Gatherer) take(r Report) (whole []Report) {
-	if !r.Measured {
+	if g.beside[r.By] = r.Conditions; !r.Measured {
+		g.lasting(&r)
 		return []Report{r}
 	}
 	if _, again := g.round[r.By]; again {
@@ -71,6 +74,7 @@ func (g *Gatherer) end() Report {
 		r, said := g.round[by]
 		if !said {
 			if g.missed[by]++; g.missed[by] >= silentRounds {
+				delete(g.beside, by) // nobody knows
 				whole.Faults = append(whole.Faults, Fault{From: "role " + by, Error: "it has not reported lately"})
 			}
 			continue
@@ -86,5 +90,16 @@ func (g *Gatherer) end() Report {
 		whole.Faults = append(whole.Faults, r.Faults...)
 	}
 	clear(g.round)
+	g.lasting(&whole)
 	return whole
+}
+
+// lasting adds what lasts beside the target to what its own monitor says.
+func (g *Gatherer) lasting(r *Report) {
+	if r.Conditions = nil; r.Status == nil {
+		return
+	}
+	for _, by := range slices.Sorted(maps.Keys(g.beside)) {
+		r.tell(g.beside[by])
+	}
 }

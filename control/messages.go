@@ -25,6 +25,9 @@ type Report struct {
 	Measured bool           `json:"measured,omitempty"`
 	Samples  []scale.Sample `json:"samples,omitempty"`
 	Faults   []Fault        `json:"faults,omitempty"`
+	// Conditions are told by who does not read the target, such as its balancer.
+	// In a whole report they are with those of the status.
+	Conditions []scale.Condition `json:"conditions,omitempty"`
 	// By is the monitor, where several report of the target: one of each role.
 	By string `json:"by,omitempty"`
 }

@@ -18,13 +18,15 @@ import (
 
 // Monitor reads one target and its sources and reports what it saw.
 type Monitor struct {
-	Name     string
-	Target   target.Target            // nil: somebody else reads it
-	Sources  map[string]source.Source // by name
-	Interval time.Duration
-	Reports  bus.Topic[Report]
-	Clock    clock.Clock
-	Log      *slog.Logger
+	Name    string
+	Target  target.Target            // nil: somebody else reads it
+	Sources map[string]source.Source // by name
+	// Conditions tells what lasts of what stands beside the target; nil: nothing.
+	Conditions func() []scale.Condition
+	Interval   time.Duration
+	Reports    bus.Topic[Report]
+	Clock      clock.Clock
+	Log        *slog.Logger
 	// By names this monitor where several report of one target.
 	By string
 
@@ -93,7 +95,23 @@ func (m *Monitor) look(ctx context.Context, measure bool) {
 	if measure {
 		m.measure(ctx, &report)
 	}
+	if m.Conditions != nil {
+		report.tell(m.Conditions())
+	}
 	m.publish(ctx, report)
+}
+
+// tell adds what lasts beside the target: to its status, where the report has it.
+func (r *Report) tell(conditions []scale.Condition) {
+	if r.Status == nil {
+		r.Conditions = append(r.Conditions, conditions...)
+		return
+	}
+	if len(conditions) > 0 {
+		whole := *r.Status
+		whole.Conditions = slices.Concat(whole.Conditions, conditions)
+		r.Status = &whole
+	}
 }
 
 // count reads the target.

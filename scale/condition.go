@@ -20,6 +20,10 @@ const NotReady = "NotReady"
 // end: they go on serving until it has.
 const BalancerBehind = "BalancerBehind"
 
+// BalancerRefuses says that a balancer does not take over which replicas take
+// work: new ones get no requests, and those that were there before all of them.
+const BalancerRefuses = "BalancerRefuses"
+
 // Conditions that guards act on.
 const (
 	// CrashLoop: replicas keep failing soon after they start.

@@ -86,7 +86,7 @@ func (c *crew) run(log *slog.Logger) {
 			}
 		})
 	}
-	router := &control.Router{Name: "web", Balancer: c.front.plane, Reports: control.Reports(b, "web"), Log: log}
+	router := &control.Router{Name: "web", Balancer: c.front.plane, Reports: control.Reports(b, "web"), Clock: clock.System, Log: log}
 	monitor := &control.Monitor{Name: "web", Target: c.target, Sources: map[string]source.Source{"balancer": c.front.plane},
 		Interval: interval, Reports: control.Reports(b, "web"), Clock: clock.System, Log: log}
 	c.part("router", router.Run)
