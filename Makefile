@@ -16,8 +16,8 @@ RACED         := TestRun|TestController|TestDemoLeaves|TestKilled
 ENGINE_TESTS   = balancer/traefik deploy/stack $(shell git grep -l 'dockertest\.Main(m)' -- '*_test.go' | xargs -n 1 dirname | sort -u)
 # Packages whose tests have a Kubernetes cluster of their own.
 CLUSTER_TESTS  = $(shell git grep -l 'clustertest\.Main(m)' -- '*_test.go' | xargs -n 1 dirname | sort -u)
-# Of these, whole programs beside the real HPA, at its pace: a quarter of an hour of waiting.
-SLOW_CLUSTER_TESTS := test/kube
+# Of these, whole programs beside the real HPA, at its pace, and everything that may happen to an operator: most of it is waiting.
+SLOW_CLUSTER_TESTS := test/kube test/operator
 LDFLAGS       := -s -w -X main.version=$(VERSION)
 
 # One way to compile for build, tests, vet, linters and releases: every package is compiled once,
@@ -28,7 +28,7 @@ RACE               := CGO_ENABLED=1 $(GO) test -race
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo setup-engine test test-units test-arithmetic test-live test-e2e test-docker test-operator test-cluster test-short test-binaries soak lint generate check-generate ui bench setup clean vet-all release image
+.PHONY: help build demo setup-engine test test-units test-arithmetic test-live test-e2e test-docker test-kubernetes test-cluster test-short test-binaries soak lint generate check-generate ui bench setup clean vet-all release image
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,7 +62,7 @@ test-arithmetic: test-binaries ## what only computes: long tests, without the ra
 	cd test/hpadiff && $(GO) test -timeout 25m ./...
 	cd test/helm && $(GO) test -timeout 25m ./...
 
-test-live: test-e2e test-docker test-operator ## what drives programs, engines and a cluster
+test-live: test-e2e test-docker test-kubernetes ## what drives programs, engines and a cluster
 
 test-e2e: setup build ## whole programs, real load, a real browser
 	$(GO) test -timeout 25m -count=1 -p 1 -skip '$(RACED)' ./test/e2e/...
@@ -74,15 +74,15 @@ test-docker: setup-engine ## what drives a Docker engine, beside one of its own,
 	# Under load, where latencies are judged: the race detector would be what is measured.
 	$(GO) test -count=1 -timeout 25m ./test/containers
 
-test-operator: ## what needs a Kubernetes cluster, on one of its own, but test-cluster's (its programs: six minutes of two cores, once)
+test-kubernetes: ## what needs a Kubernetes cluster, on one of its own, but test-cluster's (its programs: six minutes of two cores, once)
 	@scripts/setup-tests cluster
 	@scripts/test-binaries cluster
 	$(GO) test -count=1 -p 1 -timeout 40m $(filter-out $(SLOW_CLUSTER_TESTS:%=./%),$(CLUSTER_TESTS:%=./%))
 	@scripts/test-keda
 
 # Not part of test: all together would take longer on two cores than it may.
-test-cluster: test-operator ## and whole programs on one, beside the real HPA (a quarter of an hour)
-	$(GO) test -count=1 -timeout 40m $(SLOW_CLUSTER_TESTS:%=./%)
+test-cluster: test-kubernetes ## and the operator, and whole programs beside the real HPA (twenty minutes)
+	$(GO) test -count=1 -p 1 -timeout 40m $(SLOW_CLUSTER_TESTS:%=./%)
 
 test-short: ## the inner loop: unit tests, under two minutes
 	$(GO) test -short $$($(GO) list ./... | grep -v /test/e2e)

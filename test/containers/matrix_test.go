@@ -22,9 +22,9 @@ const (
 	calm      = 5 * time.Second // under load before the first change
 	every     = 3 * time.Second // between two changes of the count
 	// bound is how much later than twice as late as undisturbed 99 in 100 requests
-	// may be answered, on a machine that load, balancer, replicas and engine share:
-	// one that is busy otherwise is slower at starting containers too.
-	bound = 250 * time.Millisecond
+	// may be answered, on a machine that load, balancer, replicas and engine share.
+	// In a short run a single start that the machine is slow at is 1 in 100.
+	bound, shortBound = 250 * time.Millisecond, 2 * time.Second
 	// slack is what a busy machine takes for a look.
 	slack = 500 * time.Millisecond
 )
@@ -51,8 +51,8 @@ func underLoad(t *testing.T, c *crew) {
 	milliseconds := func(seconds float64) float64 { return 1000 * seconds }
 	t.Logf("%d requests, p50 %.0f ms, p99 %.0f ms, undisturbed %.0f ms; %d changes, backends at most %v after replicas", got.Requests,
 		milliseconds(got.Latency.P50), milliseconds(got.Latency.P99), milliseconds(undisturbed.Latency.P99), changes, latest.Round(time.Millisecond))
-	if more := got.Latency.P99 - 2*undisturbed.Latency.P99; more > bound.Seconds() {
-		t.Errorf("p99 is %.0f ms more than twice the undisturbed, want at most %v", milliseconds(more), bound)
+	if more := got.Latency.P99 - 2*undisturbed.Latency.P99; more > allowed().Seconds() {
+		t.Errorf("p99 is %.0f ms more than twice the undisturbed, want at most %v", milliseconds(more), allowed())
 	}
 	if latest > interval+slack {
 		t.Errorf("backends were equal to the ready replicas only %v after these, want an interval, %v", latest, interval)
@@ -60,6 +60,14 @@ func underLoad(t *testing.T, c *crew) {
 	if said := c.log.about("cannot update the balancer", "cannot steer nginx", "cannot steer HAProxy"); len(said) > 0 {
 		t.Errorf("complaints: %v", said)
 	}
+}
+
+// allowed is the bound for a run as long as this one.
+func allowed() time.Duration {
+	if *lasts < time.Minute {
+		return shortBound
+	}
+	return bound
 }
 
 func send(t *testing.T, c *crew, last time.Duration) *traffictest.Traffic {
