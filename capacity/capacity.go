@@ -52,6 +52,7 @@ type memory struct {
 	Reach      reach      `json:"reach"`
 	Correction correction `json:"correction"`
 	Startups   startups   `json:"startups"`
+	Alone      alone      `json:"alone"`
 }
 
 // NewLearner returns a learner that knows what is hinted. The objective says how
@@ -114,6 +115,7 @@ func (l *Learner) learn(s *sample) {
 	// Windows overlap where decisions come more often: what is new counts.
 	weight := s.answered * min(1, later.Seconds()/s.window.Seconds())
 	steady := !m.Steady.After(s.at.Add(-s.window)) && s.queue <= 0
+	m.Alone.observe(l, s, steady, weight, later)
 	if s.utilization > 0.01 && s.concurrency > 0 && steady {
 		m.Slots.add(s.concurrency/(s.utilization*float64(s.ready)), weight, 0.1, later)
 	}

@@ -72,14 +72,14 @@ func (l *Learner) Snapshot() ([]byte, error) {
 // Restore takes over what was learned, also under other hints and for another
 // objective: how long replicas start and services take are facts of the service,
 // and what is hinted now goes before them. Only the error of the model is that of
-// one model.
+// one model, and what was late that of one objective.
 func (l *Learner) Restore(s []byte) error {
 	var was state
 	if err := scale.Unseal(s, kind, version, nil, &was); err != nil {
 		return err
 	}
 	if was.Model != l.corrected() {
-		was.Correction = correction{}
+		was.Correction, was.Alone = correction{}, alone{Most: was.Alone.Most}
 	}
 	l.memory, l.model = was.memory, model{}
 	l.refresh()

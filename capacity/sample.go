@@ -17,6 +17,7 @@ type sample struct {
 	concurrency float64 // in progress or waiting, all replicas
 	utilization float64 // requests in progress per slot
 	queue       float64 // held because no replica is ready
+	errors      float64 // failed per second
 
 	// Of the requests answered in the window.
 	answered float64
@@ -28,7 +29,7 @@ type sample struct {
 
 // read takes the newest fresh measurements out of an observation.
 func read(obs *scale.Observation) sample {
-	s := sample{ready: obs.ReadyReplicas(), rate: -1, concurrency: -1, utilization: -1, queue: -1, answered: -1}
+	s := sample{ready: obs.ReadyReplicas(), rate: -1, concurrency: -1, utilization: -1, queue: -1, errors: -1, answered: -1}
 	for i := range obs.Signals {
 		signal := &obs.Signals[i]
 		switch signal.Name {
@@ -40,6 +41,8 @@ func read(obs *scale.Observation) sample {
 			take(&s.concurrency, signal)
 		case scale.Utilization:
 			take(&s.utilization, signal)
+		case scale.ErrorRate:
+			take(&s.errors, signal)
 		case scale.QueueDepth:
 			take(&s.queue, signal)
 		case scale.Latency:

@@ -96,8 +96,7 @@ func (t *troubles) judgeSpike(p *Policy, obs *scale.Observation) {
 
 // judgeCeiling: more is needed than is allowed, or than any number could do.
 func (t *troubles) judgeCeiling(p *Policy, obs *scale.Observation, need int) {
-	share := 1 - p.target()
-	alone := p.intrinsic()
+	share, alone := 1-p.target(), p.byService()
 	t.say(infeasible, obs.At, alone > share, scale.Because("ObjectiveInfeasible",
 		"{0%} of the requests take longer than the objective by their service alone and {1%} may: no number of replicas keeps it", alone, share))
 	var because scale.Reason
@@ -115,6 +114,15 @@ func (p *Policy) intrinsic() float64 {
 		return 0
 	}
 	return p.learner.Intrinsic()
+}
+
+// byService is the share of them that was seen, and 0 where nothing arrives: then
+// nothing misses the objective.
+func (p *Policy) byService() float64 {
+	if p.signal != scale.RequestRate || p.load.newest == 0 {
+		return 0
+	}
+	return p.learner.Alone()
 }
 
 // worthwhile is the share of replicas that another topology must save to be
