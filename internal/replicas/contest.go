@@ -50,6 +50,10 @@ func (c *Contest) Restore(now time.Time) {
 // Withdraw notes that nothing is left to be put back, by nobody's doing of ours.
 func (c *Contest) Withdraw() { c.disturbed = false }
 
+// Calm forgets the rounds before: what is done now is not the setting of a
+// count, as when all of the service is stopped.
+func (c *Contest) Calm() { c.wait, c.again, c.next = 0, false, time.Time{} }
+
 // Insist has the count put back at once: somebody has asked for another one.
 func (c *Contest) Insist() { c.next = time.Time{} }
 

@@ -27,6 +27,7 @@ type hand struct {
 	began, last    time.Time // of what is told; zero: nothing is
 	before         int       // desired when its newest round began
 	ended, started int       // in that
+	stopped        bool      // all of the service, in that
 	contest        replicas.Contest
 	down           time.Time // since when nothing is left that runs; zero: something is
 	// idle are the containers that do not run and are nobody's replica, by ID.
@@ -83,7 +84,8 @@ func (k *keeper) reset(r *replica, text string, exists bool) {
 	delete(k.replicas, r.id)
 	k.changed = true
 	if k.desired > 0 && !k.runsOn() && k.hand.down.IsZero() {
-		k.hand.down = now
+		k.hand.down, k.hand.stopped = now, true
+		k.hand.contest.Calm()                      // who stops a service sets no count
 		for _, id := range sortedIDs(k.replicas) { // those that are only just made
 			if pending := k.replicas[id]; pending.stays() && !pending.runs() {
 				k.end(pending, removeAtOnce, "the service was stopped")
@@ -96,7 +98,7 @@ func (k *keeper) reset(r *replica, text string, exists bool) {
 // noteHand takes note that another hand is at work.
 func (k *keeper) noteHand(now time.Time) {
 	if k.hand.contest.Disturb(now) {
-		k.hand.before, k.hand.ended, k.hand.started = k.desired, 0, 0
+		k.hand.before, k.hand.ended, k.hand.started, k.hand.stopped = k.desired, 0, 0, false
 	}
 	if k.hand.began.IsZero() {
 		k.hand.began = now

@@ -346,3 +346,49 @@ func TestProjectWithoutItsEngine(t *testing.T) {
 		}
 	})
 }
+
+// A person who stops a service and starts it again, also twice, is no other
+// autoscaler; and what is as it should be is not about to be brought back.
+func TestAServiceThatIsStoppedAgainAndAgainIsNoContest(t *testing.T) {
+	tellOfProject(t, 2, func(s *story) {
+		s.after(time.Minute)
+		s.byHand("web-2", asked, died, destroyed) // up -d, to the count of the file
+		s.after(time.Minute)
+		calm := func(when string, want int) {
+			t.Helper()
+			status := s.after(2 * time.Second)
+			words := told(status, scale.CountReset)
+			if working(status) != want || strings.Contains(words, "another autoscaler") || strings.Contains(words, "about to be") {
+				t.Errorf("%s: %d work, and it says %q", when, working(status), words)
+			}
+			if left := s.after(toldFor).Conditions; len(left) > 0 {
+				t.Errorf("%s: still told: %+v", when, left)
+			}
+		}
+		for range 2 {
+			for _, name := range s.names() {
+				s.byHand(name, asked, died)
+			}
+			s.after(10 * time.Second)
+			s.byHand("web-1", begun)
+			calm("started again", 2)
+		}
+		for _, name := range s.names() {
+			s.byHand(name, asked, died)
+		}
+		s.ask(1)
+		if words := told(s.after(10*time.Second), scale.CountReset); !strings.Contains(words, "docker compose stop and down do") {
+			t.Errorf("stopped, it says %q", words)
+		}
+		s.byHand("web-1", begun)
+		calm("started again, to fewer", 1)
+		s.byHand("web-1", asked, died, destroyed)
+		s.after(10 * time.Second)
+		for _, name := range s.names() {
+			s.byHand(name, destroyed)
+		}
+		s.engine.found("web-1", docker.Created)
+		s.byHand("web-1", begun)
+		calm("made again", 1)
+	})
+}

@@ -29,9 +29,9 @@ func (k *keeper) handConditions(desired int) []scale.Condition {
 	counting := k.hand.ended == 0 && k.clock.Now().Sub(k.hand.last) < handPause
 	if !k.hand.began.IsZero() && !counting {
 		down := len(all) > 0 // somebody must start the service first
-		message := k.hand.did(down)
+		message := k.hand.did(down || k.hand.stopped)
 		if !down {
-			message += k.hand.follows(desired)
+			message += k.hand.follows(desired, k.complete() && k.staying() == desired)
 		}
 		all = append(all, scale.Condition{Type: scale.CountReset, Since: k.hand.began, Message: message})
 	}
@@ -58,8 +58,10 @@ func (h *hand) did(down bool) string {
 }
 
 // follows says what becomes of that.
-func (h *hand) follows(desired int) string {
+func (h *hand) follows(desired int, complete bool) string {
 	switch {
+	case complete && h.contest.Disturbed():
+		return fmt.Sprintf("; there are %d now, as decided", desired)
 	case !h.contest.Disturbed():
 		return fmt.Sprintf("; brought back to %d", desired)
 	case h.contest.Next().After(h.last.Add(handPause)):
