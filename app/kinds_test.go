@@ -67,11 +67,16 @@ func TestEveryTargetBehindEveryBalancer(t *testing.T) {
 func TestFaultsOfKinds(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "")
 	nginx := strings.NewReplacer("builtin: {}", "nginx: {}").Replace(containers)
+	unreached := "-:6: spec.target.docker.port: must be given where a balancer sends requests"
 	for name, tc := range map[string]struct{ document, want string }{
 		"nobody wakes a service at zero": {strings.Replace(nginx, "min: 2", "min: 0", 1),
 			"-:8: spec.replicas.min: must be at least 1 behind this balancer: it refuses requests while there is no replica, and what hpa decides on (concurrency) is measured of replicas alone"},
 		"windows that keep few wake nobody": {timed(nginx, "{cron: '0 20 * * *', duration: 12h, max: 1}"),
 			"-:8: spec.replicas.min: must be at least 1 behind this balancer: it refuses requests while there is no replica, and schedule knows no time at which it wants any"},
+		"requests for containers without a port":         {strings.Replace(containers, ", port: 8080, readiness: {path: /healthz}", "", 1), unreached},
+		"a stated balancer of containers without a port": {strings.NewReplacer(", port: 8080, readiness: {path: /healthz}", "", "  objective: {latency: {threshold: 400ms, target: 99%}}\n", "", "concurrency, averageValue", "cpuUtilization, averageUtilization").Replace(nginx), unreached},
+		"a Compose service without a port": {strings.Replace(scaling("compose: {project: shop, service: np, port: 80}"), ", port: 80", "", 1),
+			"spec.target.compose.port: must be given where a balancer sends requests"},
 		"one port for many": {strings.Replace(containers, "port: 8080,", `port: 8080, address: published, publish: "9000-9001",`, 1),
 			"-:8: spec.replicas.max: must be at most 2, got 8: the target publishes each replica at a port of its own"},
 		"a signal of nobody's": {strings.Replace(nginx, "signal: concurrency", "signal: sessions", 1),
@@ -88,7 +93,7 @@ func TestFaultsOfKinds(t *testing.T) {
 			"spec.target: shop-api takes requests at 127.0.0.1:8080, and so does shop-web"},
 		"one backend for two": {strings.Replace(nginx, "nginx: {}", "haproxy: {}", 1) + "---" + strings.NewReplacer("nginx: {}", "haproxy: {}", "shop-web", "shop-api").Replace(nginx),
 			"shop-api sets the servers of backend app at /run/haproxy/admin.sock, and so does shop-web"},
-		"one Compose service for two": {scaling("compose: {project: shop, service: np}"),
+		"one Compose service for two": {scaling("compose: {project: shop, service: np, port: 80}"),
 			"spec.target: shop-api scales the Compose service shop/np of the engine at unix:///var/run/docker.sock, and so does shop-web"},
 		"one service of a swarm for two": {scaling("swarm: {service: shop_web, endpoint: 'tcp://manager:2375'}"),
 			"spec.target: shop-api scales the service shop_web of the swarm at tcp://manager:2375, and so does shop-web"},
@@ -132,9 +137,9 @@ func TestTimesWake(t *testing.T) {
 func TestTargetsThatDoNotMeet(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "")
 	for _, targets := range [][2]string{
-		{"docker: {from: web, service: web}", "docker: {from: web, service: web}"},
-		{"compose: {project: shop, service: np}", "compose: {project: shop2, service: np}"},
-		{"compose: {project: shop, service: np}", "compose: {project: shop, service: np, endpoint: 'tcp://elsewhere:2375'}"},
+		{"docker: {from: web, service: web, port: 80}", "docker: {from: web, service: web, port: 80}"},
+		{"compose: {project: shop, service: np, port: 80}", "compose: {project: shop2, service: np, port: 80}"},
+		{"compose: {project: shop, service: np, port: 80}", "compose: {project: shop, service: np, port: 80, endpoint: 'tcp://elsewhere:2375'}"},
 	} {
 		a, _, _ := strings.Cut(scaling(targets[0]), "---")
 		_, b, _ := strings.Cut(scaling(targets[1]), "---")
@@ -236,5 +241,20 @@ func TestReplicasOfSomebodyElseStay(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil || count() != 2 {
 		t.Errorf("got %v and %d replicas, want them to stay", err, count())
+	}
+}
+
+// Workers need no port: nobody sends them requests, although every document has
+// a balancer.
+func TestWorkersNeedNoPort(t *testing.T) {
+	workers := strings.NewReplacer("port: 8080, readiness: {path: /healthz}", "", "  objective: {latency: {threshold: 400ms, target: 99%}}\n", "",
+		"concurrency, averageValue: 3", "cpuUtilization, averageUtilization: 60").Replace(containers)
+	for name, document := range map[string]string{
+		"by what they use":         workers,
+		"somebody else sends some": strings.Replace(workers, "builtin: {}", "none: {}", 1),
+	} {
+		if _, err := decode(document); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

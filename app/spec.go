@@ -107,6 +107,7 @@ func newSpec(doc v1alpha1.Document, plugins *builtin.Registry) (Spec, v1alpha1.F
 	}
 	fault("spec.target", s.decodeTarget(in.Target, plugins))
 	fault("spec.balancer", s.decodeBalancer(in.Balancer, plugins))
+	fault("spec.target", s.reached())
 	fault("spec.replicas.min", s.wakes())
 	fault("spec.replicas.max", s.fits())
 	fault("spec.policy", s.measured(s.Policy))
