@@ -175,6 +175,7 @@ func (c *Controller) serve(ctx context.Context) (stop func() error) {
 		c.broken.Store(c.broken.Load() || err != nil)
 		return err
 	}, c.failed)
+	bus := start(ctx, "watch of the bus", c.watchBus, c.failed)
 	var beside []*part
 	for _, b := range c.opts.Beside {
 		beside = append(beside, start(ctx, "what is served beside the dashboard", func(ctx context.Context) error {
@@ -188,7 +189,7 @@ func (c *Controller) serve(ctx context.Context) (stop func() error) {
 		for _, b := range beside {
 			errs = append(errs, b.end())
 		}
-		return errors.Join(append(errs, page.end(), metrics.end())...)
+		return errors.Join(append(errs, bus.end(), page.end(), metrics.end())...)
 	}
 }
 

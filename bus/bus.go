@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 )
 
 // Any stands, as the last part of a subject, for all values of that part: who
@@ -27,6 +28,13 @@ const Any = "*"
 type Bus interface {
 	Publish(ctx context.Context, subject string, message any) error
 	Subscribe(ctx context.Context, subject string) (<-chan any, error)
+}
+
+// Watched is a bus between processes, which may be out of reach.
+type Watched interface {
+	// Away returns why the bus cannot be reached and since when; a nil error: it
+	// can. What was heard before is as old as that.
+	Away() (since time.Time, why error)
 }
 
 // Topic is a subject whose messages are all of type T. In one process values

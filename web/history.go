@@ -17,7 +17,7 @@ const (
 
 // FaultView is something that could not be read or done, since when.
 type FaultView struct {
-	From     string  `json:"from"` // "target", "executor" or the name of a source
+	From     string  `json:"from"` // "target", "executor", "bus" or the name of a source
 	Error    string  `json:"error"`
 	Since    float64 `json:"since"` // Unix seconds
 	Resolved bool    `json:"resolved,omitempty"`
@@ -143,7 +143,7 @@ func lasts(f FaultView, r control.Report) bool {
 		return true
 	}
 	switch f.From {
-	case executorFault:
+	case executorFault, BusFault: // who raised it says when it is over
 		return true
 	case targetFault:
 		return r.Status == nil

@@ -3,6 +3,7 @@ package roles
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/flyball-io/flyball/bus"
 )
@@ -10,6 +11,7 @@ import (
 var (
 	_ bus.Bus     = (*Bus)(nil)
 	_ bus.Durable = (*Bus)(nil)
+	_ bus.Watched = (*Bus)(nil)
 )
 
 // Bus is that of a process with some of the roles: what all roles must hear
@@ -44,4 +46,12 @@ func (b *Bus) Subscribe(ctx context.Context, subject string) (<-chan any, error)
 // Consume implements [bus.Durable].
 func (b *Bus) Consume(ctx context.Context, subject, consumer string) (<-chan []bus.Delivery, error) {
 	return b.of(subject).(bus.Durable).Consume(ctx, subject, consumer)
+}
+
+// Away implements [bus.Watched]: only what is between the processes can be.
+func (b *Bus) Away() (since time.Time, why error) {
+	if far, watched := b.Far.(bus.Watched); watched {
+		return far.Away()
+	}
+	return time.Time{}, nil
 }

@@ -31,6 +31,7 @@ type link struct {
 
 	mu   sync.Mutex // guards what follows; nobody does I/O under it
 	down error      // why the server cannot be used; nil: it can
+	lost time.Time  // when that began
 	wait time.Duration
 	next time.Time // of the next attempt
 }
@@ -90,6 +91,7 @@ func (l *link) note(err error) {
 		l.wait = 0
 	case err != nil:
 		if l.down == nil {
+			l.lost = l.clock.Now()
 			l.log.Warn("the bus cannot be reached: what runs goes on, and nothing is decided until it is back",
 				slog.String("server", l.server.Address), slog.Any("error", err))
 		}
@@ -97,6 +99,13 @@ func (l *link) note(err error) {
 		l.next = l.clock.Now().Add(l.wait)
 	}
 	l.down = err
+}
+
+// away returns why the server cannot be used and since when; nil: it can.
+func (l *link) away() (since time.Time, why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lost, l.down
 }
 
 // pause waits until the next attempt; false when ctx is done.

@@ -32,6 +32,7 @@ import (
 var (
 	_ bus.Bus     = (*Bus)(nil)
 	_ bus.Durable = (*Bus)(nil)
+	_ bus.Watched = (*Bus)(nil)
 )
 
 const (
@@ -114,6 +115,9 @@ func (b *Bus) Close() error {
 
 // Dropped returns how many messages were lost to slow subscribers.
 func (b *Bus) Dropped() uint64 { return b.dropped.Load() }
+
+// Away implements [bus.Watched].
+func (b *Bus) Away() (since time.Time, why error) { return b.link.away() }
 
 // publishing adds an event to the stream of its kind and to that of its
 // consumers, where there are any, and remembers it as the newest, where that is

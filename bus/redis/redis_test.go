@@ -138,15 +138,25 @@ func TestAKilledServerLosesNothing(t *testing.T) {
 			if err := bustest.Receive(t, handed)[0].Ack(t.Context()); err != nil {
 				t.Fatal(err)
 			}
+			if since, why := b.Away(); why != nil {
+				t.Errorf("away since %v (%v) while the server answers", since, why)
+			}
+			killed := time.Now()
 			server.Kill()
 			if err := topic.Publish(t.Context(), 2); err == nil {
 				t.Error("published while there is no server")
+			}
+			if since, why := b.Away(); why == nil || since.Before(killed) || time.Since(since) > time.Minute {
+				t.Errorf("away since %v (%v), want the time at which the server was killed, and why", since, why)
 			}
 			if forgets {
 				server.Forget()
 			}
 			server.Run()
 			eventually(t, "publishing works again", func() bool { return topic.Publish(t.Context(), 3) == nil })
+			if since, why := b.Away(); why != nil {
+				t.Errorf("away since %v (%v) although it is back", since, why)
+			}
 			if !forgets { // the newest may come once more
 				if got := bustest.Receive(t, heard); got != 3 {
 					t.Errorf("heard %d, want 3", got)
