@@ -99,7 +99,16 @@ func (c Config) Check() error {
 	defer func() { _ = engine.Close() }() // nobody waits for an answer
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
-	return c.check(ctx, engine)
+	return errors.Join(c.check(ctx, engine), c.missing(ctx, engine))
+}
+
+// missing says that the network of the document is none. An engine that does not
+// answer is waited for.
+func (c Config) missing(ctx context.Context, engine *docker.Client) error {
+	if c.Network == "" || !errors.Is(engine.HasNetwork(ctx, c.Network), docker.ErrNoNetwork) {
+		return nil
+	}
+	return fmt.Errorf("network: there is no network %q in this swarm; docker network ls shows those there are, and one of a stack is called STACK_NETWORK", c.Network)
 }
 
 // Examine says what a manager says of the service.
@@ -124,6 +133,9 @@ func (c Config) Examine(ctx context.Context) []target.Finding {
 		return []target.Finding{{Message: fmt.Sprintf("service %s cannot be scaled: %v", c.Service, err), Fix: "see what a manager says: docker service inspect " + c.Service}}
 	}
 	found := []target.Finding{{Message: fmt.Sprintf("service %s can be scaled; it has %s now", c.Service, scale.Count(service.Replicas, "replica"))}}
+	if err := c.missing(ctx, engine); err != nil {
+		found = append(found, target.Finding{Message: err.Error(), Fix: "correct network in the document (label flyball.network), or leave it out: then it is the first of the service"})
+	}
 	if service.StopGracePeriod < lingering {
 		found = append(found, target.Finding{
 			Message: fmt.Sprintf("service %s has a stop_grace_period of %v", c.Service, service.StopGracePeriod),

@@ -212,10 +212,14 @@ func (v *view) address(s *seen, t *docker.Task) string {
 	if address != "" {
 		return net.JoinHostPort(address, port)
 	}
-	if one, local := v.local[t.Container]; local && t.Container != "" {
-		return one.Address(port, network)
+	one, local := v.local[t.Container]
+	switch {
+	case !local || t.Container == "":
+		return ""
+	case v.cfg.Network != "" && one.Addresses[v.cfg.Network] == "": // and no other will do
+		return ""
 	}
-	return ""
+	return one.Address(port, network)
 }
 
 // attachment is the task's part in the network by which it is reached: the one

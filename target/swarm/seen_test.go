@@ -108,4 +108,9 @@ func TestATaskThatStartsKeepsNobodyWaiting(t *testing.T) {
 	if r := v.statusOf(s).Replicas; len(r) != 2 || r[0].Address != "172.18.0.2:8080" || r[1].TakesWork() {
 		t.Errorf("got %+v", r)
 	}
+	// The network that is named is the one in which the balancer is too.
+	v.cfg.Network = "far"
+	if r := v.statusOf(s).Replicas; r[0].Address != "" {
+		t.Errorf("it is reached at %s, which is not in the network far", r[0].Address)
+	}
 }

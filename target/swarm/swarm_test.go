@@ -3,6 +3,7 @@ package swarm_test
 import (
 	"context"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -46,6 +47,19 @@ func TestOnlyReplicatedServicesAreScaled(t *testing.T) {
 	}
 	if err := webConfig(daemon, "nothing").Check(); err == nil || !strings.HasPrefix(err.Error(), `service: there is no service "nothing"`) {
 		t.Errorf("Check of a service that is not there: %v", err)
+	}
+	w := newWorld(t, daemon, 1, nil)
+	cfg := webConfig(daemon, w.service)
+	cfg.Network = "nosuch"
+	if err := cfg.Check(); err == nil || !strings.HasPrefix(err.Error(), `network: there is no network "nosuch"`) {
+		t.Errorf("Check of a network that is not there: %v", err)
+	}
+	if found := cfg.Examine(t.Context()); !slices.ContainsFunc(found, func(f target.Finding) bool { return f.Fix != "" && strings.Contains(f.Message, `no network "nosuch"`) }) {
+		t.Errorf("Examine says %+v, nothing of the network", found)
+	}
+	cfg.Network = bridge
+	if err := cfg.Check(); err != nil {
+		t.Errorf("Check of a network that is there: %v", err)
 	}
 }
 
