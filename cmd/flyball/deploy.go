@@ -66,6 +66,8 @@ func (f *deployFlags) add(cmd *cobra.Command) {
 	flags.IntVar(&f.options.AppPort, "port", o.AppPort, "port on which a container of your service takes requests")
 	flags.StringVar(&f.options.HealthPath, "health-path", o.HealthPath, "path of a GET that a ready container answers with 2xx; empty only connects")
 	flags.IntVar(&f.options.Published, "publish", o.Published, "port under which users reach the service")
+	flags.IntVar(&f.options.DashboardPort, "dashboard-port", o.DashboardPort, "port of this machine for the dashboard, where it is published")
+	flags.IntVar(&f.options.GrafanaPort, "grafana-port", o.GrafanaPort, "port of this machine for Grafana, where it is published")
 	flags.BoolVar(&f.options.PublishPages, "publish-pages", false, "with swarm local: publish dashboard and Grafana too, unencrypted, on every address of a node")
 	flags.DurationVar(&f.drain, "drain-timeout", o.DrainTimeout.Std(), "longest that a request or stream may take to finish before its replica, or the balancer, ends")
 	flags.StringVar(&f.options.FlyballImage, "flyball-image", o.FlyballImage, "image of Flyball (make image builds one)")
@@ -111,6 +113,9 @@ func (f *deployFlags) run(cmd *cobra.Command, args []string) error {
 	if !f.apply {
 		fmt.Fprintf(cmd.OutOrStdout(), "%d files in %s; %s starts them\n", len(files), f.dir, engine.howToStart())
 		return nil
+	}
+	if err := engine.ready(cmd.Context()); err != nil {
+		return err
 	}
 	if err := engine.apply(cmd.Context()); err != nil {
 		return err

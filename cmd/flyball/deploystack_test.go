@@ -115,7 +115,9 @@ func fakeDocker(t *testing.T, answers map[string]string) (calls func() []string)
 	for begin, answer := range answers {
 		script += fmt.Sprintf("'%s'*) printf '%%s\\n' '%s';;\n", begin, answer)
 	}
-	script += "esac\n"
+	// The usual ports are the stack's own: who else of this machine holds them is
+	// not to matter.
+	script += "'ps --filter '*.Ports*) echo '127.0.0.1:8080->8080/tcp, 127.0.0.1:7070->7070/tcp, 127.0.0.1:3000->3000/tcp';;\nesac\n"
 	if err := os.WriteFile(filepath.Join(dir, "docker"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -150,9 +150,9 @@ func (p *planned) volume(s *service, name, target string) {
 }
 
 // page opens the port of something that has passwords.
-func (p *planned) page(s *service, port int) {
+func (p *planned) page(s *service, published, target int) {
 	if !p.o.hidesPages() {
-		p.publish(s, port, port)
+		p.publish(s, published, target)
 	}
 }
 

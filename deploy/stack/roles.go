@@ -138,7 +138,7 @@ func (p *planned) dashboard() service {
 		s.Command = append(s.Command, "--tls-cert", cert, "--tls-key", key)
 	}
 	p.volume(&s, "dashboard", stateDir)
-	p.page(&s, dashboardPort)
+	p.page(&s, p.o.DashboardPort, dashboardPort)
 	return s
 }
 

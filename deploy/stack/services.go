@@ -142,7 +142,7 @@ func (p *planned) grafana() {
 	p.config(&s, File{Path: "grafana/dashboards.yaml", Data: dashboards}, "/etc/grafana/provisioning/dashboards/flyball.yaml")
 	p.config(&s, File{Path: "grafana/flyball.json", Data: dashboard}, "/etc/grafana/dashboards/flyball.json")
 	p.volume(&s, "grafana", "/var/lib/grafana")
-	p.page(&s, grafanaPort)
+	p.page(&s, p.o.GrafanaPort, grafanaPort)
 	p.add(s)
 }
 

@@ -63,6 +63,9 @@ type Options struct {
 	AppReplicas int
 	// Published is the port under which users reach the service.
 	Published int
+	// DashboardPort and GrafanaPort are those of the host under which these two are
+	// published, where they are.
+	DashboardPort, GrafanaPort int
 	// PublishPages lets a swarm publish dashboard and Grafana unencrypted, on
 	// every address of a node.
 	PublishPages bool
@@ -103,7 +106,7 @@ func Default(orchestrator string, environment Environment) Options {
 	}
 	return Options{
 		Orchestrator: orchestrator, Environment: environment, Name: "shop", Balancer: balancer,
-		AppPort: 8080, HealthPath: "/healthz", Published: 8080, FlyballImage: "flyball:latest", Socket: socket, SocketGID: -1,
+		AppPort: 8080, HealthPath: "/healthz", Published: 8080, DashboardPort: dashboardPort, GrafanaPort: grafanaPort, FlyballImage: "flyball:latest", Socket: socket, SocketGID: -1,
 		DrainTimeout: shortestDrain,
 	}
 }
@@ -133,7 +136,10 @@ func (o Options) Validate() error {
 	check(o.BalancerImage == "" || images.MatchString(o.BalancerImage), "--balancer-image: must be the name of an image, got %q", o.BalancerImage)
 	check(o.AppPort > 0 && o.AppPort < 1<<16, "--port: must be 1 to 65535, got %d", o.AppPort)
 	check(o.Published > 0 && o.Published < 1<<16, "--publish: must be 1 to 65535, got %d", o.Published)
-	check(!slices.Contains([]int{dashboardPort, grafanaPort}, o.Published), "--publish: %d is that of the dashboard or of Grafana", o.Published)
+	check(o.DashboardPort > 0 && o.DashboardPort < 1<<16, "--dashboard-port: must be 1 to 65535, got %d", o.DashboardPort)
+	check(o.GrafanaPort > 0 && o.GrafanaPort < 1<<16, "--grafana-port: must be 1 to 65535, got %d", o.GrafanaPort)
+	check(!slices.Contains([]int{o.DashboardPort, o.GrafanaPort}, o.Published), "--publish: %d is that of the dashboard or of Grafana (--dashboard-port, --grafana-port)", o.Published)
+	check(o.DashboardPort != o.GrafanaPort, "--grafana-port: %d is that of the dashboard", o.GrafanaPort)
 	check(o.DrainTimeout >= shortestDrain && o.DrainTimeout == scale.Duration(o.DrainTimeout.Std().Round(time.Second)),
 		"--drain-timeout: must be whole seconds, at least %s, got %s", shortestDrain, o.DrainTimeout)
 	check(!o.PublishPages || o.Orchestrator == Swarm && !o.encrypted(), "--publish-pages: is for a swarm without TLS; elsewhere they are published")
@@ -157,7 +163,27 @@ func (o Options) Pages() (service, dashboard, grafana string) {
 		host = o.ACMEDomain
 	}
 	return fmt.Sprintf("%s://%s:%d/", scheme, host, o.Published),
-		fmt.Sprintf("%s://localhost:%d/", scheme, dashboardPort), fmt.Sprintf("%s://localhost:%d/", scheme, grafanaPort)
+		fmt.Sprintf("%s://localhost:%d/", scheme, o.DashboardPort), fmt.Sprintf("%s://localhost:%d/", scheme, o.GrafanaPort)
+}
+
+// Publication is a port of the host that a stack takes.
+type Publication struct {
+	Address string // of the host
+	Port    int
+	Flag    string // that chooses another one
+}
+
+// Publications are the ports of the host that the stack takes.
+func (o Options) Publications() []Publication {
+	address := o.Environment.Address
+	if o.Orchestrator == Swarm {
+		address = "0.0.0.0"
+	}
+	all := []Publication{{address, o.Published, "--publish"}}
+	if !o.hidesPages() {
+		all = append(all, Publication{address, o.DashboardPort, "--dashboard-port"}, Publication{address, o.GrafanaPort, "--grafana-port"})
+	}
+	return all
 }
 
 // build makes the image of a service a target of the example's Containerfile.
@@ -221,7 +247,7 @@ func (o Options) Hidden() string {
 	if !o.hidesPages() {
 		return ""
 	}
-	return fmt.Sprintf("docker service update --publish-add mode=host,target=%[2]d,published=%[2]d %[1]s_dashboard", o.Name, dashboardPort)
+	return fmt.Sprintf("docker service update --publish-add mode=host,target=%d,published=%d %s_dashboard", dashboardPort, o.DashboardPort, o.Name)
 }
 
 func headline(o Options) string {
