@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -54,10 +55,13 @@ func (c *Config) Check() error {
 		return fmt.Errorf("program: %w", err)
 	}
 	if _, err := os.Stat(c.ConfigFile); err != nil {
-		return fmt.Errorf("configFile: %w", err)
+		return fmt.Errorf("%w: %w", errNoConfig, err)
 	}
 	return nil
 }
+
+// errNoConfig is returned where nginx has nothing to be started with.
+var errNoConfig = errors.New("configFile")
 
 // Open returns the plane of a service.
 func (c *Config) Open(_ context.Context, _ string, o balancer.Options) (balancer.Plane, error) {
@@ -70,7 +74,9 @@ func (c *Config) Open(_ context.Context, _ string, o balancer.Options) (balancer
 
 // Examine sees whether nginx runs and would take a change.
 func (c *Config) Examine(ctx context.Context) []target.Finding {
-	if err := c.Check(); err != nil {
+	if err := c.Check(); errors.Is(err, errNoConfig) {
+		return []target.Finding{{Message: err.Error(), Fix: "write it: flyball balancer-config -f FILE > " + c.ConfigFile + "; or correct configFile in the document"}}
+	} else if err != nil {
 		return []target.Finding{{Message: err.Error(), Fix: "install nginx, or correct program and configFile in the document"}}
 	}
 	p, err := New(*c, clock.System, slog.New(slog.DiscardHandler))
