@@ -214,42 +214,11 @@ func detailLines(e explanation) []string {
 	return lines
 }
 
-// targetTable is a header and a row for each target. The reason is left out
-// where the width has no room for it; width 0 has room for everything.
-func targetTable(targets []client.Target, now time.Time, width int) []string {
-	longest := len("TARGET")
-	for i := range targets {
-		longest = max(longest, len(targets[i].Name))
-	}
-	const others = 9 + 7 + 7 + 7 + 7 + 5
-	if width > 0 {
-		longest = max(8, min(longest, width-others))
-	}
-	rows := make([]string, 0, len(targets)+1)
-	row := func(name, mode, ready, rate, p95, good, why string) {
-		line := fmt.Sprintf("%-*s %-9s %7s %7s %7s %7s", longest, fit(name, longest), mode, ready, rate, p95, good)
-		if room := width - utf8.RuneCountInString(line) - 2; width == 0 {
-			line += "  " + why
-		} else if room >= 20 {
-			line += "  " + fit(why, room)
-		}
-		rows = append(rows, strings.TrimRight(line, " "))
-	}
-	row("TARGET", "MODE", "READY", "REQ/S", "P95", "GOOD", "WHY")
-	for i := range targets {
-		t := &targets[i]
-		ready, rate, p95 := "-", "-", "-"
-		if p := t.Point; p != nil {
-			ready, rate, p95 = number(p.Ready, "")+"/"+number(p.Desired, ""), number(p.Rate, ""), seconds(p.P95)
-		}
-		row(t.Name, string(t.Mode), ready, rate, p95, good(t.Objective), why(t, now))
-	}
-	return rows
-}
-
 // why is the short reason of a row: troubles first.
 func why(t *client.Target, now time.Time) string {
 	switch {
+	case unreachable(t) != "": // what cannot be read has that one reason
+		return unreachable(t)
 	case len(t.Faults) > 0:
 		return "! " + t.Faults[0].From + ": " + oneLine(t.Faults[0].Error)
 	case stale(t, now):
