@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -153,12 +155,27 @@ func (e *explanation) change() string {
 	return ""
 }
 
+// names reports whether the decision speaks of a signal. What is measured beside,
+// such as the disk of a container, decides nothing.
+func (e *explanation) names(signal string) bool {
+	d := &e.decision
+	said := []string{d.Reason.String(), d.Recommendation.Reason.String()}
+	for _, p := range d.Recommendation.Proposals {
+		said = append(said, p.Signal, p.Reason.String())
+	}
+	for _, s := range d.Steps {
+		said = append(said, s.Reason.String())
+	}
+	word := regexp.MustCompile(`\b` + regexp.QuoteMeta(signal) + `\b`)
+	return slices.ContainsFunc(said, word.MatchString)
+}
+
 // missing names the signals that are not to be trusted.
 func (e *explanation) missing(then string) string {
 	var bad []string
 	if e.decision.Seen != nil {
 		for _, s := range e.decision.Seen.Signals {
-			if s.Trust != scale.Fresh {
+			if s.Trust != scale.Fresh && e.names(s.Name) {
 				bad = append(bad, s.Name)
 			}
 		}
@@ -177,6 +194,9 @@ func (e *explanation) print(w io.Writer, width int) {
 	say := func(format string, args ...any) {
 		printLines(w, cli.Wrap(fmt.Sprintf(format, args...), width, 2)...)
 	}
+	if old := e.old(); old != "" && e.latest {
+		say("%s.", old)
+	}
 	say("%s.", oneLine(e.sentence()))
 	if change := e.change(); change != "" {
 		say("What would change it: %s.", change)
@@ -187,6 +207,21 @@ func (e *explanation) print(w io.Writer, width int) {
 	e.printAdvice(w, width)
 	say("")
 	e.sayAround(say)
+}
+
+// old warns of what is shown as it was, because nothing newer was heard.
+func (e *explanation) old() string {
+	heard := "nothing was ever heard"
+	if !e.target.ReportAt.IsZero() {
+		heard = "all that follows is as of " + age(e.now, e.target.ReportAt.Time) + " ago"
+	}
+	switch f := away(&e.target); {
+	case f != nil:
+		return fmt.Sprintf("! The bus between the roles is away since %s (%s): %s", stamp(sinceOf(f)), age(e.now, sinceOf(f)), heard)
+	case stale(&e.target, e.now):
+		return "! No measurements for " + age(e.now, e.target.ReportAt.Time) + ": " + heard
+	}
+	return ""
 }
 
 func (e *explanation) printSeen(w io.Writer, width int) {
@@ -278,7 +313,11 @@ func (e *explanation) sayAround(say func(format string, args ...any)) {
 			ready++
 		}
 	}
-	say("Replicas now: %d, %d of them ready", len(e.target.Replicas), ready)
+	now := "now"
+	if e.old() != "" {
+		now = age(e.now, e.target.ReportAt.Time) + " ago"
+	}
+	say("Replicas %s: %d, %d of them ready", now, len(e.target.Replicas), ready)
 	for _, c := range e.target.Conditions {
 		say("%s since %s: %s", c.Type, stamp(c.Since.Time), oneLine(c.Message))
 	}
@@ -325,6 +364,8 @@ func (e *explanation) asJSON() any {
 		Objective  any              `json:"objective"`
 		Decision   client.Decision  `json:"decision"`
 		Conditions any              `json:"conditions"`
+		Faults     any              `json:"faults"`
+		ReportAt   client.Time      `json:"reportAt"` // everything is as of then
 		Advice     any              `json:"advice"`
-	}{e.target.Name, oneLine(e.sentence()), e.change(), e.target.Mode, e.target.Override, e.target.Objective, e.decision, e.target.Conditions, e.target.Advice}
+	}{e.target.Name, oneLine(e.sentence()), e.change(), e.target.Mode, e.target.Override, e.target.Objective, e.decision, e.target.Conditions, e.target.Faults, e.target.ReportAt, e.target.Advice}
 }

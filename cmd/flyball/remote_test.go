@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/flyball-io/flyball/bus/memory"
 	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/internal/client"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
@@ -362,5 +364,50 @@ func TestVersionAsJSON(t *testing.T) {
 	var v map[string]any
 	if err := json.Unmarshal([]byte(out), &v); err != nil || v["go"] == "" || v["platform"] == "" || v["version"] == "" {
 		t.Errorf("got %s (%v), want version, commit, go and platform", out, err)
+	}
+}
+
+// Without the bus between the roles what is shown is of before, and both say so
+// and since when.
+func TestABusThatIsAwayIsSaid(t *testing.T) {
+	i := newInstance(t, "shop")
+	i.decide("shop", clock.System.Now(), 3, 6, 4)
+	i.server.BusAway(clock.System.Now().Add(-32*time.Second), errors.New("connection refused"))
+	out, _, _ := i.run("explain")
+	wants(t, out, "! The bus between the roles is away since", "(32s): all that follows is as of", "Fault: bus: connection refused")
+	if strings.Contains(out, "Replicas now") {
+		t.Errorf("the replicas of before are said to be those of now:\n%s", out)
+	}
+	out, _, _ = i.run("top", "--once")
+	wants(t, out, "! bus away for 32s, all of this is of before: connection refused")
+	i.server.BusAway(clock.System.Now(), nil)
+	out, _, _ = i.run("explain")
+	wants(t, out, "Replicas now")
+	if strings.Contains(out, "away") {
+		t.Errorf("still away:\n%s", out)
+	}
+}
+
+// Of the signals in doubt those are named that the decision speaks of.
+func TestTheCureIsOfASignalThatDecides(t *testing.T) {
+	doubtful := func(names ...string) *client.Seen {
+		seen := &client.Seen{Ready: 1}
+		for _, name := range names {
+			seen.Signals = append(seen.Signals, client.Signal{Name: name, Trust: scale.Absent})
+		}
+		return seen
+	}
+	noRate := scale.Because("NoData", "hold: {n}").About(`predictive: signal "requestRate": no data`)
+	for _, tc := range []struct {
+		seen *client.Seen
+		want string
+	}{
+		{doubtful("requestRate", "writableLayerBytes"), "it decides again as soon as requestRate can be measured: see flyball doctor"},
+		{doubtful("writableLayerBytes"), "it decides again as soon as its signals are measured: see flyball doctor"},
+	} {
+		e := explanation{decision: client.Decision{From: 1, To: 1, NoData: true, Reason: noRate, Seen: tc.seen}}
+		if got := e.change(); got != tc.want {
+			t.Errorf("got %q, want %q", got, tc.want)
+		}
 	}
 }

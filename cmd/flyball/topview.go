@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -217,6 +218,9 @@ func detailLines(e explanation) []string {
 // why is the short reason of a row: troubles first.
 func why(t *client.Target, now time.Time) string {
 	switch {
+	case away(t) != nil:
+		f := away(t)
+		return "! bus away for " + age(now, sinceOf(f)) + ", all of this is of before: " + oneLine(f.Error)
 	case unreachable(t) != "": // what cannot be read has that one reason
 		return unreachable(t)
 	case len(t.Faults) > 0:
@@ -245,6 +249,17 @@ func story(t *client.Target, now time.Time) string {
 func stale(t *client.Target, now time.Time) bool {
 	return !t.ReportAt.IsZero() && now.Sub(t.ReportAt.Time).Seconds() > t.StaleAfter
 }
+
+// away is the fault of a bus that cannot be reached; nil: it can.
+func away(t *client.Target) *web.FaultView {
+	i := slices.IndexFunc(t.Faults, func(f web.FaultView) bool { return f.From == web.BusFault })
+	if i < 0 {
+		return nil
+	}
+	return &t.Faults[i]
+}
+
+func sinceOf(f *web.FaultView) time.Time { return time.UnixMilli(int64(f.Since * 1000)) }
 
 func troubled(t *client.Target) bool {
 	return len(t.Faults) > 0 || len(t.Conditions) > 0 || (t.Objective != nil && !t.Objective.Met)
