@@ -323,7 +323,8 @@ func (s *Service) lookAs(ctx context.Context, spec Spec, readers map[string]*rea
 	m := &control.Monitor{Name: s.name, Target: s.target, Sources: all, Interval: spec.interval(),
 		Reports: control.Reports(s.deps.Bus, s.name), Clock: s.deps.Clock, Log: s.deps.Log}
 	if s.router != nil {
-		m.Conditions = s.router.Conditions
+		reach := &reach{balancer: s.plane, clock: s.deps.Clock}
+		m.Conditions = func() []scale.Condition { return append(s.router.Conditions(), reach.conditions()...) }
 	}
 	if split := s.deps.Split; split != nil {
 		m.By, m.Reports = split.Roles.String(), control.Reports(split.Far, s.name)

@@ -56,4 +56,6 @@ type BackendStatus struct {
 	InFlight int    `json:"inFlight"`
 	Requests uint64 `json:"requests"` // answered since it was added
 	Failures uint64 `json:"failures"` // of these 5xx, refused or broken off
+	// Fault is why it is unhealthy, where the balancer says.
+	Fault string `json:"fault,omitempty"`
 }

@@ -24,6 +24,10 @@ const BalancerBehind = "BalancerBehind"
 // work: new ones get no requests, and those that were there before all of them.
 const BalancerRefuses = "BalancerRefuses"
 
+// BackendsUnreachable says that a balancer reaches none of the replicas that are
+// ready: every request fails.
+const BackendsUnreachable = "BackendsUnreachable"
+
 // Conditions that guards act on.
 const (
 	// CrashLoop: replicas keep failing soon after they start.

@@ -23,6 +23,7 @@ type backend struct {
 	draining bool
 	removed  bool
 	down     bool          // taken out by a health check
+	fault    error         // why it was taken out
 	strikes  int           // failures in a row, seen in traffic
 	misses   int           // failed checks in a row
 	passes   int           // successful checks in a row
@@ -50,6 +51,14 @@ func (b *backend) state() balancer.State {
 	default:
 		return balancer.Active
 	}
+}
+
+// why is what took the backend out.
+func (b *backend) why() string {
+	if !b.down || b.fault == nil {
+		return ""
+	}
+	return b.fault.Error()
 }
 
 // dialFault is an error of connecting: nothing was sent.

@@ -57,6 +57,7 @@ func (c *checker) check(ctx context.Context, b *backend) {
 	}
 	switch c.proxy.pool.checked(b, err == nil, c.proxy.cfg.Health) {
 	case wentDown:
+		c.proxy.pool.blame(b, err)
 		c.proxy.log.Warn("replica taken out by its health check", slog.String("replica", b.ID), slog.Any("error", err))
 	case cameUp:
 		c.proxy.log.Info("replica is back", slog.String("replica", b.ID))
@@ -150,6 +151,13 @@ func (p *pool) checked(b *backend, ok bool, rule Health) change {
 	return cameUp
 }
 
+// blame notes why a backend was taken out.
+func (p *pool) blame(b *backend, why error) {
+	p.mu.Lock()
+	b.fault = why
+	p.mu.Unlock()
+}
+
 // unchecked forgets a check that came to no result.
 func (p *pool) unchecked(b *backend) {
 	p.mu.Lock()
@@ -185,5 +193,6 @@ func (p *Proxy) strike(b *backend, err error, refused bool) {
 	if p.pool.strike(b, refused, p.cfg.Health.UnhealthyAfter) == unchanged {
 		return
 	}
+	p.pool.blame(b, err)
 	p.log.Warn("replica taken out", slog.String("replica", b.ID), slog.Any("error", err))
 }

@@ -163,7 +163,7 @@ func (p *pool) status() []balancer.BackendStatus {
 	for _, b := range p.known {
 		out = append(out, balancer.BackendStatus{
 			Backend: b.Backend, State: b.state(), InFlight: b.inFlight,
-			Requests: b.requests, Failures: b.failures,
+			Requests: b.requests, Failures: b.failures, Fault: b.why(),
 		})
 	}
 	slices.SortFunc(out, func(a, b balancer.BackendStatus) int { return cmp.Compare(a.ID, b.ID) })
