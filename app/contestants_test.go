@@ -55,7 +55,7 @@ func TestOriginalsPlayWithTheirOwnRulesAlone(t *testing.T) {
 
 func TestAContestantThatIsWrittenWronglyIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		"hpx":                            "unknown policy \"hpx\"; known: baseline,",
+		"hpx":                            "unknown policy \"hpx\"; known: advised, baseline,",
 		"hpa:cpu=3":                      "allowed: cpuInitializationPeriod",
 		"hpa:requestRate=70":             "requestRate: must be a share of what one replica carries such as 70%, got \"70\"",
 		"hpa:requestRate=lots%":          "share of what one replica carries such as 70%",
