@@ -2,7 +2,6 @@ package simulated_test
 
 import (
 	"errors"
-	"io"
 	"log/slog"
 	"slices"
 	"testing"
@@ -20,7 +19,7 @@ func ask(t *testing.T, is advised.Simulated, question string, times int) (all []
 	t.Helper()
 	cfg := advised.Default().Advisor
 	cfg.Simulated, cfg.Question = &is, question
-	a := simulated.New(cfg, advisor.Env{Target: "web", Min: 2, Max: 20, Sync: 15 * time.Second, Clock: clock.System, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	a := simulated.New(cfg, advisor.Env{Target: "web", Min: 2, Max: 20, Sync: 15 * time.Second, Clock: clock.System, Log: slog.New(slog.DiscardHandler)})
 	defer a.Close()
 	if m := a.Manners(); !m.Simulated || m.OnInquiry || m.Every != cfg.Every.Std() {
 		t.Errorf("got manners %+v", m)
