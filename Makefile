@@ -9,7 +9,7 @@ PLATFORMS     := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 # One of each system that tests and linters do not see: no code of ours knows the architecture.
 VETTED        := darwin/arm64 windows/amd64
 # Long arithmetic in one goroutine each: the race detector, which takes twenty times as long to find nothing there, sees the short tests only.
-ARITHMETIC    := guard capacity policy/predictive policy/learned evaluate cmd/flyball record/sqlite neural rl rl/scaling app/training
+ARITHMETIC    := guard capacity policy/predictive policy/learned evaluate cmd/flyball record/sqlite neural rl rl/scaling app/training test/advised
 # End to end, what the race detector watches: a controller and its replicas over their whole life.
 RACED         := TestRun|TestController|TestDemoLeaves|TestKilled
 # Packages whose tests have a Docker engine of their own, and those with tests of programs that scripts/test-binaries builds.
