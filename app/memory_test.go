@@ -144,6 +144,9 @@ type silent struct{ balancer.Plane }
 
 func (*silent) Signals() []string                               { return nil }
 func (*silent) Collect(context.Context) ([]scale.Sample, error) { return nil, nil }
+func (*silent) Backends(context.Context) ([]balancer.BackendStatus, error) {
+	return nil, nil
+}
 
 // A change that was made after the memory was written, because the controller
 // ended in between, is caught up with: its cooldown holds.
