@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 )
 
@@ -144,9 +145,10 @@ type Node struct {
 }
 
 // scaleTries bounds attempts against somebody who changes the service without
-// end; scalePause is the wait between two.
+// end: one in five of them comes between two changes. scalePause is the mean wait
+// between two, by chance shorter or longer, so as not to keep step with them.
 const (
-	scaleTries = 20
+	scaleTries = 60
 	scalePause = 20 * time.Millisecond
 )
 
@@ -169,7 +171,7 @@ func SetServiceReplicas(ctx context.Context, c Cluster, name string, replicas in
 			return s, err
 		}
 		select {
-		case <-time.After(scalePause):
+		case <-time.After(rand.N(2 * scalePause)):
 		case <-ctx.Done():
 			return s, ctx.Err()
 		}
