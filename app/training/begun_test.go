@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/policy/learned"
 	"github.com/flyball-io/flyball/rl/scaling"
 )
@@ -26,6 +27,7 @@ func stopEarly(t testing.TB, job Job) {
 
 // What was begun is not lost to a flag that was forgotten.
 func TestAnUnfinishedTrainingIsNotBegunAnew(t *testing.T) {
+	testenv.Long(t)
 	c, dir := small(t, "a2c"), t.TempDir()
 	g := ground(t, c)
 	g.history = true
@@ -73,6 +75,7 @@ func TestSeedsThatWereNotReachedAreUnfinished(t *testing.T) {
 
 // A checkpoint is of its loads and of the model that was begun with.
 func TestACheckpointIsOfItsLoadsAndItsModel(t *testing.T) {
+	testenv.Long(t)
 	c, dir := small(t, "a2c"), t.TempDir()
 	g := ground(t, c)
 	stopEarly(t, Job{Config: c, Dir: dir, Ground: g, From: lentModel(t, c, g, 7)})

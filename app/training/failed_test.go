@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/rl"
 )
 
@@ -18,6 +19,7 @@ func (diverging) Learn(context.Context, rl.Environment, int, func(rl.Progress)) 
 
 // One seed that diverges costs no other its model, nor its own what it had.
 func TestASeedThatDivergesIsToldAndOthersAreKept(t *testing.T) {
+	testenv.Long(t)
 	c, dir := small(t, "a2c"), t.TempDir()
 	c.Seeds, c.Steps = 2, 1200
 	job := Job{Config: c, Dir: dir, Ground: ground(t, c)}
@@ -54,6 +56,7 @@ func TestASeedThatDivergesIsToldAndOthersAreKept(t *testing.T) {
 
 // With a rate like this nothing is finite for long: what it began with is left.
 func TestATrainingThatDivergesKeepsItsBest(t *testing.T) {
+	testenv.Long(t)
 	c := small(t, "ppo")
 	c.Learner = []byte(`{"rate": 1e30}`)
 	r, err := Train(t.Context(), Job{Config: c, Dir: t.TempDir(), Ground: ground(t, c)})

@@ -12,12 +12,14 @@ import (
 
 	"gonum.org/v1/plot/plotter"
 
+	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/policy/learned"
 )
 
 // A model that is begun with and that costs more than the base is not what is kept:
 // the base itself is.
 func TestWhatIsWorseThanTheBaseIsNotKept(t *testing.T) {
+	testenv.Long(t)
 	c := small(t, "a2c")
 	c.Learner = []byte(`{"rate": 1e-12}`) // it stays what it begins with
 	g := ground(t, c)
@@ -38,6 +40,7 @@ func TestWhatIsWorseThanTheBaseIsNotKept(t *testing.T) {
 
 // The best of several seeds and what each came to.
 func TestWhatEachSeedCameTo(t *testing.T) {
+	testenv.Long(t)
 	c := small(t, "a2c")
 	c.Seeds, c.Ahead, c.Steps = 3, 0, 1200
 	r, err := Train(t.Context(), Job{Config: c, Dir: t.TempDir(), Ground: ground(t, c)})
@@ -53,6 +56,7 @@ func TestWhatEachSeedCameTo(t *testing.T) {
 
 // What took longest to come to is there also where a picture cannot be drawn.
 func TestAPictureThatFailsCostsNoModel(t *testing.T) {
+	testenv.Long(t)
 	c, dir := small(t, "a2c"), t.TempDir()
 	c.Steps = 1200
 	if err := os.MkdirAll(filepath.Join(dir, "cost.png", "in the way"), 0o700); err != nil {
@@ -72,6 +76,7 @@ func TestAPictureThatFailsCostsNoModel(t *testing.T) {
 
 // A candidate has to win before it is the model.
 func TestACandidateIsNoModelYet(t *testing.T) {
+	testenv.Long(t)
 	c, dir := small(t, "a2c"), t.TempDir()
 	c.Steps = 1200
 	if _, err := Train(t.Context(), Job{Config: c, Dir: dir, Ground: ground(t, c), Candidate: true}); err != nil {
@@ -87,6 +92,7 @@ func TestACandidateIsNoModelYet(t *testing.T) {
 
 // A training that cannot write goes on later from its checkpoint.
 func TestATrainingThatCannotWriteGoesOn(t *testing.T) {
+	testenv.Long(t)
 	c, dir := small(t, "a2c"), t.TempDir()
 	g, blocked := ground(t, c), filepath.Join(dir, SummaryFile)
 	if err := os.MkdirAll(filepath.Join(blocked, "in the way"), 0o700); err != nil {

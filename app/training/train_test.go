@@ -143,6 +143,7 @@ func TestAStoppedTrainingGoesOn(t *testing.T) {
 }
 
 func TestCheckpointsThatAreRefused(t *testing.T) {
+	testenv.Long(t)
 	c := small(t, "a2c")
 	g, dir := ground(t, c), t.TempDir()
 	train(t, Job{Config: c, Dir: dir, Ground: g})
@@ -331,6 +332,7 @@ func TestCartPoleIsLearned(t *testing.T) {
 
 // So many episodes end a training, though steps were left.
 func TestEpisodesEndATraining(t *testing.T) {
+	testenv.Long(t)
 	c := small(t, "a2c")
 	c.SetEpisodes(24)
 	c.Steps *= 10
