@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 )
 
@@ -145,11 +144,11 @@ type Node struct {
 }
 
 // scaleTries bounds attempts against somebody who changes the service without
-// end: one in five of them comes between two changes. scalePause is the mean wait
-// between two, by chance shorter or longer, so as not to keep step with them.
+// end: one in five of them comes between two changes. one to five times
+// scalePause is the wait between two, so as not to keep step with them.
 const (
 	scaleTries = 60
-	scalePause = 20 * time.Millisecond
+	scalePause = 8 * time.Millisecond
 )
 
 // SetServiceReplicas sets the count of a service, again where somebody else
@@ -171,7 +170,7 @@ func SetServiceReplicas(ctx context.Context, c Cluster, name string, replicas in
 			return s, err
 		}
 		select {
-		case <-time.After(rand.N(2 * scalePause)):
+		case <-time.After(time.Duration(1+2*try%5) * scalePause):
 		case <-ctx.Done():
 			return s, ctx.Err()
 		}
