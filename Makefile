@@ -47,7 +47,7 @@ setup-engine: # and an engine
 	@scripts/setup-tests engine
 
 # What waits for processes, containers and pods leaves most of two cores to what only computes.
-test: setup setup-engine check-generate test-units ## everything: unit and integration tests, real engines, a real cluster, whole programs
+test: setup setup-engine check-generate test-units ## unit, integration and end-to-end tests, on a Docker engine and a Kubernetes cluster of their own
 	@scripts/beside '$(MAKE) test-arithmetic' '$(MAKE) test-live'
 
 test-units: setup ## unit and integration tests, with the race detector

@@ -144,8 +144,8 @@ type Node struct {
 }
 
 // scaleTries bounds attempts against somebody who changes the service without
-// end: one in five of them comes between two changes. one to five times
-// scalePause is the wait between two, so as not to keep step with them.
+// end: one in five of them comes between two changes. The wait between
+// two is one to five times scalePause, so as not to keep step with them.
 const (
 	scaleTries = 60
 	scalePause = 8 * time.Millisecond
