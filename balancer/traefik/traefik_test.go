@@ -121,7 +121,8 @@ func TestAReplicaThatDoesNotAnswer(t *testing.T) {
 	for _, path := range []string{"", "/healthz"} {
 		t.Run("health check at "+path, func(t *testing.T) {
 			p := start(t, overFile, func(c *traefik.Config, _ *traefik.Site) {
-				c.Attempts, c.Health.Path, c.Health.Interval = 8, path, scale.Duration(200*time.Millisecond)
+				// Each try draws a replica anew: 8 of them miss the one that is there once in 256.
+				c.Attempts, c.Health.Path, c.Health.Interval = 40, path, scale.Duration(200*time.Millisecond)
 			})
 			plane := p.plane()
 			p.Must(plane.SetBackends(t.Context(), []balancer.Backend{{ID: "gone", Address: "127.0.0.1:1"}, balancertest.Replica(t, "a", nil)}))
