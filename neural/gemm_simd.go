@@ -7,12 +7,16 @@ import "simd/archsimd"
 // vectorized says that the processor has what the blocks below are made of.
 var vectorized = archsimd.X86.AVX2() && archsimd.X86.FMA()
 
+// wide says that it has registers of sixteen as well.
+var wide = vectorized && archsimd.X86.AVX512()
+
 // multiply adds A·B to C, row-major; A is read by its strides.
 //
-// C is computed in blocks of 4 × 16 sums in eight registers of eight: as many
-// fused multiply-adds in flight as two units of four cycles take. Each sum adds
-// its products in the order of p whatever block it is in, as in the portable
-// version, but without rounding between product and sum.
+// C is computed in blocks of 4 × 16 sums in eight registers of eight, or 4 × 32
+// in eight of sixteen: as many fused multiply-adds in flight as two units of
+// four cycles take. Each sum adds its products in the order of p whatever block
+// it is in, as in the portable version, but without rounding between product
+// and sum: both widths tell the same to the last bit.
 func multiply(c, a, b []float32, s shape, at stride) {
 	if !vectorized {
 		multiplyPortable(c, a, b, s, at)
@@ -29,6 +33,9 @@ func multiply(c, a, b []float32, s shape, at stride) {
 
 func rowsOf4(c, a, b []float32, s shape, at stride) {
 	j := 0
+	for ; wide && j+32 <= s.columns; j += 32 {
+		block4x32(c[j:], a, b[j:], s, at)
+	}
 	for ; j+16 <= s.columns; j += 16 {
 		block4x16(c[j:], a, b[j:], s, at)
 	}
@@ -45,6 +52,35 @@ func rowOf1(c, a, b []float32, s shape, at stride) {
 	for ; j < s.columns; j += 8 {
 		block1x8(c[j:], a, b[j:], s, at, min(8, s.columns-j))
 	}
+}
+
+func block4x32(c, a, b []float32, s shape, at stride) {
+	n := s.columns
+	r0, r1, r2, r3 := c[:32], c[n:n+32], c[2*n:2*n+32], c[3*n:3*n+32]
+	c00, c01 := archsimd.LoadFloat32x16Slice(r0), archsimd.LoadFloat32x16Slice(r0[16:])
+	c10, c11 := archsimd.LoadFloat32x16Slice(r1), archsimd.LoadFloat32x16Slice(r1[16:])
+	c20, c21 := archsimd.LoadFloat32x16Slice(r2), archsimd.LoadFloat32x16Slice(r2[16:])
+	c30, c31 := archsimd.LoadFloat32x16Slice(r3), archsimd.LoadFloat32x16Slice(r3[16:])
+	for p, pa, pb := 0, 0, 0; p < s.inner; p, pa, pb = p+1, pa+at.inner, pb+n {
+		row := b[pb : pb+32 : pb+32]
+		b0, b1 := archsimd.LoadFloat32x16Slice(row), archsimd.LoadFloat32x16Slice(row[16:])
+		a0 := archsimd.BroadcastFloat32x16(a[pa])
+		c00, c01 = a0.MulAdd(b0, c00), a0.MulAdd(b1, c01)
+		a1 := archsimd.BroadcastFloat32x16(a[pa+at.row])
+		c10, c11 = a1.MulAdd(b0, c10), a1.MulAdd(b1, c11)
+		a2 := archsimd.BroadcastFloat32x16(a[pa+2*at.row])
+		c20, c21 = a2.MulAdd(b0, c20), a2.MulAdd(b1, c21)
+		a3 := archsimd.BroadcastFloat32x16(a[pa+3*at.row])
+		c30, c31 = a3.MulAdd(b0, c30), a3.MulAdd(b1, c31)
+	}
+	c00.StoreSlice(r0)
+	c01.StoreSlice(r0[16:])
+	c10.StoreSlice(r1)
+	c11.StoreSlice(r1[16:])
+	c20.StoreSlice(r2)
+	c21.StoreSlice(r2[16:])
+	c30.StoreSlice(r3)
+	c31.StoreSlice(r3[16:])
 }
 
 func block4x16(c, a, b []float32, s shape, at stride) {

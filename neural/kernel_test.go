@@ -21,7 +21,7 @@ func numbers(n int, seed uint64) []float32 {
 func TestMultiplyIsTheProduct(t *testing.T) {
 	for _, rows := range []int{1, 2, 3, 4, 5, 8, 13} {
 		for _, inner := range []int{1, 3, 16, 41} {
-			for _, columns := range []int{1, 2, 4, 7, 8, 9, 15, 16, 17, 24, 31, 64} {
+			for _, columns := range []int{1, 2, 4, 7, 8, 9, 15, 16, 17, 24, 31, 33, 40, 64} {
 				s := shape{rows, inner, columns}
 				checkProduct(t, s, byRows(inner))
 				checkProduct(t, s, byColumns(rows))
