@@ -22,9 +22,9 @@ const (
 	claimFree = "free\n"
 )
 
-// ErrInUse is what a training is refused with in the folder of another that is at
+// ErrInUse is what a training or comparison is refused with in the folder of another that is at
 // work: each would write over the checkpoints of the other.
-var ErrInUse = errors.New("another training is at work there")
+var ErrInUse = errors.New("another training or comparison is at work there")
 
 // Claim keeps other trainings, also those of other processes, out of a folder. The
 // system gives it back however its holder ends.

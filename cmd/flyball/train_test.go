@@ -206,7 +206,7 @@ func TestTrainRefusesAFolderInUse(t *testing.T) {
 	}
 	for _, args := range []string{"--algo ppo", "--resume", "--history /nowhere"} {
 		_, errOut, status := execute(t.Context(), append([]string{"train", "--out", out}, strings.Fields(args)...)...)
-		if want := fmt.Sprintf("another training is at work there: process %d since ", os.Getpid()); status != 2 || !strings.Contains(errOut, want) {
+		if want := fmt.Sprintf("another training or comparison is at work there: process %d since ", os.Getpid()); status != 2 || !strings.Contains(errOut, want) {
 			t.Errorf("%s: status %d, %q; want 2 and %q", args, status, errOut, want)
 		}
 	}

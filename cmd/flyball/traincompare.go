@@ -70,9 +70,11 @@ func (f *trainFlags) runCompare(ctx context.Context, cmd *cobra.Command) error {
 	ctx, _, stop := interruptible(ctx)
 	defer stop()
 	kept := filepath.Join(f.out, comparisonFolder)
-	if err := os.MkdirAll(kept, 0o777); err != nil {
+	claim, err := training.NewClaim(kept)
+	if err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
+	defer claim.Release()
 	results, err := (&evaluateFlags{contestants: f.contestants, perReplicaHour: 1, out: kept}).judge(ctx, c.job, "comparing", false)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flyball-io/flyball/app/training"
 	"github.com/flyball-io/flyball/internal/testenv"
 )
 
@@ -46,6 +47,14 @@ func TestTrainCompares(t *testing.T) {
 			t.Errorf("%s: got %+v, want the same twice", g.Group, g)
 		}
 	}
+	claim, err := training.NewClaim(filepath.Join(out, comparisonFolder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, errOut, status = execute(t.Context(), "train", "--compare", out, "--loads", "1", "--out", out); status != 1 || !strings.Contains(errOut, "is at work there: process ") {
+		t.Errorf("beside another comparison: status %d: %s", status, errOut)
+	}
+	claim.Release()
 	again, errOut, status := execute(t.Context(), "train", "--compare", out, "--loads", "1", "--out", out)
 	if status != 0 || again != text {
 		t.Errorf("all has been played, and the same is told: status %d: %s\n%s\nwant\n%s", status, errOut, again, text)
