@@ -110,10 +110,10 @@ func TestWalkThroughAdvice(t *testing.T) {
 		if n := b.count(".advice"); n != 0 {
 			t.Errorf("%d panels of advice before anybody was asked", n)
 		}
-		now := clock.System.Now()
-		b.hear(s, advice("shop-web", now.Add(-3*time.Minute), 0, 0, "POST http://127.0.0.1:11434/v1: no answer within 20s"))
-		b.hear(s, advice("shop-web", now.Add(-2*time.Minute), 4, 4, ""))
-		b.hear(s, advice("shop-web", now.Add(-time.Minute), 9, 4, ""))
+		now := awayFromMidnight(t)
+		b.hear(s, advice("shop-web", now.Add(-3*time.Second), 0, 0, "POST http://127.0.0.1:11434/v1: no answer within 20s"))
+		b.hear(s, advice("shop-web", now.Add(-2*time.Second), 4, 4, ""))
+		b.hear(s, advice("shop-web", now.Add(-time.Second), 9, 4, ""))
 		b.sees(".advice", "what small:3b said; the policy decides", "9 replicas", "80 % sure", "the load <b>doubles</b> every minute",
 			"asked: the objective is missed again and again, the policy wanted 4", "1 of 2", "2 answers", "1 failure", "1.35 k tokens", "$0.006", "no answer within 20s", "valid for")
 		if n := b.count(".advice b b, .advice q b"); n != 0 {
@@ -123,6 +123,20 @@ func TestWalkThroughAdvice(t *testing.T) {
 		b.usable(sc, "advice")
 		b.clean(s.address)
 	})
+}
+
+// awayFromMidnight is now, once the day (UTC) is some seconds old and has still a
+// minute: what is counted by the day would begin anew under the test.
+func awayFromMidnight(t *testing.T) time.Time {
+	t.Helper()
+	for {
+		now := clock.System.Now().UTC()
+		day := now.Truncate(24 * time.Hour)
+		if now.Sub(day) > 5*time.Second && day.Add(24*time.Hour).Sub(now) > time.Minute {
+			return now
+		}
+		time.Sleep(time.Second)
+	}
 }
 
 // hear publishes an event.
