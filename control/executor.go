@@ -33,8 +33,7 @@ type Executor struct {
 	// Clock says which decisions are too old to be obeyed; nil: none is.
 	Clock clock.Clock
 
-	keeping  *bool // what the target was told last; nil: nothing
-	refusing bool  // the last order was too old
+	refusing bool // the last order was too old
 }
 
 // consumer is the executor's name on the bus.
@@ -62,20 +61,19 @@ func (e *Executor) Run(ctx context.Context) error {
 // keep says to a target whose count others can set whether it is to be put
 // back: not while somebody has paused the service, or wants only to see. It begins
 // with a decision that has data: until there is something to decide on, who else
-// scales it is not asked to make way.
+// scales it is not asked to make way. Each decision says it anew: a document that
+// names another object has the target forget what it was told of the one before.
 func (e *Executor) keep(ctx context.Context, d *record.Decided) {
 	on := d.Mode == scale.Apply
 	keeper, ok := e.Target.(target.Keeper)
-	if !ok || e.keeping != nil && *e.keeping == on || on && d.Decision.NoData {
+	if !ok || on && d.Decision.NoData {
 		return
 	}
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := keeper.Keep(call, on); err != nil {
 		e.Log.Debug("the target was not told whether to keep its count", slog.String("target", e.Name), slog.Any("error", err))
-		return
 	}
-	e.keeping = &on
 }
 
 // changes reports whether a decision is an order.

@@ -8,7 +8,9 @@ import "context"
 // What they set is put back to what SetReplicas asked for last. Keep(true)
 // keeps the count that is found, too, before anything was asked for.
 // Keep(false) leaves everything as it is until the next order: an operator
-// who has paused a service may set what they like.
+// who has paused a service may set what they like. It is said again and again,
+// and once more what is known changes nothing; of another object that Update names
+// nothing has been said yet.
 type Keeper interface {
 	Keep(ctx context.Context, on bool) error
 }

@@ -124,9 +124,10 @@ func (t *Target) SetReplicas(ctx context.Context, n int) error {
 // and who else scales is taken over where the document says so. What was taken
 // over is handed back once it is not.
 func (t *Target) Keep(ctx context.Context, on bool) error {
-	defer replicas.Told(t.wake)
 	return t.use(ctx, func(v *view) error {
-		v.count.keep(on)
+		if v.count.keep(on) {
+			defer replicas.Told(t.wake)
+		}
 		return v.govern(ctx, t.clock.Now())
 	})
 }
@@ -214,7 +215,7 @@ func (v *view) take(cfg Config) error {
 		}
 	}
 	if ref != v.ref {
-		v.count, v.loop, v.rivals, v.costs, v.seen = count{keeping: v.count.keeping}, loop{}, rivals{}, costs{}, false
+		v.count, v.loop, v.rivals, v.costs, v.seen = count{}, loop{}, rivals{}, costs{}, false
 	}
 	v.cfg, v.ref = cfg, ref
 	return nil

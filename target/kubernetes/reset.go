@@ -43,12 +43,14 @@ func (c *count) ask(now time.Time, uid string, n int, lost bool) {
 	}
 }
 
-// keep says whether the count is kept.
-func (c *count) keep(on bool) {
+// keep says whether the count is kept, and reports whether that is new.
+func (c *count) keep(on bool) (isNew bool) {
+	isNew = !c.asked || c.keeping != on
 	c.asked, c.keeping = true, on
 	if !on {
 		c.known, c.unsure = false, false
 	}
+	return isNew
 }
 
 // share says whether other controllers may set the count. What they have set is

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -146,6 +147,29 @@ func TestAnotherObjectIsAnotherStory(t *testing.T) {
 		s.after(time.Minute)
 		if fake.replicas() != 2 {
 			t.Errorf("the other object got the count of the first: %d", fake.replicas())
+		}
+	})
+}
+
+// Who scales the other object goes on until there is a decision with data for it,
+// and rests from that one on, also where it orders nothing.
+func TestWhoScalesAnotherObjectRestsOnceItIsToBeKept(t *testing.T) {
+	fake := newFakeCluster(3)
+	tell(t, fake, takesOver, func(s *story) {
+		s.keep(true)
+		other := config(takesOver)
+		other.Name = "api"
+		if err := s.target.Update(s.t.Context(), other); err != nil {
+			t.Fatal(err)
+		}
+		fake.set(func() { fake.workload.UID, fake.rivals = "u9", withHPA(3).rivals })
+		s.after(time.Minute)
+		if err := s.target.SetReplicas(s.t.Context(), 4); !errors.Is(err, ErrScaledByOther) || len(fake.done()) != 0 {
+			t.Errorf("before a decision with data of the other object: got %v, did %v", err, fake.done())
+		}
+		s.keep(true)
+		if want := []string{"suspend web-hpa"}; !slices.Equal(fake.done(), want) {
+			t.Errorf("with the decision: %v, want %v", fake.done(), want)
 		}
 	})
 }
