@@ -20,21 +20,25 @@ const length = 960
 type family struct {
 	name    string
 	heldOut bool // for evaluation alone
-	draw    func(r *rand.Rand, over time.Duration) workload.Shape
+	// replicas is the least worth of work at the peak: where a load falls far below
+	// it, fewer would leave less than one there, and the lowest count would hide the jump.
+	replicas float64
+	draw     func(r *rand.Rand, over time.Duration) workload.Shape
 }
 
 // families are the kinds of loads. What is held out is of other formulas than
 // what is trained on.
 func families() []family {
 	return []family{
-		{"steady", false, drawSteady},
-		{"diurnal", false, drawDiurnal},
-		{"bursty", false, drawBursty},
-		{"flash", false, drawFlash},
-		{"onoff", false, drawOnOff},
-		{"noisy", false, drawNoisy},
-		{"ramps", true, drawRamps},
-		{"spikes", true, drawSpikes},
+		{"steady", false, 3, drawSteady},
+		{"diurnal", false, 3, drawDiurnal},
+		{"bursty", false, 3, drawBursty},
+		{"flash", false, 3, drawFlash},
+		{"onoff", false, 10, drawOnOff},
+		{"noisy", false, 3, drawNoisy},
+		{"steps", false, 10, drawSteps},
+		{"ramps", true, 3, drawRamps},
+		{"spikes", true, 3, drawSpikes},
 	}
 }
 
@@ -82,7 +86,7 @@ func drawTask(f family, r *rand.Rand, seed uint64) Task {
 	s.Faults.MetricLoss = []float64{0, 0, 0, 0.02}[r.IntN(4)]
 	over := length * s.Sync
 	shape := f.draw(r, over)
-	replicas := logBetween(r, 3, 60).Seconds() // worth of work at the peak
+	replicas := logBetween(r, f.replicas, 60).Seconds() // worth of work at the peak
 	peak := replicas * s.Service.CapacityPerReplica()
 	s.Load = workload.Scale(shape, peak)
 	s.Replicas.Max = int(1.7*replicas) + 6
@@ -110,6 +114,9 @@ func oneOf(r *rand.Rand, of ...int) int { return of[r.IntN(len(of))] }
 func logBetween(r *rand.Rand, least, most float64) time.Duration {
 	return time.Duration(least * math.Pow(most/least, r.Float64()) * float64(time.Second))
 }
+
+// fraction is a part of the peak, each halving as likely.
+func fraction(r *rand.Rand, least, most float64) float64 { return logBetween(r, least, most).Seconds() }
 
 func between(r *rand.Rand, least, most float64) float64 { return least + (most-least)*r.Float64() }
 
@@ -145,9 +152,33 @@ func drawFlash(r *rand.Rand, over time.Duration) workload.Shape {
 
 func drawOnOff(r *rand.Rand, over time.Duration) workload.Shape {
 	return workload.OnOff{
-		High: 1, Low: between(r, 0.1, 0.5), HighFor: logBetween(r, 120, 1200), LowFor: logBetween(r, 180, 1800),
+		High: 1, Low: fraction(r, 1.0/30, 0.5), HighFor: stay(r, over), LowFor: logBetween(r, 180, 1800),
 		Random: r.IntN(2) == 0, Seed: r.Uint64(), For: over,
 	}.Shape()
+}
+
+// stay is how long a load stays high: short bursts as often as such that outlast
+// the start of replicas and what waited for them.
+func stay(r *rand.Rand, over time.Duration) time.Duration {
+	if r.IntN(2) == 0 {
+		return logBetween(r, 60, 600)
+	}
+	return logBetween(r, over.Seconds()/32, over.Seconds()/8)
+}
+
+// drawSteps jumps from level to level, up to thirty times as high, and stays there.
+func drawSteps(r *rand.Rand, over time.Duration) workload.Shape {
+	rates := make([]float64, 0, length)
+	for k := r.IntN(2); len(rates) < length; k++ {
+		level := fraction(r, 1.0/30, 1)
+		if k%2 == 0 {
+			level = fraction(r, 0.5, 1)
+		}
+		for range 60 + r.IntN(340) {
+			rates = append(rates, level)
+		}
+	}
+	return bars(rates[:length], over/length)
 }
 
 func drawNoisy(r *rand.Rand, over time.Duration) workload.Shape { return waves(r, over, 0.5, 0.4) }
