@@ -1,0 +1,296 @@
+package reading
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/flyball-io/flyball/series"
+)
+
+// quantile of the durations that a signal is.
+const quantile = 0.95
+
+// Signal says how a signal is made of readings: exactly one of the first three
+// is named.
+type Signal struct {
+	Value    string // one of the moment
+	Rate     Count  // growth per second; every kind where Kind is ""
+	Duration string // 95th percentile over the window, with the distribution
+	// Combine is how several parts, and then several servers, become one value.
+	Combine Combine
+}
+
+// Combine is how values become one.
+type Combine uint8
+
+// How values become one.
+const (
+	Sum Combine = iota
+	Mean
+	Max
+)
+
+// History is what a server told during the last while, for what takes two
+// readings. One goroutine uses it.
+type History struct {
+	// Window is how far it goes back: rates and durations are over that time,
+	// or over the last two readings where these are further apart.
+	Window   time.Duration
+	readings []Reading
+}
+
+// Add takes a reading, which is newer than those before.
+func (h *History) Add(r Reading) {
+	if n := len(h.readings); n > 0 && !r.At.After(h.readings[n-1].At) {
+		return
+	}
+	h.readings = append(h.readings, r)
+	// Kept is one that is as old as the window, to grow from.
+	for len(h.readings) > 2 && r.At.Sub(h.readings[1].At) >= h.Window {
+		h.readings = h.readings[1:]
+	}
+}
+
+// Measured is what was made of readings.
+type Measured struct {
+	At     time.Time
+	Window time.Duration
+	Value  float64
+	Known  bool
+	// Idle says that it is known that nothing happened whose duration could be
+	// told.
+	Idle    bool
+	buckets map[float64]float64 // between a bound and the one before
+}
+
+// Measure makes a value of the readings. part limits it to the part of that
+// name, "" takes all. It is not known where the server does not tell it, or has
+// been read once so far and twice is needed.
+func (h *History) Measure(s Signal, part string) Measured {
+	if len(h.readings) == 0 {
+		return Measured{}
+	}
+	last := h.readings[len(h.readings)-1]
+	m := Measured{At: last.At}
+	if s.Value != "" {
+		var all []float64
+		for _, p := range last.parts(part) {
+			if v, told := p.Values[s.Value]; told {
+				all = append(all, v)
+			}
+		}
+		if m.Known = len(all) > 0; m.Known {
+			m.Value = s.Combine.of(all)
+		}
+		return m
+	}
+	if m.Window = last.At.Sub(h.readings[0].At); m.Window <= 0 || !last.tells(s, part) {
+		return m
+	}
+	if s.Duration != "" {
+		m.buckets = h.durations(s.Duration, part)
+		return m.withQuantile()
+	}
+	grown := 0.0
+	for i := 1; i < len(h.readings); i++ {
+		grown += grownBetween(h.readings[i-1], h.readings[i], s.Rate, part)
+	}
+	m.Known, m.Value = true, grown/m.Window.Seconds()
+	return m
+}
+
+// parts are those of the name; all where there is none.
+func (r Reading) parts(name string) []Part {
+	if name == "" {
+		return r.Parts
+	}
+	i := slices.IndexFunc(r.Parts, func(p Part) bool { return p.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return r.Parts[i : i+1]
+}
+
+// tells reports whether what grows is in the reading at all.
+func (r Reading) tells(s Signal, part string) bool {
+	return slices.ContainsFunc(r.parts(part), func(p Part) bool {
+		if s.Duration != "" {
+			_, told := p.Durations[s.Duration]
+			return told
+		}
+		for c := range p.Counts {
+			if s.Rate.matches(c) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// matches reports whether a counter is meant.
+func (c Count) matches(other Count) bool {
+	return c.Name == other.Name && (c.Kind == "" || c.Kind == other.Kind)
+}
+
+// grownBetween is by how much counters grew. One that is smaller than before, or
+// was not there, has begun at 0 meanwhile.
+func grownBetween(before, now Reading, what Count, part string) float64 {
+	grown := 0.0
+	for _, p := range now.parts(part) {
+		old := before.named(p.Name)
+		for c, n := range p.Counts {
+			if !what.matches(c) {
+				continue
+			}
+			if was := old.Counts[c]; was <= n {
+				n -= was
+			}
+			grown += n
+		}
+	}
+	return grown
+}
+
+func (r Reading) named(name string) Part {
+	for _, p := range r.Parts {
+		if p.Name == name {
+			return p
+		}
+	}
+	return Part{}
+}
+
+// durations are those of the window, by bucket.
+func (h *History) durations(name, part string) map[float64]float64 {
+	between := map[float64]float64{}
+	for i := 1; i < len(h.readings); i++ {
+		for _, p := range h.readings[i].parts(part) {
+			now, told := p.Durations[name]
+			if !told {
+				continue
+			}
+			old := h.readings[i-1].named(p.Name).Durations[name]
+			if old.Count > now.Count {
+				old = Histogram{} // begun anew
+			}
+			now.grownFrom(old, between)
+		}
+	}
+	return between
+}
+
+// grownFrom adds what is new since an earlier state: how many are above the
+// bound before and up to each bound.
+func (g Histogram) grownFrom(old Histogram, between map[float64]float64) {
+	below := 0.0
+	for _, bound := range slices.Sorted(maps.Keys(g.Buckets)) {
+		upTo := float64(g.Buckets[bound]) - float64(old.Buckets[bound])
+		between[bound] += max(0, upTo-below)
+		below = max(below, upTo)
+	}
+	between[math.Inf(1)] += max(0, float64(g.Count)-float64(old.Count)-below)
+}
+
+// withQuantile reads the quantile off the buckets as Prometheus does: even
+// within a bucket, and the highest finite bound for what is beyond it.
+func (m Measured) withQuantile() Measured {
+	bounds := slices.Sorted(maps.Keys(m.buckets))
+	total := 0.0
+	for _, b := range bounds {
+		total += m.buckets[b]
+	}
+	if m.Idle = total <= 0; m.Idle {
+		return m
+	}
+	m.Known = true
+	rank, seen, low := quantile*total, 0.0, 0.0
+	for _, high := range bounds {
+		n := m.buckets[high]
+		if n > 0 && seen+n >= rank {
+			m.Value = low
+			if !math.IsInf(high, 1) {
+				m.Value += (high - low) * (rank - seen) / n
+			}
+			return m
+		}
+		seen += n
+		if !math.IsInf(high, 1) {
+			low = high
+		}
+	}
+	return m
+}
+
+// spread is into how many a bucket is cut for a distribution.
+const spread = 10
+
+// Distribution spreads what is in each bucket evenly over it; nil where it was
+// not made of durations.
+func (m Measured) Distribution() *series.Histogram {
+	if m.buckets == nil {
+		return nil
+	}
+	out, low := &series.Histogram{}, 0.0
+	for _, high := range slices.Sorted(maps.Keys(m.buckets)) {
+		n := uint64(math.Round(m.buckets[high]))
+		if math.IsInf(high, 1) {
+			out.AddN(low, n)
+			break
+		}
+		for i := range uint64(spread) {
+			out.AddN(low+(high-low)*(float64(i)+0.5)/spread, n*(i+1)/spread-n*i/spread)
+		}
+		low = max(0, high)
+	}
+	return out
+}
+
+// Total makes one value of those of several servers, as old as the oldest of
+// them. It is not known where that of one of them is not.
+func (c Combine) Total(all []Measured) Measured {
+	if len(all) == 0 {
+		return Measured{}
+	}
+	t := Measured{At: all[0].At, Known: true}
+	var values []float64
+	for _, m := range all {
+		if m.At.Before(t.At) {
+			t.At = m.At
+		}
+		t.Window = max(t.Window, m.Window)
+		t.Known = t.Known && (m.Known || m.Idle)
+		values = append(values, m.Value)
+		for bound, n := range m.buckets {
+			if t.buckets == nil {
+				t.buckets = map[float64]float64{}
+			}
+			t.buckets[bound] += n
+		}
+	}
+	switch {
+	case !t.Known:
+		return Measured{}
+	case t.buckets != nil:
+		t.Known = false
+		return t.withQuantile()
+	}
+	t.Value = c.of(values)
+	return t
+}
+
+// of makes one value of at least one.
+func (c Combine) of(all []float64) float64 {
+	if c == Max {
+		return slices.Max(all)
+	}
+	sum := 0.0
+	for _, v := range all {
+		sum += v
+	}
+	if c == Mean {
+		sum /= float64(len(all))
+	}
+	return sum
+}
