@@ -69,6 +69,7 @@ When it ends everything stays as it is.`,
 	f.run.serving.bare = true
 	flags.Lookup("listen").Usage = "address of API and dashboard; one that other machines can reach serves /metrics, /healthz and /readyz alone without --token-file"
 	f.run.keda.add(flags)
+	f.run.notify.add(flags)
 	flags.StringVar(&f.run.stateDir, "state-dir", "", "folder of the record, for the dashboard's history (default none: it is kept in memory)")
 	f.run.record.add(flags)
 	flags.StringVar(&f.run.logFormat, "log-format", "text", "text or json")
@@ -148,7 +149,7 @@ func (f *operatorFlags) options(ctx, hurry context.Context, cluster *kubernetes.
 		Elect: f.elect, Health: f.health,
 	}
 	o.Rules.Files = f.files
-	if o.App.Beside, err = f.run.keda.beside(deps); err != nil {
+	if o.App.Beside, err = f.run.beside(deps); err != nil {
 		return o, closing, cli.UsageError{Err: err}
 	}
 	if o.Relay, err = f.run.keda.relay(ctx, log); err != nil {

@@ -22,6 +22,7 @@ type runFlags struct {
 	compose   composeFlags
 	serving   servingFlags
 	keda      kedaFlags
+	notify    notifyFlags
 	record    recordFlags
 	simulate  simulateFlags
 	roles     roleFlags
@@ -77,6 +78,7 @@ is otherwise. It ends with a scorecard.`,
 	flags := cmd.Flags()
 	f.serving.add(flags)
 	f.keda.add(flags)
+	f.notify.add(flags)
 	flags.StringVar(&f.stateDir, "state-dir", "", "folder for what must outlive the controller (default "+defaultStateDir("$XDG_STATE_HOME")+")")
 	f.record.add(flags)
 	flags.StringVar(&f.onExit, "on-exit", "stop", "what Ctrl-C and SIGTERM do to replicas and balancer: stop or keep")
@@ -146,7 +148,7 @@ func (f *runFlags) controller(ctx context.Context, dashboard *serving, o app.Opt
 	}
 	o.Tokens, o.ReloadTokens = dashboard.tokens, f.serving.tokens
 	o.AllowedHosts, o.Version = f.serving.hosts, programVersion()
-	if o.Beside, err = f.keda.beside(o.Deps); err == nil {
+	if o.Beside, err = f.beside(o.Deps); err == nil {
 		err = f.keda.open(ctx) // before anything runs
 	}
 	if err != nil {
@@ -159,6 +161,13 @@ func (f *runFlags) controller(ctx context.Context, dashboard *serving, o app.Opt
 	o.Log.Info("flyball runs", slog.String("version", programVersion()), slog.Int("documents", len(o.Specs)),
 		slog.String("dashboard", dashboard.url), slog.String("state", f.stateDir))
 	return controller, nil
+}
+
+// beside is what runs beside the dashboard.
+func (f *runFlags) beside(deps app.Deps) ([]app.Beside, error) {
+	answered, err := f.keda.beside(deps)
+	told, wrong := f.notify.beside(deps)
+	return append(answered, told...), errors.Join(err, wrong)
 }
 
 // check reads flags and documents; nothing has been started when it fails.
@@ -192,6 +201,9 @@ func (f *runFlags) check(cmd *cobra.Command) ([]app.Spec, error) {
 	}
 	if f.stateDir == "" {
 		f.stateDir = f.simulate.stateDir(defaultStateDir(os.Getenv("XDG_STATE_HOME")))
+	}
+	if f.notify.file != "" && f.simulate.on {
+		return nil, cli.UsageError{Err: errors.New("--notify: of a simulation nobody is told")}
 	}
 	if f.roles.split() && f.simulate.on {
 		return nil, cli.UsageError{Err: errors.New("--bus: a simulation is one process")}
