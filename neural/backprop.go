@@ -89,7 +89,7 @@ func (n *Net) Backward(w *Workspace, outputGradient, gradient []float32) {
 // addRows adds each row of m to sum.
 func addRows(sum, m []float32) {
 	for ; len(m) >= len(sum); m = m[len(sum):] {
-		addTo(sum, m[:len(sum)])
+		Add(sum, m[:len(sum)])
 	}
 }
 

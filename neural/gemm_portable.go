@@ -11,5 +11,8 @@ func tanhAll(x []float32) { tanhPortable(x) }
 // tanhChain multiplies a gradient by the derivative 1 − y², y = tanh x.
 func tanhChain(gradient, y []float32) { tanhChainPortable(gradient, y) }
 
-// addTo adds x to sum, which is as long.
-func addTo(sum, x []float32) { addToPortable(sum, x) }
+// Add adds x to sum, which is as long.
+func Add(sum, x []float32) { addToPortable(sum, x) }
+
+// step moves the parameters against the gradient.
+func (a adam) step(parameters, gradient, m, v []float32) { a.stepPortable(parameters, gradient, m, v) }

@@ -154,8 +154,8 @@ func block1x8(c, a, b []float32, s shape, at stride, width int) {
 	sum.StoreSlicePart(c[:width])
 }
 
-// addTo adds x to sum, which is as long.
-func addTo(sum, x []float32) {
+// Add adds x to sum, which is as long.
+func Add(sum, x []float32) {
 	if vectorized {
 		for x = x[:len(sum)]; len(sum) >= 8; sum, x = sum[8:], x[8:] {
 			archsimd.LoadFloat32x8Slice(sum).Add(archsimd.LoadFloat32x8Slice(x)).StoreSlice(sum)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -96,4 +97,23 @@ func BenchmarkTanh(b *testing.B) {
 		tanhAll(x)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/4096, "ns/tanh")
+}
+
+// However many numbers the processor steps at once, each moves as one alone does.
+func TestAStepOfAdamIsTheSameForEachNumber(t *testing.T) {
+	for _, n := range []int{1, 7, 8, 9, 64, 101} {
+		a := adam{0.1, 0.001, 0.003, 1e-5}
+		p, m, v := numbers(n, 1), numbers(n, 2), numbers(n, 3)
+		for i := range v {
+			v[i] *= v[i]
+		}
+		same, sameM, sameV := slices.Clone(p), slices.Clone(m), slices.Clone(v)
+		for k := range uint64(3) {
+			a.step(p, numbers(n, 4+k), m, v)
+			a.stepPortable(same, numbers(n, 4+k), sameM, sameV)
+		}
+		if !slices.Equal(p, same) || !slices.Equal(m, sameM) || !slices.Equal(v, sameV) {
+			t.Errorf("%d parameters: %v, %v, %v, want %v, %v, %v", n, p, m, v, same, sameM, sameV)
+		}
+	}
 }

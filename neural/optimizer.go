@@ -30,13 +30,19 @@ func (a *Adam) Step(parameters, gradient []float32, rate float64) {
 	// The corrections are moved out of the loop: m/c₁ / (√(v/c₂)+ε) = (√c₂/c₁)·m / (√v + ε√c₂).
 	size := float32(rate * math.Sqrt(correct2) / correct1)
 	epsilon := float32(a.Epsilon * math.Sqrt(correct2))
-	beta1, beta2 := float32(a.Beta1), float32(a.Beta2)
+	n := len(parameters)
+	adam{1 - float32(a.Beta1), 1 - float32(a.Beta2), size, epsilon}.step(parameters, gradient[:n], a.M[:n], a.V[:n])
+}
 
-	m, v, gradient := a.M[:len(parameters)], a.V[:len(parameters)], gradient[:len(parameters)]
+// adam are the factors of one step: 1−β₁, 1−β₂, the size of the step and ε, both
+// corrected.
+type adam struct{ rest1, rest2, size, epsilon float32 }
+
+func (a adam) stepPortable(parameters, gradient, m, v []float32) {
 	for i, g := range gradient {
-		m[i] += (1 - beta1) * (g - m[i])
-		v[i] += (1 - beta2) * (g*g - v[i])
-		parameters[i] -= size * m[i] / (sqrt(v[i]) + epsilon)
+		m[i] += a.rest1 * (g - m[i])
+		v[i] += a.rest2 * (g*g - v[i])
+		parameters[i] -= a.size * m[i] / (sqrt(v[i]) + a.epsilon)
 	}
 }
 

@@ -143,18 +143,11 @@ func (b *backprop) gradient(r *rollout, rows []int, loss rowLoss) (actor, critic
 	first := b.pieces[0]
 	sums = first.sums
 	for _, p := range b.pieces[1:b.parts] {
-		accumulate(first.actorGradient, p.actorGradient)
-		accumulate(first.criticGradient, p.criticGradient)
+		neural.Add(first.actorGradient, p.actorGradient)
+		neural.Add(first.criticGradient, p.criticGradient)
 		sums.add(p.sums)
 	}
 	return first.actorGradient, first.criticGradient, sums
-}
-
-func accumulate(sum, x []float32) {
-	x = x[:len(sum)]
-	for i, v := range x {
-		sum[i] += v
-	}
 }
 
 // run computes one part: gather its rows, forward, the loss's derivative, backward.

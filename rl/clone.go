@@ -170,7 +170,7 @@ func (c *cloner) descend(rows []int, rate float64) (cloneTally, error) {
 	first := c.pieces[0]
 	sums := first.sums
 	for _, p := range c.pieces[1:c.parts] {
-		accumulate(first.gradient, p.gradient)
+		neural.Add(first.gradient, p.gradient)
 		sums.add(p.sums)
 	}
 	if norm := neural.ClipNorm(c.config.MaxNorm, first.gradient); math.IsNaN(norm) || math.IsInf(norm, 0) {

@@ -247,7 +247,7 @@ func (d *DQN) gradient() []float32 {
 	first := d.pieces[0]
 	d.sums.add(first.sums)
 	for _, p := range d.pieces[1:parts] {
-		accumulate(first.gradient, p.gradient)
+		neural.Add(first.gradient, p.gradient)
 		d.sums.add(p.sums)
 	}
 	return first.gradient
