@@ -88,6 +88,9 @@ func (g *Gatherer) end() Report {
 		}
 		whole.Samples = append(whole.Samples, r.Samples...)
 		whole.Faults = append(whole.Faults, r.Faults...)
+		if r.Carried != nil {
+			whole.Carried = r.Carried
+		}
 	}
 	clear(g.round)
 	g.lasting(&whole)

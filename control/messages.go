@@ -28,8 +28,24 @@ type Report struct {
 	// Conditions are told by who does not read the target, such as its balancer.
 	// In a whole report they are with those of the status.
 	Conditions []scale.Condition `json:"conditions,omitempty"`
+	// Carried is what the balancer carries; nil where it is not known.
+	Carried *Carried `json:"carried,omitempty"`
 	// By is the monitor, where several report of the target: one of each role.
 	By string `json:"by,omitempty"`
+}
+
+// Carried is what a balancer has of a target.
+type Carried struct {
+	// Active, Unhealthy and Draining are its backends by state.
+	Active    int `json:"active"`
+	Unhealthy int `json:"unhealthy"`
+	Draining  int `json:"draining"`
+	// InFlight are the requests in progress on all of them.
+	InFlight int `json:"inFlight"`
+	// Requests were answered, and Failures of them ended badly, since the one who
+	// tells began to look.
+	Requests uint64 `json:"requests"`
+	Failures uint64 `json:"failures"`
 }
 
 // Fault is something that could not be read.

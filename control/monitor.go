@@ -23,10 +23,13 @@ type Monitor struct {
 	Sources map[string]source.Source // by name
 	// Conditions tells what lasts of what stands beside the target; nil: nothing.
 	Conditions func() []scale.Condition
-	Interval   time.Duration
-	Reports    bus.Topic[Report]
-	Clock      clock.Clock
-	Log        *slog.Logger
+	// Carried tells what the balancer carries, as it was when Conditions was asked;
+	// nil: nobody knows.
+	Carried  func() *Carried
+	Interval time.Duration
+	Reports  bus.Topic[Report]
+	Clock    clock.Clock
+	Log      *slog.Logger
 	// By names this monitor where several report of one target.
 	By string
 
@@ -97,6 +100,9 @@ func (m *Monitor) look(ctx context.Context, measure bool) {
 	}
 	if m.Conditions != nil {
 		report.tell(m.Conditions())
+	}
+	if m.Carried != nil {
+		report.Carried = m.Carried()
 	}
 	m.publish(ctx, report)
 }

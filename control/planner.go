@@ -11,6 +11,7 @@ import (
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/series"
 )
 
 // Planner assembles the observations of one target and decides. It alone
@@ -197,6 +198,7 @@ func (p *Planner) decide(ctx context.Context) bool {
 	obs := p.seen.observe(p.at)
 	p.advised(&obs)
 	out := record.Decided{Decision: p.plan.Decider.Decide(obs).Clone(), Mode: p.plan.ModeUnder(p.hand, obs.At), Seen: record.See(&obs)}
+	out.Outlook, out.Budget = p.foreseen(), p.spent()
 	for _, shadow := range p.plan.Shadows {
 		out.Shadows = append(out.Shadows, shadow.Decide(obs).Clone())
 	}
@@ -209,6 +211,29 @@ func (p *Planner) decide(ctx context.Context) bool {
 	p.inquire(ctx, &obs)
 	p.remember(ctx)
 	return true
+}
+
+// foreseen is what the policy expects, where it says until when.
+func (p *Planner) foreseen() *record.Outlook {
+	o, sees := p.plan.Decider.Outlook()
+	if !sees || o.Horizon <= 0 || !series.Finite(o.Load) {
+		return nil
+	}
+	for _, peak := range o.Peak {
+		if !series.Finite(peak) {
+			return nil // JSON has no words for it
+		}
+	}
+	return &record.Outlook{Signal: o.Signal, Load: o.Load, Peak: o.Peak, Horizon: o.Horizon}
+}
+
+// spent is what replicas have cost today.
+func (p *Planner) spent() *record.Budget {
+	today, perDay, counted := p.plan.Decider.Spent()
+	if !counted {
+		return nil
+	}
+	return &record.Budget{Spent: today, PerDay: perDay}
 }
 
 // authorize marks a decision as that of the planner whose turn it is; false

@@ -46,6 +46,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 	defer listening.Wait()
 	for _, err := range []error{
 		listen(hearing, &listening, ctx.Done(), r.Clock, Decisions(r.Bus, All), func(d record.Decided) {
+			d = d.Unforeseen()
 			r.add(record.Entry{Target: d.Decision.Target, At: d.Decision.At, Decided: &d})
 		}),
 		listen(hearing, &listening, ctx.Done(), r.Clock, Changes(r.Bus, All), func(a record.Applied) {

@@ -113,7 +113,9 @@ func TestRecorderWritesWhatIsLeftAtTheEnd(t *testing.T) {
 		const targets = 3000
 		for i := range targets {
 			name := fmt.Sprintf("shop-%d", i)
-			publish(t, control.Decisions(b, name), decidedAt(name, time.Now(), i))
+			d := decidedAt(name, time.Now(), i)
+			d.Outlook, d.Budget = &record.Outlook{Load: 1}, &record.Budget{Spent: 1}
+			publish(t, control.Decisions(b, name), d)
 		}
 		publish(t, control.Changes(b, "shop-1"), record.Applied{Target: "shop-1", From: 1, To: 2})
 		publish(t, control.Events(b, "shop-1"), record.Event{Target: "shop-1", Type: control.ModeChanged, By: "ann"})
@@ -123,6 +125,9 @@ func TestRecorderWritesWhatIsLeftAtTheEnd(t *testing.T) {
 		count := map[record.Kind]int{}
 		for _, e := range d.entries {
 			count[e.Kind()]++
+			if e.Decided != nil && (e.Decided.Outlook != nil || e.Decided.Budget != nil) {
+				t.Fatalf("the record keeps what only who listens is told: %+v", e.Decided)
+			}
 		}
 		want := map[record.Kind]int{record.DecidedKind: targets, record.AppliedKind: 1, record.EventKind: 1}
 		if diff := cmp.Diff(want, count); diff != "" {

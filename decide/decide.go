@@ -77,6 +77,22 @@ func (d *Decider) Decide(obs scale.Observation) scale.Decision {
 // Inquiries are what the policy wants to ask about its newest observation.
 func (d *Decider) Inquiries() []policy.Inquiry { return policy.Inquiries(d.policy) }
 
+// Outlook is what the policy expects at its newest observation; false when it
+// does not look ahead or had no opinion.
+func (d *Decider) Outlook() (policy.Outlook, bool) { return policy.OutlookOf(d.policy) }
+
+// Spent is what replicas have cost today and may cost in a day, as a guard
+// counts it; false without such a guard.
+func (d *Decider) Spent() (today, perDay float64, counted bool) {
+	for _, g := range d.guards {
+		if s, ok := g.(guard.Spender); ok {
+			today, perDay = s.Spent()
+			return today, perDay, true
+		}
+	}
+	return 0, 0, false
+}
+
 func (d *Decider) walk(g guard.Guard, obs scale.Observation, decision *scale.Decision, opinion bool) {
 	want := decision.DesiredReplicas
 	allowed, reason := limit(g, obs, want, opinion)

@@ -7,7 +7,10 @@ import (
 	"github.com/flyball-io/flyball/scale"
 )
 
-var _ Guard = (*Budget)(nil)
+var (
+	_ Guard   = (*Budget)(nil)
+	_ Spender = (*Budget)(nil)
+)
 
 // BudgetConfig says what replicas cost and may cost in a day.
 type BudgetConfig struct {
@@ -131,6 +134,9 @@ func (b *Budget) end() string {
 	}
 	return "midnight"
 }
+
+// Spent is what the newest observation had cost since midnight, of what it may.
+func (b *Budget) Spent() (today, perDay float64) { return b.spent(), b.cfg.PerDay }
 
 func (b *Budget) spent() float64 { return b.memory.Hours * b.cfg.PerReplicaHour }
 

@@ -37,6 +37,12 @@ type Conditioned interface {
 	Condition(obs scale.Observation) (since time.Time, reason scale.Reason, holds bool)
 }
 
+// Spender is a guard that counts what replicas cost.
+type Spender interface {
+	// Spent is what they have cost since midnight, and what they may in a day.
+	Spent() (today, perDay float64)
+}
+
 // Guard is one rule between a recommendation and a decision.
 //
 // Limit returns the count it allows for want and, when that differs from

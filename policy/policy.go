@@ -100,9 +100,13 @@ type Outlook struct {
 	// Load is the newest measurement: requests per second, or replicas' worth of
 	// CPU. PerReplica is how much of it one replica carries.
 	Load, PerReplica float64
+	// Signal is the one that was measured.
+	Signal string
 	// Peak and Far are quantiles (50, 90, 99 %) of the highest load until replicas
 	// that are asked for at the next decision serve, and until twice as far.
 	Peak, Far [3]float64
+	// Horizon is how far Peak looks; 0: it is not known.
+	Horizon time.Duration
 	// Backlog is how many requests wait beyond the usual, Startup how long replicas
 	// take to serve.
 	Backlog float64

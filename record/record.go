@@ -134,7 +134,34 @@ type Decided struct {
 	// ObeyUntil is how long a decision to be consumed is an order: what it was
 	// made on may be over since. Zero: always.
 	ObeyUntil time.Time `json:"obeyUntil,omitzero"`
+	// Outlook is what the policy expects, and Budget what replicas have cost; nil:
+	// it does not look ahead, there is none. Who listens is told, the record is not.
+	Outlook *Outlook `json:"outlook,omitempty"`
+	Budget  *Budget  `json:"budget,omitempty"`
 	Mark
+}
+
+// Outlook is what a policy expects of the load, to be held against what comes.
+type Outlook struct {
+	// Signal is what was measured, and Load its newest value: requests per second,
+	// or replicas' worth of CPU.
+	Signal string  `json:"signal"`
+	Load   float64 `json:"load"`
+	// Peak are quantiles (50, 90, 99 %) of the highest load until Horizon.
+	Peak    [3]float64    `json:"peak"`
+	Horizon time.Duration `json:"horizon"`
+}
+
+// Budget is what replicas have cost since midnight, of what they may in a day.
+type Budget struct {
+	Spent  float64 `json:"spent"`
+	PerDay float64 `json:"perDay"`
+}
+
+// Unforeseen is d without what only those are told who listen.
+func (d Decided) Unforeseen() Decided {
+	d.Outlook, d.Budget = nil, nil
+	return d
 }
 
 // Mark is the place of a decision among all of a target where several planners

@@ -2,6 +2,7 @@ package predictive
 
 import (
 	"slices"
+	"time"
 
 	"github.com/flyball-io/flyball/policy"
 )
@@ -12,7 +13,7 @@ func (p *Policy) Outlook() (policy.Outlook, bool) {
 		return policy.Outlook{}, false
 	}
 	o := policy.Outlook{
-		Load: p.load.newest, PerReplica: p.learner.PerReplica(),
+		Signal: p.signal, Load: p.load.newest, PerReplica: p.learner.PerReplica(),
 		Backlog: p.learner.Backlog(), Startup: p.startup(), Need: p.foreseen,
 		Now: p.learner.Demand(p.load.newest, p.share()),
 	}
@@ -24,6 +25,7 @@ func (p *Policy) Outlook() (policy.Outlook, bool) {
 // loads rose: there the forecaster's own word counts, and no less than for the
 // nearer horizon.
 func (l *load) foresee(o *policy.Outlook) {
+	o.Horizon = time.Duration(l.horizon) * l.step
 	l.forecaster.Peak(2*l.horizon, l.said)
 	for i, level := range [...]float64{0.5, 0.9, 0.99} {
 		at := slices.Index(l.levels, level)
