@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/flyball-io/flyball/internal/calls"
 	"github.com/flyball-io/flyball/internal/latency"
 	"github.com/flyball-io/flyball/internal/webclient"
 )
@@ -41,7 +42,7 @@ func (p *Plane) watchStatus(ctx context.Context) error {
 	if p.cfg.Status == "" {
 		return nil
 	}
-	client := webclient.New(webclient.Options{Timeout: statusTimeout, MaxBytes: statusBytes, Direct: true})
+	client := webclient.New(webclient.Options{Client: calls.Balancer, Timeout: statusTimeout, MaxBytes: statusBytes, Direct: true})
 	defer client.Close()
 	ticker := p.clk.NewTicker(statusEvery)
 	defer ticker.Stop()

@@ -37,6 +37,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flyball-io/flyball/balancer"
+	"github.com/flyball-io/flyball/internal/calls"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/webclient"
 )
@@ -90,7 +91,7 @@ func New(cfg Config, clk clock.Clock, log *slog.Logger) (*Plane, error) {
 	}
 	return &Plane{
 		cfg: cfg, clk: clk, log: log, origin: rand.Text()[:8],
-		client: webclient.New(webclient.Options{Timeout: askTimeout, MaxBytes: askBytes, Direct: true}),
+		client: webclient.New(webclient.Options{Client: calls.Balancer, Timeout: askTimeout, MaxBytes: askBytes, Direct: true}),
 		turn:   make(chan struct{}, 1), looking: make(chan struct{}, 1),
 		known: map[string]*backend{}, gone: map[string]*backend{},
 		tally: newTally(cfg, clk.Now()),

@@ -11,6 +11,8 @@ import (
 
 	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/client"
+
+	"github.com/flyball-io/flyball/internal/calls"
 )
 
 // Longest times for an answer. An engine that hangs is one that cannot be
@@ -58,17 +60,19 @@ func (c *Client) Close() error { return c.api.Close() }
 func ask[R any](ctx context.Context, limit time.Duration, call func(context.Context) (R, error)) (R, error) {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	answered := calls.Process().Begin(calls.Docker)
 	result, err := call(limited)
 	switch {
 	case err == nil:
-		return result, nil
 	case ctx.Err() != nil:
 		return result, ctx.Err()
 	case limited.Err() != nil:
-		return result, lost(fmt.Errorf("no answer within %v", limit))
+		err = lost(fmt.Errorf("no answer within %v", limit))
 	default:
-		return result, named(err)
+		err = named(err)
 	}
+	answered(err, errors.Is(err, ErrUnreachable))
+	return result, err
 }
 
 // Create makes the container in its first network and connects it to the

@@ -13,6 +13,7 @@ package kubernetes
 
 import (
 	"fmt"
+	"net/http"
 	"reflect"
 	"sync"
 	"time"
@@ -31,6 +32,7 @@ import (
 	"k8s.io/metrics/pkg/client/custom_metrics"
 	"k8s.io/metrics/pkg/client/external_metrics"
 
+	"github.com/flyball-io/flyball/internal/calls"
 	"github.com/flyball-io/flyball/internal/clock"
 )
 
@@ -198,6 +200,9 @@ func New(config *rest.Config, namespace string) (*Cluster, error) {
 	config = rest.CopyConfig(config)
 	config.UserAgent = "flyball " + rest.DefaultKubernetesUserAgent()
 	config.RateLimiter = flowcontrol.NewTokenBucketRateLimiter(requestsPerSecond, requestBurst)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return calls.Process().Transport(calls.Kubernetes, next)
+	})
 	c := &Cluster{Config: config, Namespace: namespace}
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {

@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/flyball-io/flyball/internal/calls"
 )
 
 // idleTimeout ends connections that nobody uses any more.
@@ -31,6 +33,9 @@ type Options struct {
 	MaxBytes int64
 	// Direct goes round any proxy that the environment names.
 	Direct bool
+	// Client names it among the calls of this process (package calls); "": they are
+	// not counted, or by who has it.
+	Client string
 	// Fresh makes a new connection for each request.
 	Fresh bool
 }
@@ -83,7 +88,7 @@ func (c *Client) do(r *http.Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, fmt.Errorf("%w: %w", ErrSetup, err)
 	}
-	response, err := transport.RoundTrip(r)
+	response, err := calls.Process().Transport(c.opts.Client, transport).RoundTrip(r)
 	if err != nil {
 		return Answer{}, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/flyball-io/flyball/internal/calls"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/webclient"
 	"github.com/flyball-io/flyball/scale"
@@ -62,7 +63,7 @@ func New(signal string, cfg Config, env source.Env) (*Source, error) {
 	}
 	return &Source{
 		signal: signal, cfg: cfg, wanted: w, interval: max(env.Interval, minInterval), clock: env.Clock, replicas: env.Replicas,
-		client: webclient.New(webclient.Options{Auth: cfg.Auth, Timeout: cfg.Timeout.Std(), MaxBytes: cfg.MaxBytes, Direct: true}),
+		client: webclient.New(webclient.Options{Client: calls.OpenMetrics, Auth: cfg.Auth, Timeout: cfg.Timeout.Std(), MaxBytes: cfg.MaxBytes, Direct: true}),
 	}, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/flyball-io/flyball/internal/calls"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/webclient"
 	"github.com/flyball-io/flyball/scale"
@@ -53,7 +54,7 @@ func New(signal string, cfg Config, env source.Env) (*Source, error) {
 		return nil, err
 	}
 	s := &Source{signal: signal, cfg: cfg, clock: env.Clock, window: window{size: cfg.Samples},
-		client: webclient.New(webclient.Options{Auth: cfg.Auth, Timeout: cfg.Timeout.Std(), MaxBytes: maxAnswer, Direct: true, Fresh: cfg.FreshConnection})}
+		client: webclient.New(webclient.Options{Client: calls.Probe, Auth: cfg.Auth, Timeout: cfg.Timeout.Std(), MaxBytes: maxAnswer, Direct: true, Fresh: cfg.FreshConnection})}
 	s.ask = s.request
 	return s, nil
 }

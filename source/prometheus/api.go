@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flyball-io/flyball/internal/calls"
 	"github.com/flyball-io/flyball/internal/webclient"
 )
 
@@ -28,7 +29,7 @@ type api struct {
 }
 
 func newAPI(server, tenant string, timeout time.Duration, opts webclient.Options) api {
-	opts.Timeout = timeout
+	opts.Timeout, opts.Client = timeout, calls.Prometheus
 	return api{server: server, tenant: tenant, timeout: timeout, client: webclient.New(opts)}
 }
 
