@@ -122,8 +122,11 @@ func NewController(ctx context.Context, opts Options) (*Controller, error) {
 		return nil, err
 	}
 	c.dashboard = web.New(web.Options{Bus: opts.Bus, Clock: opts.Clock, Wall: opts.Wall, Simulation: opts.Simulation, Log: opts.Log, Version: opts.Version, Targets: c.infos(),
-		Store: opts.Store, Actions: c, Tokens: opts.Tokens, AllowedHosts: opts.AllowedHosts, Metrics: c.metrics.Handler()})
-	c.metrics.JudgedBy(c.dashboard.Judge)
+		Store: opts.Store, Actions: c, Tokens: opts.Tokens, AllowedHosts: opts.AllowedHosts, Metrics: c.metrics.Handler(), Answered: c.metrics.Answered})
+	c.metrics.JudgedBy(func(name string) (telemetry.Kept, bool) {
+		kept, stated := c.dashboard.Judge(name)
+		return telemetry.Kept(kept), stated
+	})
 	c.show()
 	return c, nil
 }
@@ -205,7 +208,7 @@ func (c *Controller) handler() http.Handler {
 		return all
 	}
 	some := http.NewServeMux()
-	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
+	for _, path := range []string{"/metrics", "/healthz", "/readyz", "/debug/pprof/"} {
 		some.Handle("GET "+path, all)
 	}
 	some.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
@@ -332,7 +335,11 @@ func (c *Controller) show() {
 	for _, b := range c.opts.Beside {
 		b.SetTargets(infos)
 	}
-	c.metrics.SetTargets(slices.Sorted(maps.Keys(c.services)))
+	measured := make([]telemetry.Target, 0, len(c.services))
+	for _, name := range slices.Sorted(maps.Keys(c.services)) {
+		measured = append(measured, c.services[name].spec.measuredBy())
+	}
+	c.metrics.SetTargets(measured)
 }
 
 func (c *Controller) infos() []web.TargetInfo {

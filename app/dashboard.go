@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/flyball-io/flyball/telemetry"
 	"github.com/flyball-io/flyball/web"
 )
 
@@ -22,6 +23,15 @@ func (s *Spec) info(balancer string, compression float64) web.TargetInfo {
 		info.Shadows = append(info.Shadows, p.Name) // as their decisions are named
 	}
 	return info
+}
+
+// measuredBy is what our own metrics say of the document.
+func (s *Spec) measuredBy() telemetry.Target {
+	t := telemetry.Target{Name: s.Name, Min: s.Min, Max: s.Max, Objective: s.Objective}
+	if s.Cost != nil {
+		t.PerReplicaHour = s.Cost.PerReplicaHour
+	}
+	return t
 }
 
 // Info is what the dashboard shows of the service before anything is measured.

@@ -325,6 +325,7 @@ func (s *Service) lookAs(ctx context.Context, spec Spec, readers map[string]*rea
 	if s.router != nil {
 		reach := &reach{balancer: s.plane, clock: s.deps.Clock}
 		m.Conditions = func() []scale.Condition { return append(s.router.Conditions(), reach.conditions()...) }
+		m.Carried = reach.carriedNow
 	}
 	if split := s.deps.Split; split != nil {
 		m.By, m.Reports = split.Roles.String(), control.Reports(split.Far, s.name)

@@ -1,8 +1,6 @@
 package telemetry
 
 import (
-	"math"
-
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/policy/advised"
 	"github.com/flyball-io/flyball/record"
@@ -43,13 +41,7 @@ func outcome(a *record.Advised) string {
 
 // heeded counts what a decision made of advice.
 func (m *Metrics) heeded(d *scale.Decision) {
-	use, weight := advised.UseOf(d)
-	if use != "" {
+	if use, _ := advised.UseOf(d); use != "" {
 		m.counter(AdviceDecisions, d.Target, use).Inc()
 	}
-	if math.IsNaN(weight) {
-		m.gauges[AdviceWeight].DeleteLabelValues(d.Target)
-		return
-	}
-	m.gauge(AdviceWeight, d.Target).Set(weight)
 }

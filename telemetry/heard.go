@@ -2,17 +2,13 @@ package telemetry
 
 import (
 	"slices"
-
-	"github.com/prometheus/client_golang/prometheus"
+	"strconv"
+	"time"
 
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 )
-
-// maxLabels bounds the signals and the shadows of a target that have series of
-// their own: documents state a handful.
-const maxLabels = 64
 
 func (m *Metrics) report(r control.Report) {
 	m.of(r.Target, func(t *target) {
@@ -20,19 +16,42 @@ func (m *Metrics) report(r control.Report) {
 			t.reportAt = r.At
 		}
 		for _, f := range r.Faults {
-			m.counter(SourceErrorsTotal, r.Target, f.From).Inc()
+			m.counter(SourceErrorsTotal, r.Target, admit(t.errs, f.From)).Inc()
 		}
+		m.carry(t, r)
 		if r.Status == nil {
+			t.beside = r.Conditions
 			return
 		}
-		ready := 0
+		t.ready, t.conditions, t.beside = 0, r.Status.Conditions, nil
 		for i := range r.Status.Replicas {
 			if r.Status.Replicas[i].TakesWork() {
-				ready++
+				t.ready++
 			}
 		}
-		m.gauge(ReadyReplicas, r.Target).Set(float64(ready))
 	})
+}
+
+// carry counts what the balancer has answered since the last report. What it had
+// before the first one is not ours to count.
+func (m *Metrics) carry(t *target, r control.Report) {
+	if r.Carried == nil {
+		return
+	}
+	before := t.carried
+	if t.carried = r.Carried; before == nil {
+		before = r.Carried
+	}
+	m.counter(BalancerRequests, r.Target).Add(grown(before.Requests, r.Carried.Requests))
+	m.counter(BalancerFailures, r.Target).Add(grown(before.Failures, r.Carried.Failures))
+}
+
+// grown is by how much a count has grown; one that fell began anew.
+func grown(before, now uint64) float64 {
+	if now < before {
+		return float64(now)
+	}
+	return float64(now - before)
 }
 
 func (m *Metrics) decided(d record.Decided) {
@@ -42,20 +61,51 @@ func (m *Metrics) decided(d record.Decided) {
 		m.record.hear(decision.At)
 		m.counter(DecisionsTotal, name, decision.Policy, decision.SetBy, direction(decision.CurrentReplicas, decision.DesiredReplicas)).Inc()
 		m.observe(DecisionDelay, now.Sub(decision.At), name)
-		m.gauge(DesiredReplicas, name).Set(float64(decision.DesiredReplicas))
-		m.gauge(CurrentReplicas, name).Set(float64(decision.CurrentReplicas))
-		if decision.NoData {
-			m.gauges[RecommendedCount].DeleteLabelValues(name)
-		} else {
-			m.gauge(RecommendedCount, name).Set(float64(decision.Recommendation.Replicas))
-		}
-		for _, mode := range []scale.Mode{scale.Apply, scale.Recommend, scale.Paused} {
-			m.gauge(ModeState, name, string(mode)).Set(truth(mode == d.Mode))
-		}
-		m.trust(t, name, d.Seen.Signals)
-		m.wishes(t, name, d.Shadows)
+		m.guarded(name, decision)
+		m.scaled(t, &d)
+		m.charge(t, &d)
+		m.foreseen(t, name, &d)
 		m.heeded(decision)
+		t.decided = &d
 	})
+}
+
+// guarded counts the guards that changed the number; those that did not are at 0.
+func (m *Metrics) guarded(name string, d *scale.Decision) {
+	for _, s := range d.Steps {
+		c := m.counter(GuardInterventions, name, s.Guard)
+		if s.From != s.To {
+			c.Inc()
+		}
+	}
+}
+
+// scaled counts what is newly asked for. A target that takes its time is asked for
+// the same again and again: that is one change.
+func (m *Metrics) scaled(t *target, d *record.Decided) {
+	decision := &d.Decision
+	if d.Mode != scale.Apply || !decision.Changes() {
+		return
+	}
+	if b := t.decided; b != nil && b.Mode == scale.Apply && b.Decision.Changes() && b.Decision.DesiredReplicas == decision.DesiredReplicas {
+		return
+	}
+	m.counter(ScalingDecisions, decision.Target, direction(decision.CurrentReplicas, decision.DesiredReplicas), decision.SetBy,
+		admit(t.reasons, decision.Reason.Code)).Inc()
+}
+
+// charge adds what replicas have cost since the decision before this one.
+func (m *Metrics) charge(t *target, d *record.Decided) {
+	if t.is.PerReplicaHour <= 0 {
+		return
+	}
+	cost := m.counter(CostTotal, t.is.Name)
+	if t.decided == nil {
+		return
+	}
+	if passed := d.Decision.At.Sub(t.decided.Decision.At); passed > 0 {
+		cost.Add(passed.Hours() * float64(t.decided.Decision.CurrentReplicas) * t.is.PerReplicaHour)
+	}
 }
 
 func direction(from, to int) string {
@@ -74,49 +124,6 @@ func truth(is bool) float64 {
 		return 1
 	}
 	return 0
-}
-
-// trust says of each signal how far it was believed; a signal that is no
-// longer there loses its series.
-func (m *Metrics) trust(t *target, name string, signals []record.Measured) {
-	for i := range signals {
-		s := &signals[i]
-		if !admit(t.signals, s.Name) {
-			continue
-		}
-		for _, state := range []scale.Trust{scale.Absent, scale.Stale, scale.Implausible, scale.Fresh} {
-			m.gauge(SignalTrust, name, s.Name, state.String()).Set(truth(state == s.Trust))
-		}
-	}
-	for known := range t.signals {
-		if !slices.ContainsFunc(signals, func(s record.Measured) bool { return s.Name == known }) {
-			delete(t.signals, known)
-			m.gauges[SignalTrust].DeletePartialMatch(prometheus.Labels{labelTarget: name, labelSignal: known})
-		}
-	}
-}
-
-func (m *Metrics) wishes(t *target, name string, shadows []scale.Decision) {
-	for i := range shadows {
-		if s := &shadows[i]; admit(t.shadows, s.Policy) {
-			m.gauge(ShadowReplicas, name, s.Policy).Set(float64(s.DesiredReplicas))
-		}
-	}
-	for known := range t.shadows {
-		if !slices.ContainsFunc(shadows, func(s scale.Decision) bool { return s.Policy == known }) {
-			delete(t.shadows, known)
-			m.gauges[ShadowReplicas].DeleteLabelValues(name, known)
-		}
-	}
-}
-
-// admit reports whether a label value is known or there is room for it.
-func admit(known map[string]bool, value string) bool {
-	if !known[value] && len(known) >= maxLabels {
-		return false
-	}
-	known[value] = true
-	return true
 }
 
 func (m *Metrics) applied(a record.Applied) {
@@ -139,7 +146,7 @@ func (m *Metrics) happened(e record.Event) {
 	}
 	kind := e.Type
 	if !slices.Contains(eventTypes(), kind) {
-		kind = "other"
+		kind = other
 	}
 	m.counter(EventsTotal, kind).Inc()
 	switch e.Type {
@@ -147,5 +154,13 @@ func (m *Metrics) happened(e record.Event) {
 		m.counter(ReloadsTotal, loaded).Inc()
 	case control.ReloadRefused:
 		m.counter(ReloadsTotal, refused).Inc()
+	}
+}
+
+// Answered counts a request to our own API. A stream has no duration.
+func (m *Metrics) Answered(route string, code int, took *time.Duration) {
+	m.counter(HTTPRequests, route, strconv.Itoa(code)).Inc()
+	if took != nil {
+		m.observe(HTTPDuration, *took, route)
 	}
 }

@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,18 +16,15 @@ var buckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 // some, a small one on a processor in a minute.
 var slowBuckets = []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120}
 
-// register makes every family but those that are read at each scrape.
+// register makes every family but those that are read at each scrape and those
+// that the process counts.
 func (m *Metrics) register() {
 	for _, f := range Families() {
 		switch {
-		case isScraped(f.Name):
+		case isScraped(f), f.Name == ClientRequests, f.Name == ClientRequestSeconds:
 		case f.Kind == "counter":
 			v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: f.Name, Help: f.Help}, f.Labels)
 			m.counters[f.Name] = v
-			m.registry.MustRegister(v)
-		case f.Kind == "gauge":
-			v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: f.Name, Help: f.Help}, f.Labels)
-			m.gauges[f.Name] = v
 			m.registry.MustRegister(v)
 		default:
 			bounds := buckets
@@ -56,6 +52,14 @@ func (m *Metrics) zero() {
 	}
 }
 
+// begin begins what can be named of a target at 0.
+func (m *Metrics) begin(name string) {
+	for _, way := range []string{up, down} {
+		m.counter(ChangesTotal, name, way, fine)
+		m.counter(ChangesTotal, name, way, failed)
+	}
+}
+
 // eventTypes are those that have a label of their own.
 func eventTypes() []string {
 	return []string{
@@ -70,10 +74,6 @@ func (m *Metrics) counter(name string, labels ...string) prometheus.Counter {
 	return m.counters[name].WithLabelValues(labels...)
 }
 
-func (m *Metrics) gauge(name string, labels ...string) prometheus.Gauge {
-	return m.gauges[name].WithLabelValues(labels...)
-}
-
 func (m *Metrics) observe(name string, d time.Duration, labels ...string) {
 	m.histograms[name].WithLabelValues(labels...).Observe(max(0, d).Seconds())
 }
@@ -83,20 +83,7 @@ func (m *Metrics) forget(labels prometheus.Labels) {
 	for _, v := range m.counters {
 		v.DeletePartialMatch(labels)
 	}
-	for _, v := range m.gauges {
-		v.DeletePartialMatch(labels)
-	}
 	for _, v := range m.histograms {
 		v.DeletePartialMatch(labels)
 	}
-}
-
-// family finds a family by its name.
-func family(name string) Family {
-	for _, f := range Families() {
-		if f.Name == name {
-			return f
-		}
-	}
-	panic(fmt.Sprintf("telemetry: no family %s", name))
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"runtime"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/flyball-io/flyball/bus"
 	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/internal/calls"
 	"github.com/flyball-io/flyball/internal/clock"
 )
 
@@ -26,7 +26,7 @@ type Options struct {
 	Bus     bus.Bus
 	Clock   clock.Clock
 	Version string   // of the program
-	Targets []string // names; others are another instance's
+	Targets []Target // others are another instance's
 }
 
 // Metrics counts what it hears. Its methods may be called from several
@@ -36,7 +36,6 @@ type Metrics struct {
 	registry *prometheus.Registry
 
 	counters   map[string]*prometheus.CounterVec
-	gauges     map[string]*prometheus.GaugeVec
 	histograms map[string]*prometheus.HistogramVec
 
 	mu      sync.Mutex // guards what follows, and that nothing is counted of a target after it went
@@ -45,26 +44,28 @@ type Metrics struct {
 	record  progress
 }
 
-// target is what is remembered of one.
-type target struct {
-	reportAt time.Time // zero: none
-	signals  map[string]bool
-	shadows  map[string]bool
+// Kept says how far the objective of a target is kept.
+type Kept struct {
+	// Violations is the share of the requests of its window that were not good, NaN
+	// without requests.
+	Violations float64
+	Met        bool
+	// Requests were judged since it is stated, Bad of them were not good.
+	Requests, Bad float64
 }
 
-// Judge says how far the objective of a target is kept: the share of requests
-// that were not good, NaN without requests; false when none is stated.
-type Judge func(target string) (violations float64, met, stated bool)
+// Judge says how far the objective of a target is kept; false when none is
+// stated.
+type Judge func(target string) (kept Kept, stated bool)
 
 // New returns metrics that know their targets but have heard nothing yet.
 func New(o Options) *Metrics {
 	m := &Metrics{
 		opts: o, registry: prometheus.NewRegistry(), targets: map[string]*target{},
-		counters: map[string]*prometheus.CounterVec{}, gauges: map[string]*prometheus.GaugeVec{}, histograms: map[string]*prometheus.HistogramVec{},
+		counters: map[string]*prometheus.CounterVec{}, histograms: map[string]*prometheus.HistogramVec{},
 	}
-	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &scraped{m})
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), calls.Process(), newScraped(m))
 	m.register()
-	m.gauge(BuildInfo, o.Version, runtime.Version()).Set(1)
 	m.zero()
 	m.SetTargets(o.Targets)
 	return m
@@ -79,15 +80,17 @@ func (m *Metrics) JudgedBy(by Judge) {
 
 // SetTargets replaces the targets, as after a reload. What was said of those
 // that are gone is gone too.
-func (m *Metrics) SetTargets(names []string) {
+func (m *Metrics) SetTargets(all []Target) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	kept := map[string]*target{}
-	for _, name := range names {
-		kept[name] = m.targets[name]
-		if kept[name] == nil {
-			kept[name] = &target{signals: map[string]bool{}, shadows: map[string]bool{}}
+	kept := make(map[string]*target, len(all))
+	for _, is := range all {
+		t := m.targets[is.Name]
+		if t == nil {
+			t = newTarget(is)
+			m.begin(is.Name)
 		}
+		t.is, kept[is.Name] = is, t
 	}
 	for name := range m.targets {
 		if kept[name] == nil {
@@ -99,7 +102,7 @@ func (m *Metrics) SetTargets(names []string) {
 
 // Handler serves the metrics as text.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, EnableOpenMetrics: true})
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, EnableOpenMetrics: true, ErrorHandling: promhttp.ContinueOnError})
 }
 
 // Run listens on the bus until ctx is done.
@@ -145,6 +148,8 @@ func hear[T any](ctx context.Context, hearing *sync.WaitGroup, ended chan<- stru
 	})
 	return nil
 }
+
+func goVersion() string { return runtime.Version() }
 
 // of calls do with what is remembered of a target, unless it is another
 // instance's or a reload removed it.

@@ -25,6 +25,7 @@ import (
 
 	"github.com/flyball-io/flyball/bus/memory"
 	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/internal/calls"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/record"
@@ -43,10 +44,19 @@ type rig struct {
 	stop    func()
 }
 
+// named are targets of which a document says little.
+func named(names ...string) (all []telemetry.Target) {
+	for _, name := range names {
+		all = append(all, telemetry.Target{Name: name, Min: 1, Max: 20, PerReplicaHour: 3.6,
+			Objective: &scale.Objective{Threshold: scale.Duration(500 * time.Millisecond), Target: 0.999, Window: scale.Duration(time.Hour)}})
+	}
+	return all
+}
+
 func newRig(t *testing.T, targets ...string) *rig {
 	t.Helper()
 	b := memory.New()
-	r := &rig{t: t, bus: b, metrics: telemetry.New(telemetry.Options{Bus: b, Clock: clock.System, Version: "v1.2.3", Targets: targets})}
+	r := &rig{t: t, bus: b, metrics: telemetry.New(telemetry.Options{Bus: b, Clock: clock.System, Version: "v1.2.3", Targets: named(targets...)})}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- r.metrics.Run(ctx) }()
@@ -142,28 +152,51 @@ func decision(target string, from, wanted, to int, setBy string) record.Decided 
 	}}
 }
 
+// outlook expects 100, at most 120 and hardly ever 130 within ten seconds.
+func outlook(load float64) *record.Outlook {
+	return &record.Outlook{Signal: "requestRate", Load: load, Peak: [3]float64{100, 120, 130}, Horizon: 10 * time.Second}
+}
+
 // life makes everything happen once that is counted.
 func life(r *rig) {
 	d := decision("shop", 5, 9, 8, "bounds")
-	d.Seen.Signals = []record.Measured{{Name: "requestRate", Trust: scale.Fresh}, {Name: "cpuUtilization", Trust: scale.Stale}}
-	d.Shadows = []scale.Decision{{Policy: "kpa", DesiredReplicas: 11}}
+	d.Decision.Reason = scale.Because("TooManyReplicas", "")
+	d.Decision.Steps = []scale.Step{{Guard: "data", From: 9, To: 9}, {Guard: "bounds", From: 9, To: 8}}
+	d.Decision.Conditions = []scale.GuardCondition{{Guard: "budget", Reason: scale.Because("BudgetAtRisk", "")}}
+	d.Seen = record.Seen{Starting: 2, Terminating: 1, Signals: []record.Measured{
+		{Name: "cpuUtilization", Trust: scale.Stale, Value: 0.7, At: time.Now().Add(-time.Minute)},
+		{Name: "latency", Trust: scale.Fresh, Value: 0.2, P50: 0.1, P95: 0.2, P99: 0.3, At: time.Now()},
+		{Name: "requestRate", Trust: scale.Fresh, Value: 110, At: time.Now()}}}
+	d.Shadows = []scale.Decision{{Policy: "kpa", DesiredReplicas: 11, Recommendation: scale.Recommendation{Replicas: 12}}}
+	d.Outlook, d.Budget = outlook(110), &record.Budget{Spent: 2.5, PerDay: 20}
 	time.Sleep(20 * time.Millisecond)
 	r.decide(d)
 	r.decide(decision("shop", 8, 8, 8, "policy"))
-	d.Decision.Recommendation.Proposals = []scale.Proposal{{Signal: "advisor", Reason: scale.Because("Advice", "weighs {0%}", 0.5)}}
+	d.Decision.Recommendation.Proposals = []scale.Proposal{{Signal: "advisor", Replicas: 4, Reason: scale.Because("Advice", "weighs {0%}", 0.5)}, {Signal: "silent", Missing: true}}
 	r.do(control.Exchanges(r.bus, "shop").Publish(r.t.Context(), control.Exchange{Target: "shop", Advised: record.Advised{Asked: "x", Said: "y", In: 3, Cost: 1}}))
-	d.Decision.At = time.Now()
+	time.Sleep(10 * time.Second)
+	d.Decision.At, d.Outlook = time.Now(), outlook(125)
 	r.decide(d)
 	r.apply(record.Applied{Target: "shop", From: 5, To: 8})
 	r.apply(record.Applied{Target: "shop", From: 8, To: 6, Error: "no"})
-	r.report(control.Report{Target: "shop", At: time.Now(), Faults: []control.Fault{{From: "prometheus", Error: "timed out"}},
-		Status: &target.Status{Replicas: []scale.Replica{{Phase: scale.Running, Readiness: scale.Readiness{Ready: true}}, {Phase: scale.Running}}}})
+	for _, answered := range []uint64{100, 130} {
+		r.report(control.Report{Target: "shop", At: time.Now(), Faults: []control.Fault{{From: "prometheus", Error: "timed out"}},
+			Carried: &control.Carried{Active: 3, Unhealthy: 1, InFlight: 7, Requests: answered, Failures: answered / 10},
+			Status: &target.Status{Conditions: []scale.Condition{{Type: scale.CrashLoop}, {Type: scale.CrashLoop}},
+				Replicas: []scale.Replica{{Phase: scale.Running, Readiness: scale.Readiness{Ready: true}}, {Phase: scale.Running}}}})
+	}
 	r.tell(record.Event{Type: control.Reloaded})
 	r.tell(record.Event{Type: control.ReloadRefused})
 	r.tell(record.Event{Type: "FromTheFuture", Target: "shop"})
-	r.metrics.JudgedBy(func(name string) (violations float64, met, stated bool) { return 0.002, true, name == "shop" })
+	r.metrics.JudgedBy(func(name string) (telemetry.Kept, bool) {
+		return telemetry.Kept{Violations: 0.002, Met: true, Requests: 1000, Bad: 2}, name == "shop"
+	})
 	store := r.metrics.Store(&store{})
 	r.do(store.Write(r.t.Context(), record.Batch{}))
+	took := 30 * time.Millisecond
+	r.metrics.Answered("/api/v1/targets/{name}", 404, &took)
+	r.metrics.Answered("/api/v1/stream", 200, nil)
+	calls.Process().Begin(calls.Docker)(nil, false)
 }
 
 func TestWhatHappensIsCounted(t *testing.T) {
@@ -180,19 +213,118 @@ func TestWhatHappensIsCounted(t *testing.T) {
 		r.want(telemetry.RecommendedCount, map[string]float64{"target=shop": 9})
 		r.want(telemetry.ShadowReplicas, map[string]float64{"policy=kpa,target=shop": 11})
 		r.want(telemetry.ModeState, map[string]float64{"mode=Apply,target=shop": 1, "mode=Paused,target=shop": 0, "mode=Recommend,target=shop": 0})
-		r.want(telemetry.ChangesTotal, map[string]float64{"direction=up,outcome=ok,target=shop": 1, "direction=down,outcome=error,target=shop": 1})
+		r.want(telemetry.ChangesTotal, map[string]float64{"direction=up,outcome=ok,target=shop": 1, "direction=up,outcome=error,target=shop": 0,
+			"direction=down,outcome=ok,target=shop": 0, "direction=down,outcome=error,target=shop": 1})
 		r.want(telemetry.ReportAge, map[string]float64{"target=shop": 7.03}) // writing to the record took 30 ms
-		r.want(telemetry.SourceErrorsTotal, map[string]float64{"source=prometheus,target=shop": 1})
+		r.want(telemetry.SourceErrorsTotal, map[string]float64{"source=prometheus,target=shop": 2})
 		r.want(telemetry.ViolationRatio, map[string]float64{"target=shop": 0.002})
 		r.want(telemetry.ObjectiveMet, map[string]float64{"target=shop": 1})
 		r.want(telemetry.ReloadsTotal, map[string]float64{"outcome=loaded": 1, "outcome=refused": 1})
 		r.want(telemetry.BusDroppedTotal, map[string]float64{"": 0})
-		if trust := r.values(telemetry.SignalTrust); len(trust) != 8 || trust["signal=cpuUtilization,state=stale,target=shop"] != 1 || trust["signal=requestRate,state=fresh,target=shop"] != 1 {
-			t.Errorf("trust %v, want four states of two signals", trust)
+		if trust := r.values(telemetry.SignalTrust); len(trust) != 4 || trust["signal=cpuUtilization,state=stale,target=shop"] != 1 || trust["signal=requestRate,state=fresh,target=shop"] != 1 {
+			t.Errorf("trust %v, want fresh of three signals and stale of one", trust)
 		}
 		if events := r.values(telemetry.EventsTotal); events["type=other"] != 1 || events["type=Reloaded"] != 1 || events["type=ScaleFailed"] != 0 {
 			t.Errorf("events %v", events)
 		}
+	})
+}
+
+func TestWhyAndHowWellIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "shop")
+		defer r.stop()
+		life(r)
+		time.Sleep(7 * time.Second)
+		r.want(telemetry.MinReplicas, map[string]float64{"target=shop": 1})
+		r.want(telemetry.MaxReplicas, map[string]float64{"target=shop": 20})
+		r.want(telemetry.StartingReplicas, map[string]float64{"target=shop": 2})
+		r.want(telemetry.TerminatingReplicas, map[string]float64{"target=shop": 1})
+		r.want(telemetry.PolicyReplicas, map[string]float64{"policy=hpa,role=active,target=shop": 9, "policy=kpa,role=shadow,target=shop": 12})
+		r.want(telemetry.ProposedReplicas, map[string]float64{"signal=advisor,target=shop": 4})
+		r.want(telemetry.GuardInterventions, map[string]float64{"guard=bounds,target=shop": 2, "guard=data,target=shop": 0})
+		r.want(telemetry.ScalingDecisions, map[string]float64{"direction=up,reason=TooManyReplicas,set_by=bounds,target=shop": 2})
+		r.want(telemetry.ConditionState, map[string]float64{"target=shop,type=BudgetAtRisk": 1, "target=shop,type=CrashLoop": 1})
+		r.want(telemetry.SignalValue, map[string]float64{"signal=latency,target=shop": 0.2, "signal=requestRate,target=shop": 110})
+		r.want(telemetry.SignalAge, map[string]float64{"signal=cpuUtilization,target=shop": 77.05, "signal=latency,target=shop": 17.05, "signal=requestRate,target=shop": 17.05})
+		r.want(telemetry.LatencySeconds, map[string]float64{"percentile=50,target=shop": 0.1, "percentile=95,target=shop": 0.2, "percentile=99,target=shop": 0.3})
+		r.want(telemetry.ObjectiveTarget, map[string]float64{"target=shop": 0.999})
+		r.want(telemetry.ObjectiveThreshold, map[string]float64{"target=shop": 0.5})
+		r.want(telemetry.ObjectiveRequests, map[string]float64{"target=shop": 1000})
+		r.want(telemetry.ObjectiveBad, map[string]float64{"target=shop": 2})
+		r.want(telemetry.Backends, map[string]float64{"state=active,target=shop": 3, "state=draining,target=shop": 0, "state=unhealthy,target=shop": 1})
+		r.want(telemetry.BalancerRequests, map[string]float64{"target=shop": 30})
+		r.want(telemetry.BalancerFailures, map[string]float64{"target=shop": 3})
+		r.want(telemetry.BudgetSpent, map[string]float64{"target=shop": 2.5})
+		r.want(telemetry.BudgetPerDay, map[string]float64{"target=shop": 20})
+		// Eight replicas for ten seconds and 20 ms at 3.6 an hour, a thousandth each second.
+		if cost := r.values(telemetry.CostTotal)["target=shop"]; math.Abs(cost-0.08) > 0.001 {
+			t.Errorf("cost %v, want 0.08", cost)
+		}
+		r.want(telemetry.HTTPRequests, map[string]float64{"code=200,route=/api/v1/stream": 1, "code=404,route=/api/v1/targets/{name}": 1})
+		r.want(telemetry.HTTPDuration, map[string]float64{"route=/api/v1/targets/{name}": 1})
+	})
+}
+
+// The median of the first forecast was 100, and 125 came: an error of 25, above
+// 120 and within 130.
+func TestForecastsAreHeldAgainstWhatCame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "shop")
+		defer r.stop()
+		say := func(load float64) {
+			d := decision("shop", 5, 5, 5, "policy")
+			d.Outlook = outlook(load)
+			r.decide(d)
+			time.Sleep(5 * time.Second)
+		}
+		for _, load := range []float64{110, 125, 90} {
+			say(load)
+		}
+		r.want(telemetry.ForecastLoad, map[string]float64{"level=0.5,target=shop": 100, "level=0.9,target=shop": 120, "level=0.99,target=shop": 130})
+		r.want(telemetry.ForecastHorizon, map[string]float64{"target=shop": 10})
+		r.want(telemetry.ForecastsTotal, map[string]float64{"target=shop": 1})
+		r.want(telemetry.ForecastActual, map[string]float64{"target=shop": 125})
+		r.want(telemetry.ForecastError, map[string]float64{"target=shop": 25})
+		r.want(telemetry.ForecastCovered, map[string]float64{"level=0.5,target=shop": 0, "level=0.9,target=shop": 0, "level=0.99,target=shop": 1})
+		for level, want := range map[string]float64{"0.5": 12.5, "0.9": 4.5, "0.99": 0.05} {
+			if got := r.values(telemetry.ForecastLoss)["level="+level+",target=shop"]; math.Abs(got-want) > 1e-9 {
+				t.Errorf("pinball loss at %s is %v, want %v", level, got, want)
+			}
+		}
+		time.Sleep(10 * time.Minute) // what came in a gap nobody knows
+		say(500)
+		r.want(telemetry.ForecastsTotal, map[string]float64{"target=shop": 1})
+		r.decide(decision("shop", 5, 5, 5, "policy"))
+		r.want(telemetry.ForecastLoad, map[string]float64{})
+	})
+}
+
+// A balancer's counts begin anew with it, and those from before our time are not
+// ours.
+func TestABalancerThatBeginsAnewIsCountedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "shop")
+		defer r.stop()
+		for _, answered := range []uint64{1000, 1010, 4} {
+			r.report(control.Report{Target: "shop", At: time.Now(), Carried: &control.Carried{Requests: answered}})
+		}
+		r.want(telemetry.BalancerRequests, map[string]float64{"target=shop": 14})
+	})
+}
+
+// The target of a big change is asked for at each decision until it is there.
+func TestWhatIsAskedForAgainIsOneChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "shop")
+		defer r.stop()
+		for _, n := range []int{8, 8, 8, 9} {
+			r.decide(decision("shop", 5, n, n, "policy"))
+		}
+		watched := decision("shop", 5, 12, 12, "policy")
+		watched.Mode = scale.Recommend
+		r.decide(watched)
+		r.want(telemetry.ScalingDecisions, map[string]float64{"direction=up,reason=,set_by=policy,target=shop": 2})
 	})
 }
 
@@ -213,7 +345,7 @@ func TestWithoutRequestsThereIsNoViolationRatio(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, "shop")
 		defer r.stop()
-		r.metrics.JudgedBy(func(string) (violations float64, met, stated bool) { return math.NaN(), true, true })
+		r.metrics.JudgedBy(func(string) (telemetry.Kept, bool) { return telemetry.Kept{Violations: math.NaN(), Met: true}, true })
 		r.want(telemetry.ViolationRatio, map[string]float64{})
 		r.want(telemetry.ObjectiveMet, map[string]float64{"target=shop": 1})
 	})
@@ -225,14 +357,14 @@ func TestWhatIsGoneIsForgotten(t *testing.T) {
 		defer r.stop()
 		life(r)
 		r.decide(decision("zoo", 1, 1, 1, "policy"))
-		r.metrics.SetTargets([]string{"zoo"})
+		r.metrics.SetTargets(named("zoo"))
 		r.decide(decision("shop", 1, 1, 1, "policy")) // its last words, under way
 		r.report(control.Report{Target: "shop", At: time.Now(), Faults: []control.Fault{{From: "target"}}})
 		r.tell(record.Event{Type: control.ScaledUp, Target: "shop"})
 		if text := string(r.text()); strings.Contains(text, `"shop"`) || !strings.Contains(text, `"zoo"`) {
 			t.Errorf("after a reload without shop:\n%s", text)
 		}
-		r.metrics.SetTargets([]string{"zoo", "shop"})
+		r.metrics.SetTargets(named("zoo", "shop"))
 		r.decide(decision("shop", 1, 1, 1, "policy"))
 		if n := r.values(telemetry.DecisionsTotal)["direction=hold,policy=hpa,set_by=policy,target=shop"]; n != 1 {
 			t.Errorf("back again: %v decisions, want it to begin anew", n)
@@ -248,7 +380,7 @@ func TestSignalsAndShadowsThatAreGoneAreForgotten(t *testing.T) {
 		d := decision("shop", 5, 9, 8, "bounds")
 		d.Seen.Signals = []record.Measured{{Name: "requestRate", Trust: scale.Stale}}
 		r.decide(d)
-		if trust := r.values(telemetry.SignalTrust); len(trust) != 4 || trust["signal=requestRate,state=fresh,target=shop"] != 0 || trust["signal=requestRate,state=stale,target=shop"] != 1 {
+		if trust := r.values(telemetry.SignalTrust); len(trust) != 2 || trust["signal=requestRate,state=fresh,target=shop"] != 0 || trust["signal=requestRate,state=stale,target=shop"] != 1 {
 			t.Errorf("trust %v, want the other signal gone and this one stale", trust)
 		}
 		r.want(telemetry.ShadowReplicas, map[string]float64{})
@@ -261,12 +393,19 @@ func TestLabelsAreBounded(t *testing.T) {
 		defer r.stop()
 		d := decision("shop", 5, 9, 8, "bounds")
 		for i := range 1000 {
-			d.Seen.Signals = append(d.Seen.Signals, record.Measured{Name: fmt.Sprint("signal", i)})
+			d.Seen.Signals = append(d.Seen.Signals, record.Measured{Name: fmt.Sprint("signal", i), At: time.Now()})
+			d.Decision.Recommendation.Proposals = append(d.Decision.Recommendation.Proposals, scale.Proposal{Signal: fmt.Sprint("signal", i)})
+			d.Decision.Conditions = append(d.Decision.Conditions, scale.GuardCondition{Reason: scale.Because(fmt.Sprint("Code", i), "")})
+			r.report(control.Report{Target: "shop", At: time.Now(), Faults: []control.Fault{{From: fmt.Sprint("source", i)}}})
+			changed := decision("shop", 5, 9, 8+i, "bounds")
+			changed.Decision.Reason.Code = fmt.Sprint("Code", i)
+			r.decide(changed)
 			d.Shadows = append(d.Shadows, scale.Decision{Policy: fmt.Sprint("policy", i)})
 			r.tell(record.Event{Type: fmt.Sprint("Type", i)})
 		}
 		r.decide(d)
-		for name, most := range map[string]int{telemetry.SignalTrust: 256, telemetry.ShadowReplicas: 64, telemetry.EventsTotal: 16} {
+		for name, most := range map[string]int{telemetry.SignalTrust: 128, telemetry.SignalAge: 64, telemetry.ShadowReplicas: 64, telemetry.ProposedReplicas: 64,
+			telemetry.ConditionState: 64, telemetry.SourceErrorsTotal: 65, telemetry.ScalingDecisions: 65, telemetry.EventsTotal: 16} {
 			if n := len(r.values(name)); n != most {
 				t.Errorf("%s has %d series, want %d", name, n, most)
 			}

@@ -122,16 +122,27 @@ type TargetAnswer struct {
 	Target      TargetView  `json:"target"`
 }
 
-// Judge says how far the objective of a target is kept: the share of requests
-// that were not good, NaN without requests; false when none is stated.
-func (s *Server) Judge(name string) (violations float64, met, stated bool) {
+// Kept says how far an objective is kept.
+type Kept struct {
+	// Violations is the share of requests of its window that were not good, NaN
+	// without requests.
+	Violations float64
+	Met        bool
+	// Requests were judged since the objective is stated here, Bad of them were not
+	// good.
+	Requests, Bad float64
+}
+
+// Judge says how far the objective of a target is kept; false when none is
+// stated.
+func (s *Server) Judge(name string) (kept Kept, stated bool) {
 	now := s.opts.Clock.Now()
 	s.withHistory(name, func(h *history) {
 		if status := h.objectiveStatus(now); status != nil {
-			violations, met, stated = 1-float64(status.Good), status.Met, true
+			kept, stated = Kept{1 - float64(status.Good), status.Met, h.keeper.all, h.keeper.bad}, true
 		}
 	})
-	return violations, met, stated
+	return kept, stated
 }
 
 func (s *Server) serveTargets(w http.ResponseWriter, _ *http.Request) {

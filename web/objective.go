@@ -75,6 +75,7 @@ type keeper struct {
 	recent       ledger
 	since, until time.Time // first and newest report
 	open         undecided
+	all, bad     float64 // of reports since it was made
 }
 
 // undecided are requests of which none had ended when they were reported: those
@@ -151,6 +152,7 @@ func (k *keeper) count(at time.Time, rate float64, window time.Duration, v share
 	all += k.open.take(at)
 	k.whole.add(at, all, all*v.bad)
 	k.recent.add(at, all, all*v.bad)
+	k.all, k.bad = k.all+all, k.bad+all*v.bad
 }
 
 // precede adds what was counted before the start.

@@ -126,14 +126,19 @@ func TestJudge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, shop(), zoo())
 		defer r.stop()
-		if violations, met, stated := r.server.Judge("shop"); !math.IsNaN(violations) || !met || !stated {
-			t.Errorf("without requests: %v, %v, %v; want NaN and met", violations, met, stated)
+		if kept, stated := r.server.Judge("shop"); !math.IsNaN(kept.Violations) || !kept.Met || !stated || kept.Requests != 0 {
+			t.Errorf("without requests: %+v, %v; want NaN and met", kept, stated)
 		}
 		r.report(seen(start(), 100, 0.25))
-		if violations, met, _ := r.server.Judge("shop"); math.Abs(violations-0.25) > 1e-9 || met {
-			t.Errorf("a quarter was bad: %v, met %v", violations, met)
+		if kept, _ := r.server.Judge("shop"); math.Abs(kept.Violations-0.25) > 1e-9 || kept.Met || kept.Requests != 100 || kept.Bad != 25 {
+			t.Errorf("a quarter of 100 was bad: %+v", kept)
 		}
-		if _, _, stated := r.server.Judge("zoo"); stated {
+		// The window of an hour is over; the counts go on.
+		r.report(seen(start().Add(2*time.Hour), 100, 0))
+		if kept, _ := r.server.Judge("shop"); kept.Requests <= 100 || kept.Bad != 25 {
+			t.Errorf("two hours later: %+v, want more requests and still 25 bad ones", kept)
+		}
+		if _, stated := r.server.Judge("zoo"); stated {
 			t.Error("zoo has no objective")
 		}
 	})

@@ -43,6 +43,9 @@ type Options struct {
 	Tokens []Token
 	// Metrics is served at /metrics; nil: nothing is.
 	Metrics http.Handler
+	// Answered is told of each request that was answered: what was asked for, in
+	// few words, and how; nil: nobody is. A stream has no duration.
+	Answered func(route string, code int, took *time.Duration)
 	// AllowedHosts are names accepted in the Host header beside the loopback
 	// ones when a request arrives on a loopback address and no token is needed,
 	// for example that of a reverse proxy on the same machine.
@@ -273,8 +276,9 @@ func (s *Server) Handler() http.Handler {
 		mux.HandleFunc(path, refuseMethod(allowed))
 	}
 	mux.HandleFunc("/api/", serveNoSuchEndpoint)
+	s.profile(mux)
 	mux.Handle("/", newAssets())
-	return s.secure(s.admit(pack(mux)))
+	return s.meter(mux, s.secure(s.admit(pack(mux))))
 }
 
 func (s *Server) report(r control.Report) {
