@@ -35,6 +35,7 @@ type evaluateFlags struct {
 	protocol, folder string
 	variants         bool
 	forecasts, json  bool
+	vertical         bool
 	perReplicaHour   float64
 	flags            *pflag.FlagSet
 	command          []string // as it was given, to be told in the report
@@ -85,7 +86,8 @@ the same arguments goes on where the first was interrupted.`,
   flyball evaluate --trace nasa.csv --window 12d:13d --policy hpa:cpuUtilization=60 --policy kpa --seeds 5
   flyball evaluate --trace shape:flash-crowd --policy hpa --policy threshold --sweep
   flyball evaluate --protocol bench/protocol.yaml --traces ../traces --out results
-  flyball evaluate --forecasts --traces ../traces --out results`,
+  flyball evaluate --forecasts --traces ../traces --out results
+  flyball evaluate --vertical --traces ../traces --out results`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	f.add(cmd)
@@ -110,6 +112,7 @@ func (f *evaluateFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.folder, "traces", "", "folder of the protocol's trace files (default that of the protocol), or of those to forecast")
 	flags.BoolVar(&f.variants, "variants", false, "of the protocol play the variants alone: other services, other starts, other signals")
 	flags.BoolVar(&f.forecasts, "forecasts", false, "judge the forecasters on --traces or --trace instead, see docs/forecasting.md")
+	flags.BoolVar(&f.vertical, "vertical", false, "judge sizes of containers instead, on the CPU of --traces or --trace and on generated memory, see docs/vertical.md")
 	flags.BoolVar(&f.json, "json", false, "print what results.json holds")
 	flags.Float64Var(&f.perReplicaHour, "cost-per-replica-hour", 1, "price of one replica for one hour")
 	flags.Lookup("p99-rps").DefValue = fmt.Sprint(p99RPS)
@@ -121,6 +124,8 @@ func (f *evaluateFlags) run(cmd *cobra.Command) error {
 	switch {
 	case f.forecasts:
 		return f.runForecasts(cmd)
+	case f.vertical:
+		return f.runVertical(cmd)
 	case f.protocol != "":
 		return f.runProtocol(cmd)
 	}

@@ -55,7 +55,7 @@ func (f *evaluateFlags) job() (job, error) {
 		errs = append(errs, errors.New("--variants: goes with --protocol"))
 	}
 	if f.folder != "" {
-		errs = append(errs, errors.New("--traces: goes with --protocol or --forecasts"))
+		errs = append(errs, errors.New("--traces: goes with --protocol, --forecasts or --vertical"))
 	}
 	j.seeds = seedsFrom(f.scenario.seed, min(f.seeds, mostSeeds))
 	texts := f.policies
