@@ -41,7 +41,8 @@ func (s *Spec) envelope(spec *EnvelopeSpec, p policy.Policy) (*guard.Envelope, e
 	if err != nil {
 		return nil, err
 	}
-	its := s.rules(spec.Expert, p, nil, func() []string { return withRate(policy.Essential(expert)) })
+	priced := s.priced()
+	its := s.rules(spec.Expert, p, nil, func() []string { return with(policy.Essential(expert), priced) })
 	cfg := guard.EnvelopeConfig{
 		Lambda: spec.Lambda, Min: s.Min, Max: s.Max, Objective: *s.Objective, Sync: s.Sync.Std(), Name: spec.Expert.Name,
 		Expert: decide.New(spec.Expert.Name, expert, append(its.pace, guard.Bounds{Min: s.Min, Max: s.Max})...),
@@ -55,12 +56,21 @@ func (s *Spec) envelope(spec *EnvelopeSpec, p policy.Policy) (*guard.Envelope, e
 	return guard.NewEnvelope(cfg), nil
 }
 
-// withRate adds the rate to the signals of the expert: costs are counted by it.
-func withRate(names []string) []string {
-	if slices.Contains(names, scale.RequestRate) {
+// priced names the signal that costs are counted by: the rate of requests, but where
+// nobody counts those and the CPU is measured.
+func (s *Spec) priced() string {
+	if who := s.measurers(); who[scale.RequestRate] == "" && who[scale.CPUUtilization] != "" {
+		return scale.CPUUtilization
+	}
+	return scale.RequestRate
+}
+
+// with adds a signal to those of the expert: costs are counted by it.
+func with(names []string, priced string) []string {
+	if slices.Contains(names, priced) {
 		return names
 	}
-	return append(slices.Clone(names), scale.RequestRate)
+	return append(slices.Clone(names), priced)
 }
 
 // envelopeOr is the envelope that a document states, else the one that comes with

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/queueing"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/series"
 )
 
 // Known reports whether anything can be asked about the service.
@@ -31,6 +33,25 @@ func (l *Learner) Intrinsic() float64 {
 		return 0
 	}
 	return l.model.blend.Intrinsic()
+}
+
+// Load is the signal that loads are told by, in the unit of [Learner.PerReplica]:
+// the rate of requests; where nobody counts those ([Learner.WorkOnly]) the newest CPU used by all
+// ready replicas, in replicas. While they are busy all the time it is the least that
+// the load can be. nil while neither is measured. It belongs to the observation or the
+// learner, until the next one.
+func (l *Learner) Load(obs *scale.Observation) *scale.Signal {
+	rate := obs.Signal(scale.RequestRate)
+	if rate != nil && rate.Trust != scale.Absent || !l.WorkOnly() {
+		return rate
+	}
+	cpu, used := obs.Signal(scale.CPUUtilization), &l.memory.CPU
+	if cpu == nil || cpu.Trust != scale.Fresh || len(cpu.Points) == 0 || !cpu.Points[len(cpu.Points)-1].At.Equal(used.Sampled) {
+		return nil
+	}
+	l.used[0] = series.Point{At: used.Sampled, Value: used.Load}
+	l.load = scale.Signal{Name: cpu.Name, Trust: cpu.Trust, Window: cpu.Window, Points: l.used[:]}
+	return &l.load
 }
 
 // sane makes of any number one that can be reckoned with; NaN counts as none.

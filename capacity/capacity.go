@@ -32,6 +32,8 @@ type Learner struct {
 	memory    memory
 	model     model
 	kept      *series.Histogram // lent to samples
+	load      scale.Signal      // lent by Load, with its one point
+	used      [1]series.Point
 
 	uncorrected bool // the model is left as it is: tests compare
 }

@@ -119,7 +119,43 @@ func TestWorkWithoutRequests(t *testing.T) {
 	}
 }
 
-// Ten requests more than the model expects wait.
+// Loads are told by requests wherever somebody counts them, else by the CPU that was just
+// measured.
+func TestWhatLoadsAreToldBy(t *testing.T) {
+	told := func(l *capacity.Learner, obs scale.Observation) (string, float64) {
+		l.Observe(&obs)
+		s := l.Load(&obs)
+		if s == nil {
+			return "", 0
+		}
+		return s.Name, s.Points[len(s.Points)-1].Value
+	}
+	at := scaletest.At
+	cpu := func(sec int, age time.Duration) scale.Signal {
+		return scaletest.Fresh(scale.CPUUtilization, at(time.Duration(sec)*time.Second-age), 0.8)
+	}
+	seen := scaletest.Observation
+	l := learner(capacity.Config{})
+	for _, tc := range []struct {
+		name string
+		obs  scale.Observation
+		by   string
+		load float64
+	}{
+		{"CPU alone", seen(0, 20, cpu(0, 0)), scale.CPUUtilization, 16},
+		{"CPU that was measured before", seen(15*time.Second, 20, cpu(15, 15*time.Second)), scale.CPUUtilization, 16},
+		{"nobody is ready", seen(30*time.Second, 0, cpu(30, 0)), "", 0},
+		{"nothing", seen(45*time.Second, 20), "", 0},
+		{"requests that nobody sends", seen(60*time.Second, 20, cpu(60, 0), scaletest.Fresh(scale.RequestRate, at(time.Minute), 0)), scale.RequestRate, 0},
+		{"requests", seen(75*time.Second, 20, cpu(75, 0), scaletest.Fresh(scale.RequestRate, at(75*time.Second), 300)), scale.RequestRate, 300},
+		{"requests that are no longer counted", seen(90*time.Second, 20, cpu(90, 0)), "", 0},
+	} {
+		if by, load := told(l, tc.obs); by != tc.by || load != tc.load {
+			t.Errorf("%s: %v of %q, want %v of %q", tc.name, load, by, tc.load, tc.by)
+		}
+	}
+}
+
 // Whatever is asked, the answer is a share.
 func TestOddQuestionsHaveAnswers(t *testing.T) {
 	known, work := learner(capacity.Config{ServiceMean: scale.Duration(80 * time.Millisecond), Concurrency: 4}), learner(capacity.Config{})

@@ -27,6 +27,9 @@ type Expert interface {
 type Learned interface {
 	cost.Service
 	Observe(obs *scale.Observation)
+	// Load is what costs are counted by, in the unit of PerReplica: the rate of
+	// requests, or another signal where nobody counts those; nil: it is not measured.
+	Load(obs *scale.Observation) *scale.Signal
 	Known() bool
 	PerReplica() float64
 	Startup() time.Duration
@@ -115,6 +118,8 @@ type envelopeMemory struct {
 	Blind bool `json:"blind,omitempty"`
 	// Since is when it began to change what is wanted; zero: it does not.
 	Since time.Time `json:"since,omitzero"`
+	// By is the signal that costs are counted by, where it is not the rate.
+	By string `json:"by,omitempty"`
 }
 
 // NewEnvelope returns an envelope without any credit.
@@ -201,12 +206,13 @@ func (e *Envelope) see(newest scale.Observation) {
 	}
 	*obs = newest
 	e.cfg.Service.Observe(obs)
-	if e.continues(obs) {
-		e.charge(obs)
+	load := e.cfg.Service.Load(obs)
+	if goesOn := e.countsBy(load); goesOn && e.continues(obs) {
+		e.charge(obs, load)
 	} else {
 		e.anchor(obs)
 	}
-	rate, measured := obs.Last(scale.RequestRate)
+	rate, measured := fresh(load)
 	if measured = measured && rate >= 0; measured {
 		e.tariff.Observe(obs.At, min(rate, 1e9))
 	}
@@ -214,6 +220,31 @@ func (e *Envelope) see(newest scale.Observation) {
 	m.PerReplica = e.cfg.Service.PerReplica()
 	m.Violation = e.tariff.Violation(m.PerReplica)
 	e.ask(obs)
+}
+
+// countsBy notes the signal that costs are counted by, and reports whether it is the one as
+// before: with another unit other prices begin.
+func (e *Envelope) countsBy(load *scale.Signal) bool {
+	by := e.memory.By
+	if load != nil {
+		by = load.Name
+	}
+	if by == scale.RequestRate {
+		by = ""
+	}
+	if by == e.memory.By {
+		return true
+	}
+	e.memory.By, e.tariff = by, e.newTariff()
+	return false
+}
+
+// fresh is the newest value of a signal; false unless it is fresh.
+func fresh(s *scale.Signal) (float64, bool) {
+	if s == nil || s.Trust != scale.Fresh || len(s.Points) == 0 {
+		return 0, false
+	}
+	return s.Points[len(s.Points)-1].Value, true
 }
 
 // continues reports whether what is seen follows from what was decided. A count
@@ -231,13 +262,13 @@ func (e *Envelope) continues(obs *scale.Observation) bool {
 // charge puts the interval that ends now into the ledger, with the count that
 // was really there. When that was not the one decided the credit may no longer
 // pay for the way back: then the accounts begin anew.
-func (e *Envelope) charge(obs *scale.Observation) {
+func (e *Envelope) charge(obs *scale.Observation, load *scale.Signal) {
 	m, x := &e.memory, obs.CurrentReplicas
 	m.Ledger.add(stretch{
 		From: m.At, To: obs.At, Own: x, Expert: m.Expert, Beta: m.Beta, Violation: m.Violation, PerReplica: m.PerReplica,
 		Added: m.Beta * float64(max(0, x-m.Own)), ExpertAdded: m.Beta * float64(max(0, m.Expert-m.ExpertWas)),
 	}, e.cfg.Lambda)
-	m.Ledger.settle(obs.Signal(scale.RequestRate), e.cfg.Service, &e.f, e.cfg.Lambda)
+	m.Ledger.settle(load, e.cfg.Service, &e.f, e.cfg.Lambda)
 	m.Credit = m.Ledger.credit(e.cfg.Lambda)
 	m.Own, m.ExpertWas = x, m.Expert
 	way := m.Beta * float64(max(0, m.Expert-x))

@@ -156,6 +156,34 @@ func TestReturningGoesPastRulesThatSlow(t *testing.T) {
 	}
 }
 
+// Where CPU alone is measured the accounts are kept by that; once requests are counted
+// they begin anew, for then loads and prices are of another unit.
+func TestTheAccountsAreKeptByWhatIsMeasured(t *testing.T) {
+	s := &obeyed{t: t, envelope: envelope(nil), replicas: 10}
+	see := func(signal string) (int, scale.Reason) {
+		s.at += sync
+		obs := scaletest.Observation(s.at, s.replicas, scaletest.Fresh(signal, scaletest.At(s.at), 460))
+		n, reason := s.envelope.Limit(obs, 10)
+		s.apply(obs, n, reason)
+		return n, reason
+	}
+	for k := range 4 {
+		if n, reason := see(scale.CPUUtilization); n != 10 || reason.Code != "" {
+			t.Fatalf("by CPU, decision %d: got %d (%s), want the 10 that are wanted", k, n, reason)
+		}
+	}
+	saved, began := s.envelope.Credit(), s.envelope.Began()
+	if saved < 89 || saved > 91 { // 0.2 · 10 · 45 s
+		t.Errorf("%v are saved by CPU, want 90", saved)
+	}
+	if see(scale.RequestRate); s.envelope.Credit() != 0 || !s.envelope.Began().After(began) {
+		t.Errorf("by requests: %v are saved since %v, want both accounts to begin anew", s.envelope.Credit(), s.envelope.Began())
+	}
+	if see(scale.RequestRate); s.envelope.Credit() <= 0 {
+		t.Error("by requests nothing is saved")
+	}
+}
+
 // Without a rate nobody knows what a count may cost.
 func TestBlindItGivesTheExpertsAnswer(t *testing.T) {
 	s := &obeyed{t: t, envelope: envelope(nil), replicas: 10}

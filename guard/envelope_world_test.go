@@ -82,10 +82,16 @@ func (p *pool) Avoidable(replicas int, rate, _ float64) float64 {
 	return math.Exp(-spare / p.width)
 }
 func (p *pool) Observe(*scale.Observation) {}
-func (p *pool) Known() bool                { return p.known }
-func (p *pool) Startup() time.Duration     { return p.startup }
-func (p *pool) Snapshot() ([]byte, error)  { return []byte("{}"), nil }
-func (p *pool) Restore([]byte) error       { return nil }
+func (p *pool) Load(obs *scale.Observation) *scale.Signal {
+	if rate := obs.Signal(scale.RequestRate); rate != nil {
+		return rate
+	}
+	return obs.Signal(scale.CPUUtilization)
+}
+func (p *pool) Known() bool               { return p.known }
+func (p *pool) Startup() time.Duration    { return p.startup }
+func (p *pool) Snapshot() ([]byte, error) { return []byte("{}"), nil }
+func (p *pool) Restore([]byte) error      { return nil }
 func (p *pool) PerReplica() float64 {
 	if !p.known {
 		return 0

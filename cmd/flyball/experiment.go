@@ -52,15 +52,17 @@ why, and who was obeyed.
   comparison  nobody is obeyed: both are watched
 
 The other one is a language model (--ai llm, on Ollama), asked at each interval. It
-advises the policy predictive, within bounds, and is obeyed as far as its advice
-has been worth, by the requests (--rate-query). --ai names a policy instead.
+advises a policy, within bounds, and is obeyed as far as its advice has been worth:
+predictive, by the requests, with --rate-query; else the HPA, by the CPU.
+--ai names a policy instead.
 
 The exact HPA is computed beside the live one in every phase. On Docker Compose
 there is no live HPA: the computed one is obeyed in its place. What was changed is
 undone at the end and on Ctrl-C; where the program was killed, by the next phase,
 or by flyball experiment restore. Compare phases with flyball experiment report.`,
 		Example: `  flyball experiment --mode hpa_only --duration 30 --interval 30
-  flyball experiment --mode ai_scaler --duration 30 --interval 30 --rate-query 'sum(rate(http_requests_total[1m]))'
+  flyball experiment --mode ai_scaler --duration 30 --interval 30
+  flyball experiment --mode ai_scaler --duration 30 --rate-query 'sum(rate(http_requests_total[1m]))'
   flyball experiment -n shop --deployment web --mode comparison --duration 2h
   flyball experiment --mode ai_scaler --ai predictive --duration 30
   flyball experiment --compose shop/web --mode ai_scaler --model llama3.2:3b --duration 10

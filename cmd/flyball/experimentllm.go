@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/control"
-	"github.com/flyball-io/flyball/experiment"
 	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/policy/advised"
 	"github.com/flyball-io/flyball/scale"
@@ -62,9 +60,6 @@ func (f *experimentFlags) checkAI(cmd *cobra.Command) (errs []error) {
 		if f.ai != llmAI && cmd.Flags().Changed(name) {
 			errs = append(errs, fmt.Errorf("--%s: is of --ai llm, got --ai %s", name, f.ai))
 		}
-	}
-	if f.ai == llmAI && f.mode == string(experiment.AIScaler) && f.unmeasured() {
-		errs = append(errs, errors.New("--rate-query: is needed to obey advice: what it is worth is judged by the requests, and what nobody can judge is not followed; or obey a policy: --ai predictive"))
 	}
 	return errs
 }

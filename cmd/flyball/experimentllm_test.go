@@ -12,6 +12,8 @@ import (
 	"github.com/flyball-io/flyball/experiment"
 	"github.com/flyball-io/flyball/policy/advised"
 	"github.com/flyball-io/flyball/record"
+	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/scale/scaletest"
 )
 
 // asking is an experiment with a language model on a cluster.
@@ -36,7 +38,7 @@ func TestALanguageModelTakesPartInAnExperiment(t *testing.T) {
 	for _, mode := range experiment.Modes() {
 		f.mode, f.rate, f.prometheus = string(mode), "", usualPrometheus
 		base := hpaName
-		if mode == experiment.AIScaler {
+		if mode == experiment.AIScaler { // where requests are counted
 			f.rate, base = "sum(rate(requests[1m]))", "predictive"
 		}
 		p, err := f.phase(t.Context())
@@ -92,20 +94,67 @@ func TestAnExperimentNeedsItsModel(t *testing.T) {
 	}
 }
 
-// Flags of a language model beside another policy are a mistake, and so is to obey
-// one whose advice nobody can judge.
+// Flags of a language model beside another policy are a mistake.
 func TestFlagsOfALanguageModel(t *testing.T) {
-	for want, args := range map[string][]string{
-		"--model: is of --ai llm, got --ai predictive": {"--ai", "predictive", "--model", "x"},
-		"--rate-query: is needed to obey advice":       {"--mode", "ai_scaler"},
-	} {
-		cmd := newExperimentCommand()
-		cmd.SetArgs(args)
-		cmd.SetOut(io.Discard)
-		cmd.SetErr(io.Discard)
-		if err := cmd.Execute(); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v: got %v, want %s", args, err, want)
+	cmd := newExperimentCommand()
+	cmd.SetArgs([]string{"--ai", "predictive", "--model", "x"})
+	cmd.SetOut(io.Discard)
+	cmd.SetErr(io.Discard)
+	if want, err := "--model: is of --ai llm, got --ai predictive", cmd.Execute(); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// worked is what a cluster tells of pods that use so much of the CPU they request, and
+// next to no memory.
+func worked(at time.Duration, pods int, share float64) scale.Observation {
+	now := scaletest.At(at)
+	obs := scaletest.Observation(at, pods, scaletest.Fresh(scale.CPUUtilization, now, share), scaletest.Fresh(scale.MemoryUtilization, now, 0.1))
+	for i := range obs.Replicas {
+		r := &obs.Replicas[i]
+		r.Containers = []scale.Container{{Requests: map[string]int64{"cpu": 100, "memory": 64 << 20}}}
+		r.Samples = []scale.Sample{{Signal: scale.CPUUtilization, At: now, Value: share}, {Signal: scale.MemoryUtilization, At: now, Value: 0.1}}
+	}
+	return obs
+}
+
+// Where CPU is all that is measured a model is followed all the same, in the phase of its
+// own: half of the way at first, as far as the envelope pays for it. Nobody counts late
+// requests, and what is too many goes when it has been for the window of the HPA.
+func TestALanguageModelIsFollowedByCPUAlone(t *testing.T) {
+	f := asking(t, "http://localhost:11434/v1")
+	f.mode = string(experiment.AIScaler)
+	p, err := f.phase(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(p.state)
+	plan, err := p.spec.Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := p.spec.Policy.Config.(*advised.Config).Advisor.From()
+	pods, most := 4, 0
+	decide := func(at time.Duration, utilization float64, says int) {
+		obs := worked(at, pods, utilization)
+		obs.Advice = []scale.Advice{{From: from, At: obs.At, SeenAt: obs.At, Expires: obs.At.Add(time.Minute), Replicas: &says, Confidence: 1}}
+		if n := plan.Decider.Decide(obs).DesiredReplicas; n != pods {
+			plan.Decider.Applied(obs.At, pods, n)
+			pods, most = n, max(most, n)
 		}
+	}
+	at := time.Duration(0)
+	for ; at < 10*time.Minute; at += f.interval {
+		decide(at, 2.3/float64(pods), 6) // 60 % of 4
+	}
+	if most < 5 {
+		t.Errorf("at most %d pods, want more than the 4 of the HPA: the model says 6", most)
+	}
+	for ; at < 20*time.Minute; at += f.interval {
+		decide(at, 0.6/float64(pods), 1)
+	}
+	if pods != 1 {
+		t.Errorf("%d pods ten minutes after there is work for one: %v", pods, plan.Decider.Decide(worked(at, pods, 0.6/float64(pods))).Steps)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/flyball-io/flyball/experiment"
 	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/internal/kubernetes"
+	"github.com/flyball-io/flyball/policy/advised"
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 )
@@ -66,14 +67,23 @@ func (f *experimentFlags) phase(ctx context.Context) (*phase, error) {
 	return p, err
 }
 
-// windowed gives the computed HPA the scale-down window of the live one.
+// windowed gives the computed HPA the scale-down window of the live one, also where it is
+// advised.
 func windowed(p *app.PolicySpec) {
-	if p.Kind == hpaName {
+	cfg, is := p.Config.(*advised.Config)
+	if p.Kind == hpaName || is && cfg.Base.Kind == hpaName {
 		p.Rules.Down.StabilizationWindow = scale.Duration(scaleDownWindow)
+	}
+	if p.Envelope != nil {
+		windowed(&p.Envelope.Expert)
 	}
 }
 
 type fields = map[string]any
+
+// unwatched says that nobody tells whether the objective is met: that is no reason to take
+// nothing away for ever.
+var unwatched = fields{"signals": []fields{{"name": scale.ViolationRatio, "absent": "Ignore"}}}
 
 // document is what somebody would write who knows no more than the flags.
 func (f *experimentFlags) document(ctx context.Context, p *phase) (fields, error) {
@@ -101,9 +111,9 @@ func (f *experimentFlags) document(ctx context.Context, p *phase) (fields, error
 	case p.live == nil:
 		spec["balancer"], spec["objective"] = fields{"builtin": fields{"listen": f.publish}}, objective
 	case f.rate == "" && f.ai == llmAI:
-		spec["objective"] = objective // what advice is worth is judged by it
+		spec["objective"], spec["trust"] = objective, unwatched // what advice is worth is judged by it
 	case f.rate != "":
-		spec["signals"], spec["objective"] = []fields{{"name": "requestRate", "prometheus": fields{"server": f.prometheus, "query": f.rate}}}, objective
+		spec["signals"], spec["objective"], spec["trust"] = []fields{{"name": "requestRate", "prometheus": fields{"server": f.prometheus, "query": f.rate}}}, objective, unwatched
 	}
 	return fields{"apiVersion": "flyball.io/v1alpha1", "kind": "Autoscaler", "metadata": fields{"name": experimentName}, "spec": spec}, nil
 }

@@ -97,14 +97,28 @@ func (p *Policy) Recommend(obs scale.Observation) (scale.Recommendation, error) 
 	if advice != nil {
 		wish = p.wish(advice, base, &obs)
 	}
-	rate, measured := obs.Last(scale.RequestRate)
-	measured = measured && p.learner.Known() && !p.learner.WorkOnly()
-	p.record.decide(&obs, p.learner, turn{base: base, advised: wish, valid: advice != nil, rate: rate, measured: measured})
+	rate, unit := p.load(&obs)
+	p.record.decide(&obs, p.learner, turn{base: base, advised: wish, valid: advice != nil, rate: rate, unit: unit})
+	measured := unit != ""
 	p.inquire(&obs, base, advice)
 	if advice == nil {
 		return p.unadvised(rec, &obs), nil
 	}
 	return p.fold(rec, base, wish, measured, advice, &obs), nil
+}
+
+// load is what costs are counted by, in what the learner says that a replica carries
+// of it, and the signal that it comes from: requests, or where nobody counts those the
+// CPU that is used. "": it is not measured.
+func (p *Policy) load(obs *scale.Observation) (value float64, unit string) {
+	s := p.learner.Load(obs)
+	if s == nil || s.Trust != scale.Fresh || len(s.Points) == 0 || !p.learner.Known() {
+		return 0, ""
+	}
+	if s.Name == scale.RequestRate && p.learner.WorkOnly() { // no request has ever come
+		return 0, ""
+	}
+	return s.Points[len(s.Points)-1].Value, s.Name
 }
 
 // begin sees to a clock that was set back: then all begins anew, but for the base,

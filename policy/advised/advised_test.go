@@ -344,6 +344,38 @@ func TestNothingIsChargedWithoutAdvice(t *testing.T) {
 	}
 }
 
+// Where CPU alone is measured it is what advice is priced by: 8 of 10 replicas' worth of it
+// are busy, and who wants 60 for that fades, as by requests.
+func TestAdviceIsPricedByCPUWhereNobodyCountsRequests(t *testing.T) {
+	env := environment()
+	env.Service = capacity.NewLearner(capacity.Config{}, *env.Objective, env.Topology, 120, env.Curves)
+	base := &script{wants: 20, need: 8, now: 7}
+	p, err := advised.New(advised.Default(), env, func(scale.Plugin, policy.Env) (policy.Policy, error) { return base, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	decide := func(step, wish int) int {
+		at := time.Duration(step) * sync
+		obs := scaletest.Observation(at, 10, scaletest.Fresh(scale.CPUUtilization, scaletest.At(at), 0.8))
+		obs.Advice = []scale.Advice{{From: advised.Default().Advisor.From(), At: obs.At, SeenAt: obs.At, Expires: obs.At.Add(time.Minute), Replicas: &wish, Confidence: 1}}
+		rec, err := p.Recommend(obs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rec.Replicas
+	}
+	if n := decide(0, 30); n != 25 {
+		t.Errorf("at first: got %d, want 25: half of the way", n)
+	}
+	n := 0
+	for step := range 80 {
+		n = decide(1+step, 60)
+	}
+	if n != 20 {
+		t.Errorf("after 20 minutes of 60 where 20 do: got %d, want the base's 20", n)
+	}
+}
+
 func TestTheBaseDecidesAloneWhereNothingCanBePriced(t *testing.T) {
 	p := newPlay(t, nil)
 	if n := p.see(func(o *scale.Observation) { o.Signals[1].Trust = scale.Absent }, p.advise(30)); n != 10 || p.said().Reason.Code != "AdviceNotFollowed" {

@@ -37,9 +37,10 @@ import (
 // Below a weight of 5 % advice is not followed at all: a hundredth of a very large wish
 // would still be harm.
 type record struct {
-	sync   time.Duration
-	tariff *cost.Tariff
-	f      cost.Interval
+	sync    time.Duration
+	promise scale.Objective
+	tariff  *cost.Tariff
+	f       cost.Interval
 	recordMemory
 }
 
@@ -48,6 +49,7 @@ type recordMemory struct {
 	At    time.Time `json:"at,omitzero"` // of the newest decision; zero: nothing is running
 	Odds  float64   `json:"odds"`        // their logarithm; 0: as good as the base
 	Valid bool      `json:"valid,omitempty"`
+	Unit  string    `json:"unit,omitempty"` // the signal that loads were last told by
 	// Base and Advised are what each alone would have.
 	Base    schedule `json:"base"`
 	Advised schedule `json:"advised"`
@@ -68,15 +70,21 @@ const (
 var firstOdds, leastOdds, mostOdds = -math.Ln2, -math.Log(999), math.Log(20)
 
 func newRecord(o scale.Objective, sync time.Duration) *record {
-	return &record{sync: sync, tariff: cost.NewTariff(1-o.Target, o.Window.Std()), recordMemory: recordMemory{Odds: firstOdds}}
+	r := &record{sync: sync, promise: o, recordMemory: recordMemory{Odds: firstOdds}}
+	r.tariff = r.newTariff()
+	return r
+}
+
+func (r *record) newTariff() *cost.Tariff {
+	return cost.NewTariff(1-r.promise.Target, r.promise.Window.Std())
 }
 
 // turn is a decision as the record sees it.
 type turn struct {
 	base, advised int
 	valid         bool
-	rate          float64
-	measured      bool // the rate is, and the service known
+	rate          float64 // of requests, or another load
+	unit          string  // the signal that the load is from; "": nobody can price it
 }
 
 // service is what costs are counted by.
@@ -97,7 +105,8 @@ func (r *record) decide(obs *scale.Observation, s service, t turn) {
 	case passed == 0:
 		return // seen before
 	}
-	if t.measured {
+	if t.unit != "" {
+		r.countBy(t.unit)
 		r.tariff.Observe(obs.At, t.rate)
 		if r.Valid {
 			r.charge(passed, t.rate, s)
@@ -114,6 +123,15 @@ func (r *record) decide(obs *scale.Observation, s service, t turn) {
 	}
 	r.At, r.Valid = obs.At, t.valid
 	r.fade(obs.At)
+}
+
+// countBy has prices begin anew where loads are of another unit than before: the
+// interval that ends is not charged.
+func (r *record) countBy(unit string) {
+	if r.Unit != "" && r.Unit != unit {
+		r.tariff, r.Valid = r.newTariff(), false
+	}
+	r.Unit = unit
 }
 
 // pause ends what is running: nothing is decided.

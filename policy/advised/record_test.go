@@ -54,7 +54,7 @@ func plays(steps, advised int) *record {
 	r := newRecord(objective(), 15*time.Second)
 	for n := range steps {
 		obs := scaletest.Observation(time.Duration(n)*15*time.Second, 10)
-		r.decide(&obs, pool{}, turn{base: 10, advised: advised, valid: true, rate: 480, measured: true})
+		r.decide(&obs, pool{}, turn{base: 10, advised: advised, valid: true, rate: 480, unit: scale.RequestRate})
 	}
 	return r
 }
@@ -73,7 +73,7 @@ func TestTheOddsMoveByWhatWasPaidAndMissed(t *testing.T) {
 	r := newRecord(objective(), 15*time.Second)
 	for n := range 5 {
 		obs := scaletest.Observation(time.Duration(n)*15*time.Second, 10)
-		r.decide(&obs, pool{}, turn{base: 10, advised: 12, valid: true, rate: 580, measured: true})
+		r.decide(&obs, pool{}, turn{base: 10, advised: 12, valid: true, rate: 580, unit: scale.RequestRate})
 	}
 	late := 2 * 15 * (580.0 * 2 / 12) / (0.01 * 580) // two twelfths, saved in two intervals
 	if got, want := r.Odds-firstOdds, (late-4*2*15)/3000; math.Abs(got-want) > 1e-9 {
@@ -91,14 +91,14 @@ func TestOddsStayWithinTheirBounds(t *testing.T) {
 	r := newRecord(objective(), 15*time.Second)
 	for n := range 3 {
 		obs := scaletest.Observation(time.Duration(n)*15*time.Second, 1)
-		r.decide(&obs, pool{}, turn{base: 1, advised: 40, valid: true, rate: 1900, measured: true})
+		r.decide(&obs, pool{}, turn{base: 1, advised: 40, valid: true, rate: 1900, unit: scale.RequestRate})
 	}
 	if r.Odds >= firstOdds { // nothing of it has started
 		t.Errorf("got %v, want below what it was at first", r.Odds)
 	}
 	obs := scaletest.Observation(45*time.Second, 1)
 	before := r.Odds
-	r.decide(&obs, pool{}, turn{base: 1, advised: 40, valid: true, rate: 1900, measured: true})
+	r.decide(&obs, pool{}, turn{base: 1, advised: 40, valid: true, rate: 1900, unit: scale.RequestRate})
 	if got := r.Odds - before; got != mostGain {
 		t.Errorf("one interval adds %v, want %v", got, mostGain)
 	}
@@ -108,9 +108,12 @@ func TestOddsStayWithinTheirBounds(t *testing.T) {
 func TestWhatIsNotCharged(t *testing.T) {
 	r := newRecord(objective(), 15*time.Second)
 	see := func(at time.Duration, measured bool) float64 {
-		obs := scaletest.Observation(at, 10)
+		obs, unit := scaletest.Observation(at, 10), ""
+		if measured {
+			unit = scale.RequestRate
+		}
 		before := r.Odds
-		r.decide(&obs, pool{}, turn{base: 10, advised: 20, valid: true, rate: 500, measured: measured})
+		r.decide(&obs, pool{}, turn{base: 10, advised: 20, valid: true, rate: 500, unit: unit})
 		return r.Odds - before
 	}
 	see(0, true)
@@ -135,6 +138,28 @@ func TestWhatIsNotCharged(t *testing.T) {
 	r.pause()
 	if got := see(10*time.Minute+15*time.Second, true); got != 0 {
 		t.Errorf("after a decision without an opinion: charged %v", got)
+	}
+}
+
+// Loads in another unit have prices of their own, and of the interval in which that
+// changed nobody knows what it cost.
+func TestAnotherUnitHasPricesOfItsOwn(t *testing.T) {
+	r := plays(3, 12)
+	see := func(at time.Duration, load float64, unit string) (charged float64) {
+		obs, before := scaletest.Observation(at, 10), r.Odds
+		r.decide(&obs, pool{}, turn{base: 10, advised: 12, valid: true, rate: load, unit: unit})
+		return r.Odds - before
+	}
+	if got := see(45*time.Second, 7, scale.CPUUtilization); got != 0 {
+		t.Errorf("when CPU is measured instead: charged %v, want nothing", got)
+	}
+	alone := newRecord(objective(), 15*time.Second).tariff
+	alone.Observe(scaletest.At(45*time.Second), 7)
+	if got, want := r.tariff.Violation(1), alone.Violation(1); got != want {
+		t.Errorf("a violation costs %v, want %v as for who has only seen CPU", got, want)
+	}
+	if got := see(time.Minute, 7, scale.CPUUtilization); got >= 0 {
+		t.Errorf("two too many of CPU: charged %v, want a loss", got)
 	}
 }
 
