@@ -28,6 +28,7 @@ func knobs() []knob {
 		{kind: "hpa", field: "cpuUtilization", about: "target CPU utilization in percent", values: percents(30, 90)},
 		{kind: "hpa", field: "requestRate", about: "target request rate per replica as a share of what one carries", values: percents(30, 90), turn: share("requestRate")},
 		{kind: "hpa", field: "concurrency", about: "target requests in progress per replica as a share of its slots", values: percents(30, 90), turn: share("concurrency")},
+		{kind: "inference", field: "utilization", about: "how far replicas are used of their memory and their tokens per second, in percent", values: percents(30, 95)},
 		{kind: "kpa", field: "targetUtilization", about: "target utilization in percent", values: percents(30, 100)},
 		{kind: "lcp", field: "risk", about: "share of requests that costs as much as one replica, over the share that the objective allows to miss it", values: risks()},
 		// The thresholds of the balanced profile are 70 and 30: both move.

@@ -8,6 +8,7 @@ import (
 	"github.com/flyball-io/flyball/policy/baseline"
 	"github.com/flyball-io/flyball/policy/combine"
 	"github.com/flyball-io/flyball/policy/hpa"
+	"github.com/flyball-io/flyball/policy/inference"
 	"github.com/flyball-io/flyball/policy/kpa"
 	"github.com/flyball-io/flyball/policy/lcp"
 	"github.com/flyball-io/flyball/policy/learned"
@@ -27,6 +28,7 @@ func registerPolicies(p *Policies) {
 		return combine.New(cfg, env, p.New)
 	})
 	Register(p, "hpa", hpa.Default, hpa.New)
+	Register(p, "inference", inference.Default, inference.New)
 	Register(p, "kpa", kpa.Default, kpa.New)
 	Register(p, "lcp", lcp.Default, lcp.New)
 	Register(p, "learned", learned.Default, func(cfg learned.Config, env policy.Env) (*learned.Policy, error) {

@@ -22,6 +22,7 @@ func shipped() map[string][2]string {
 		"threshold":  {`{}`, `{"profile":"aggressive"}`},
 		"baseline":   {`{"warmup":5}`, `{}`},
 		"kpa":        {`{}`, `{"metric":"rps"}`},
+		"inference":  {`{}`, `{"utilization":60}`},
 		"advised":    {`{"base":{"hpa":{}}}`, `{"base":{"kpa":{}}}`},
 		"lcp":        {`{}`},
 		"learned":    {`{"model":"testdata/fewer.flyball","base":{"hpa":{}}}`, `{"model":"testdata/fewer.flyball","base":{"kpa":{}}}`},

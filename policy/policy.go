@@ -138,7 +138,10 @@ type Env struct {
 	Target    string
 	Min, Max  int
 	Objective *scale.Objective // nil: none stated
-	Sync      time.Duration    // time between two decisions
+	// FirstToken is the objective of the time to the first token of a language
+	// model's answer; nil: none stated.
+	FirstToken *scale.Objective
+	Sync       time.Duration // time between two decisions
 	// ScaleUpTolerance and ScaleDownTolerance are the behaviour's, for
 	// policies that aim at a ratio; nil: none stated.
 	ScaleUpTolerance, ScaleDownTolerance *float64

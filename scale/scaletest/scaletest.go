@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/flyball-io/flyball/scale"
@@ -50,6 +52,7 @@ func Observation(d time.Duration, replicas int, signals ...scale.Signal) scale.O
 // appears.
 func Hostile(seed uint64, n int) []scale.Observation {
 	rng, troubles, room := rand.New(rand.NewPCG(seed, 0)), rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2))
+	models := rand.New(rand.NewPCG(seed, 3))
 	all, at := make([]scale.Observation, 0, n), time.Duration(0)
 	for range n {
 		at += time.Duration(1+rng.IntN(30)) * time.Second
@@ -62,11 +65,27 @@ func Hostile(seed uint64, n int) []scale.Observation {
 				obs.Signals = append(obs.Signals, s)
 			}
 		}
+		serving(models, &obs)
 		trouble(troubles, &obs)
 		crowd(room, &obs)
 		all = append(all, obs)
 	}
 	return all
+}
+
+// serving adds what servers of language models say: mostly a usable share of
+// their memory.
+func serving(rng *rand.Rand, obs *scale.Observation) {
+	for _, name := range []string{scale.KVCacheUsage, scale.RunningRequests, scale.TimeToFirstToken, scale.TokensPerSecond} {
+		s, present := hostileSignal(rng, name, obs.At)
+		if name == scale.KVCacheUsage && len(s.Points) > 0 && s.Points[0].Value < 21 {
+			s.Points[0].Value /= 20
+		}
+		if present {
+			obs.Signals = append(obs.Signals, s)
+		}
+	}
+	slices.SortFunc(obs.Signals, func(a, b scale.Signal) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // crowd leaves little room for replicas, now and then.
