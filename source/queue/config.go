@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/flyball-io/flyball/internal/webclient"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/source"
 	"github.com/flyball-io/flyball/source/reading"
@@ -13,9 +14,11 @@ import (
 
 // Server says which queue is read: exactly one of the first must be given.
 type Server struct {
-	Redis   *Redis         `json:"redis,omitempty" jsonschema:"description=A list or a stream of Redis or Valkey"`
-	Celery  *Celery        `json:"celery,omitempty" jsonschema:"description=A queue of Celery whose broker is Redis or Valkey"`
-	Timeout scale.Duration `json:"timeout,omitempty" jsonschema:"description=Longest time for reading the queue: at most 30s,default=3s"`
+	Redis    *Redis         `json:"redis,omitempty" jsonschema:"description=A list or a stream of Redis or Valkey"`
+	Celery   *Celery        `json:"celery,omitempty" jsonschema:"description=A queue of Celery whose broker is Redis or Valkey"`
+	RabbitMQ *RabbitMQ      `json:"rabbitmq,omitempty" jsonschema:"description=A queue of RabbitMQ"`
+	NATS     *NATS          `json:"nats,omitempty" jsonschema:"description=A consumer of a stream of NATS JetStream"`
+	Timeout  scale.Duration `json:"timeout,omitempty" jsonschema:"description=Longest time for reading the queue: at most 30s,default=3s"`
 }
 
 // Config is a signal of a queue.
@@ -41,7 +44,8 @@ func Signals() map[string]reading.Signal {
 		reading.InProgress:     {Value: reading.InProgress},
 		reading.OldestAge:      {Value: reading.OldestAge, Combine: reading.Max},
 		reading.CompletionRate: {Rate: reading.Count{Name: reading.Completed}},
-		reading.ArrivalRate:    {Rate: reading.Count{Name: reading.Arrived}},
+		reading.ArrivalRate: {Rate: reading.Count{Name: reading.Arrived},
+			Balance: &reading.Balance{Out: reading.Count{Name: reading.Completed}, Kept: []string{reading.QueueDepth, reading.InProgress}}},
 	}
 }
 
@@ -53,14 +57,25 @@ type kind interface {
 	reader(s Server, o options) (reading.Reader, error)
 }
 
-// kinds are those that are stated, by field.
-func (s Server) kinds() map[string]kind {
-	all := map[string]kind{}
+// stated is a kind with the field that states it.
+type stated struct {
+	field string
+	kind
+}
+
+// kinds are those that are stated.
+func (s Server) kinds() (all []stated) {
 	if s.Redis != nil {
-		all["redis"] = s.Redis
+		all = append(all, stated{"redis", s.Redis})
 	}
 	if s.Celery != nil {
-		all["celery"] = s.Celery
+		all = append(all, stated{"celery", s.Celery})
+	}
+	if s.RabbitMQ != nil {
+		all = append(all, stated{"rabbitmq", s.RabbitMQ})
+	}
+	if s.NATS != nil {
+		all = append(all, stated{"nats", s.NATS})
 	}
 	return all
 }
@@ -76,9 +91,9 @@ func (s Server) Name() string {
 // Validate reports every fault that can be seen without asking.
 func (s Server) Validate() error {
 	var errs []error
-	for field, k := range s.kinds() {
+	for _, k := range s.kinds() {
 		for _, err := range k.faults() {
-			errs = append(errs, fmt.Errorf("%s.%w", field, err))
+			errs = append(errs, fmt.Errorf("%s.%w", k.field, err))
 		}
 	}
 	if n := len(s.kinds()); n != 1 {
@@ -136,5 +151,25 @@ type Celery struct {
 	Priorities []int  `json:"priorities,omitempty" jsonschema:"maxItems=16,description=Steps of priority that the workers use (priority_steps): each has a list of its own; 0 3 6 9 when empty"`
 }
 
-func (r *Redis) name() string  { return cmp.Or(r.List, r.Stream) }
-func (c *Celery) name() string { return cmp.Or(c.Queue, "celery") }
+// RabbitMQ is a queue as the management API tells of it.
+type RabbitMQ struct {
+	URL         string `json:"url" jsonschema:"required,description=Address of the management API (plug-in rabbitmq_management): http://host:15672"`
+	VirtualHost string `json:"virtualHost,omitempty" jsonschema:"description=Virtual host; / when empty"`
+	Queue       string `json:"queue" jsonschema:"required,minLength=1,description=Name of the queue"`
+	webclient.Auth
+}
+
+// NATS is a consumer of a stream of JetStream as the monitoring of the servers
+// tells of it.
+type NATS struct {
+	URLs     []string `json:"urls" jsonschema:"required,minItems=1,maxItems=16,description=Addresses of the monitoring of the servers of a cluster: http://host:8222; the first that leads the consumer is believed"`
+	Account  string   `json:"account,omitempty" jsonschema:"description=Account whose stream it is; $G (the one without accounts) when empty"`
+	Stream   string   `json:"stream" jsonschema:"required,minLength=1,description=Name of the stream"`
+	Consumer string   `json:"consumer" jsonschema:"required,minLength=1,description=Name of the consumer that the workers share"`
+	webclient.Auth
+}
+
+func (r *Redis) name() string    { return cmp.Or(r.List, r.Stream) }
+func (c *Celery) name() string   { return cmp.Or(c.Queue, "celery") }
+func (q *RabbitMQ) name() string { return q.Queue }
+func (n *NATS) name() string     { return n.Stream + "/" + n.Consumer }

@@ -200,7 +200,6 @@ func (r *Redis) lookAtList(ctx context.Context, c redis.Conn, p reading.Part) er
 	}
 	if done == nil {
 		p.Counts[reading.Count{Name: reading.Completed}] = float64(completed)
-		p.Counts[reading.Count{Name: reading.Arrived}] = float64(completed) + float64(depth) + working
 	}
 	if r.TimeField != "" {
 		r.age(p, answers[0], answers[2])

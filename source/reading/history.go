@@ -18,8 +18,17 @@ type Signal struct {
 	Value    string // one of the moment
 	Rate     Count  // growth per second; every kind where Kind is ""
 	Duration string // 95th percentile over the window, with the distribution
+	// Balance says what the rate is where it is not counted: the growth of the
+	// counter Out and of the values Kept, as what comes goes out or stays.
+	Balance *Balance
 	// Combine is how several parts, and then several servers, become one value.
 	Combine Combine
+}
+
+// Balance is what becomes of that which comes.
+type Balance struct {
+	Out  Count
+	Kept []string
 }
 
 // Combine is how values become one.
@@ -86,8 +95,11 @@ func (h *History) Measure(s Signal, part string) Measured {
 		}
 		return m
 	}
-	if m.Window = last.At.Sub(h.readings[0].At); m.Window <= 0 || !last.tells(s, part) {
+	if m.Window = last.At.Sub(h.readings[0].At); m.Window <= 0 {
 		return m
+	}
+	if !last.counts(s, part) {
+		return h.balance(m, s, part)
 	}
 	if s.Duration != "" {
 		m.buckets = h.durations(s.Duration, part)
@@ -113,8 +125,39 @@ func (r Reading) parts(name string) []Part {
 	return r.Parts[i : i+1]
 }
 
-// tells reports whether what grows is in the reading at all.
-func (r Reading) tells(s Signal, part string) bool {
+// balance measures a rate that is not counted.
+func (h *History) balance(m Measured, s Signal, part string) Measured {
+	last := h.readings[len(h.readings)-1]
+	if !last.balances(s, part) || !h.readings[0].balances(s, part) {
+		return m
+	}
+	grown := last.kept(s, part) - h.readings[0].kept(s, part)
+	for i := 1; i < len(h.readings); i++ {
+		grown += grownBetween(h.readings[i-1], h.readings[i], s.Balance.Out, part)
+	}
+	// Less than nothing has come where something was taken away undone.
+	m.Known, m.Value = true, max(0, grown)/m.Window.Seconds()
+	return m
+}
+
+// kept is how much is there of what came.
+func (r Reading) kept(s Signal, part string) float64 {
+	all := 0.0
+	for _, p := range r.parts(part) {
+		for _, name := range s.Balance.Kept {
+			all += p.Values[name]
+		}
+	}
+	return all
+}
+
+// balances reports whether a rate can be made of what goes out and what is kept.
+func (r Reading) balances(s Signal, part string) bool {
+	return s.Balance != nil && r.counts(Signal{Rate: s.Balance.Out}, part)
+}
+
+// counts reports whether what grows is in the reading at all.
+func (r Reading) counts(s Signal, part string) bool {
 	return slices.ContainsFunc(r.parts(part), func(p Part) bool {
 		if s.Duration != "" {
 			_, told := p.Durations[s.Duration]

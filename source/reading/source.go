@@ -214,7 +214,7 @@ func (s *Source) lacks(samples []scale.Sample, h *History) error {
 // offers reports whether a reading has what a signal is made of.
 func (r Reading) offers(s Signal, part string) bool {
 	if s.Value == "" {
-		return r.tells(s, part)
+		return r.counts(s, part) || r.balances(s, part)
 	}
 	return slices.ContainsFunc(r.parts(part), func(p Part) bool { _, told := p.Values[s.Value]; return told })
 }
