@@ -14,6 +14,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/flyball-io/flyball/advisor/advisortest"
 	"github.com/flyball-io/flyball/experiment"
 	"github.com/flyball-io/flyball/internal/clustertest"
 )
@@ -163,4 +164,39 @@ func (l *lab) rows(mode experiment.Mode) []experiment.Row {
 		l.t.Fatal(err)
 	}
 	return rows
+}
+
+// A language model that is obeyed where CPU is all that is measured: one that asks for
+// two pods more than the HPA would have gets some of them, as far as the envelope pays, and
+// its words are in the file.
+func TestALanguageModelIsObeyedByCPUAlone(t *testing.T) {
+	t.Setenv("LLM_RPM", "1000")
+	l := newLab(t, clustertest.HPA(5*time.Second, 30*time.Second))
+	l.cluster.Metrics(t)
+	l.deploy("webapp", clustertest.Workload, 1)
+	l.measured("webapp")
+	ollama := advisortest.NewServer(t, advisortest.Ollama, advisortest.Say(`{"reasoning":"more will come","replicas":6,"confidence":0.8}`))
+	end := l.meanwhile("load", "--deployment", "webapp", "-n", l.namespace, "--url", "/burn?cpu=20ms", "--rps", "10", "--duration", "10m", "--timeout", "5s")
+	out, said := l.run("experiment", "--ollama-url", ollama.URL(), "-n", l.namespace, "--mode", "ai_scaler", "--duration", "3", "--interval", "5", "--max-replicas", "6", "--output-dir", "data")
+	t.Logf("%s%s", said, out)
+	end()
+	l.noHPA()
+	rows := l.rows(experiment.AIScaler)
+	spoken, obeyed, most := 0, 0, 0
+	for _, r := range rows {
+		if r.AIReasoning == "more will come" && r.AIRecommendedReplicas != nil && *r.AIRecommendedReplicas == 6 {
+			spoken++
+		}
+		if r.AppliedBy == experiment.ByAI && r.HPASimDesired != nil && r.CurrentReplicas > *r.HPASimDesired {
+			obeyed++
+		}
+		most = max(most, r.CurrentReplicas)
+	}
+	if len(rows) < 15 || spoken < len(rows)/2 {
+		t.Errorf("the model speaks in %d of %d rows", spoken, len(rows))
+	}
+	// 200 millicores are 4 pods for the HPA; a fifth more of them pays for the fifth pod.
+	if obeyed == 0 || most < 5 {
+		t.Errorf("in %d rows there are more pods than the HPA wants, at most %d: nobody heard the model", obeyed, most)
+	}
 }
