@@ -85,7 +85,7 @@ func (c Contestants) Key(text string) (string, error) {
 	if cfg, is := chosen.Config.(*hpa.Config); is && len(cfg.Metrics) == 0 && cfg.String() == hpa.Default().String() && shares == [2]any{} {
 		cfg.CPUUtilization = 0
 	}
-	key, err := json.Marshal([]any{w.Kind, chosen.Config, chosen.Cooldown, p.behavior, shares, p.target, p.envelope})
+	key, err := json.Marshal([]any{w.Kind, chosen.Config, chosen.Cooldown, p.behavior, shares, p.target, chosen.envelopeOr(p.envelope, &scale.Objective{})})
 	return string(key), err
 }
 
@@ -108,7 +108,6 @@ func (c Contestants) player(w builtin.Written) (*player, error) {
 	if _, stated := w.Fields["envelope"]; stated {
 		p.envelope = &v1alpha1.Envelope{}
 		p.envelope.Complete()
-		defer p.envelope.Complete() // an expert of null is none
 	}
 	err := errors.Join(w.Take("behavior", &p.behavior), w.Take("cooldown", &p.cooldown), w.Take("envelope", p.envelope))
 	if err == nil {

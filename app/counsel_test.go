@@ -223,8 +223,8 @@ func TestTheUsualEnvelopeOfARemotePolicy(t *testing.T) {
 		t.Errorf("got %+v, want one whose expert is the fallback", e)
 	}
 	stated := &v1alpha1.Envelope{Lambda: 3}
-	if e := p.envelopeOr(stated, &scale.Objective{}); e != stated {
-		t.Errorf("got %+v, want what is stated", e)
+	if e := p.envelopeOr(stated, &scale.Objective{}); e.Lambda != 3 || e.Expert.Kind != "hpa" || stated.Expert != nil {
+		t.Errorf("got %+v, want what is stated, of the fallback, and no change of that", e)
 	}
 	if e := p.envelopeOr(nil, nil); e != nil {
 		t.Errorf("without an objective: got %+v, want none", e)

@@ -19,13 +19,12 @@ type EnvelopeSpec struct {
 	Expert PolicySpec
 }
 
-// newEnvelopeSpec decodes the expert, with the rules that come with it. Without an
-// envelope there is none.
+// newEnvelopeSpec decodes the expert of a complete envelope, with the rules that come
+// with it. Without an envelope there is none.
 func newEnvelopeSpec(in *v1alpha1.Envelope, plugins *builtin.Registry) (*EnvelopeSpec, error) {
 	if in == nil {
 		return nil, nil
 	}
-	in.Complete()
 	expert, err := newPolicySpec(*in.Expert, v1alpha1.Spec{}, plugins)
 	if err != nil {
 		return nil, err
@@ -74,12 +73,21 @@ func with(names []string, priced string) []string {
 }
 
 // envelopeOr is the envelope that a document states, else the one that comes with
-// a policy that nobody has proved. Without an objective there is none: what a
+// a policy that nobody has proved; complete. Without an objective such a policy brings none: what a
 // violation costs comes from it.
 func (p *PolicySpec) envelopeOr(stated *v1alpha1.Envelope, objective *scale.Objective) *v1alpha1.Envelope {
-	if stated != nil || p.venture == nil || objective == nil {
-		return stated
+	if stated == nil && (p.venture == nil || objective == nil) {
+		return nil
 	}
-	expert := p.venture.UsualExpert()
-	return &v1alpha1.Envelope{Expert: &expert}
+	var e v1alpha1.Envelope
+	if stated != nil {
+		e = *stated
+	}
+	var usual *scale.Plugin
+	if p.venture != nil {
+		expert := p.venture.UsualExpert()
+		usual = &expert
+	}
+	e.CompleteFor(usual)
+	return &e
 }

@@ -42,6 +42,34 @@ func TestTheEnvelopeStandsBeforeBudgetAndBounds(t *testing.T) {
 	}
 }
 
+// Around a policy that nobody has proved an envelope that names no expert trusts what the
+// policy builds on, around any other lcp; also in an evaluation.
+func TestAnEnvelopeTrustsWhatThePolicyBuildsOn(t *testing.T) {
+	const model = "../builtin/testdata/fewer.flyball"
+	for policy, want := range map[string]string{
+		"hpa: {metrics: [{signal: concurrency, averageValue: 3}]}": "lcp", "predictive: {}": "lcp",
+		"learned: {model: " + model + "}": "predictive", "learned: {model: " + model + ", base: {kpa: {}}}": "kpa",
+		"advised: {}": "predictive", "advised: {base: {kpa: {}}}": "kpa",
+		`remote: {url: "http://127.0.0.1:1"}`: "predictive", `remote: {url: "http://127.0.0.1:1", fallback: {kpa: {}}}`: "kpa",
+	} {
+		text := strings.Replace(shop, "hpa: {metrics: [{signal: concurrency, averageValue: 3}]}", policy, 1)
+		spec := load(t, strings.Replace(text, "cooldown:", "envelope: {lambda: 0.05}\n  cooldown:", 1))
+		if e := spec.Policy.Envelope; e == nil || e.Lambda != 0.05 || e.Expert.Kind != want {
+			t.Errorf("%s: got %+v, want λ 0.05 and the expert %s", policy, e, want)
+		}
+	}
+	for _, pair := range [][2]string{
+		{"advised:envelope.lambda=0.05", "advised:envelope.lambda=0.05,envelope.expert.predictive={}"}, {"advised", "advised:envelope={}"},
+		{"hpa:envelope={}", "hpa:envelope.expert.lcp={}"},
+	} {
+		one, err := contestants().Key(pair[0])
+		other, another := contestants().Key(pair[1])
+		if err != nil || another != nil || one != other {
+			t.Errorf("%s plays as\n%s (%v), %s as\n%s (%v)", pair[0], one, err, pair[1], other, another)
+		}
+	}
+}
+
 // kinds are those of the guards of a decider's snapshot.
 func kinds(t *testing.T, snapshot []byte) map[string]json.RawMessage {
 	t.Helper()

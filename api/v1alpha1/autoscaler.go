@@ -55,7 +55,7 @@ type Spec struct {
 // Envelope keeps a policy within what another one would cost, with a surcharge.
 type Envelope struct {
 	Lambda float64 `json:"lambda,omitempty" jsonschema:"exclusiveMinimum=0,maximum=10,default=0.2,description=how much more than the expert the policy may cost as a share: 0.2 is a fifth"`
-	Expert *Plugin `json:"expert,omitempty" jsonschema:"description=policy that is trusted; default lcp" jsonschema_extras:"plugin=policy"`
+	Expert *Plugin `json:"expert,omitempty" jsonschema:"description=policy that is trusted; default lcp but around learned and advised and remote the policy that they build on" jsonschema_extras:"plugin=policy"`
 }
 
 // Plugin is a target, policy, source or balancer chosen by name.

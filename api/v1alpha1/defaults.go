@@ -42,12 +42,24 @@ func usualBalancer(target string) string {
 	return "builtin"
 }
 
-// Complete fills in what is left out.
+// Complete fills in what is left out, but for the expert: who that is depends on the
+// policy ([Envelope.CompleteFor]).
 func (e *Envelope) Complete() {
 	if e.Lambda == 0 {
 		e.Lambda = 0.2
 	}
-	if e.Expert == nil {
+}
+
+// CompleteFor fills in what is left out around a policy. The expert is lcp, but for a policy
+// that nobody has proved the one that such a policy names: what stands in its place
+// wherever it is not followed.
+func (e *Envelope) CompleteFor(usual *Plugin) {
+	e.Complete()
+	switch {
+	case e.Expert != nil:
+	case usual != nil:
+		e.Expert = usual
+	default:
 		e.Expert = chosen("lcp")
 	}
 }

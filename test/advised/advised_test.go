@@ -76,7 +76,7 @@ func watched(t *testing.T, plugins *builtin.Registry, s *sim.Scenario, policy st
 // behind is the policy with an advisor, within what the base alone costs and a
 // surcharge.
 func behind(lambda float64, simulated string) string {
-	return fmt.Sprintf("advised:advisor.simulated.%s,envelope.lambda=%v,envelope.expert.predictive={}", simulated, lambda)
+	return fmt.Sprintf("advised:advisor.simulated.%s,envelope.lambda=%v", simulated, lambda)
 }
 
 // cost is what was paid and missed, in replica-hours: as many violations as the

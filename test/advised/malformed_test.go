@@ -92,7 +92,7 @@ func asking(t *testing.T, s *sim.Scenario, model *scripted) (counts []int, accep
 		last = &played{Advisor: llm.New(cfg, model, env)}
 		return last, nil
 	})
-	counts = wanted(t, plugins, s, "advised:advisor.always=true,envelope.lambda=0.05,envelope.expert.predictive={}")
+	counts = wanted(t, plugins, s, "advised:advisor.always=true,envelope.lambda=0.05")
 	return counts, last.accepted
 }
 
