@@ -177,6 +177,22 @@ func SetServiceReplicas(ctx context.Context, c Cluster, name string, replicas in
 	}
 }
 
+// RepeatServiceReplicas sets the count that a service has once more: whoever has
+// missed it sees a change. One that somebody else has just made does as well.
+func RepeatServiceReplicas(ctx context.Context, c Cluster, name string) error {
+	s, err := c.Service(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := s.Scalable(); err != nil {
+		return fmt.Errorf("service %s: %w", name, err)
+	}
+	if err := c.Scale(ctx, s, s.Replicas); !errors.Is(err, ErrOutOfSequence) {
+		return err
+	}
+	return nil
+}
+
 // Scalable returns why the count of a service cannot be set, or nil.
 func (s Service) Scalable() error {
 	switch s.Mode {

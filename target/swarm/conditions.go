@@ -19,6 +19,7 @@ func (v *view) conditions(s *seen, replicas []scale.Replica) []scale.Condition {
 		}
 	}
 	add(v.room.condition(s.service.Replicas))
+	add(v.surplus.condition(s.at))
 	add(v.loop.condition(s, replicas))
 	add(v.count.condition(s.at))
 	add(s.unready(replicas))

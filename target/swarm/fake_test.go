@@ -28,6 +28,7 @@ type fakeSwarm struct {
 	others     []docker.Service
 	fits       int
 	forgets    int // so many of those that exist wait without a word
+	surplus    int // so many wait and stay, until the service changes again
 	updates    []int
 	asked      map[string]int
 }
@@ -75,6 +76,7 @@ func (f *fakeSwarm) Scale(_ context.Context, s docker.Service, replicas int) err
 		return docker.ErrOutOfSequence
 	}
 	f.forgets = max(0, f.forgets-max(0, f.service.Replicas-replicas))
+	f.surplus = 0
 	f.service.Replicas = replicas
 	f.service.Version++
 	f.updates = append(f.updates, replicas)
@@ -89,12 +91,14 @@ func (f *fakeSwarm) Tasks(context.Context, string) ([]docker.Task, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var all []docker.Task
-	for i := range f.service.Replicas {
+	for i := range f.service.Replicas + f.surplus {
 		t := docker.Task{ID: fmt.Sprintf("t%02d", i), Slot: i + 1, Stays: true, State: docker.TaskRunning, Node: "n1"}
 		if i >= f.fits {
 			t.State, t.Node, t.Says = docker.TaskPending, "", "no suitable node (full)"
 		}
-		if i >= f.service.Replicas-f.forgets {
+		if i >= f.service.Replicas {
+			t.State, t.Node, t.Says = docker.TaskPending, "", "no suitable node (full)"
+		} else if i >= f.service.Replicas-f.forgets {
 			t.State, t.Node, t.Says = docker.TaskPending, "", "pending task scheduling"
 		}
 		all = append(all, t)

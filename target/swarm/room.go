@@ -108,7 +108,10 @@ func (s *seen) placed() (placed, waiting int, says string) {
 	if says == "" && !long {
 		return len(has), 0, "" // the scheduler has yet to think of them
 	}
-	return len(has), len(lacks), cmp.Or(says, silent)
+	if waiting = min(len(lacks), s.service.Replicas-len(has)); waiting <= 0 {
+		return len(has), 0, "" // those that wait are to go
+	}
+	return len(has), waiting, cmp.Or(says, silent)
 }
 
 // terms are what decides how many tasks can be placed, in a form that is equal

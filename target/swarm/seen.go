@@ -61,6 +61,7 @@ func (v *view) ask(ctx context.Context, now time.Time) (*seen, error) {
 	if err := v.room.learn(s, func() (string, error) { return v.terms(ctx, s) }); err != nil {
 		return nil, err
 	}
+	v.surplus.learn(s)
 	return s, v.lookInside(ctx, s)
 }
 

@@ -3,6 +3,7 @@ package swarm
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -209,6 +210,41 @@ func TestWhatTheSchedulerHasForgottenIsAskedForAnew(t *testing.T) {
 	})
 }
 
+// A manager that has lost the order to take tasks away gets it once more.
+func TestWhatTheSwarmHasNotTakenAwayItIsToldAgain(t *testing.T) {
+	fake := newFakeSwarm(1, 2)
+	tell(t, fake, func(s *story) {
+		s.set(5)
+		s.after(time.Minute)
+		s.set(2)
+		fake.set(func() { fake.surplus = 3 })
+		s.after(8 * time.Second)
+		c := s.condition(SurplusTasks)
+		if !strings.Contains(c.Message, "keeps 3 tasks beyond the 2") {
+			t.Errorf("after 8 s told %+v", s.status().Conditions)
+		}
+		if c := s.condition(scale.CannotPlace); c.Limit != 2 || c.Message != "no more than 2 fit: no suitable node (full)" {
+			t.Errorf("of those that are to go told %+v", c)
+		}
+		s.after(8 * time.Second)
+		if got := fake.orders(); !slices.Equal(got, []int{5, 2, 2}) || len(s.status().Replicas) != 2 || s.condition(SurplusTasks).Type != "" {
+			t.Errorf("after 16 s: orders %v, %+v", got, s.status())
+		}
+		fake.set(func() { fake.surplus = 1 })
+		if s.after(20 * time.Second); len(fake.orders()) != 3 {
+			t.Errorf("orders %v: told again within half a minute", fake.orders())
+		}
+		if s.after(10 * time.Second); len(fake.orders()) != 4 {
+			t.Errorf("orders %v: want one more half a minute after the last", fake.orders())
+		}
+		fake.set(func() { fake.surplus, fake.service.Rollout = 1, docker.RolloutPaused })
+		s.after(10 * time.Minute)
+		if got := fake.orders(); len(got) != 4 {
+			t.Errorf("orders %v: one more sets a rollout going again that is paused", got)
+		}
+	})
+}
+
 // A service that rests is looked at now and then, one that moves often.
 func TestHowOftenItIsLooked(t *testing.T) {
 	fake := newFakeSwarm(2, 99)
@@ -319,7 +355,7 @@ func TestTasksOfAnotherControllerAreNotAskedForAnew(t *testing.T) {
 	fake := newFakeSwarm(2, 10)
 	tell(t, fake, func(s *story) {
 		s.set(5)
-		fake.set(func() { fake.forgets = 2 })
+		fake.set(func() { fake.forgets, fake.surplus = 2, 1 })
 		s.target.Alone(false)
 		before := len(fake.orders())
 		s.after(10 * time.Minute)

@@ -11,6 +11,7 @@
 //
 // Who wants to understand it reads, in this order: seen.go (what a manager
 // says, as replicas; pure), conditions.go, room.go (what can be placed),
+// surplus.go (what stays beyond the count),
 // reset.go (whose count it is), watch.go (when to look again), roll.go (for who
 // measures on the nodes), labels.go (a stack file as a document).
 //
@@ -177,6 +178,7 @@ type view struct {
 	leaving map[string]mark             // when tasks were first seen to go
 	count   count
 	room    room
+	surplus surplus
 	loop    loop
 
 	seen   bool
@@ -203,7 +205,7 @@ func (v *view) take(cfg Config) error {
 		v.engine, v.opened, v.node = engine, engine, ""
 	}
 	if cfg.Service != v.cfg.Service {
-		v.count, v.room, v.loop, v.seen = count{}, room{}, loop{}, false
+		v.count, v.room, v.surplus, v.loop, v.seen = count{}, room{}, surplus{}, loop{}, false
 	}
 	v.cfg = cfg
 	return nil

@@ -146,10 +146,19 @@ func (w *watcher) restore(ctx context.Context, v *view) error {
 	return nil
 }
 
-// remind asks anew for tasks that the scheduler has forgotten.
+// remind asks anew for what the swarm has forgotten: to place tasks, or to take
+// them away.
 func (w *watcher) remind(ctx context.Context, v *view) error {
 	now := w.clock.Now()
-	if !v.count.known || v.status.SpecReplicas != v.count.wanted || !v.room.nudge(now) {
+	if !v.count.known || v.status.SpecReplicas != v.count.wanted {
+		return nil
+	}
+	if v.surplus.nudge(now) {
+		w.log.Warn("tasks stay although fewer are asked for; the swarm is told once more", slog.Int("tasks", v.surplus.tasks), slog.Int("replicas", v.count.wanted))
+		w.stirred = now
+		return docker.RepeatServiceReplicas(ctx, v.engine, v.cfg.Service)
+	}
+	if !v.room.nudge(now) {
 		return nil
 	}
 	w.log.Warn("tasks wait for a node and the swarm does not say why; asking for them anew", slog.Int("waiting", v.room.waiting))
