@@ -104,6 +104,8 @@ type Container struct {
 	Exit string
 	// ExitCode is 0 when it ended without an error.
 	ExitCode int
+	// StopGrace is its own time from the stop signal to SIGKILL.
+	StopGrace time.Duration
 }
 
 // Event is something that happened to a container.

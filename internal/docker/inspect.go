@@ -19,7 +19,7 @@ func describe(c container.InspectResponse) Container {
 		Addresses: map[string]string{}, Published: map[int]string{},
 	}
 	if c.Config != nil {
-		d.Image, d.Labels = c.Config.Image, c.Config.Labels
+		d.Image, d.Labels, d.StopGrace = c.Config.Image, c.Config.Labels, graceOf(c.Config.StopTimeout)
 	}
 	if c.HostConfig != nil {
 		d.Network = string(c.HostConfig.NetworkMode)
@@ -70,6 +70,15 @@ func (c Container) Address(port string, preferred ...string) string {
 		}
 	}
 	return ""
+}
+
+// graceOf is a container's own time from the stop signal to SIGKILL; the engine
+// gives 10 s to one that says nothing.
+func graceOf(seconds *int) time.Duration {
+	if seconds == nil {
+		return 10 * time.Second
+	}
+	return time.Duration(*seconds) * time.Second
 }
 
 func stateOf(s *container.State) State {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/docker"
@@ -36,8 +37,12 @@ type ender struct {
 	drain replicas.Draining
 	made  <-chan struct{} // closed when its starter has finished; nil: none has begun
 	how   ending
-	keep  bool // the container is to stay, stopped
-	lost  bool // but another hand has taken it away
+	// told is when the container was told to end, maybe by a controller before
+	// this one; zero: it was not. exited is closed when it has ended.
+	told   func(context.Context) time.Time
+	exited <-chan struct{}
+	keep   bool // the container is to stay, stopped
+	lost   bool // but another hand has taken it away
 }
 
 // endNow starts the worker that ends a replica, once whoever makes it has
@@ -53,7 +58,8 @@ func (k *keeper) endNow(ctx context.Context, r *replica) {
 	}
 	e := ender{
 		clock: k.clock, log: k.log, engine: k.engine, cfg: k.job.cfg,
-		id: r.id, drain: k.draining(ctx, r), made: r.made, how: r.how,
+		id: r.id, drain: k.draining(ctx, r), made: r.made, how: r.how, exited: r.exited,
+		told: func(ctx context.Context) time.Time { return k.toldAt(ctx, r) },
 	}
 	k.workers.Go(func() {
 		if e.wait(ctx, patient) {
@@ -103,6 +109,18 @@ func (k *keeper) endMade(ctx, patient context.Context, e ender, r *replica) {
 			k.post(ctx, func() { k.over(e, r) })
 		}
 	})
+}
+
+// toldAt is when a replica's container was told to end, as the engine says.
+func (k *keeper) toldAt(ctx context.Context, r *replica) time.Time {
+	answer := make(chan time.Time, 1)
+	k.post(ctx, func() { answer <- r.toldAt })
+	select {
+	case at := <-answer:
+		return at
+	case <-ctx.Done():
+		return time.Time{}
+	}
 }
 
 // over forgets a replica that has ended.
@@ -155,7 +173,7 @@ func (e *ender) run(ctx, patient context.Context, container string) bool {
 // removing is left.
 func (e *ender) ask(patient context.Context, container string) {
 	for {
-		err := e.engine.Stop(patient, container, e.cfg.StopGracePeriod.Std())
+		err := e.tell(patient, container)
 		if !errors.Is(err, docker.ErrUnreachable) {
 			if e.lost = errors.Is(err, docker.ErrGone); err != nil && !e.lost {
 				e.complain(patient, "stop", err)
@@ -166,6 +184,42 @@ func (e *ender) ask(patient context.Context, container string) {
 			return
 		}
 	}
+}
+
+// tell tells the container to end, unless it was told to before: many a program
+// ends at once when it is told twice, whatever it is doing. It then has the rest
+// of its time.
+func (e *ender) tell(ctx context.Context, container string) error {
+	at := e.told(ctx)
+	if at.IsZero() {
+		return e.engine.Stop(ctx, container, e.cfg.StopGracePeriod.Std())
+	}
+	rest, err := e.rest(ctx, container, at)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-e.exited:
+	case <-e.clock.After(rest):
+	case <-ctx.Done():
+	}
+	if !e.keep {
+		return nil // what still runs is killed
+	}
+	return e.engine.Stop(ctx, container, time.Second)
+}
+
+// rest is what is left of the grace period of a container that was told to end.
+func (e *ender) rest(ctx context.Context, container string, told time.Time) (time.Duration, error) {
+	grace := e.cfg.StopGracePeriod.Std()
+	if grace == 0 {
+		c, err := e.engine.Inspect(ctx, container)
+		if err != nil {
+			return 0, err
+		}
+		grace = c.StopGrace
+	}
+	return max(0, min(grace, grace-e.clock.Now().Sub(told))), nil
 }
 
 // complain says what goes wrong, unless that is known: an engine that is away

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,10 @@ type fakeEngine struct {
 	events     chan docker.Event
 	broken     chan error
 	created    []string
-	most       int // containers at a time
+	most       int           // containers at a time
+	stubborn   time.Duration // from the stop signal to the end of a container
+	told       int           // stop signals
+	lost       chan struct{} // closed when the engine forgets whom it is to kill; nil: never
 }
 
 func newFakeEngine() *fakeEngine { return &fakeEngine{containers: map[string]docker.Container{}} }
@@ -72,7 +76,7 @@ func (f *fakeEngine) Create(_ context.Context, name string, spec docker.Spec) (s
 	}
 	f.created = append(f.created, name)
 	id := "id" + strconv.Itoa(len(f.created))
-	f.containers[name] = docker.Container{ID: id, Name: name, Labels: spec.Labels, Image: spec.Image}
+	f.containers[name] = docker.Container{ID: id, Name: name, Labels: spec.Labels, Image: spec.Image, StopGrace: 10 * time.Second}
 	f.most = max(f.most, len(f.containers))
 	if f.loseAnswer {
 		f.loseAnswer = false
@@ -114,11 +118,53 @@ func (f *fakeEngine) refused() error {
 	return err
 }
 
-func (f *fakeEngine) Stop(_ context.Context, id string, _ time.Duration) error {
-	return f.change(id, func(c *docker.Container) { c.State = docker.Exited })
+// Stop tells a container to end, in the engine's own time: who asked and goes
+// away changes nothing. An engine that is lost meanwhile forgets to kill it.
+func (f *fakeEngine) Stop(ctx context.Context, id string, grace time.Duration) error {
+	err := f.change(id, func(c *docker.Container) {
+		if id = c.ID; c.State == docker.Running {
+			f.told++
+			go f.tell(docker.Event{ID: c.ID, Asked: true})
+		}
+	})
+	if err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-time.After(min(f.stubborn, cmp.Or(grace, 10*time.Second))):
+			_ = f.change(id, func(c *docker.Container) { c.State = docker.Exited }) // unless it was taken away
+			f.tell(docker.Event{ID: id})
+		case <-f.lost:
+		}
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-f.lost:
+		return docker.ErrUnreachable
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
-func (f *fakeEngine) Remove(_ context.Context, id string) error {
+// tell tells whoever follows what happens, if anybody does.
+func (f *fakeEngine) tell(event docker.Event) {
+	f.mu.Lock()
+	events := f.events
+	f.mu.Unlock()
+	select {
+	case events <- event:
+	case <-time.After(time.Second):
+	}
+}
+
+func (f *fakeEngine) Remove(ctx context.Context, id string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	var name string
 	err := f.change(id, func(c *docker.Container) { name = c.Name })
 	if err == nil {

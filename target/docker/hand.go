@@ -35,10 +35,15 @@ type hand struct {
 }
 
 // asked takes note that somebody asked a container to end: unless it goes
-// anyway, that was another hand.
+// anyway, that was another hand. One that goes is not told a second time: it is
+// written down before anything else is done.
 func (k *keeper) asked(container string) {
 	for _, r := range k.replicas {
-		if k.project != nil && r.container == container && r.stays() {
+		switch {
+		case r.container != container:
+		case !r.stays() && r.toldAt.IsZero():
+			r.toldAt, k.changed = k.clock.Now(), true
+		case r.stays() && k.project != nil:
 			r.askedAt = k.clock.Now()
 			k.judge(r) // nobody should send it more
 		}

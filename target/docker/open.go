@@ -48,7 +48,7 @@ func (k *keeper) restore() error {
 		k.replicas[was.ID] = &replica{
 			id: was.ID, name: was.Name, container: was.Container, config: was.Config, began: was.Began, address: was.Address,
 			startedAt: was.StartedAt, seenAt: now, adopted: true, restarts: was.Restarts,
-			readySince: was.ReadySince, deletedAt: was.DeletedAt, exited: make(chan struct{}),
+			readySince: was.ReadySince, deletedAt: was.DeletedAt, toldAt: was.ToldAt, exited: make(chan struct{}),
 			// Until somebody asks it, it takes work as before: a balancer that is
 			// told of none would send requests away.
 			readiness: scale.Readiness{Ready: !was.ReadySince.IsZero(), Since: was.ReadySince},

@@ -44,6 +44,7 @@ type replica struct {
 	// while it is not.
 	readySince time.Time
 	deletedAt  time.Time
+	toldAt     time.Time       // when its container was told to end, after its drain; zero: not yet
 	behind     replicas.Behind // with ending it, where the balancer is
 	how        ending
 	exit       string
@@ -191,7 +192,7 @@ func (r *replica) member(config string, back time.Time) replicas.Member {
 func (r *replica) record() record {
 	return record{
 		ID: r.id, Name: r.name, Container: r.container, Config: r.config, Began: r.began, Address: r.address,
-		StartedAt: r.startedAt, ReadySince: r.readySince, DeletedAt: r.deletedAt, Restarts: r.restarts,
+		StartedAt: r.startedAt, ReadySince: r.readySince, DeletedAt: r.deletedAt, ToldAt: r.toldAt, Restarts: r.restarts,
 	}
 }
 

@@ -47,3 +47,46 @@ func TestReplicaThatEndedMeanwhileTakesNoWork(t *testing.T) {
 		}
 	})
 }
+
+// A controller that goes while a replica ends is followed by one that does not
+// tell the replica again: it has the rest of its time.
+//
+//	0 told to end │ 3 s the controller goes │ 4 s the next one │ 8 s ended
+func TestWhatWasToldToEndIsNotToldAgain(t *testing.T) {
+	tell(t, nil, func(s *story) {
+		s.ask(2)
+		s.after(time.Second)
+		s.engine.set(func() { s.engine.stubborn = 8 * time.Second })
+		s.ask(1)
+		s.after(3 * time.Second)
+		s.end()
+		time.Sleep(time.Second)
+		s.begin()
+		if status := s.after(3500 * time.Millisecond); len(s.engine.containers) != 2 || s.engine.told != 1 {
+			t.Errorf("7.5 s after it was told to end: told %d times, there are %d containers, %+v; want it to have its 8 s",
+				s.engine.told, len(s.engine.containers), status.Replicas)
+		}
+		if s.after(time.Second); len(s.engine.containers) != 1 || s.engine.told != 1 {
+			t.Errorf("8.5 s after: told %d times, there are %d containers; want 1 and 1", s.engine.told, len(s.engine.containers))
+		}
+	})
+}
+
+// Nor does one controller tell it twice whose engine goes away meanwhile and,
+// as with live-restore, leaves containers alone. Nobody kills it then but us.
+func TestWhatWasToldToEndIsNotToldAgainOnceTheEngineIsBack(t *testing.T) {
+	tell(t, nil, func(s *story) {
+		s.ask(1)
+		s.after(time.Second)
+		s.engine.set(func() { s.engine.stubborn, s.engine.lost = time.Hour, make(chan struct{}) })
+		s.ask(0)
+		s.after(3 * time.Second)
+		s.awayFor(2*time.Second, func() { close(s.engine.lost) })
+		if s.after(4 * time.Second); len(s.engine.containers) != 1 || s.engine.told != 1 {
+			t.Errorf("9 s after it was told to end: told %d times, there are %d containers; want 1 and 1", s.engine.told, len(s.engine.containers))
+		}
+		if s.after(2 * time.Second); len(s.engine.containers) != 0 || s.engine.told != 1 {
+			t.Errorf("11 s after: told %d times, there are %d containers; want 1 and none", s.engine.told, len(s.engine.containers))
+		}
+	})
+}

@@ -46,6 +46,7 @@ type record struct {
 	StartedAt  time.Time `json:"startedAt,omitzero"`
 	ReadySince time.Time `json:"readySince,omitzero"`
 	DeletedAt  time.Time `json:"deletedAt,omitzero"`
+	ToldAt     time.Time `json:"toldAt,omitzero"`
 	Restarts   int       `json:"restarts,omitempty"`
 }
 
