@@ -89,7 +89,7 @@ func newRootCommand() *cobra.Command {
 	for _, cmd := range root.Commands() {
 		refuseArguments(cmd)
 	}
-	root.AddCommand(newExplainCommand(), newDecisionsCommand(), newEventsCommand(), newPauseCommand(), newResumeCommand(), newModeCommand(), newTopCommand(), newHealthCommand(), newDeployCommand(), newBesideCommand(), newServePolicyCommand(), newGymCommand())
+	root.AddCommand(newExplainCommand(), newDecisionsCommand(), newEventsCommand(), newPauseCommand(), newResumeCommand(), newModeCommand(), newTopCommand(), newHealthCommand(), newDeployCommand(), newBesideCommand(), newServePolicyCommand(), newGymCommand(), newExporterCommand())
 	root.AddCommand(newSetupCommands()...)
 	return root
 }
