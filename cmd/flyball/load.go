@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -53,7 +51,11 @@ func (f *podFlags) forward(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", cli.UsageError{Err: err}
 	}
-	return cluster.Spread(ctx, f.place.ref(cluster), f.port)
+	ref := f.place.ref(cluster)
+	if err := isThere(ctx, cluster, ref); err != nil {
+		return "", err
+	}
+	return cluster.Spread(ctx, ref, f.port)
 }
 
 func newLoadCommand() *cobra.Command {
@@ -75,6 +77,10 @@ Shapes take an hour and reach about 100 requests/s:
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	f.add(cmd)
+	for _, sub := range []*cobra.Command{newLoadInferenceCommand()} {
+		refuseArguments(sub)
+		cmd.AddCommand(sub)
+	}
 	return cmd
 }
 
@@ -116,7 +122,7 @@ func (f *loadFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	return f.print(cmd.OutOrStdout(), result)
+	return printLoad(cmd.OutOrStdout(), result, f.json)
 }
 
 // toPods makes the URL that of a Deployment's pods, where one is named.
@@ -130,15 +136,6 @@ func (f *loadFlags) toPods(ctx context.Context) error {
 	address, err := f.pods.forward(ctx)
 	f.url = "http://" + address + f.url
 	return err
-}
-
-func (f *loadFlags) print(w io.Writer, result load.Result) error {
-	if !f.json {
-		return result.Print(w)
-	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(result)
 }
 
 // options turns the flags into options, and into a title for people. Its

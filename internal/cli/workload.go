@@ -30,6 +30,8 @@ type WorkloadFlags struct {
 	peakRPS, p99RPS    float64
 	duration           time.Duration
 	arrivals           string
+	endless            bool // a constant rate is, where no duration is given
+	recorded           []workload.Request
 
 	flags *pflag.FlagSet
 }
@@ -52,6 +54,20 @@ func (w *WorkloadFlags) Add(flags *pflag.FlagSet) {
 	DurationVar(flags, &w.duration, "duration", 0, "how long to send; 0 sends until interrupted (default 30s, or all of a ramp, shape or trace)")
 	flags.StringVar(&w.arrivals, "arrivals", "", "poisson (independent users) or uniform (evenly spaced) (default uniform for a constant rate or a ramp, poisson for a shape or trace; recorded single requests keep their instants)")
 }
+
+// DefaultRate is the constant rate where none is given.
+func (w *WorkloadFlags) DefaultRate(rps float64) {
+	w.rps = rps
+	w.flags.Lookup("rps").DefValue = fmt.Sprint(rps)
+}
+
+// Endless lets a constant rate go on where no duration is given: something else
+// ends it.
+func (w *WorkloadFlags) Endless() { w.endless = true }
+
+// Recorded are the single requests of the trace that was planned, in its window;
+// none of another workload.
+func (w *WorkloadFlags) Recorded() []workload.Request { return w.recorded }
 
 // Plan is a workload ready to be played.
 type Plan struct {
@@ -120,6 +136,9 @@ func (w *WorkloadFlags) base() (Plan, error) {
 	length := w.duration
 	if !w.flags.Changed("duration") {
 		length = defaultDuration
+		if w.endless {
+			length = 0
+		}
 	}
 	return Plan{fmt.Sprintf("%v requests/s", w.rps), workload.Constant{RPS: w.rps, For: length}, workload.Uniform}, nil
 }
@@ -145,7 +164,11 @@ func (w *WorkloadFlags) fromTrace() (Plan, error) {
 		if from >= shape.Duration() {
 			return Plan{}, fmt.Errorf("--window: %q begins after the end of the trace at %v", w.window, shape.Duration())
 		}
-		return w.adjusted(title, workload.Clip(shape, from, to), workload.Uniform)
+		shape = workload.Clip(shape, from, to)
+		if requests, is := shape.(*workload.Requests); is {
+			w.recorded = requests.Records()
+		}
+		return w.adjusted(title, shape, workload.Uniform)
 	}
 	if trace.Quantity() != workload.RequestRate && !w.flags.Changed("peak-rps") && !w.flags.Changed("p99-rps") {
 		return Plan{}, fmt.Errorf("--trace: %s holds %s, which is a load only when it is scaled: needs --peak-rps or --p99-rps", w.trace, trace.Quantity())
