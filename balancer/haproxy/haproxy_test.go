@@ -2,8 +2,10 @@ package haproxy_test
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -279,4 +281,43 @@ func TestNothingIsLostUnderLoad(t *testing.T) {
 	}
 	p.Must(plane.SetBackends(t.Context(), all[:1]))
 	p.NothingLost(func() { balancertest.Churn(t.Context(), t, plane, all, 300*time.Millisecond, 12) })
+}
+
+// A client that goes away is no failure of a replica, whether it leaves before
+// the answer, within it, or within its own request.
+func TestAClientThatLeavesIsNoFailure(t *testing.T) {
+	p := start(t, 2, nil)
+	plane := p.plane()
+	a := balancertest.Replica(t, "a", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		time.Sleep(300 * time.Millisecond)
+		_, _ = io.WriteString(w, "begun")
+		_ = http.NewResponseController(w).Flush()
+		time.Sleep(300 * time.Millisecond)
+		_, _ = io.WriteString(w, "whole")
+	})
+	p.Must(plane.SetBackends(t.Context(), []balancer.Backend{a}))
+	leave := func(after time.Duration, request string) {
+		c, err := net.Dial("tcp", strings.TrimPrefix(p.URL, "http://"))
+		p.Must(err)
+		_, err = io.WriteString(c, request)
+		p.Must(err)
+		time.Sleep(after)
+		p.Must(c.Close())
+	}
+	const get, post = "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nbegun"
+	leave(100*time.Millisecond, get)
+	leave(450*time.Millisecond, get)
+	leave(100*time.Millisecond, post)
+	if code, _ := p.Get("/"); code != http.StatusOK {
+		t.Errorf("the next client is answered %d", code)
+	}
+	var one []balancer.BackendStatus
+	p.Eventually("all are counted, and have ended", func() bool {
+		one, _ = plane.Backends(t.Context())
+		return len(one) == 1 && one[0].Requests >= 2 && one[0].InFlight == 0
+	})
+	if got := signals(t, plane); got[scale.ErrorRate] != 0 || one[0].Failures != 0 {
+		t.Errorf("%v failures a second, and %d of the replica; want none", got[scale.ErrorRate], one[0].Failures)
+	}
 }
