@@ -29,8 +29,14 @@ type controller struct {
 // control starts a controller and waits until its dashboard answers.
 func (p *place) control(args ...string) *controller {
 	p.t.Helper()
+	return p.controlIn(nil, args...)
+}
+
+// controlIn is control with changes to the environment.
+func (p *place) controlIn(environment []string, args ...string) *controller {
+	p.t.Helper()
 	args = append([]string{"run", "--listen", "127.0.0.1:0", "--state-dir", p.state()}, args...)
-	c := &controller{program: p.start(args...), place: p}
+	c := &controller{program: p.startIn(environment, args...), place: p}
 	c.dashboard = c.says(0, `msg="flyball runs".* dashboard=(\S+)`)
 	return c
 }
