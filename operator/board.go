@@ -58,6 +58,16 @@ type facts struct {
 	conditions []scale.Condition
 }
 
+// tells is what a condition of a type says; "" where there is none.
+func (f *facts) tells(kind string) string {
+	for _, c := range f.conditions {
+		if c.Type == kind {
+			return c.Message
+		}
+	}
+	return ""
+}
+
 func newBoard(clk clock.Clock) *board { return &board{clock: clk, entries: map[string]*entry{}} }
 
 const (

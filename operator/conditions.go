@@ -12,6 +12,7 @@ import (
 	"github.com/flyball-io/flyball/decide"
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target/kubernetes"
 )
 
 // Types of conditions. The first three are a HorizontalPodAutoscaler's, with
@@ -120,6 +121,8 @@ func (e *entry) able() v1alpha1.StatusCondition {
 		return condition(ableToScale, yes, "SucceededGetScale", "the target can be read; nothing is decided yet")
 	case c != nil && c.Error != "" && (!c.At.Before(d.Decision.At) || d.Mode == scale.Apply && d.Decision.Changes()): // to fail may take longer than the time between two decisions
 		return condition(ableToScale, no, "FailedUpdateScale", fmt.Sprintf("the count cannot be set to %d: %s", c.To, c.Error))
+	case d.Mode == scale.Apply && e.report.tells(kubernetes.ScaledByOther) != "":
+		return condition(ableToScale, no, kubernetes.ScaledByOther, e.report.tells(kubernetes.ScaledByOther))
 	case d.Decision.Reason.Code == "ScaleDownStabilized" || d.Decision.Reason.Code == "ScaleUpStabilized":
 		return condition(ableToScale, yes, d.Decision.Reason.Code, d.Decision.Reason.String())
 	case c != nil && c.At.Equal(d.Decision.At):

@@ -8,6 +8,7 @@ import (
 
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/target/kubernetes"
 )
 
 // An order that failed is told until one succeeds or none is wanted any more,
@@ -28,6 +29,17 @@ func TestAnOrderThatFailsIsToldWhileItIsWanted(t *testing.T) {
 			decided: &record.Decided{Mode: scale.Apply, Decision: scale.Decision{At: at.Add(7 * time.Second), CurrentReplicas: 5, DesiredReplicas: tc.desired}}}
 		if c := e.able(); c.Status+" "+c.Reason != tc.want {
 			t.Errorf("%s: %s %s (%s), want %s", tc.what, c.Status, c.Reason, c.Message, tc.want)
+		}
+	}
+}
+
+// Whoever is to scale and finds another autoscaler at it does not scale, and looks
+// for the reason here; one that only recommends never would.
+func TestWhoeverScalesBesideAnotherIsNotAbleTo(t *testing.T) {
+	for mode, want := range map[scale.Mode]string{scale.Apply: "False ScaledByOther: hpa/web scales it", scale.Recommend: "True ReadyForNewScale: a new count can be set when one is wanted"} {
+		e := &entry{decided: &record.Decided{Mode: mode}, report: facts{conditions: []scale.Condition{{Type: kubernetes.ScaledByOther, Message: "hpa/web scales it"}}}}
+		if c := e.able(); c.Status+" "+c.Reason+": "+c.Message != want {
+			t.Errorf("%s: %s %s: %s, want %s", mode, c.Status, c.Reason, c.Message, want)
 		}
 	}
 }

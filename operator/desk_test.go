@@ -393,3 +393,12 @@ func TestAPauseEndsByItself(t *testing.T) {
 		o.expect(t, "shop.web", Running, "decisions are applied")
 	})
 }
+
+// A pause that was mistyped holds, and who wonders why it does not end is told.
+func TestAPauseThatCannotBeReadIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.after(t, applied(t, "shop", "web", shop("web"), annotated(PausedUntilAnnotation, "tomorrow")))
+		o.expect(t, "shop.web", Running, `it is paused; the annotation flyball.io/paused-until must be a time such as 2026-12-24T18:00:00Z, got "tomorrow"`)
+	})
+}

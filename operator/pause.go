@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/flyball-io/flyball/scale"
@@ -12,6 +13,16 @@ const (
 	PausedAnnotation      = "flyball.io/paused"
 	PausedUntilAnnotation = "flyball.io/paused-until"
 )
+
+// unreadable says what is wrong with annotations that pause without being
+// understood; "" where nothing is.
+func unreadable(annotations map[string]string) string {
+	until := annotations[PausedUntilAnnotation]
+	if _, err := time.Parse(time.RFC3339, until); until == "" || err == nil {
+		return ""
+	}
+	return fmt.Sprintf("; the annotation %s must be a time such as 2026-12-24T18:00:00Z, got %q: it is paused until that goes", PausedUntilAnnotation, until)
+}
 
 // pausing is whether decisions are applied, and until when they are not.
 type pausing struct {

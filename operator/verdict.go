@@ -33,11 +33,11 @@ func (d *desk) tell(doc *document, holders map[string]*document) {
 		if doc.sound.Mode == scale.Paused {
 			message += "; it is paused"
 		}
-		d.told(doc, verdict{true, doc.fault.Reason, message})
+		d.told(doc, verdict{true, doc.fault.Reason, message + unreadable(doc.object.GetAnnotations())})
 	case doc.fault != nil:
 		d.told(doc, verdict{false, doc.fault.Reason, doc.fault.Message})
 	case runs:
-		d.told(doc, verdict{true, Running, running(doc.sound.Mode)})
+		d.told(doc, verdict{true, Running, running(doc.sound.Mode) + unreadable(doc.object.GetAnnotations())})
 	default:
 		for _, claim := range doc.sound.Claims() {
 			if holder := holders[claim]; holder != nil && holder != doc {

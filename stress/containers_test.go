@@ -106,7 +106,7 @@ func processes(t *testing.T, c stress.Containers, name string) []string {
 func TestAnImageWithoutAShellIsSaid(t *testing.T) {
 	c := containers(t, "bare:1")
 	_, err := stress.Run(t.Context(), c, stress.Options{Load: stress.CPU{Workers: 1}, Duration: 3 * time.Second, Refresh: time.Second, Clock: clock.System})
-	if !errors.Is(err, stress.ErrNobody) || !strings.Contains(err.Error(), `"sh"`) {
+	if !errors.Is(err, stress.ErrNobody) || !strings.Contains(err.Error(), "has no shell (sh)") {
 		t.Errorf("got %v", err)
 	}
 }

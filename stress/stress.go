@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -72,6 +73,14 @@ type Result struct {
 	Most int `json:"most"`
 	// Failed are those where it could not be done, with why.
 	Failed map[string]string `json:"failed,omitempty"`
+}
+
+// errNoShell is why a program cannot be started in containers of many small images.
+var errNoShell = errors.New("its container has no shell (sh): an image with one is needed, or --container names another container of the pod")
+
+// noShell reports whether a container runtime could not start sh.
+func noShell(said string) bool {
+	return strings.Contains(said, `exec: "sh": executable file not found`)
 }
 
 // ErrNobody is returned when not one replica could be stressed.
@@ -198,6 +207,9 @@ func (s *stress) stress(ctx context.Context, name string) {
 	defer cancel()
 	said := &tail{}
 	err := s.replicas.Exec(patient, name, []string{"sh", "-c", s.o.Load.script(left)}, in, said)
+	if err != nil && noShell(said.with(err)) {
+		said, err = &tail{}, errNoShell
+	}
 	s.mu.Lock()
 	if err == nil || ctx.Err() != nil {
 		s.seen[name] = true

@@ -222,6 +222,10 @@ func TestWhereItCannotBeDoneIsSaid(t *testing.T) {
 		if _, err := Run(t.Context(), c, options(CPU{Workers: 1}, 10*time.Second)); !errors.Is(err, ErrNobody) || !strings.Contains(err.Error(), "b: no such shell") {
 			t.Errorf("got %v", err)
 		}
+		c = &crowd{names: []string{"b"}, refuses: map[string]error{"b": errors.New(`OCI runtime exec failed: exec failed: unable to start container process: exec: "sh": executable file not found in $PATH: unknown`)}}
+		if _, err := Run(t.Context(), c, options(CPU{Workers: 1}, 10*time.Second)); err == nil || err.Error() != "no replica could be stressed: b: "+errNoShell.Error() {
+			t.Errorf("got %v", err)
+		}
 		c = &crowd{lost: errors.New("server is away")}
 		if _, err := Run(t.Context(), c, options(CPU{Workers: 1}, 10*time.Second)); !errors.Is(err, ErrNobody) || !strings.Contains(err.Error(), "server is away") {
 			t.Errorf("got %v", err)

@@ -36,6 +36,9 @@ type experimentFlags struct {
 // usualPrometheus is asked where nobody says where one is.
 const usualPrometheus = "http://localhost:9090"
 
+// experimentData is the folder of CSV files where nobody names one.
+const experimentData = "experiment_data"
+
 func newExperimentCommand() *cobra.Command {
 	f := &experimentFlags{}
 	cmd := &cobra.Command{
@@ -96,7 +99,7 @@ func (f *experimentFlags) add(cmd *cobra.Command) {
 	flags.IntVar(&f.max, "max-replicas", 10, "most replicas, of both")
 	flags.IntVar(&f.targets.CPU, "cpu-target", 60, "CPU target of the HPA, in percent of what is requested")
 	flags.IntVar(&f.targets.Memory, "memory-target", 80, "memory target of the HPA, in percent of what is requested")
-	flags.StringVar(&f.output, "output-dir", "experiment_data", "folder for the CSV file")
+	flags.StringVar(&f.output, "output-dir", experimentData, "folder for the CSV file")
 	flags.BoolVar(&f.verbose, "verbose", false, "log everything")
 	flags.BoolVar(&f.json, "json", false, "print the summary as JSON")
 }

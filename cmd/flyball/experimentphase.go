@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -131,6 +132,9 @@ func (f *experimentFlags) target(ctx context.Context, p *phase) (fields, error) 
 	ref := f.place.ref(cluster)
 	if ref.Kind != "Deployment" {
 		return nil, cli.UsageError{Err: fmt.Errorf("--deployment: the HPA of an experiment scales a Deployment, got a %s", ref.Kind)}
+	}
+	if err := isThere(ctx, cluster, ref); errors.As(err, new(cli.UsageError)) {
+		return nil, err // whoever reads the document tells of a cluster that is away
 	}
 	p.live = &experiment.HPA{Client: cluster.Client(), Namespace: ref.Namespace, Deployment: ref.Name, Min: f.min, Max: f.max,
 		Targets: f.targets, ScaleDownWindow: int32(scaleDownWindow.Seconds())}

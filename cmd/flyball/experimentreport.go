@@ -13,11 +13,14 @@ import (
 func newExperimentReportCommand() *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
-		Use:     "report FILE|FOLDER...",
-		Short:   "Compare phases: what their CSV files come to, side by side",
-		Args:    cobra.MinimumNArgs(1),
-		Example: `  flyball experiment report experiment_data/`,
+		Use:   "report [FILE|FOLDER...]",
+		Short: "Compare phases: what their CSV files come to, side by side (default those in " + experimentData + ")",
+		Example: `  flyball experiment report
+  flyball experiment report examples/experiment/`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				args = []string{experimentData}
+			}
 			all, err := experiment.ReadAll(args)
 			if err != nil {
 				return cli.UsageError{Err: err}

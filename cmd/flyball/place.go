@@ -83,10 +83,24 @@ func (f *placeFlags) replicas(ctx context.Context) (stress.Replicas, string, err
 		return nil, "", cli.UsageError{Err: err}
 	}
 	ref := f.ref(cluster)
-	if _, err := cluster.Workload(ctx, ref); err != nil {
-		return nil, "", fmt.Errorf("%s: %w", ref, err)
+	if err := isThere(ctx, cluster, ref); err != nil {
+		return nil, "", err
 	}
 	return stress.Pods{Cluster: cluster, Ref: ref, Container: f.container}, ref.String(), nil
+}
+
+// workloads are the objects of a cluster that can be scaled.
+type workloads interface {
+	Workload(ctx context.Context, ref kubernetes.Ref) (kubernetes.Workload, error)
+}
+
+// isThere says, in the words of the flags, that an object is not there.
+func isThere(ctx context.Context, all workloads, ref kubernetes.Ref) error {
+	_, err := all.Workload(ctx, ref)
+	if errors.Is(err, kubernetes.ErrNotFound) {
+		return cli.UsageError{Err: fmt.Errorf("--deployment: there is no %s; kubectl get %s -A shows those there are", ref, strings.ToLower(ref.Kind))}
+	}
+	return err
 }
 
 func (f *placeFlags) containers(ctx context.Context) (stress.Replicas, string, error) {

@@ -6,9 +6,11 @@ import (
 	"io"
 	"net/url"
 
+	"github.com/go-logr/logr"
 	core "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/remotecommand"
+	"k8s.io/klog/v2"
 	"k8s.io/streaming/pkg/httpstream"
 )
 
@@ -22,7 +24,8 @@ func (c *Cluster) Exec(ctx context.Context, namespace, pod, container string, co
 	if err != nil {
 		return err
 	}
-	if err := streams.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: in, Stdout: out, Stderr: out}); err != nil {
+	// What goes wrong is in the error; client-go would print parts of it beside.
+	if err := streams.StreamWithContext(klog.NewContext(ctx, logr.Discard()), remotecommand.StreamOptions{Stdin: in, Stdout: out, Stderr: out}); err != nil {
 		return fmt.Errorf("exec in pod %s/%s: %w", namespace, pod, Named(err))
 	}
 	return nil

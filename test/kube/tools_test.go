@@ -56,7 +56,7 @@ func TestStressOnRealPods(t *testing.T) {
 		}
 	}
 	cmd := l.command(t.Context(), "stress", "cpu", "-n", l.namespace, "--deployment", "nobody", "--duration", "5")
-	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "Deployment "+l.namespace+"/nobody") || !strings.Contains(string(out), "not found") {
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "--deployment: there is no Deployment "+l.namespace+"/nobody") {
 		t.Errorf("%v: %s", err, out)
 	}
 }
