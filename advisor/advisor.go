@@ -100,6 +100,8 @@ var ErrRefused = errors.New("refused")
 type Later struct {
 	After time.Duration
 	Err   error
+	// Unasked says that it is our own pace, budget or pause, and nobody was asked.
+	Unasked bool
 }
 
 func (l *Later) Error() string { return l.Err.Error() }

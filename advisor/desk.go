@@ -112,6 +112,22 @@ func (d *Desk) Show(q Question) {
 	}
 }
 
+// Overhear takes what another process was answered, or why it was not, that asks about
+// the target in the place of this one. Who takes over from it then goes on with the same
+// advice, and has measured it for as long. The log is the other's.
+func (d *Desk) Overhear(a scale.Advice) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if a.From != d.from || !a.SeenAt.After(d.asked) {
+		return
+	}
+	if d.asked = a.SeenAt; a.Failed {
+		d.failed = &a
+		return
+	}
+	d.before, d.said, d.failed, d.spoke = d.said, &a, nil, true
+}
+
 // Run asks what is shown until ctx is done.
 func (d *Desk) Run(ctx context.Context) error {
 	defer d.advisor.Close()
@@ -189,8 +205,13 @@ func (d *Desk) silence(now, seen time.Time, why error) *scale.Advice {
 }
 
 // fail notes why there is no answer and rests: the more failures in a row, the
-// longer.
+// longer. A question that we keep back ourselves is no failure of whom it was for.
 func (d *Desk) fail(now, seen time.Time, err error) {
+	var later *Later
+	if errors.As(err, &later) && later.Unasked {
+		d.rests, d.failed = now.Add(min(max(later.After, firstPause), mostLater)), d.silence(now, seen, err)
+		return
+	}
 	d.faults++
 	lasting := d.faults >= opensAfter || !d.spoke || errors.Is(err, ErrRefused)
 	if lasting && !d.warned {
@@ -199,8 +220,7 @@ func (d *Desk) fail(now, seen time.Time, err error) {
 	}
 	pause := min(firstPause<<min(d.faults-1, 10), mostPause)
 	pause -= time.Duration(d.random.Float64() * float64(pause) / 2)
-	var later *Later
-	if errors.As(err, &later) {
+	if later != nil {
 		pause = max(pause, min(later.After, mostLater))
 	}
 	d.rests = now.Add(pause)

@@ -172,6 +172,56 @@ func TestWhoSaysWhenToAskAgainIsHeard(t *testing.T) {
 	})
 }
 
+// What we keep back ourselves is no failure: nobody is said to be silent, and once the
+// time is over it is asked without a longer pause.
+func TestAQuestionThatIsKeptBackIsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		a := failing(fmt.Errorf("asked: %w", &Later{Unasked: true, After: 10 * time.Second, Err: errors.New("pace: 10 questions a minute are asked already")}))
+		d := desk(a)
+		d.env.Log = slog.New(slog.NewTextHandler(&log, nil))
+		for range 8 {
+			now := time.Now()
+			_ = d.AskNow(t.Context(), seen(now))
+			if got := d.Advice(nil, now); len(got) != 1 || !strings.Contains(got[0].Reason, "pace: 10 questions") {
+				t.Fatalf("got %+v, want why there is no answer", got)
+			}
+			d.asked = now.Add(-time.Hour) // not for want of a decision
+			if d.Due(now.Add(10*time.Second-1), now.Add(10*time.Second)) || !d.Due(now.Add(10*time.Second), now.Add(10*time.Second)) {
+				t.Fatal("want it to be asked after 10 s, and not before")
+			}
+			time.Sleep(10 * time.Second)
+		}
+		if d.faults != 0 || log.Len() > 0 {
+			t.Errorf("%d failures, logged %q; want none", d.faults, log.String())
+		}
+	})
+}
+
+// Whoever is to take over hears what the one before it was told, and does not ask again.
+func TestWhatAnotherProcessWasAnsweredIsOverheard(t *testing.T) {
+	a := saying(3)
+	a.manners.OnInquiry, a.manners.Every = true, time.Minute
+	d, now, four := desk(a), time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC), 4
+	said := func(after time.Duration, from string, failed bool) scale.Advice {
+		at := now.Add(after)
+		return scale.Advice{From: from, At: at, SeenAt: at, Expires: at.Add(time.Minute), Replicas: &four, Failed: failed, Reason: "as it was told"}
+	}
+	d.Overhear(said(0, "somebody else", false))
+	if got := d.Advice(nil, now); len(got) != 0 || !d.Takes(now) {
+		t.Fatalf("what others say: got %+v", got)
+	}
+	d.Overhear(said(0, "somebody", false))
+	d.Overhear(said(-time.Second, "somebody", true)) // of before
+	if got := d.Advice(nil, now); len(got) != 1 || *got[0].Replicas != 4 || d.Takes(now.Add(59*time.Second)) || !d.Takes(now.Add(time.Minute)) {
+		t.Errorf("got %+v, want the 4, and the next question a minute later", got)
+	}
+	d.Overhear(said(30*time.Second, "somebody", true))
+	if got := d.Advice(nil, now.Add(30*time.Second)); len(got) != 2 || got[0].Failed || !got[1].Failed {
+		t.Errorf("got %+v, want the answer and why there is nothing newer", got)
+	}
+}
+
 // While an answer is awaited nobody else waits, and of what is shown meanwhile
 // the newest is asked about.
 func TestASlowAdvisorDelaysNobody(t *testing.T) {

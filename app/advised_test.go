@@ -3,17 +3,21 @@ package app
 import (
 	"context"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/flyball-io/flyball/advisor"
 	"github.com/flyball-io/flyball/advisor/advisortest"
 	"github.com/flyball-io/flyball/api/v1alpha1"
+	"github.com/flyball-io/flyball/app/roles"
 	"github.com/flyball-io/flyball/builtin"
 	busmemory "github.com/flyball-io/flyball/bus/memory"
 	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/policy/advised"
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/scale/scaletest"
@@ -44,7 +48,7 @@ func advisedBy(t *testing.T, who string) (*Service, *journal) {
 	t.Helper()
 	spec, log := cooling(), &journal{}
 	spec.Sync, spec.Max, spec.Objective = scale.Duration(time.Second), 20, &scale.Objective{Threshold: scale.Duration(time.Second), Target: 0.99, Window: scale.Duration(time.Hour)}
-	body := `{"base":{"hpa":{"metrics":[{"signal":"requestRate","averageValue":10}]}},"advisor":{` + who + `"every":"300ms","always":true}}`
+	body := `{"base":{"hpa":{"metrics":[{"signal":"requestRate","averageValue":10}]}},"service":{"serviceMean":"90ms","concurrency":1},"advisor":{` + who + `"every":"300ms","always":true}}`
 	var err error
 	spec.advisors = builtin.New().Advisors
 	if spec.Policy, err = newPolicySpec(scale.Plugin{Kind: "advised", Body: []byte(body)}, v1alpha1.Spec{}, builtin.New()); err != nil {
@@ -115,6 +119,114 @@ func until(t *testing.T, s *Service, decisions int, kind string) (record.Event, 
 		}
 	}
 	return *found, last
+}
+
+// turn is a lease that a test gives and takes.
+type turn struct {
+	held atomic.Bool
+	term int64
+}
+
+func (l *turn) Term() (int64, bool) { return l.term, l.held.Load() }
+func (l *turn) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+// beside makes of a service the planner of one process of several.
+func beside(s *Service, b *busmemory.Bus, term int64) *turn {
+	l := &turn{term: term}
+	s.deps.Bus, s.deps.Split = b, &Split{Roles: roles.Set{roles.Planner}, Far: b, Lease: func(string) RunningLease { return l }}
+	s.counsel.deps, s.counsel.told.deps = &s.deps, &s.deps
+	return l
+}
+
+// A planner that takes over goes on with the advice of the one before it, and with what
+// was measured of it.
+func TestWhoTakesOverKeepsWhatAdviceWasWorth(t *testing.T) {
+	nobody(t)
+	server := advisortest.NewServer(t, advisortest.Ollama, advisortest.Say(`{"reasoning":"all of them","replicas":20,"confidence":1}`))
+	who := `"openai":{"url":"` + server.URL() + `"},`
+	wire := busmemory.New()
+	first, _ := advisedBy(t, who)
+	second, _ := advisedBy(t, who)
+	one, other := beside(first, wire, 1), beside(second, wire, 2)
+	one.held.Store(true)
+
+	ctx, stop := context.WithCancel(t.Context())
+	ended := &sync.WaitGroup{}
+	defer func() { stop(); ended.Wait() }()
+	for _, s := range []*Service{first, second} {
+		lease := s.deps.lease(s.name)
+		for _, run := range []func(context.Context) error{s.planner(lease).Run, s.counsel.run} {
+			ended.Go(func() {
+				if err := run(ctx); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	weights := weighed(t, ctx, first, wire)
+	before := 0.0
+	for d := range weights {
+		if before = d.weight; before > 0 && before < 0.42 { // what nobody has measured is 0.5
+			break
+		}
+	}
+	one.held.Store(false)
+	other.held.Store(true)
+	for d := range weights {
+		if d.term != 2 {
+			continue
+		}
+		if math.Abs(d.weight-before) > 0.04 {
+			t.Errorf("the next planner follows the advice by %.3f, the one before by %.3f", d.weight, before)
+		}
+		break
+	}
+}
+
+// weight is how far a decision of a term followed advice.
+type weight struct {
+	term   int64
+	weight float64
+}
+
+// weighed reports once in a while that requests come, and returns how far each decision
+// follows advice.
+func weighed(t *testing.T, ctx context.Context, s *Service, wire *busmemory.Bus) <-chan weight {
+	t.Helper()
+	decided, err := control.Decisions(wire, s.name).Subscribe(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(chan weight)
+	go func() {
+		defer close(all)
+		ticker := time.NewTicker(100 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case d := <-decided:
+				if use, w := advised.UseOf(&d.Decision); use != "" {
+					select {
+					case all <- weight{d.Term, w}:
+					case <-ctx.Done():
+						return
+					}
+				}
+			case now := <-ticker.C:
+				report := control.Report{Target: s.name, At: now, Measured: true, Status: &target.Status{SpecReplicas: 3, Replicas: scaletest.Replicas(3, 0)},
+					Samples: []scale.Sample{{Signal: scale.RequestRate, At: now, Window: time.Second, Value: 30}}}
+				if err := control.Reports(wire, s.name).Publish(ctx, report); err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			}
+		}
+	}()
+	return all
 }
 
 // Whatever is wrong with a language model, there is one clear line in the log and

@@ -121,8 +121,11 @@ func (c *counsel) adopt(all []*asked) {
 // run asks until ctx is done.
 func (c *counsel) run(ctx context.Context) error {
 	telling := start(context.WithoutCancel(ctx), "what tells of advice", c.told.run, func(error) {})
+	overhearing := start(ctx, "what others are told", c.overhear, func(err error) {
+		c.deps.Log.Error("what other planners are told is not heard", slog.String("target", c.name), slog.Any("error", err))
+	})
 	running := map[*asked]bool{}
-	defer func() { c.stop(running, nil); _ = telling.end() }() // telling has no error
+	defer func() { c.stop(running, nil); _, _ = overhearing.end(), telling.end() }() // the first is logged, the second has none
 	for {
 		select {
 		case <-ctx.Done():
@@ -139,6 +142,24 @@ func (c *counsel) run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// overhear takes what the planner that asks was answered, while that is another one.
+func (c *counsel) overhear(ctx context.Context) error {
+	if c.deps.Split == nil {
+		<-ctx.Done() // there is no other
+		return nil
+	}
+	exchanges, err := control.Exchanges(c.deps.Bus, c.name).Subscribe(ctx)
+	if err != nil {
+		return unlessDone(ctx, err)
+	}
+	for x := range exchanges { // its own are no news to a desk
+		for _, a := range c.present() {
+			a.desk.Overhear(x.Advised.Advice(x.At))
+		}
+	}
+	return nil
 }
 
 // stop ends those who run and are not among the rest, and waits for them.

@@ -41,6 +41,22 @@ type Threshold struct {
 	Value float64 `json:"value"`
 }
 
+// Advice is what policies got of the exchange, answered at an instant.
+func (a *Advised) Advice(at time.Time) scale.Advice {
+	if a.Error != "" {
+		return scale.Advice{From: a.From, At: at, SeenAt: a.SeenAt, Expires: at.Add(time.Minute), Reason: a.Error, Failed: true}
+	}
+	advice := scale.Advice{From: a.From, At: at, SeenAt: a.SeenAt, Expires: a.Expires,
+		Replicas: a.Replicas, Direction: a.Direction, Confidence: a.Confidence, Reason: a.Reason}
+	for _, t := range a.Thresholds {
+		if advice.Thresholds == nil {
+			advice.Thresholds = map[string]float64{}
+		}
+		advice.Thresholds[t.Name] = t.Value
+	}
+	return advice
+}
+
 // Take notes what was advised.
 func (a *Advised) Take(advice *scale.Advice) {
 	a.Replicas, a.Direction, a.Confidence = advice.Replicas, advice.Direction, advice.Confidence

@@ -53,9 +53,9 @@ func (b *breaker) closed(now time.Time, name string) error {
 	case b.until.IsZero() || left > mostLater: // or the clock was set back
 		return nil
 	case left > 0:
-		return &advisor.Later{After: left, Err: fmt.Errorf("%s is left alone for %v: %w", name, left.Round(time.Second), b.last)}
+		return &advisor.Later{Unasked: true, After: left, Err: fmt.Errorf("%s is left alone for %v: %w", name, left.Round(time.Second), b.last)}
 	case b.probing:
-		return &advisor.Later{After: firstRest / 2, Err: fmt.Errorf("%s is being asked whether it works again: %w", name, b.last)}
+		return &advisor.Later{Unasked: true, After: firstRest / 2, Err: fmt.Errorf("%s is being asked whether it works again: %w", name, b.last)}
 	}
 	return nil
 }

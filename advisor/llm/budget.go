@@ -66,7 +66,7 @@ func (b *budget) allows(now time.Time, l limits, about usage) error {
 	}
 	midnight := b.day.Add(24 * time.Hour)
 	over := func(format string, numbers ...any) error {
-		return &advisor.Later{After: midnight.Sub(now), Err: fmt.Errorf("budget: "+format+"; nobody is asked until %s", append(numbers, midnight.Format(time.RFC3339))...)}
+		return &advisor.Later{Unasked: true, After: midnight.Sub(now), Err: fmt.Errorf("budget: "+format+"; nobody is asked until %s", append(numbers, midnight.Format(time.RFC3339))...)}
 	}
 	switch need := about.in + about.out; {
 	case l.tokens > 0 && b.tokens+need > l.tokens:

@@ -57,5 +57,5 @@ func take(bucket *rate.Limiter, now time.Time, rpm float64) error {
 		return nil
 	}
 	wait := time.Duration((1 - bucket.TokensAt(now)) / perSecond * float64(time.Second))
-	return &advisor.Later{After: wait, Err: fmt.Errorf("pace: %v questions a minute are asked already; the next in %v", rpm, wait.Round(time.Second))}
+	return &advisor.Later{Unasked: true, After: wait, Err: fmt.Errorf("pace: %v questions a minute are asked already; the next in %v", rpm, wait.Round(time.Second))}
 }
