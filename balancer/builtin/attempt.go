@@ -62,6 +62,7 @@ func (x *exchange) acquire(out *http.Request) (*backend, error) {
 	}
 	x.backend, x.sentAt = b, p.clk.Now()
 	b.meter.arrive(x.sentAt)
+	x.generation.handed()
 	return b, nil
 }
 

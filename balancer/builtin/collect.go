@@ -22,6 +22,7 @@ func (p *Proxy) Collect(ctx context.Context) ([]scale.Sample, error) {
 	if share, known := r.violationRatio(); known {
 		samples = append(samples, r.sample(scale.ViolationRatio, now, share))
 	}
+	samples = append(samples, p.models.samples(now)...)
 	for _, b := range p.pool.backends() {
 		samples = append(samples, b.meter.read(now).samples(now, b.ID)...)
 	}

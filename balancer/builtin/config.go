@@ -51,6 +51,8 @@ type Config struct {
 	MetricWindow scale.Duration `json:"metricWindow" jsonschema:"description=Time that the measurements average over."`
 	Threshold    scale.Duration `json:"threshold" jsonschema:"description=Longest time of a good request from its arrival on; 0 counts every request that did not fail as good."`
 
+	Inference *Inference `json:"inference,omitempty" jsonschema:"description=Measure requests to language models too: time to the first token; tokens per second; requests that run. {} is enough for servers that speak as OpenAI's."`
+
 	TLS *TLS `json:"tls,omitempty" jsonschema:"description=Serve HTTPS."`
 }
 
@@ -132,6 +134,7 @@ func (c Config) Validate() error {
 	f.notNegative("responseTimeout", c.ResponseTimeout)
 	f.notNegative("threshold", c.Threshold)
 	c.Health.validate(f)
+	c.Inference.validate(f)
 	c.TLS.validate(f)
 	return errors.Join(f.errs...)
 }

@@ -20,6 +20,8 @@ type exchange struct {
 	body    clientBody
 	arrived time.Time
 	waiting unjudged // until it is judged
+	// generation follows a request to a language model; nil: it is none.
+	generation *generation
 
 	backend  *backend // that has the request now
 	sentAt   time.Time
@@ -99,6 +101,9 @@ func (x *exchange) answer(response *http.Response) {
 		x.complete = true
 		return
 	}
+	if x.generation != nil {
+		x.generation.answers(response)
+	}
 	response.Body = &answerBody{ReadCloser: response.Body, of: x}
 }
 
@@ -131,10 +136,16 @@ type answerBody struct {
 
 func (a *answerBody) Read(p []byte) (int, error) {
 	n, err := a.ReadCloser.Read(p)
+	if g := a.of.generation; g != nil {
+		g.see(p[:n], a.of.proxy.clk.Now())
+	}
 	switch {
 	case err == nil:
 	case errors.Is(err, io.EOF):
 		a.of.complete = true
+		if g := a.of.generation; g != nil {
+			g.complete(a.of.proxy.clk.Now())
+		}
 	case !a.of.clientGone():
 		a.of.broken = err
 	}
@@ -172,6 +183,7 @@ func (x *exchange) refuse(w http.ResponseWriter, r *http.Request, err error) {
 // end counts the exchange as over.
 func (x *exchange) end() {
 	p, now := x.proxy, x.proxy.clk.Now()
+	x.generation.ended()
 	x.free()
 	x.abandon(nil)
 	defer x.body.end(x.complete)

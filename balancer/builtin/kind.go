@@ -29,7 +29,7 @@ func (c *Config) Complete(s balancer.Service) {
 
 // Facts says what others must know of the proxy.
 func (c *Config) Facts() balancer.Facts {
-	f := balancer.Facts{Listen: c.Listen, Holds: true, Window: &c.MetricWindow, Threshold: c.Threshold, Signals: Signals()}
+	f := balancer.Facts{Listen: c.Listen, Holds: true, Window: &c.MetricWindow, Threshold: c.Threshold, Signals: c.signals()}
 	if c.Algorithm == PowerOfTwo {
 		f.Topology = queueing.PowerOfTwo
 	}

@@ -29,7 +29,8 @@ type Proxy struct {
 	log *slog.Logger
 
 	pool    *pool
-	total   *meter // of the whole target
+	total   *meter          // of the whole target
+	models  *inferenceMeter // nil: not measured
 	budget  *budget
 	buffers buffers
 	quiet   *log.Logger // for the noise that clients make
@@ -59,6 +60,7 @@ func New(cfg Config, clk clock.Clock, logger *slog.Logger) (*Proxy, error) {
 		retired: make(chan struct{}),
 	}
 	p.total.threshold = cfg.Threshold.Std()
+	p.models = newInferenceMeter(cfg.Inference, cfg.MetricWindow.Std(), now)
 	p.pool = newPool(newPicker(cfg), p.newBackend)
 	return p, nil
 }
@@ -117,6 +119,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close") // in HTTP/2 the same as GOAWAY
 	}
 	x := p.newExchange(w, r)
+	x.generation = p.models.begin(r, x.arrived)
 	p.total.expect(x.arrived, &x.waiting)
 	p.budget.request(x.arrived)
 	defer x.end()

@@ -6,9 +6,8 @@ it, and then takes it out there and counts it in `jobs:done`, both at once
 (MULTI). Told to end (SIGTERM) it finishes the task that it has and takes no
 other. It needs nothing but Python, and Redis 6.2 or newer.
 
-REDIS_ADDRESS is host:port (127.0.0.1:6379) or the path of a socket,
-REDIS_PASSWORD the password, TASK_SECONDS how long a task takes (1). PORT is
-where Flyball sees that the worker runs.
+REDIS_ADDRESS is host:port (127.0.0.1:6379) or the path of a socket and
+REDIS_PASSWORD the password. PORT is where Flyball sees that the worker runs.
 """
 
 import os
@@ -59,8 +58,8 @@ class Redis:
 
 
 def work(task):
-    """What a task takes; put your own here."""
-    time.sleep(float(os.environ.get("TASK_SECONDS", "1")))
+    """A task begins with the seconds that it takes; put your own here."""
+    time.sleep(float(task.split()[0]))
 
 
 def be_seen():

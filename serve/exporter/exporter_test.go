@@ -257,6 +257,23 @@ func TestAFileThatIsWrong(t *testing.T) {
 	}
 }
 
+// The file that the documentation shows is one that is taken.
+func TestTheDocumentedFile(t *testing.T) {
+	text, err := os.ReadFile("../../docs/exporter.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, found := strings.Cut(string(text), "```yaml\n# exporter.yaml\n")
+	block, _, ended := strings.Cut(block, "```")
+	if !found || !ended {
+		t.Fatal("docs/exporter.md shows no exporter.yaml")
+	}
+	cfg, err := exporter.Read("exporter.yaml", []byte(block), func(string) (string, bool) { return "x", true })
+	if err != nil || len(cfg.Inference) == 0 || len(cfg.Queues) < 4 {
+		t.Errorf("%v: %+v", err, cfg)
+	}
+}
+
 func TestCheckAll(t *testing.T) {
 	var broken atomic.Bool
 	address, _ := vllm(t, &broken)

@@ -40,11 +40,11 @@ func (q *queueOfTasks) number(command string, args ...any) int {
 	return n
 }
 
-// push queues tasks, each of another name.
-func (q *queueOfTasks) push(n int) {
+// push queues tasks that take so many seconds, each of another name.
+func (q *queueOfTasks) push(n int, seconds float64) {
 	q.t.Helper()
 	for i := range n {
-		q.number("LPUSH", "jobs", fmt.Sprintf("%d of %d", i, n))
+		q.number("LPUSH", "jobs", fmt.Sprintf("%v task %d of %d", seconds, i, n))
 	}
 }
 
@@ -81,7 +81,7 @@ func TestAQueueGoesToZeroAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	environment := []string{"REDIS=" + server.Address, "REDIS_ADDRESS=" + strings.TrimPrefix(server.Address, "unix://"), "REDIS_PASSWORD=" + server.Password,
-		"WORKER=" + worker, "TASK_SECONDS=0.5", "QUIET_SECONDS=2"}
+		"WORKER=" + worker, "QUIET_SECONDS=0"}
 	valid := p.startIn(environment, "validate", "-f", file)
 	if valid.wait(patience); valid.status != 0 {
 		t.Fatalf("validate: %s%s", valid.stdout, valid.stderr)
@@ -97,13 +97,16 @@ func TestAQueueGoesToZeroAndBack(t *testing.T) {
 		t.Errorf("%d workers of an empty queue, want none", n)
 	}
 
-	q.push(40)
+	// Once the short ones are done there are too many workers, and some of those
+	// that go are still at a long one.
+	q.push(38, 0.3)
+	q.push(2, 8)
 	eventually(t, patience, "several workers for 40 tasks", func() bool { return workers() >= 4 }, func() string { return fmt.Sprint(workers()) })
 	q.untilDone(40)
 	untilNone()
 
 	t.Log("one task wakes one worker")
-	q.push(1)
+	q.push(1, 0.3)
 	q.untilDone(41)
 	untilNone()
 
@@ -115,7 +118,7 @@ func TestAQueueGoesToZeroAndBack(t *testing.T) {
 	}
 	server.Run()
 	q = newQueueOfTasks(t, server)
-	q.push(10)
+	q.push(10, 0.3)
 	q.untilDone(51)
 	untilNone()
 	c.signal(syscall.SIGTERM)
