@@ -27,6 +27,7 @@ type Gatherer struct {
 	round  map[string]Report            // by monitor: what was said since the last whole report
 	missed map[string]int               // by monitor: rounds since it said anything
 	beside map[string][]scale.Condition // by monitor: what lasts beside the target
+	since  *Report                      // the counts of a change that was told after those of the round; nil: none was
 }
 
 // Run gathers until ctx is done.
@@ -51,11 +52,18 @@ func (g *Gatherer) Run(ctx context.Context) error {
 // next.
 func (g *Gatherer) take(r Report) (whole []Report) {
 	if g.beside[r.By] = r.Conditions; !r.Measured {
+		if r.Status != nil {
+			counts := r
+			g.since = &counts
+		}
 		g.lasting(&r)
 		return []Report{r}
 	}
 	if _, again := g.round[r.By]; again {
 		whole = append(whole, g.end())
+	}
+	if r.Status != nil {
+		g.since = nil
 	}
 	g.round[r.By], g.missed[r.By] = r, 0
 	for by := range g.missed {
@@ -93,6 +101,9 @@ func (g *Gatherer) end() Report {
 		}
 	}
 	clear(g.round)
+	if g.since != nil && whole.Status != nil { // what was told already is not taken back
+		whole.Status, whole.At = g.since.Status, g.since.At
+	}
 	g.lasting(&whole)
 	return whole
 }
