@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -47,6 +48,12 @@ type Model interface {
 	Check(ctx context.Context) error
 }
 
+// The variables of the environment that name a model.
+const (
+	geminiModelVariable = "GEMINI_MODEL"
+	openAIModelVariable = "OPENAI_MODEL"
+)
+
 // Where OpenAI itself is, and its model that is asked where only a key is found.
 const (
 	openAIURL   = "https://api.openai.com/v1"
@@ -56,7 +63,8 @@ const (
 // ModelOf is the model that a configuration names, without I/O. Where it names
 // none it is found in the environment, and said by what: GEMINI_API_KEY; else
 // OPENAI_BASE_URL; else OPENAI_API_KEY, which is OpenAI's own; else Ollama on this
-// machine.
+// machine. GEMINI_MODEL and OPENAI_MODEL say which of its models one that is found so is
+// asked.
 func ModelOf(cfg advised.Advisor, getenv func(string) string) (m Model, found string, err error) {
 	if cfg.Gemini == nil && cfg.OpenAI == nil {
 		cfg, found = inEnvironment(cfg, getenv)
@@ -78,18 +86,19 @@ func model[M Model](m M, err error) (Model, error) {
 }
 
 func inEnvironment(cfg advised.Advisor, getenv func(string) string) (advised.Advisor, string) {
+	its := getenv(openAIModelVariable)
 	switch {
 	case getenv(gemini.KeyVariable) != "":
-		cfg.Gemini = &advised.Gemini{}
+		cfg.Gemini = &advised.Gemini{Model: getenv(geminiModelVariable)}
 		return cfg, gemini.KeyVariable
 	case getenv(openai.URLVariable) != "":
-		cfg.OpenAI = &advised.OpenAI{}
+		cfg.OpenAI = &advised.OpenAI{Model: its}
 		return cfg, openai.URLVariable
 	case getenv(openai.KeyVariable) != "":
-		cfg.OpenAI = &advised.OpenAI{URL: openAIURL, Model: openAIModel}
+		cfg.OpenAI = &advised.OpenAI{URL: openAIURL, Model: cmp.Or(its, openAIModel)}
 		return cfg, openai.KeyVariable
 	default:
-		cfg.OpenAI = &advised.OpenAI{URL: openai.OllamaURL}
+		cfg.OpenAI = &advised.OpenAI{URL: openai.OllamaURL, Model: its}
 		return cfg, "Ollama on this machine"
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -535,6 +536,47 @@ func TestTokensThatNobodyCounted(t *testing.T) {
 }
 
 // Without commons, as where policies are judged, nothing is shared.
+// A slow server has no line of questions before it: the fifth is kept back, costs
+// neither pace nor budget, and finds a place when one is answered.
+func TestQuestionsOnTheirWayAreBounded(t *testing.T) {
+	m, cfg, answer := saying(), config(advised.Replicas), make(chan bool)
+	cfg.RPM = 6000
+	m.answer = func(ctx context.Context) (advisor.Reply, error) {
+		select {
+		case <-answer:
+			return advisor.Reply{Text: goodCount}, nil
+		case <-ctx.Done():
+			return advisor.Reply{}, ctx.Err()
+		}
+	}
+	all, now := many(mostFlying+1, cfg, m)
+	var waiting sync.WaitGroup
+	for i, a := range all[:mostFlying] {
+		waiting.Go(func() {
+			if _, err := a.Ask(t.Context(), about(i)); err != nil {
+				t.Error(err)
+			}
+		})
+		for asked := 0; asked <= i; { // until it is on its way
+			m.mu.Lock()
+			asked = len(m.asked)
+			m.mu.Unlock()
+			runtime.Gosched()
+		}
+		now.pass(time.Minute)
+	}
+	last := all[mostFlying]
+	soon, cancel := context.WithTimeout(t.Context(), time.Second) // nobody waits for it
+	defer cancel()
+	_, err := last.Ask(soon, about(mostFlying))
+	later(t, err, retry, retry, "is busy with 4 questions")
+	close(answer)
+	waiting.Wait()
+	if _, err := last.Ask(t.Context(), about(mostFlying)); err != nil {
+		t.Errorf("when there is a place: %v", err)
+	}
+}
+
 func TestNothingIsSharedWithoutCommons(t *testing.T) {
 	m := saying()
 	for i := range 3 {

@@ -1,10 +1,13 @@
 package llm
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/flyball-io/flyball/advisor"
 )
 
 // house is what the advisors of all targets share about one model: how often and
@@ -18,7 +21,16 @@ type house struct {
 	budget  budget
 	breaker breaker
 	cache   cache
+	flying  int // questions that are on their way
 }
+
+// mostFlying is how many questions are on their way to one model at once: a server on a
+// processor answers one after the other, and of a line of them the last would be too
+// late for whoever waits. A place is looked for again after retry.
+const (
+	mostFlying = 4
+	retry      = 5 * time.Second
+)
 
 // limits are those of one document.
 type limits struct {
@@ -50,9 +62,13 @@ func (h *house) begin(now time.Time, l limits, about usage) (call, error) {
 	if err := h.budget.allows(now, l, about); err != nil {
 		return call{}, err
 	}
+	if h.flying >= mostFlying {
+		return call{}, &advisor.Later{Unasked: true, After: retry, Err: fmt.Errorf("%s is busy with %d questions; the next in %v at the soonest", h.name, h.flying, retry)}
+	}
 	if err := take(h.pace, now, l.rpm); err != nil {
 		return call{}, err
 	}
+	h.flying++
 	h.budget.add(about, 1)
 	return call{held: about, day: h.budget.day, probe: h.breaker.begin()}, nil
 }
@@ -61,6 +77,7 @@ func (h *house) begin(now time.Time, l limits, about usage) (call, error) {
 func (h *house) end(now time.Time, c call, used usage, went error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.flying--
 	if c.day.Equal(h.budget.day) { // else a day that is over has paid
 		h.budget.add(c.held, -1)
 		h.budget.add(used, 1)
