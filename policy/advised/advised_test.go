@@ -45,6 +45,7 @@ type script struct {
 	mute             bool // it has no opinion
 	blind            bool // it has no outlook
 	unsure           bool // it needs a signal that nobody measures
+	signal           string // of its outlook
 	asked            int
 }
 
@@ -56,7 +57,7 @@ func (s *script) Recommend(scale.Observation) (scale.Recommendation, error) {
 	return scale.Recommendation{Replicas: s.wants, Confidence: 1, Reason: scale.Because("Script", "so it is written")}, nil
 }
 func (s *script) Outlook() (policy.Outlook, bool) {
-	o := policy.Outlook{Load: 400, PerReplica: 50, Peak: [3]float64{400, 420, 450}, Startup: 30 * time.Second, Need: s.need, Now: s.now, Backlog: s.backlog}
+	o := policy.Outlook{Signal: s.signal, Load: 400, PerReplica: 50, Peak: [3]float64{400, 420, 450}, Startup: 30 * time.Second, Need: s.need, Now: s.now, Backlog: s.backlog}
 	return o, !s.blind && !s.mute
 }
 func (s *script) Signals() []string {

@@ -123,6 +123,10 @@ func (p *Policy) facts(obs *scale.Observation, o *policy.Outlook, base, other in
 	if other < 0 {
 		f.Other = base
 	}
+	if o.Signal == scale.CPUUtilization { // loads are replicas' worth of CPU, and no requests per second
+		none := math.NaN()
+		f.Load, f.PerReplica, f.Forecast = none, none, [3]float64{none, none, none}
+	}
 	f.Baseline, f.Sigma = p.memory.Windows.usual()
 	f.LowWindows = p.memory.Windows.low(f.Baseline, f.Sigma)
 	return f

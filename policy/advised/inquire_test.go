@@ -52,6 +52,23 @@ func TestNothingIsAskedWhileAllIsWell(t *testing.T) {
 	}
 }
 
+// A base that looks at CPU speaks of replicas' worth of it: no model is told that those
+// are requests per second.
+func TestLoadsOfCPUAreNotToldAsRequests(t *testing.T) {
+	for signal, told := range map[string]bool{scale.RequestRate: true, scale.CPUUtilization: false} {
+		p := newPlay(t, nil)
+		p.base.signal = signal
+		p.see(nil)
+		f := p.Inquiries()[0].Facts
+		if known := f.Load == 400 && f.PerReplica == 50 && f.Forecast[2] == 450; known != told || !told && !math.IsNaN(f.Load+f.PerReplica+f.Forecast[0]) {
+			t.Errorf("by %s: told %v per second, of which a replica carries %v: want that known %v", signal, f.Load, f.PerReplica, told)
+		}
+		if f.Wants != 10 || f.Floor != 8 {
+			t.Errorf("by %s: wants %d, at least %d; want 10 and 8", signal, f.Wants, f.Floor)
+		}
+	}
+}
+
 func TestAnotherLoadIsWorthAQuestion(t *testing.T) {
 	for name, rate := range map[string]float64{"above the forecast": 460, "far below": 200} {
 		t.Run(name, func(t *testing.T) {
