@@ -42,9 +42,9 @@ func environment() policy.Env {
 type script struct {
 	wants, need, now int
 	backlog          float64
-	mute             bool // it has no opinion
-	blind            bool // it has no outlook
-	unsure           bool // it needs a signal that nobody measures
+	mute             bool   // it has no opinion
+	blind            bool   // it has no outlook
+	unsure           bool   // it needs a signal that nobody measures
 	signal           string // of its outlook
 	asked            int
 }
