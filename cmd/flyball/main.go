@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
 
 	"github.com/flyball-io/flyball/api/v1alpha1"
 	"github.com/flyball-io/flyball/internal/cli"
@@ -24,6 +26,9 @@ func main() { os.Exit(run(context.Background(), os.Args[1:])) }
 // run returns the exit status: 0 done, 1 failed, 2 wrong usage or
 // configuration.
 func run(ctx context.Context, args []string) int {
+	// What the libraries of Kubernetes meet is in the errors they return; they would
+	// print it a second time beside. The operator gives them its own log.
+	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
 	root := newRootCommand()
 	root.SetArgs(args)
 	err := knownCommand(root, args)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -36,5 +38,30 @@ func TestReportLooksWherePhasesAreKept(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if _, stderr, status := execute(t.Context(), "experiment", "report"); status == 0 || !strings.Contains(stderr, experimentData) {
 		t.Errorf("status %d, said %s", status, stderr)
+	}
+}
+
+// A cluster that is away is told once, in the words of the program alone.
+func TestLibrariesSayNothingBesideTheProgram(t *testing.T) {
+	dir := t.TempDir()
+	kubeconfig := filepath.Join(dir, "kubeconfig")
+	const away = "{apiVersion: v1, kind: Config, current-context: x, clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}], users: [{name: u, user: {}}], contexts: [{name: x, context: {cluster: c, user: u}}]}"
+	if err := os.WriteFile(kubeconfig, []byte(away), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Create(filepath.Join(dir, "said"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	terminal := os.Stderr
+	os.Stderr = file
+	status := run(t.Context(), []string{"stress", "cpu", "--kubeconfig", kubeconfig})
+	os.Stderr = terminal
+	said, err := os.ReadFile(file.Name())
+	if err = errors.Join(err, file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if status != 1 || !strings.HasPrefix(string(said), "flyball: Deployment default/webapp: the API server does not answer") || strings.Count(string(said), "\n") != 1 {
+		t.Errorf("status %d, said %s; want one line", status, said)
 	}
 }
