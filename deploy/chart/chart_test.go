@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/flyball-io/flyball/deploy/prometheus"
 )
 
 // object is what a manifest makes, as far as tests look.
@@ -79,7 +83,7 @@ func TestWhatIsInstalled(t *testing.T) {
 	for _, tc := range []struct{ rule, chart, values, want string }{
 		{"by default", Operator, "", "CustomResourceDefinition CustomResourceDefinition ServiceAccount ClusterRole ClusterRoleBinding Role RoleBinding ClusterRole ClusterRoleBinding Service Deployment NetworkPolicy PodDisruptionBudget ValidatingWebhookConfiguration"},
 		{"for two namespaces", Operator, "{namespaces: [a, b], webhook: {enabled: false}, crds: {install: false}, replicas: 1}", "ServiceAccount Role RoleBinding Role RoleBinding Role RoleBinding Service Deployment NetworkPolicy"},
-		{"with the operator of Prometheus", Operator, "{serviceMonitor: {enabled: true}, crds: {install: false}, webhook: {enabled: false}, networkPolicy: {enabled: false}, podDisruptionBudget: {enabled: false}}", "ServiceAccount ClusterRole ClusterRoleBinding Role RoleBinding Service Deployment ServiceMonitor"},
+		{"with the operator of Prometheus", Operator, "{serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, crds: {install: false}, webhook: {enabled: false}, networkPolicy: {enabled: false}, podDisruptionBudget: {enabled: false}}", "ServiceAccount ClusterRole ClusterRoleBinding Role RoleBinding Service Deployment PrometheusRule ServiceMonitor"},
 		{"an app", App, "", "Service Deployment Autoscaler"},
 		{"an app whose policy is served", App, "{policy: {enabled: true}}", "Service Deployment Autoscaler Service Deployment NetworkPolicy"},
 		{"an app behind ingress-nginx", App, "{ingress: {controller: nginx}, networkPolicy: {enabled: true}, podDisruptionBudget: {enabled: true}}", "Service Deployment Autoscaler Ingress NetworkPolicy PodDisruptionBudget"},
@@ -88,6 +92,29 @@ func TestWhatIsInstalled(t *testing.T) {
 		if got := kinds(objects(t, tc.chart, values(t, tc.values))); got != tc.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", tc.rule, got, tc.want)
 		}
+	}
+}
+
+// The chart has a copy of the alerts, for Helm reads no file beside it.
+func TestAlertsAreThoseOfTheStacks(t *testing.T) {
+	copied, err := os.ReadFile("operator/files/alerts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(copied) != string(prometheus.Alerts()) {
+		t.Error("operator/files/alerts.yaml is not deploy/prometheus/alerts.yaml: run go generate ./deploy/prometheus")
+	}
+	var want map[string]any
+	if err := yaml.Unmarshal(copied, &want); err != nil {
+		t.Fatal(err)
+	}
+	all := objects(t, Operator, values(t, "{prometheusRule: {enabled: true, labels: {release: prometheus}}}"))
+	i := slices.IndexFunc(all, func(o object) bool { return o.Kind == "PrometheusRule" })
+	if i < 0 || all[i].Metadata.Labels["release"] != "prometheus" {
+		t.Fatalf("no PrometheusRule with the label: %s", kinds(all))
+	}
+	if diff := cmp.Diff(want, all[i].Spec); diff != "" {
+		t.Errorf("rules (-want +got):\n%s", diff)
 	}
 }
 

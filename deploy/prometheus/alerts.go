@@ -5,6 +5,8 @@ package prometheus
 
 import _ "embed"
 
+//go:generate cp alerts.yaml ../chart/operator/files/alerts.yaml
+
 //go:embed alerts.yaml
 var alerts []byte
 

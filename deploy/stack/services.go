@@ -4,6 +4,9 @@ import (
 	_ "embed"
 	"fmt"
 	"strings"
+
+	"github.com/flyball-io/flyball/deploy/grafana"
+	"github.com/flyball-io/flyball/deploy/prometheus"
 )
 
 // Images beside Flyball's, each of a line that gets security fixes.
@@ -28,8 +31,6 @@ var (
 	dataSource []byte
 	//go:embed files/dashboards.yaml
 	dashboards []byte
-	//go:embed files/flyball.json
-	dashboard []byte
 )
 
 // app is what is scaled. It publishes nothing: requests come through the
@@ -81,6 +82,7 @@ func (p *planned) prometheus() {
 		Command: []string{"--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus", "--storage.tsdb.retention.time=" + p.o.Environment.Retention},
 	}
 	p.config(&s, File{Path: "prometheus/prometheus.yml", Data: []byte(p.scrapes())}, "/etc/prometheus/prometheus.yml")
+	p.config(&s, File{Path: "prometheus/alerts.yaml", Data: prometheus.Alerts()}, "/etc/prometheus/alerts.yaml")
 	p.secret(&s, File{Path: "prometheus/prometheus.token", Data: []byte(p.m.PrometheusToken + "\n")}, "/run/secrets/prometheus.token", uid)
 	p.volume(&s, "prometheus", "/prometheus")
 	p.add(s)
@@ -91,6 +93,7 @@ func (p *planned) prometheus() {
 func (p *planned) scrapes() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `global: {scrape_interval: 5s, scrape_timeout: 4s}
+rule_files: [/etc/prometheus/alerts.yaml]
 scrape_configs:
   - job_name: flyball
     scheme: %s
@@ -125,7 +128,7 @@ func (p *planned) grafana() {
 		Image: grafanaImage, User: uid + ":0", Networks: []string{controlNetwork, edgeNetwork},
 		Environment: map[string]string{
 			"GF_LOG_MODE": "console", "GF_ANALYTICS_REPORTING_ENABLED": "false", "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
-			"GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": "/etc/grafana/dashboards/flyball.json",
+			"GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": "/etc/grafana/dashboards/overview.json",
 		},
 	}
 	if p.swarm() {
@@ -140,7 +143,9 @@ func (p *planned) grafana() {
 	}
 	p.config(&s, File{Path: "grafana/datasource.yaml", Data: dataSource}, "/etc/grafana/provisioning/datasources/flyball.yaml")
 	p.config(&s, File{Path: "grafana/dashboards.yaml", Data: dashboards}, "/etc/grafana/provisioning/dashboards/flyball.yaml")
-	p.config(&s, File{Path: "grafana/flyball.json", Data: dashboard}, "/etc/grafana/dashboards/flyball.json")
+	for _, d := range grafana.All() {
+		p.config(&s, File{Path: "grafana/" + d.Name + ".json", Data: grafana.File(d.Name)}, "/etc/grafana/dashboards/"+d.Name+".json")
+	}
 	p.volume(&s, "grafana", "/var/lib/grafana")
 	p.page(&s, p.o.GrafanaPort, grafanaPort)
 	p.add(s)

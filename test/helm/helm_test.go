@@ -28,7 +28,7 @@ func values() map[string][]string {
 		chart.Operator: {
 			"{}",
 			"{namespaces: [a, b], replicas: 1, allowFiles: true, webhook: {enabled: false}, rbac: {takeOver: true, podDeletionCost: true, scaleTargets: [{group: argoproj.io, resources: [rollouts]}]}}",
-			"{serviceMonitor: {enabled: true, labels: {release: prometheus}}, dashboard: {tokenSecret: tokens}, networkPolicy: {from: [{podSelector: {}}]}, crds: {install: false}}",
+			"{serviceMonitor: {enabled: true, labels: {release: prometheus}}, prometheusRule: {enabled: true, labels: {release: prometheus}}, dashboard: {tokenSecret: tokens}, networkPolicy: {from: [{podSelector: {}}]}, crds: {install: false}}",
 			"{keda: {enabled: true}}",
 			"{image: {repository: r, tag: '1.4@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'}}",
 			"{keda: {enabled: true, port: 6001, tls: {secret: keda-tls, clients: true}, from: [{podSelector: {}}]}}",

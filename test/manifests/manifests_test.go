@@ -35,6 +35,8 @@ var definitions = []struct{ module, sum, files string }{
 	{"github.com/cert-manager/cert-manager@v1.19.1", "h1:Txh8L/nLWTDcb7ZnXuXbTe15BxQnLbLirXmbNk0fGgY=", "deploy/crds/cert-manager.io_*.yaml"},
 	{"github.com/prometheus-operator/prometheus-operator@v0.85.0", "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=",
 		"example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml"},
+	{"github.com/prometheus-operator/prometheus-operator@v0.85.0", "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=",
+		"example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml"},
 	{"github.com/kedacore/keda/v2@v2.21.0", "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=", "config/crd/bases/keda.sh_*.yaml"},
 }
 
@@ -100,7 +102,7 @@ func shipped(t *testing.T) map[string][]byte {
 		{"operator", chart.Operator, "", "{}"},
 		{"operator on EKS", chart.Operator, "eks", "{}"},
 		{"operator on GKE", chart.Operator, "gke", "{}"},
-		{"operator with everything", chart.Operator, "", `{serviceMonitor: {enabled: true, labels: {release: prometheus}}, dashboard: {tokenSecret: tokens},
+		{"operator with everything", chart.Operator, "", `{serviceMonitor: {enabled: true, labels: {release: prometheus}}, prometheusRule: {enabled: true}, dashboard: {tokenSecret: tokens},
 			networkPolicy: {from: [{podSelector: {}}]}, keda: {enabled: true, tls: {secret: certs, clients: true}}, allowFiles: true,
 			rbac: {takeOver: true, podDeletionCost: true, scaleTargets: [{group: argoproj.io, resources: [rollouts]}]},
 			imagePullSecrets: [{name: registry}], nodeSelector: {a: b}, tolerations: [{operator: Exists}], podAnnotations: {a: b}}`},
@@ -152,7 +154,7 @@ func TestTheAPIServerTakesEveryManifest(t *testing.T) {
 			kinds[o["kind"].(string)] = o
 		}
 	}
-	for _, kind := range []string{"IngressRoute", "Middleware", "Certificate", "ServiceMonitor", "NetworkPolicy", "PodDisruptionBudget", "Ingress", "Autoscaler", "ValidatingWebhookConfiguration", "Job"} {
+	for _, kind := range []string{"IngressRoute", "Middleware", "Certificate", "ServiceMonitor", "PrometheusRule", "NetworkPolicy", "PodDisruptionBudget", "Ingress", "Autoscaler", "ValidatingWebhookConfiguration", "Job"} {
 		if kinds[kind] == nil {
 			t.Errorf("no manifest has a %s", kind)
 		}
