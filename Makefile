@@ -18,6 +18,9 @@ ENGINE_TESTS   = balancer/traefik deploy/stack $(shell git grep -l 'dockertest\.
 CLUSTER_TESTS  = $(shell git grep -l 'clustertest\.Main(m)' -- '*_test.go' | xargs -n 1 dirname | sort -u)
 # Of these, whole programs beside the real HPA, at its pace, and everything that may happen to an operator: most of it is waiting.
 SLOW_CLUSTER_TESTS := test/kube test/operator
+# Of that, what is in make test all the same, four minutes: both scalers under one load, the exact HPA beside the live one; the operator with the rights that ship, and faults.
+BESIDE_HPA     := TestBesideTheRealHPA
+OPERATOR_HEART := TestADeploymentIsScaled|TestTheAPIServerComesBack|TestWatchesThatBreak|TestWhatIsRefusedTouchesNothing|TestAPrometheusThatIsWrong
 LDFLAGS       := -s -w -X main.version=$(VERSION)
 
 # One way to compile for build, tests, vet, linters and releases: every package is compiled once,
@@ -75,15 +78,17 @@ test-docker: setup-engine ## what drives a Docker engine, beside one of its own,
 	# Under load, where latencies are judged: the race detector would be what is measured.
 	$(GO) test -count=1 -timeout 25m ./test/containers
 
-test-kubernetes: ## what needs a Kubernetes cluster, on one of its own, but test-cluster's (its programs: six minutes of two cores, once)
+test-kubernetes: ## what needs a Kubernetes cluster, on one of its own, but most of test-cluster's (its programs: six minutes of two cores, once)
 	@scripts/setup-tests cluster
 	@scripts/test-binaries cluster
 	$(GO) test -count=1 -p 1 -timeout 40m $(filter-out $(SLOW_CLUSTER_TESTS:%=./%),$(CLUSTER_TESTS:%=./%))
+	$(GO) test -count=1 -timeout 20m -run '$(BESIDE_HPA)' ./test/kube -phase 0.8 -steps 2
+	$(GO) test -count=1 -timeout 20m -run '$(OPERATOR_HEART)' ./test/operator
 	@scripts/test-keda
 
 # Not part of test: all together would take longer on two cores than it may.
 test-cluster: test-kubernetes ## and the operator, and whole programs beside the real HPA (twenty minutes)
-	$(GO) test -count=1 -p 1 -timeout 40m $(SLOW_CLUSTER_TESTS:%=./%)
+	$(GO) test -count=1 -p 1 -timeout 40m -skip '$(OPERATOR_HEART)' $(SLOW_CLUSTER_TESTS:%=./%)
 
 test-short: ## the inner loop: unit tests, under two minutes
 	$(GO) test -short $$($(GO) list ./... | grep -v /test/e2e)

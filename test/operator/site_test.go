@@ -117,10 +117,16 @@ func (c *installed) wired(t *testing.T) *clustertest.Wire {
 // asShipped is an operator with the targets, policies and rules that ship.
 func asShipped(o *operator.Options) { o.Plugins, o.Rules = builtin.New(), operator.InCluster() }
 
-// site makes a Deployment of one replica and its document, with a load.
+// site makes a Deployment "web" of one replica and its document, with a load.
 func (c *installed) site(t *testing.T, rate int64) *site {
 	t.Helper()
-	s := &site{installed: c, name: "web", prometheus: newPrometheus(t)}
+	return c.siteCalled(t, "web", rate)
+}
+
+// siteCalled makes one of another name.
+func (c *installed) siteCalled(t *testing.T, name string, rate int64) *site {
+	t.Helper()
+	s := &site{installed: c, name: name, prometheus: newPrometheus(t)}
 	s.prometheus.value.Store(rate)
 	c.Apply(t, c.namespace, fmt.Sprintf(webDeployment, s.name))
 	s.watched(t)

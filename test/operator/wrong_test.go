@@ -10,13 +10,11 @@ import (
 	"time"
 )
 
-// A Prometheus that is wrong in every way it can be, while the load falls: the
+// Prometheuses that are wrong in every way they can be, while the load falls: each
 // count stays, what is wrong is told, and with the first right answer all goes on.
 func TestAPrometheusThatIsWrong(t *testing.T) {
 	c := installWhatShips(t)
 	c.operate(t, asShipped)
-	s := c.site(t, 45)
-	s.reaches(t, 5)
 	vector := func(values ...string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			results := ""
@@ -29,7 +27,7 @@ func TestAPrometheusThatIsWrong(t *testing.T) {
 			answers(w, "vector", results)
 		}
 	}
-	for _, tc := range []struct {
+	cases := []struct {
 		how, says string
 		answer    http.HandlerFunc
 	}{
@@ -53,26 +51,41 @@ func TestAPrometheusThatIsWrong(t *testing.T) {
 				vector("12")(w, r)
 			}
 		}},
-	} {
-		t.Run(tc.how, func(t *testing.T) {
-			s.load(12) // for 2, if anybody could know
-			s.prometheus.wrong.Store(&tc.answer)
-			c.says(t, "web", condition("DataFresh"), "False ")
-			if tc.says != "" {
-				c.says(t, "web", condition("DataFresh"), tc.says)
-			}
-			s.keeps(t, 5, 2*time.Second)
-			s.load(45)
-			s.prometheus.wrong.Store(nil)
-			began := time.Now()
-			c.says(t, "web", condition("DataFresh"), "True Fresh")
-			recovered(t, "Prometheus, "+tc.how, time.Since(began))
-		})
 	}
-	told(t, c, "web", "DataLost")
-	told(t, c, "web", "DataBack")
-	s.only(t, 1, 5)
-	s.load(12)
-	recovered(t, "Prometheus right again, until the count follows the load", s.reaches(t, 2))
-	s.only(t, 1, 5, 2)
+	sites := make([]*site, len(cases))
+	for i := range cases {
+		sites[i] = c.siteCalled(t, fmt.Sprintf("web-%d", i), 45)
+	}
+	for _, s := range sites {
+		s.reaches(t, 5)
+	}
+	for i, s := range sites {
+		s.load(12) // for 2, if anybody could know
+		s.prometheus.wrong.Store(&cases[i].answer)
+	}
+	for i, s := range sites {
+		c.says(t, s.name, condition("DataFresh"), "False ")
+		if says := cases[i].says; says != "" {
+			c.says(t, s.name, condition("DataFresh"), says)
+		}
+	}
+	sites[0].keeps(t, 5, 2*time.Second)
+	for _, s := range sites {
+		s.load(45)
+		s.prometheus.wrong.Store(nil)
+	}
+	began := time.Now()
+	for i, s := range sites {
+		c.says(t, s.name, condition("DataFresh"), "True Fresh")
+		recovered(t, "Prometheus, "+cases[i].how, time.Since(began))
+	}
+	for _, s := range sites {
+		s.only(t, 1, 5)
+	}
+	last := sites[2]
+	told(t, c, last.name, "parse error") // DataLost
+	told(t, c, last.name, "DataBack")
+	last.load(12)
+	recovered(t, "Prometheus right again, until the count follows the load", last.reaches(t, 2))
+	last.only(t, 1, 5, 2)
 }
