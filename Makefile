@@ -55,7 +55,7 @@ test: setup setup-engine check-generate test-units ## unit, integration and end-
 
 test-units: setup ## unit and integration tests, with the race detector
 	$(GO) vet ./...
-	$(RACE) -timeout 25m $$($(GO) list ./... | grep -v -e /test/e2e -e /sim$$ -e /queueing$$ $(ARITHMETIC:%=-e /%$$) $(ENGINE_TESTS:%=-e /%$$) $(CLUSTER_TESTS:%=-e /%$$))
+	$(RACE) -timeout 25m $$($(GO) list ./... | grep -v -e /test/e2e -e /test/observability -e /sim$$ -e /queueing$$ $(ARITHMETIC:%=-e /%$$) $(ENGINE_TESTS:%=-e /%$$) $(CLUSTER_TESTS:%=-e /%$$))
 	$(RACE) -run WhateverRunsBeside ./sim
 	$(RACE) -short -timeout 25m $(ARITHMETIC:%=./%) $(CLUSTER_TESTS:%=./%)
 	$(GO) test -timeout 25m ./cmd/flyball
@@ -69,7 +69,7 @@ test-arithmetic: test-binaries ## what only computes: long tests, without the ra
 test-live: test-e2e test-docker test-kubernetes ## what drives programs, engines and a cluster
 
 test-e2e: setup build ## whole programs, real load, a real browser
-	$(GO) test -timeout 25m -count=1 -p 1 -skip '$(RACED)' ./test/e2e/...
+	$(GO) test -timeout 25m -count=1 -p 1 -skip '$(RACED)' ./test/e2e/... ./test/observability
 	$(RACE) -timeout 25m -count=1 -p 1 -run '$(RACED)' ./test/e2e/...
 
 test-docker: setup-engine ## what drives a Docker engine, beside one of its own, and Traefik
@@ -91,7 +91,7 @@ test-cluster: test-kubernetes ## and the operator, and whole programs beside the
 	$(GO) test -count=1 -p 1 -timeout 40m -skip '$(OPERATOR_HEART)' $(SLOW_CLUSTER_TESTS:%=./%)
 
 test-short: ## the inner loop: unit tests, under two minutes
-	$(GO) test -short $$($(GO) list ./... | grep -v /test/e2e)
+	$(GO) test -short $$($(GO) list ./... | grep -v -e /test/e2e -e /test/observability)
 
 test-binaries: ## programs of others for the tests: Compose, Traefik, a Kubernetes cluster (a quarter of an hour of two cores, once)
 	@scripts/test-binaries

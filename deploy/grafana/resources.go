@@ -13,7 +13,8 @@ func resources() Dashboard {
 				{Title: "Memory", Kind: Lines, Unit: "percentunit", Width: 12, Description: "Used per requested.", Queries: []Query{of("memoryUtilization", "")}},
 				{Title: "Disk", Kind: Lines, Unit: "Bps", Width: 12, Queries: []Query{of("diskReadRate", "read"), of("diskWriteRate", "written")}},
 				{Title: "Network", Kind: Lines, Unit: "Bps", Width: 12, Queries: []Query{of("networkReceiveRate", "received"), of("networkTransmitRate", "sent")}},
-				{Title: "Slots in use", Kind: Lines, Unit: "percentunit", Width: 12, Description: "Requests in progress per slot of the ready replicas.", Queries: []Query{of("utilization", "")}},
+				{Title: "Requests in progress per replica", Kind: Lines, Unit: "short", Width: 12,
+					Queries: []Query{ask(`flyball_signal_value{@, signal="concurrency"} / on (job, instance, target) (flyball_ready_replicas{@} > 0)`, "{{target}}")}},
 				{Title: "Replicas ready", Kind: Lines, Unit: "short", Width: 12, Queries: []Query{ask(`flyball_ready_replicas{@}`, "{{target}}")}},
 			}},
 			{"Flyball", []Panel{
