@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flyball-io/flyball/advisor/advisortest"
 	"github.com/flyball-io/flyball/experiment"
 	"github.com/flyball-io/flyball/internal/dockertest"
 	"github.com/flyball-io/flyball/internal/testenv"
@@ -44,11 +45,11 @@ func TestExperimentOnACompose(t *testing.T) {
 	}
 	compose("up", "--detach")
 	t.Cleanup(func() { compose("down", "--timeout", "0") })
-	phase := func(mode string) {
-		p.says(true, []string{"experiment", "--ai", "predictive", "--compose", "lab/web", "--mode", mode, "--duration", "0.4", "--interval", "2", "--publish", address, "--max-replicas", "3", "--output-dir", "data"},
-			mode+": compose service lab/web, a row every 2s in data/experiment_"+mode+"_", "replica-hours")
+	phase := func(mode, into string, ai ...string) {
+		p.says(true, append([]string{"experiment", "--compose", "lab/web", "--mode", mode, "--duration", "0.4", "--interval", "2", "--publish", address, "--max-replicas", "3", "--output-dir", into, "--ai"}, ai...),
+			mode+": compose service lab/web, a row every 2s in "+into+"/experiment_"+mode+"_", "replica-hours")
 	}
-	loaded := func(mode string) {
+	loaded := func(mode, into string, ai ...string) {
 		load := exec.Command(p.program, "load", "--url", "http://"+address, "--rps", "80", "--duration", "20s", "--timeout", "5s")
 		wait := make(chan error, 1)
 		go func() {
@@ -57,16 +58,16 @@ func TestExperimentOnACompose(t *testing.T) {
 			})
 			wait <- load.Run()
 		}()
-		phase(mode)
+		phase(mode, into, ai...)
 		<-wait // the end of the phase may be before that of the load
 	}
-	loaded("ai_scaler")
-	phase("hpa_only")
-	phase("comparison")
+	loaded("ai_scaler", "data", "predictive")
+	phase("hpa_only", "data", "predictive")
+	phase("comparison", "data", "predictive")
 	p.says(true, []string{"experiment", "report", "data"}, `phase +ai_scaler +hpa_only +comparison`)
 
 	for mode, by := range map[experiment.Mode]string{experiment.AIScaler: experiment.ByAI, experiment.HPAOnly: experiment.ByHPA, experiment.Comparison: experiment.ByNone} {
-		rows := rowsOf(t, p, mode)
+		rows := rowsOf(t, p, "data", mode)
 		most, measured, applied := 0, 0, 0
 		for _, r := range rows {
 			most = max(most, r.CurrentReplicas)
@@ -88,11 +89,24 @@ func TestExperimentOnACompose(t *testing.T) {
 			t.Errorf("the predicting scaler stayed at %d", most)
 		}
 	}
+
+	t.Setenv("LLM_RPM", "1000")
+	ollama := advisortest.NewServer(t, advisortest.Ollama, advisortest.Say(`{"reasoning":"more will come","replicas":3,"confidence":0.8}`))
+	loaded("ai_scaler", "spoken", "llm", "--ollama-url", ollama.URL())
+	rows, spoken := rowsOf(t, p, "spoken", experiment.AIScaler), 0
+	for _, r := range rows {
+		if r.AIReasoning == "more will come" && r.AIRecommendedReplicas != nil && *r.AIRecommendedReplicas == 3 && r.AppliedBy == experiment.ByAI {
+			spoken++
+		}
+	}
+	if len(rows) < 6 || spoken < len(rows)/2 {
+		t.Errorf("a language model: its words are in %d of %d rows", spoken, len(rows))
+	}
 }
 
-func rowsOf(t *testing.T, p *place, mode experiment.Mode) []experiment.Row {
+func rowsOf(t *testing.T, p *place, dir string, mode experiment.Mode) []experiment.Row {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(p.dir, "data", fmt.Sprintf("experiment_%s_*.csv", mode)))
+	files, err := filepath.Glob(filepath.Join(p.dir, dir, fmt.Sprintf("experiment_%s_*.csv", mode)))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%s: files %v, %v", mode, files, err)
 	}
