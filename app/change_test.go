@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/flyball-io/flyball/bus/memory"
@@ -23,6 +24,9 @@ func TestMetricsAlone(t *testing.T) {
 			c.handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "http://localhost"+path, nil))
 			if answer.Code != want {
 				t.Errorf("alone %v, %s: %d, want %d", alone, path, answer.Code, want)
+			}
+			if strings.HasPrefix(path, "/api/") && alone && !strings.HasPrefix(answer.Body.String(), `{"error":"this address serves /metrics, /healthz and /readyz; API and dashboard need a --token-file`) {
+				t.Errorf("commands are told %s, and not why", answer.Body)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -211,6 +212,11 @@ func (c *Controller) handler() http.Handler {
 	for _, path := range []string{"/metrics", "/healthz", "/readyz", "/debug/pprof/"} {
 		some.Handle("GET "+path, all)
 	}
+	some.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusNotFound)
+		_ = json.NewEncoder(w).Encode(map[string]string{"error": why}) // who asks has gone
+	})
 	some.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, why, http.StatusNotFound)
 	})

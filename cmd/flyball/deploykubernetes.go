@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -137,7 +138,7 @@ func (f *clusterFlags) run(cmd *cobra.Command, args []string) error {
 	if err := cluster.Apply(ctx, deployManager, objects, tell); err != nil {
 		return err
 	}
-	printLines(cmd.OutOrStdout(), f.next()...)
+	printLines(cmd.OutOrStdout(), f.next(text)...)
 	return nil
 }
 
@@ -147,11 +148,15 @@ func stays(o *unstructured.Unstructured) bool {
 	return o.GetKind() == "CustomResourceDefinition" || o.GetKind() == "Namespace"
 }
 
-// next is what whoever has applied it will want to do.
-func (f *clusterFlags) next() []string {
+// next is what whoever has applied these manifests will want to do.
+func (f *clusterFlags) next(applied []byte) []string {
 	var lines []string
-	if !slices.Contains(f.without, withoutOperator) {
+	switch {
+	case slices.Contains(f.without, withoutOperator):
+	case bytes.Contains(applied, []byte("--token-file=")):
 		lines = append(lines, fmt.Sprintf("dashboard: kubectl port-forward --namespace %s service/flyball 7070, then http://127.0.0.1:7070", f.own))
+	default:
+		lines = append(lines, "dashboard and API: for holders of a token, and nobody has one yet; operator: {dashboard: {tokenSecret: NAME}} in a file of --values (docs/kubernetes.md#dashboard)")
 	}
 	if !slices.Contains(f.without, withoutApp) {
 		lines = append(lines, fmt.Sprintf("why there are as many replicas: kubectl describe fas --namespace %s %s", f.namespace, f.name))

@@ -167,3 +167,13 @@ func TestWrongDeploymentsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// Without tokens neither dashboard nor API are served: nobody is sent there.
+func TestTheDashboardIsNamedWhereThereIsOne(t *testing.T) {
+	f := &clusterFlags{own: "flyball-system", without: []string{withoutApp}}
+	for applied, want := range map[string]string{"- --token-file=/etc/flyball/tokens/tokens": "port-forward", "- operator": "nobody has one yet"} {
+		if said := f.next([]byte(applied)); len(said) != 1 || !strings.Contains(said[0], want) {
+			t.Errorf("%s: said %v, want %s", applied, said, want)
+		}
+	}
+}

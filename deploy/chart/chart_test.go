@@ -79,6 +79,18 @@ func values(t *testing.T, text string) Values {
 	return v
 }
 
+// The operator refuses a file of tokens that everyone may read, which is how a
+// Secret is mounted by itself; its group may.
+func TestTokensAreForTheOperatorAlone(t *testing.T) {
+	out, err := Render(Operator, Release{Name: "flyball", Namespace: "flyball-system"}, values(t, "{crds: {install: false}, dashboard: {tokenSecret: them}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("secret: {secretName: them, defaultMode: %d}", 0o440); !strings.Contains(string(out), want) || !strings.Contains(string(out), "fsGroup: 65532") {
+		t.Errorf("lacks %q, or its group:\n%s", want, out)
+	}
+}
+
 func TestWhatIsInstalled(t *testing.T) {
 	for _, tc := range []struct{ rule, chart, values, want string }{
 		{"by default", Operator, "", "CustomResourceDefinition CustomResourceDefinition ServiceAccount ClusterRole ClusterRoleBinding Role RoleBinding ClusterRole ClusterRoleBinding Service Deployment NetworkPolicy PodDisruptionBudget ValidatingWebhookConfiguration"},

@@ -36,7 +36,7 @@ func TestKEDAIsAnsweredWhereAskedFor(t *testing.T) {
 	encrypted := rendered("{crds: {install: false}, keda: {enabled: true, port: 6001, tls: {secret: certs, clients: true}, from: [{podSelector: {}}]}}")
 	for _, want := range []string{
 		"- --keda-listen=:6001\n", "- --keda-tls-cert=/etc/flyball/keda/tls.crt", "- --keda-client-ca=/etc/flyball/keda/ca.crt",
-		"mountPath: /etc/flyball/keda, readOnly: true", "secret: {secretName: certs}",
+		"mountPath: /etc/flyball/keda, readOnly: true", "secret: {secretName: certs, defaultMode: 288}",
 	} {
 		if !strings.Contains(encrypted, want) {
 			t.Errorf("lacks %q:\n%s", want, encrypted)
