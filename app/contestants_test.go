@@ -178,9 +178,15 @@ func TestAContestantIsToldAnotherTarget(t *testing.T) {
 }
 
 // Where the balancer tells nothing a policy on CPU alone goes both ways still,
-// with the guards that it has live.
+// with the guards that it has live; also one within an envelope.
 func TestAPolicyScalesOnUsageAlone(t *testing.T) {
-	c, err := contestants().Parse("threshold")
+	for _, policy := range []string{"threshold", "advised"} {
+		scalesOnUsageAlone(t, policy)
+	}
+}
+
+func scalesOnUsageAlone(t *testing.T, policy string) {
+	c, err := contestants().Parse(policy)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +206,7 @@ func TestAPolicyScalesOnUsageAlone(t *testing.T) {
 			}
 		}})
 		if last >= 10 || seen[scale.RequestRate] == off || !seen[scale.CPUUtilization] {
-			t.Errorf("balancer off %v: %d replicas at the end, want fewer than 10; signals %v", off, last, seen)
+			t.Errorf("%s, balancer off %v: %d replicas at the end, want fewer than 10; signals %v", policy, off, last, seen)
 		}
 	}
 }

@@ -58,7 +58,8 @@ func (s *Spec) envelope(spec *EnvelopeSpec, p policy.Policy) (*guard.Envelope, e
 // priced names the signal that costs are counted by: the rate of requests, but where
 // nobody counts those and the CPU is measured.
 func (s *Spec) priced() string {
-	if who := s.measurers(); who[scale.RequestRate] == "" && who[scale.CPUUtilization] != "" {
+	who := s.measurers()
+	if s.unmeasured || who[scale.RequestRate] == "" && who[scale.CPUUtilization] != "" {
 		return scale.CPUUtilization
 	}
 	return scale.RequestRate
