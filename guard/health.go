@@ -42,7 +42,8 @@ const DefaultGrace = scale.Duration(5 * time.Minute)
 //     for there is no load to measure.
 //
 // Nor does it rise beyond what can be placed, where the target says so: those
-// that wait for room make the load per ready replica no smaller.
+// that wait for room make the load per ready replica no smaller. And it stays
+// while somebody else has stopped the service.
 //
 // All of it is read from the observation: the rule has no memory.
 type Health struct {
@@ -66,10 +67,16 @@ func (Health) Unconditional() {}
 // Name of the guard.
 func (Health) Name() string { return "health" }
 
-// Limit holds the count while replicas fail, or have no room.
+// Limit holds the count while replicas fail, have no room, or are not to be
+// started: what is measured of a service that somebody has stopped is what its
+// balancer answers.
 func (h Health) Limit(obs scale.Observation, want int) (int, scale.Reason) {
 	if want == obs.CurrentReplicas {
 		return want, scale.Reason{}
+	}
+	if condition(&obs, scale.ServiceDown) != nil {
+		return obs.CurrentReplicas, scale.Because(scale.ServiceDown,
+			"{0} instead of {1}: the service was stopped by somebody else, and nothing is started until they start it", float64(obs.CurrentReplicas), float64(want))
 	}
 	room, crowded := roomFor(&obs, want)
 	limit, sick := h.limit(obs, room)

@@ -155,3 +155,17 @@ func ExampleHealth() {
 	// 4 no scale-up to 8: 1 failing beside 3 ready, and none started since is ready
 	// 3 no scale-down to 1: 1 failing beside 3 ready, which stay
 }
+
+// Whoever has stopped a service starts it again: until then nothing that is
+// measured says how many it needs, and no order would be carried out.
+func TestTheCountStaysWhileSomebodyHasStoppedTheService(t *testing.T) {
+	obs := scale.Observation{At: scaletest.At(now), CurrentReplicas: 2, Conditions: []scale.Condition{{Type: scale.ServiceDown}}}
+	for _, want := range []int{0, 1, 7} {
+		if n, why := (guard.Health{}).Limit(obs, want); n != 2 || why.Code != scale.ServiceDown {
+			t.Errorf("wanted %d: got %d, because %q; want 2 because of %s", want, n, why, scale.ServiceDown)
+		}
+	}
+	if n, why := (guard.Health{}).Limit(obs, 2); n != 2 || why.Code != "" {
+		t.Errorf("wanted 2: got %d, because %q; want 2 without a word", n, why)
+	}
+}

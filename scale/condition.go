@@ -38,6 +38,9 @@ const (
 	// CannotPlace: there is no room for more replicas than Limit. More are of
 	// no use until the room changes.
 	CannotPlace = "CannotPlace"
+	// ServiceDown: somebody else has stopped the whole service, or it was never
+	// started. Nothing is started until they start it.
+	ServiceDown = "ServiceDown"
 )
 
 // Conditions of targets whose replicas belong to somebody else, or to a

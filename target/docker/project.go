@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/internal/docker"
+	"github.com/flyball-io/flyball/scale"
 )
 
 // Project makes the replicas of a target containers of a project that others
@@ -38,7 +39,7 @@ type Project struct {
 // project: none of the service exists, or another hand stopped all of them.
 // Nothing is started until somebody starts the service. Another hand that ends
 // only some is told as [scale.CountReset].
-const ServiceDown = "ServiceDown"
+const ServiceDown = scale.ServiceDown
 
 // ids of a project's replicas differ with each start, since names come back.
 func startID(name string, at time.Time) string {
