@@ -24,7 +24,7 @@ import (
 // promises the same to who sizes a Prometheus.
 const (
 	mostSeries = 110
-	mostText   = 9 << 10 // bytes of a scrape
+	mostText   = 9 << 10  // bytes of a scrape
 	mostMemory = 28 << 10 // bytes of heap
 )
 

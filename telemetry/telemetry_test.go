@@ -313,6 +313,21 @@ func TestABalancerThatBeginsAnewIsCountedOn(t *testing.T) {
 	})
 }
 
+// What is paid for from one decision to the next is what there was at the first.
+func TestCostIsThatOfTheReplicasThereWere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "shop")
+		defer r.stop()
+		for _, current := range []int{2, 5, 9} {
+			r.decide(decision("shop", current, 20, 20, "policy"))
+			time.Sleep(time.Hour)
+		}
+		if cost := r.values(telemetry.CostTotal)["target=shop"]; math.Abs(cost-(2+5)*3.6) > 1e-9 {
+			t.Errorf("cost %v, want two hours of 2 and 5 replicas: 25.2", cost)
+		}
+	})
+}
+
 // The target of a big change is asked for at each decision until it is there.
 func TestWhatIsAskedForAgainIsOneChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -378,9 +393,11 @@ func TestSignalsAndShadowsThatAreGoneAreForgotten(t *testing.T) {
 		defer r.stop()
 		life(r)
 		d := decision("shop", 5, 9, 8, "bounds")
-		d.Seen.Signals = []record.Measured{{Name: "requestRate", Trust: scale.Stale}}
+		d.Seen.Signals = []record.Measured{{Name: "requestRate", Trust: scale.Stale}, {Name: scale.Latency, Trust: scale.Stale, Value: 0.2, P50: 0.1, P95: 0.2, P99: 0.3}}
 		r.decide(d)
-		if trust := r.values(telemetry.SignalTrust); len(trust) != 2 || trust["signal=requestRate,state=fresh,target=shop"] != 0 || trust["signal=requestRate,state=stale,target=shop"] != 1 {
+		r.want(telemetry.SignalValue, map[string]float64{})
+		r.want(telemetry.LatencySeconds, map[string]float64{})
+		if trust := r.values(telemetry.SignalTrust); len(trust) != 4 || trust["signal=requestRate,state=fresh,target=shop"] != 0 || trust["signal=requestRate,state=stale,target=shop"] != 1 {
 			t.Errorf("trust %v, want the other signal gone and this one stale", trust)
 		}
 		r.want(telemetry.ShadowReplicas, map[string]float64{})

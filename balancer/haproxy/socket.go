@@ -8,6 +8,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"github.com/flyball-io/flyball/internal/calls"
 )
 
 // callTimeout is how long HAProxy may take to answer a command. It answers
@@ -22,8 +24,18 @@ const answerLimit = 16 << 20
 // own, as HAProxy closes it after the answer.
 type socket struct{ address string }
 
-// ask sends a command and returns the answer.
+// ask sends a command and returns the answer. It is counted, unless whoever asked
+// does not want to know any more.
 func (s socket) ask(ctx context.Context, command string) (string, error) {
+	answered := calls.Process().Begin(calls.Balancer)
+	answer, err := s.exchange(ctx, command)
+	if !errors.Is(err, context.Canceled) {
+		answered(err, err != nil)
+	}
+	return answer, err
+}
+
+func (s socket) exchange(ctx context.Context, command string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	network := "unix"
