@@ -64,7 +64,7 @@ func DecideOnce(ctx context.Context, spec Spec, plane balancer.Measured, memory 
 		return Once{}, err
 	}
 	report.At = deps.Clock.Now()
-	obs, err := control.Observe(report, plan.MaxAge)
+	obs, err := plan.Observe(report)
 	if err != nil {
 		return Once{}, err
 	}

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -222,15 +221,4 @@ func (a *assembler) waiting() bool {
 		}
 	}
 	return false
-}
-
-// Observe returns the observation that one report alone allows, for deciding
-// once without a running loop.
-func Observe(r Report, maxAge time.Duration) (scale.Observation, error) {
-	a := newAssembler(r.Target, maxAge)
-	a.take(r)
-	if !a.ready(r.At) {
-		return scale.Observation{}, fmt.Errorf("%s: %w: the target could not be read", r.Target, scale.ErrNoData)
-	}
-	return a.observe(r.At), nil
 }

@@ -187,3 +187,21 @@ func TestASpacingThatIsKnownHoldsUntilItIsSeen(t *testing.T) {
 		t.Errorf("a minute after values of every 15 s: %v", got)
 	}
 }
+
+// One decision without a loop believes what the loop would: a metrics-server that
+// measures every 15 s under a document that decides every 5 s.
+func TestOneLookBelievesWhatTheLoopDoes(t *testing.T) {
+	now := scaletest.At(time.Minute)
+	report := Report{Target: "web", At: now, Status: &target.Status{}, Samples: []scale.Sample{
+		{Signal: "usage", At: now.Add(-28 * time.Second), Value: 0.5}, {Signal: "stated", At: now.Add(-28 * time.Second), Value: 7}, {Signal: "rate", At: now.Add(-28 * time.Second), Value: 9}}}
+	p := &Plan{MaxAge: 15 * time.Second, Spacings: map[string]time.Duration{"usage": time.Minute}, MaxAges: map[string]time.Duration{"stated": 70 * time.Second}}
+	obs, err := p.Observe(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for signal, want := range map[string]scale.Trust{"usage": scale.Fresh, "stated": scale.Fresh, "rate": scale.Stale} {
+		if got := obs.Signal(signal).Trust; got != want {
+			t.Errorf("%s: %v, want %v", signal, got, want)
+		}
+	}
+}

@@ -138,3 +138,15 @@ func (p *Plan) ModeUnder(o *record.Override, at time.Time) scale.Mode {
 	}
 	return o.Mode
 }
+
+// Observe returns the observation that one report alone allows, for deciding
+// once without a running loop. A signal may be as old as in that.
+func (p *Plan) Observe(r Report) (scale.Observation, error) {
+	a := newAssembler(r.Target, p.MaxAge)
+	a.adopt(p)
+	a.take(r)
+	if !a.ready(r.At) {
+		return scale.Observation{}, fmt.Errorf("%s: %w: the target could not be read", r.Target, scale.ErrNoData)
+	}
+	return a.observe(r.At), nil
+}
