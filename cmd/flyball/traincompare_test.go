@@ -33,13 +33,13 @@ func TestTrainCompares(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, errOut)
 	}
-	wants(t, text, "2 models beside predictive", "steady", "spikes", "× cost", "Envelope: 0 breaches of 1 + λ = 1.2 in 16 runs, ")
+	wants(t, text, "2 models beside predictive", "steady", "spikes", "× cost", "Envelope: 0 breaches of 1 + λ = 1.2 in 18 runs, ")
 	file, err := os.ReadFile(filepath.Join(out, "comparison.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var found trainComparison
-	if err := json.Unmarshal(file, &found); err != nil || len(found.Groups) != 8 {
+	if err := json.Unmarshal(file, &found); err != nil || len(found.Groups) != 9 {
 		t.Fatalf("%v: %d groups, want one for each family", err, len(found.Groups))
 	}
 	for _, g := range found.Groups {
