@@ -14,7 +14,7 @@ var (
 )
 
 // maxOpen bounds the forecasts of a target that wait for what comes.
-const maxOpen = 256
+const maxOpen = 64
 
 // forecasts holds what was said of the highest load until a horizon against what
 // came. The load of the moment counts: that is the least that the highest can be.
@@ -71,18 +71,41 @@ func pinball(level, said, came float64) float64 {
 	return max(level*(came-said), (level-1)*(came-said))
 }
 
-// foreseen counts what became of forecasts.
-func (m *Metrics) foreseen(t *target, name string, d *record.Decided) {
-	for _, s := range t.forecasts.take(d.Decision.At, d.Outlook) {
-		m.counter(ForecastsTotal, name).Inc()
-		m.counter(ForecastActual, name).Add(max(0, s.came))
-		m.counter(ForecastError, name).Add(math.Abs(s.came - s.said[0]))
-		for i, level := range levelNames {
-			covered := m.counter(ForecastCovered, name, level)
-			if s.came <= s.said[i] {
-				covered.Inc()
-			}
-			m.counter(ForecastLoss, name, level).Add(pinball(levels[i], s.said[i], s.came))
+// verdict is what became of the forecasts that are over, in sums.
+type verdict struct {
+	number, actual, err float64
+	covered, loss       [3]float64
+}
+
+func (v *verdict) add(s settled) {
+	v.number++
+	v.actual += max(0, s.came)
+	v.err += math.Abs(s.came - s.said[0])
+	for i, level := range levels {
+		if s.came <= s.said[i] {
+			v.covered[i]++
 		}
+		v.loss[i] += pinball(level, s.said[i], s.came)
+	}
+}
+
+// foreseen judges the forecasts that are over.
+func (t *target) foreseen(d *record.Decided) {
+	for _, s := range t.forecasts.take(d.Decision.At, d.Outlook) {
+		t.verdict.add(s)
+	}
+}
+
+// verdict writes how well was foreseen, where anything was.
+func (s *sink) verdict(name string, v *verdict) {
+	if v.number == 0 {
+		return
+	}
+	s.tell(ForecastsTotal, v.number, name)
+	s.tell(ForecastActual, v.actual, name)
+	s.tell(ForecastError, v.err, name)
+	for i, level := range levelNames {
+		s.tell(ForecastCovered, v.covered[i], name, level)
+		s.tell(ForecastLoss, v.loss[i], name, level)
 	}
 }

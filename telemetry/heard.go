@@ -64,7 +64,7 @@ func (m *Metrics) decided(d record.Decided) {
 		m.guarded(name, decision)
 		m.scaled(t, &d)
 		m.charge(t, &d)
-		m.foreseen(t, name, &d)
+		t.foreseen(&d)
 		m.heeded(decision)
 		t.decided = &d
 	})

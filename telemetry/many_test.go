@@ -25,7 +25,7 @@ import (
 const (
 	mostSeries = 110
 	mostText   = 9 << 10  // bytes of a scrape
-	mostMemory = 28 << 10 // bytes of heap
+	mostMemory = 20 << 10 // bytes of heap
 )
 
 // full is what is heard of a target that has everything.

@@ -41,7 +41,8 @@ func isScraped(f Family) bool {
 	if f.Kind == "gauge" {
 		return true
 	}
-	return slices.Contains([]string{BusDroppedTotal, ObjectiveRequests, ObjectiveBad}, f.Name)
+	return slices.Contains([]string{BusDroppedTotal, ObjectiveRequests, ObjectiveBad,
+		ForecastsTotal, ForecastActual, ForecastError, ForecastCovered, ForecastLoss}, f.Name)
 }
 
 // Describe lists them.
@@ -144,6 +145,7 @@ func (s *sink) target(t *target) {
 	if t.decided != nil {
 		s.decision(name, t.decided)
 	}
+	s.verdict(name, &t.verdict)
 	s.conditions(t)
 }
 

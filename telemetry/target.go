@@ -31,6 +31,7 @@ type target struct {
 	reasons    map[string]bool
 	errs       map[string]bool
 	forecasts  forecasts
+	verdict    verdict
 }
 
 func newTarget(is Target) *target {
