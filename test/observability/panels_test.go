@@ -149,28 +149,35 @@ func (w *world) get(path string, into any) {
 	}
 }
 
-// rulesAreWell asks whether each rule could be evaluated on what is really there.
+// rulesAreWell asks whether each rule could be evaluated on what is really there,
+// and whether those that know of it speak: the budget will not last, all else is
+// well or too young.
 func (w *world) rulesAreWell() {
 	w.t.Helper()
 	var answer struct {
 		Data struct {
 			Groups []struct {
-				Rules []struct{ Name, Health, LastError string }
+				Rules []struct{ Name, State, Health, LastError string }
 			}
 		}
 	}
 	w.get("/api/v1/rules", &answer)
-	seen := 0
+	states := map[string]string{}
 	for _, g := range answer.Data.Groups {
 		for _, r := range g.Rules {
-			seen++
+			states[r.Name] = r.State
 			if r.Health != "ok" {
 				w.t.Errorf("rule %s: %s %s", r.Name, r.Health, r.LastError)
 			}
 		}
 	}
-	if seen < 20 {
-		w.t.Errorf("only %d rules are loaded", seen)
+	if len(states) < 20 {
+		w.t.Errorf("only %d rules are loaded", len(states))
+	}
+	for name, want := range map[string]string{"FlyballBudgetBurns": "pending", "FlyballDown": "inactive", "FlyballScalingFails": "inactive", "FlyballTargetUnread": "inactive"} {
+		if states[name] != want {
+			w.t.Errorf("%s is %q, want %s", name, states[name], want)
+		}
 	}
 }
 
