@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	dnsnames "k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/internal/kubernetes"
@@ -97,6 +98,11 @@ func (f *clusterFlags) check(args []string) error {
 	}
 	if f.provider != "" {
 		oneOf("--provider", f.provider, "eks", "gke")
+	}
+	for _, given := range [][2]string{{"--namespace", f.namespace}, {"--operator-namespace", f.own}} {
+		if len(dnsnames.IsDNS1123Label(given[1])) > 0 {
+			errs = append(errs, fmt.Errorf("%s: must be at most 63 lower-case letters, digits and hyphens, got %q", given[0], given[1]))
+		}
 	}
 	for _, one := range f.without {
 		oneOf("--without", one, withoutApp, withoutOperator, withoutCRDs)

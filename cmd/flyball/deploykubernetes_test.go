@@ -157,6 +157,8 @@ func TestWrongDeploymentsAreRefused(t *testing.T) {
 		{[]string{"--ingress", "envoy"}, `--ingress: must be one of nginx, traefik, none, got "envoy"`},
 		{[]string{"--provider", "aks"}, `--provider: must be one of eks, gke, got "aks"`},
 		{[]string{"--without", "rbac"}, `--without: must be one of app, operator, crds, got "rbac"`},
+		{[]string{"-n", "Shop"}, `--namespace: must be at most 63 lower-case letters, digits and hyphens, got "Shop"`},
+		{[]string{"--operator-namespace", "a.b"}, "--operator-namespace: must be"},
 		{[]string{"--apply", "--delete"}, "--apply and --delete exclude each other"},
 		{[]string{"--port", "0"}, "values: port: "},
 		{[]string{"--health-path", "x"}, "values: healthPath: "},

@@ -55,7 +55,11 @@ func (f *podFlags) forward(ctx context.Context) (string, error) {
 	if err := isThere(ctx, cluster, ref); err != nil {
 		return "", err
 	}
-	return cluster.Spread(ctx, ref, f.port)
+	address, err := cluster.Spread(ctx, ref, f.port)
+	if errors.Is(err, kubernetes.ErrNoPort) {
+		err = cli.UsageError{Err: fmt.Errorf("--port: %w", err)}
+	}
+	return address, err
 }
 
 func newLoadCommand() *cobra.Command {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 
 // ErrNoPod is returned where no pod of the object is ready.
 var ErrNoPod = errors.New("no pod is ready")
+
+// ErrNoPort is returned where a pod does not listen on the port.
+var ErrNoPort = errors.New("takes no connections on port")
 
 // refresh is the time between two looks at which pods are ready.
 const refresh = 5 * time.Second
@@ -27,6 +31,9 @@ const refresh = 5 * time.Second
 func (c *Cluster) Spread(ctx context.Context, ref Ref, port int) (address string, err error) {
 	s := &spread{cluster: c, ref: ref, port: port, ways: map[string]*way{}}
 	if err := s.look(ctx); err != nil {
+		return "", err
+	}
+	if err := s.answers(ctx); err != nil {
 		return "", err
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -64,6 +71,28 @@ func (w *way) broken() bool {
 	default:
 		return false
 	}
+}
+
+// refusal is how long a pod is listened to before anything is sent: a connection to
+// a port on which it does not listen is ended at once, which says nothing of why.
+const refusal = time.Second
+
+// answers says when the first pod takes no connections on the port. One that says
+// nothing waits for a request.
+func (s *spread) answers(ctx context.Context) error {
+	pod := s.turn[0]
+	c, err := new(net.Dialer).DialContext(ctx, "tcp", s.ways[pod].address)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.SetReadDeadline(clock.System.Now().Add(refusal)); err != nil {
+		return err
+	}
+	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	return fmt.Errorf("%s: pod %s %w %d", s.ref, pod, ErrNoPort, s.port)
 }
 
 func (s *spread) follow(ctx context.Context) {
