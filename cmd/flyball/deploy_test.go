@@ -22,7 +22,7 @@ func TestShippedFilesNameCommandsAndFlagsThatExist(t *testing.T) {
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpFlag()
 	calls := 0
-	for _, pattern := range []string{"deploy/systemd/*", ".github/workflows/*", "docs/install.md"} {
+	for _, pattern := range []string{"deploy/systemd/*", ".github/workflows/*", "docs/install.md", "docs/swarm.md", "docs/compose.md", "docs/containers.md", "docs/deploy.md"} {
 		files, err := filepath.Glob("../../" + pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: no such files (%v)", pattern, err)
@@ -38,6 +38,25 @@ func TestShippedFilesNameCommandsAndFlagsThatExist(t *testing.T) {
 	}
 	if calls < 8 {
 		t.Errorf("only %d calls of flyball found: the pattern does not fit any more", calls)
+	}
+}
+
+// imageOfFlyball is where a line to be copied names it.
+var imageOfFlyball = regexp.MustCompile("(?m)(?:image: |FROM |--from=|docker run [^\\n`]*? |^ +)flyball:([\\w.]+)")
+
+// Whoever copies a line gets the image that make image IMAGE=flyball:latest makes:
+// there is none of another name.
+func TestPagesNameTheImageThatIsBuilt(t *testing.T) {
+	named := 0
+	for _, page := range []string{"install", "swarm", "compose", "containers", "deploy"} {
+		for _, found := range imageOfFlyball.FindAllStringSubmatch(readFile(t, "../../docs/"+page+".md"), -1) {
+			if named++; found[1] != "latest" {
+				t.Errorf("docs/%s.md: %q: want the tag latest", page, strings.TrimSpace(found[0]))
+			}
+		}
+	}
+	if named < 6 {
+		t.Errorf("only %d lines with an image of Flyball found: the pattern does not fit any more", named)
 	}
 }
 
