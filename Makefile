@@ -45,6 +45,7 @@ demo: build ## real processes, real load, autoscaler and dashboard; needs only G
 setup: ## install what the tests need besides Go (Debian packages; names what it cannot install)
 	@scripts/setup-tests
 	@scripts/test-python
+	@scripts/test-pgvector
 
 setup-engine: # and an engine
 	@scripts/setup-tests engine

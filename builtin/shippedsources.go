@@ -8,6 +8,7 @@ import (
 	"github.com/flyball-io/flyball/source/probe"
 	"github.com/flyball-io/flyball/source/prometheus"
 	"github.com/flyball-io/flyball/source/queue"
+	"github.com/flyball-io/flyball/source/vector"
 )
 
 // registerSources adds the sources that ship: a line for each.
@@ -19,4 +20,5 @@ func registerSources(s *Sources) {
 	RegisterSource(s, "probe", probe.Default, probe.New)
 	RegisterSource(s, "prometheus", prometheus.Default, prometheus.New)
 	RegisterSource(s, "queue", queue.Default, queue.New)
+	RegisterSource(s, "vector", vector.Default, vector.New)
 }

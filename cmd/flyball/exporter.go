@@ -28,11 +28,12 @@ func newExporterCommand() *cobra.Command {
 	f := &exporterFlags{}
 	cmd := &cobra.Command{
 		Use:   "exporter",
-		Short: "Serve metrics of AI workloads for Prometheus: inference servers and task queues",
-		Long: `Reads the inference servers and task queues that a file names and serves
-what they tell as metrics (flyball_inference_*, flyball_queue_*) at /metrics. It
-reads when it is scraped, with the code that feeds the same signals to documents. A
-server that cannot be read has no metric but ..._up 0. docs/exporter.md lists all.`,
+		Short: "Serve metrics of AI workloads for Prometheus: inference servers, queues and vector databases",
+		Long: `Reads the inference servers, task queues and vector databases that a file names and
+serves what they tell as metrics (flyball_inference_*, flyball_queue_*,
+flyball_vector_*) at /metrics. It reads when it is scraped, with the code that feeds
+the same signals to documents. A server that cannot be read has no metric but
+..._up 0. docs/exporter.md lists all.`,
 		Example: `  flyball exporter --config exporter.yaml
   flyball exporter --config exporter.yaml --check --json
   flyball exporter --config exporter.yaml --listen 0.0.0.0:9200 --token-file tokens`,

@@ -16,6 +16,8 @@ import (
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/source/inference"
 	"github.com/flyball-io/flyball/source/queue"
+	"github.com/flyball-io/flyball/source/reading"
+	"github.com/flyball-io/flyball/source/vector"
 )
 
 //go:generate go test . -run IsTheGeneratedOne -update
@@ -24,6 +26,7 @@ import (
 type Config struct {
 	Inference []Inference `json:"inference,omitempty" jsonschema:"maxItems=1000,description=Inference servers"`
 	Queues    []Queue     `json:"queues,omitempty" jsonschema:"maxItems=1000,description=Queues of tasks"`
+	Vectors   []Vector    `json:"vectors,omitempty" jsonschema:"maxItems=1000,description=Vector databases"`
 	// Share is how long a reading serves further scrapes.
 	Share scale.Duration `json:"share,omitempty" jsonschema:"description=How long one reading serves further scrapes: at most 1m,default=1s"`
 	// Deadline is how long a scrape takes at most.
@@ -41,6 +44,19 @@ type Inference struct {
 type Queue struct {
 	Service string `json:"service" jsonschema:"required,minLength=1,maxLength=63,description=Value of the label service"`
 	queue.Server
+}
+
+// Vector is one vector database.
+type Vector struct {
+	Service string `json:"service" jsonschema:"required,minLength=1,maxLength=63,description=Value of the label service"`
+	vector.Server
+}
+
+// UnmarshalJSON reads it over its defaults.
+func (v *Vector) UnmarshalJSON(data []byte) error {
+	type plain Vector
+	*v = Vector{Server: vector.DefaultServer()}
+	return json.Unmarshal(data, (*plain)(v))
 }
 
 // UnmarshalJSON reads it over its defaults.
@@ -141,7 +157,7 @@ func (c Config) Validate() error {
 		below(path, in.Server.Validate())
 		for j, u := range in.URLs {
 			at := fmt.Sprintf("%s.urls[%d]", path, j)
-			if err := inference.CheckURL(u); err != nil {
+			if err := reading.CheckURL(u); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", at, err))
 				continue
 			}
@@ -153,8 +169,13 @@ func (c Config) Validate() error {
 		below(path, q.Server.Validate())
 		once(path, fmt.Sprintf("queue %q of service %s", q.Name(), q.Service))
 	}
+	for i, v := range c.Vectors {
+		path := fmt.Sprintf("vectors[%d]", i)
+		below(path, v.Server.Validate())
+		once(path, fmt.Sprintf("endpoint %s of service %s", v.Endpoint(), v.Service))
+	}
 	if len(seen) == 0 && len(errs) == 0 {
-		errs = append(errs, errors.New("inference: names nothing to read, and queues names none either"))
+		errs = append(errs, errors.New("inference: names nothing to read, and queues and vectors name none either"))
 	}
 	if c.Share < 0 || c.Share > scale.Duration(time.Minute) {
 		errs = append(errs, fmt.Errorf("share: must be 0 to 1m, got %v", c.Share))

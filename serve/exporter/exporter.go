@@ -1,6 +1,6 @@
 // Package exporter shows what AI workloads do as metrics for Prometheus: it
-// reads inference servers and queues of tasks with the very
-// code that feeds the same signals to Autoscalers, when it is scraped itself.
+// reads inference servers, queues of tasks and vector databases with the very code
+// that feeds the same signals to Autoscalers, when it is scraped itself.
 // A server that cannot be read is down and has no other metric: nobody is to
 // take silence for an empty queue.
 package exporter
@@ -18,6 +18,7 @@ import (
 	"github.com/flyball-io/flyball/source/inference"
 	"github.com/flyball-io/flyball/source/queue"
 	"github.com/flyball-io/flyball/source/reading"
+	"github.com/flyball-io/flyball/source/vector"
 )
 
 // Exporter reads what a configuration names. It may be used by several
@@ -31,8 +32,8 @@ type Exporter struct {
 
 // New returns what reads all that a valid configuration names. It does no I/O.
 func New(c Config, clk clock.Clock, log *slog.Logger) (*Exporter, error) {
-	inferences, queues := inferenceGroup(), queueGroup()
-	x := &Exporter{deadline: c.Deadline.Std(), groups: []*group{&inferences, &queues},
+	inferences, queues, vectors := inferenceGroup(), queueGroup(), vectorGroup()
+	x := &Exporter{deadline: c.Deadline.Std(), groups: []*group{&inferences, &queues, &vectors},
 		leftOut: prometheus.NewDesc("flyball_exporter_parts_left_out", "Models or collections without metrics, because the server tells too many apart or gives them names that are too long.", []string{"kind", "endpoint"}, nil)}
 	add := func(g *group, r reading.Reader, labels ...string) {
 		x.endpoints = append(x.endpoints, &endpoint{group: g, labels: labels, reader: r, share: c.Share.Std(), clock: clk, log: log})
@@ -48,6 +49,13 @@ func New(c Config, clk clock.Clock, log *slog.Logger) (*Exporter, error) {
 			return nil, fmt.Errorf("queue %s of %s: %w", q.Name(), q.Service, err)
 		}
 		add(&queues, r, q.Service, q.Name())
+	}
+	for _, v := range c.Vectors {
+		r, err := vector.NewReader(v.Server, clk)
+		if err != nil {
+			return nil, fmt.Errorf("vector database %s of %s: %w", v.Endpoint(), v.Service, err)
+		}
+		add(&vectors, r, v.Service, v.Endpoint())
 	}
 	return x, nil
 }

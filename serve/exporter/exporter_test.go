@@ -98,6 +98,40 @@ func vllm(t *testing.T, broken *atomic.Bool) (address, host string) {
 	return s.URL, strings.TrimPrefix(s.URL, "http://")
 }
 
+// qdrant shows what Qdrant 1.16 shows.
+func qdrant(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, err := os.ReadFile("../../source/vector/testdata/" + map[string]string{"/telemetry": "telemetry-1.16.json", "/metrics": "metrics-1.16.txt"}[r.URL.Path])
+		if err != nil {
+			http.NotFound(w, r)
+			return
+		}
+		_, _ = w.Write(text)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// A vector database as Prometheus sees it.
+func TestVectorDatabases(t *testing.T) {
+	address := qdrant(t)
+	w := start(t, fmt.Sprintf("vectors:\n  - {service: search, qdrant: {url: '%s'}}\n  - {service: away, qdrant: {url: 'http://127.0.0.1:1'}}\n", address))
+	_, text := w.scrape()
+	want := []string{
+		`flyball_vector_collection_points{collection="docs",endpoint="HOST",service="search"} 7500`,
+		`flyball_vector_collection_points{collection="faces",endpoint="HOST",service="search"} 12`,
+		`flyball_vector_index_bytes{collection="docs",endpoint="HOST",service="search"} 2.304e+07`,
+		`flyball_vector_search_duration_seconds_count{collection="",endpoint="HOST",service="search"} 150`,
+		`flyball_vector_search_duration_seconds_sum{collection="",endpoint="HOST",service="search"} 0.75`,
+		`flyball_vector_up{endpoint="127.0.0.1:1",service="away"} 0`,
+		`flyball_vector_up{endpoint="HOST",service="search"} 1`,
+	}
+	if diff := cmp.Diff(want, ours(text, map[string]string{strings.TrimPrefix(address, "http://"): "HOST"})); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 // An inference server and a queue as Prometheus sees them; then both fail.
 func TestWhatPrometheusSees(t *testing.T) {
 	var broken atomic.Bool
@@ -163,7 +197,8 @@ func TestPromtoolFindsNothing(t *testing.T) {
 	var broken atomic.Bool
 	address, _ := vllm(t, &broken)
 	redis := redistest.Start(t)
-	w := start(t, fmt.Sprintf("share: 0s\ninference:\n  - {service: chat, urls: [%s]}\nqueues:\n  - {service: mail, redis: {address: '%s', password: '%s', list: jobs, completed: done}}\n", address, redis.Address, redis.Password))
+	w := start(t, fmt.Sprintf("share: 0s\ninference:\n  - {service: chat, urls: [%s]}\nqueues:\n  - {service: mail, redis: {address: '%s', password: '%s', list: jobs, completed: done}}\nvectors:\n  - {service: search, qdrant: {url: '%s'}}\n",
+		address, redis.Address, redis.Password, qdrant(t)))
 	w.scrape()
 	_, text := w.scrape()
 	check := exec.Command(testenv.Command(t, "promtool"), "check", "metrics")

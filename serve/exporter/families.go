@@ -76,3 +76,15 @@ func queueGroup() group {
 			counter("flyball_queue_arrived_total", "Tasks that were queued.", reading.Arrived, "", l),
 		}}
 }
+
+// vectorGroup is what vector databases tell.
+func vectorGroup() group {
+	l := []string{"service", "endpoint", "collection"}
+	return group{kind: "vector", labels: l,
+		up: prometheus.NewDesc("flyball_vector_up", "1 while the vector database can be read, else 0: then it has no other metric.", l[:2], nil),
+		families: []family{
+			gauge("flyball_vector_collection_points", "Vectors of the collection.", reading.Points, l),
+			gauge("flyball_vector_index_bytes", "Bytes of the index of the collection.", reading.IndexBytes, l),
+			histogram("flyball_vector_search_duration_seconds", "Time that a search takes.", reading.SearchDuration, l),
+		}}
+}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -96,7 +95,7 @@ func (c Config) Validate() error {
 	errs := []error{c.Server.Validate()}
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if c.URL != "" {
-		if err := CheckURL(c.URL); err != nil {
+		if err := reading.CheckURL(c.URL); err != nil {
 			fault("url: %w", err)
 		}
 		if c.Port != 0 {
@@ -113,16 +112,4 @@ func (c Config) Validate() error {
 		fault("window: must be 1s to 1h, got %v", c.Window)
 	}
 	return errors.Join(append(errs, reading.Faults(Signals(), c.Measure, c.Also)...)...)
-}
-
-// CheckURL returns what is wrong with the address of a server.
-func CheckURL(text string) error {
-	u, err := url.Parse(text)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("must be http://host:port or https://host:port, got %q", webclient.Excerpt(text, 80))
-	}
-	if u.User != nil {
-		return errors.New("must not hold a user: basic says who asks")
-	}
-	return nil
 }

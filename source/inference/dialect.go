@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strconv"
 	"strings"
 
-	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/textparse"
 
@@ -224,38 +222,20 @@ func (t text) takeValue(p reading.Part, metric string, v value, number float64) 
 }
 
 func (t text) takeDuration(p reading.Part, l labels.Labels, name string, bucket bool, number float64) error {
-	base := name
-	for _, end := range []string{"_sum", "_count"} {
-		if cut, ok := strings.CutSuffix(name, end); ok && t.durations[cut] != "" {
-			base = cut
+	base, end := name, "_bucket"
+	if !bucket {
+		for _, end = range []string{"_sum", "_count"} {
+			if cut, ok := strings.CutSuffix(name, end); ok && t.durations[cut] != "" {
+				base = cut
+				break
+			}
 		}
 	}
 	what := t.durations[base]
-	h := p.Durations[what]
-	switch {
-	case bucket:
-		bound, err := strconv.ParseFloat(l.Get(labels.BucketLabel), 64)
-		if err != nil || math.IsNaN(bound) {
-			return fmt.Errorf("%s: the bound of the bucket is no number", webclient.Excerpt(l.String(), 100))
-		}
-		if math.IsInf(bound, 1) {
-			break // _count says it
-		}
-		if h.Buckets == nil {
-			h.Buckets = map[float64]uint64{}
-		}
-		h.Buckets[bound] += uint64(number)
-		if len(h.Buckets) > maxBuckets {
-			return fmt.Errorf("%s has more than %d buckets", l.Get(model.MetricNameLabel), maxBuckets)
-		}
-	case strings.HasSuffix(name, "_count"):
-		h.Count += uint64(number)
-	case strings.HasSuffix(name, "_sum"):
-		h.Sum += number
+	h, err := p.Durations[what].With(end, l.Get(labels.BucketLabel), number)
+	if err != nil {
+		return fmt.Errorf("%s: %w", webclient.Excerpt(l.String(), 100), err)
 	}
 	p.Durations[what] = h
 	return nil
 }
-
-// maxBuckets of one histogram.
-const maxBuckets = 200

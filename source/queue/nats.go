@@ -57,7 +57,7 @@ func (n *NATS) faults() []error {
 		errs = append(errs, errors.New("urls: must name the monitoring of a server"))
 	}
 	for i, u := range n.URLs {
-		if err := checkURL(u); err != nil {
+		if err := reading.CheckURL(u); err != nil {
 			errs = append(errs, fmt.Errorf("urls[%d]: %w", i, err))
 		}
 	}
@@ -76,7 +76,7 @@ func (n *NATS) reader(s Server, o options) (reading.Reader, error) {
 
 // look asks one server after the other for the consumer. Only the one that leads
 // it knows its numbers.
-func (n *NATS) look(ctx context.Context, w *webReader, p reading.Part) error {
+func (n *NATS) look(ctx context.Context, w *reading.Web, p reading.Part) error {
 	var faults []error
 	for _, base := range n.URLs {
 		err := n.lookAt(ctx, w, strings.TrimSuffix(base, "/"), p)
@@ -88,10 +88,10 @@ func (n *NATS) look(ctx context.Context, w *webReader, p reading.Part) error {
 	return errors.Join(faults...)
 }
 
-func (n *NATS) lookAt(ctx context.Context, w *webReader, base string, p reading.Part) error {
+func (n *NATS) lookAt(ctx context.Context, w *reading.Web, base string, p reading.Part) error {
 	var told jetStream
 	account := cmp.Or(n.Account, "$G")
-	if _, err := w.get(ctx, base+"/jsz?streams=true&consumers=true&config=true&acc="+url.QueryEscape(account), &told); err != nil {
+	if _, err := w.JSON(ctx, base+"/jsz?streams=true&consumers=true&config=true&acc="+url.QueryEscape(account), &told); err != nil {
 		return err
 	}
 	s, c, err := n.find(told, account)
@@ -102,7 +102,7 @@ func (n *NATS) lookAt(ctx context.Context, w *webReader, base string, p reading.
 		var server struct {
 			Name string `json:"server_name"`
 		}
-		if _, err := w.get(ctx, base+"/varz", &server); err != nil {
+		if _, err := w.JSON(ctx, base+"/varz", &server); err != nil {
 			return err
 		}
 		if server.Name != c.Cluster.Leader {

@@ -35,7 +35,7 @@ type rabbitStats struct {
 
 func (q *RabbitMQ) faults() []error {
 	var errs []error
-	if err := checkURL(q.URL); err != nil {
+	if err := reading.CheckURL(q.URL); err != nil {
 		errs = append(errs, fmt.Errorf("url: %w", err))
 	}
 	if q.Queue == "" {
@@ -53,10 +53,10 @@ func (q *RabbitMQ) reader(s Server, o options) (reading.Reader, error) {
 
 // look asks for the queue. One that is not there is a fault: queues outlast
 // their messages.
-func (q *RabbitMQ) look(ctx context.Context, w *webReader, p reading.Part) error {
+func (q *RabbitMQ) look(ctx context.Context, w *reading.Web, p reading.Part) error {
 	var told rabbitQueue
 	host := cmp.Or(q.VirtualHost, "/")
-	now, err := w.get(ctx, strings.TrimSuffix(q.URL, "/")+"/api/queues/"+url.PathEscape(host)+"/"+url.PathEscape(q.Queue), &told)
+	now, err := w.JSON(ctx, strings.TrimSuffix(q.URL, "/")+"/api/queues/"+url.PathEscape(host)+"/"+url.PathEscape(q.Queue), &told)
 	if err != nil {
 		return fmt.Errorf("rabbitmq: %w", err)
 	}

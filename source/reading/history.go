@@ -1,12 +1,19 @@
 package reading
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/flyball-io/flyball/series"
+)
+
+const (
+	maxCount   = 1e18 // more than anything was ever counted
+	maxBuckets = 200  // of one histogram
 )
 
 // quantile of the durations that a signal is.
@@ -229,11 +236,65 @@ func (h *History) durations(name, part string) map[float64]float64 {
 func (g Histogram) grownFrom(old Histogram, between map[float64]float64) {
 	below := 0.0
 	for _, bound := range slices.Sorted(maps.Keys(g.Buckets)) {
-		upTo := float64(g.Buckets[bound]) - float64(old.Buckets[bound])
+		upTo := float64(g.Buckets[bound]) - float64(old.UpTo(bound))
 		between[bound] += max(0, upTo-below)
 		below = max(below, upTo)
 	}
 	between[math.Inf(1)] += max(0, float64(g.Count)-float64(old.Count)-below)
+}
+
+// UpTo is how many are at most a bound. A bucket that is not there holds as many
+// as the one below: servers leave out those that add nothing.
+func (g Histogram) UpTo(bound float64) uint64 {
+	if n, there := g.Buckets[bound]; there {
+		return n
+	}
+	highest, n := math.Inf(-1), uint64(0)
+	for b, upTo := range g.Buckets {
+		if b < bound && b > highest {
+			highest, n = b, upTo
+		}
+	}
+	return n
+}
+
+// With is the histogram with one more series of it: _bucket with its bound, _sum or
+// _count.
+func (g Histogram) With(end, bound string, number float64) (Histogram, error) {
+	if !(number >= 0 && number <= maxCount) {
+		return g, fmt.Errorf("%s is %v, which is no number that it can have", end, number)
+	}
+	switch end {
+	case "_sum":
+		g.Sum += number
+	case "_count":
+		g.Count += uint64(number)
+	case "_bucket":
+		b, err := strconv.ParseFloat(bound, 64)
+		switch {
+		case err != nil || math.IsNaN(b):
+			return g, fmt.Errorf("the bound %q of the bucket is no number", bound)
+		case math.IsInf(b, 1):
+			return g, nil // _count says it
+		case g.Buckets == nil:
+			g.Buckets = map[float64]uint64{}
+		}
+		if g.Buckets[b] += uint64(number); len(g.Buckets) > maxBuckets {
+			return g, fmt.Errorf("has more than %d buckets", maxBuckets)
+		}
+	}
+	return g, nil
+}
+
+// Plus is both together.
+func (g Histogram) Plus(other Histogram) Histogram {
+	sum := Histogram{Buckets: map[float64]uint64{}, Count: g.Count + other.Count, Sum: g.Sum + other.Sum}
+	for _, of := range []Histogram{g, other} {
+		for bound := range of.Buckets {
+			sum.Buckets[bound] = g.UpTo(bound) + other.UpTo(bound)
+		}
+	}
+	return sum
 }
 
 // withQuantile reads the quantile off the buckets as Prometheus does: even
