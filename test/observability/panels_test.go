@@ -28,7 +28,6 @@ import (
 func unseen() []string {
 	return []string{
 		"ai: Time to load a model", // no server tells it
-		"ai: Databases that can be read", "ai: Time of a search, 95th percentile", "ai: Points", "ai: Memory of the index",
 	}
 }
 

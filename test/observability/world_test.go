@@ -135,20 +135,37 @@ scrape_configs:
 	})
 }
 
-// startExporter starts it beside a server that speaks as vLLM does, with counters
-// that grow, and a queue in a real Redis.
-func (w *world) startExporter() {
+// serves is a server that answers paths with files, with counters that grow each
+// time.
+func (w *world) serves(files map[string]string) (at string) {
 	w.t.Helper()
-	text, err := os.ReadFile("../../source/inference/testdata/vllm-0.10.txt")
-	if err != nil {
-		w.t.Fatal(err)
+	texts := map[string][]byte{}
+	for path, file := range files {
+		text, err := os.ReadFile("../../source/" + file)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		texts[path] = text
 	}
 	var asked atomic.Int64
-	model := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(files[r.URL.Path], ".json") {
+			_, _ = rw.Write(texts[r.URL.Path])
+			return
+		}
 		rw.Header().Set("Content-Type", "text/plain; version=0.0.4")
-		_, _ = rw.Write(grown(text, asked.Add(1)))
+		_, _ = rw.Write(grown(texts[r.URL.Path], asked.Add(1)))
 	}))
-	w.t.Cleanup(model.Close)
+	w.t.Cleanup(server.Close)
+	return server.URL
+}
+
+// startExporter starts it beside servers that speak as vLLM and Qdrant do, and a
+// queue in a real Redis.
+func (w *world) startExporter() {
+	w.t.Helper()
+	model := w.serves(map[string]string{"/metrics": "inference/testdata/vllm-0.10.txt"})
+	vectors := w.serves(map[string]string{"/metrics": "vector/testdata/metrics-1.16.txt", "/telemetry": "vector/testdata/telemetry-1.16.json"})
 	redis := freeAddress(w.t)
 	_, port, _ := strings.Cut(redis, ":")
 	w.start(testenv.Command(w.t, "redis-server"), "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", w.dir)
@@ -162,7 +179,9 @@ func (w *world) startExporter() {
   - {service: chat, urls: [%q], engine: vllm}
 queues:
   - {service: agent, redis: {address: "redis://%s", list: tasks, processing: [doing], completed: done, timeField: at}}
-`, model.URL, redis)))
+vectors:
+  - {service: memory, qdrant: {url: %q}}
+`, model, redis, vectors)))
 }
 
 // grown are metrics after so many times the work.
