@@ -82,7 +82,7 @@ func (e *estimate) estimate() Estimate {
 	used := e.withMargin(of.Target)
 	// With a day of samples each minute: 0.998 and 2; an hour: 0.953 and 25.
 	lower := e.withMargin(of.Lower).times(math.Pow(1+0.001/days, -2))
-	upper := e.withMargin(of.Upper).times(math.Pow(1+1/days, 1))
+	upper := e.withMargin(of.Upper).times(1 + 1/days)
 	out := Estimate{Resource: e.resource, Uncapped: max(used, floor)}
 	out.Target = e.policy.bounded(e.resource, out.Uncapped)
 	out.Lower = e.policy.bounded(e.resource, max(lower, floor))

@@ -86,7 +86,7 @@ func Generated() []Workload {
 			return 500 - swing*math.Cos(2*math.Pi*phase(at, day))
 		}},
 		// A batch each night, now and then one twice as large.
-		{"rare peaks", func(at, _ time.Duration, rng *rand.Rand) float64 {
+		{"rare peaks", func(_, _ time.Duration, rng *rand.Rand) float64 {
 			if rng.Float64() < 1.0/4000 {
 				return 1500
 			}

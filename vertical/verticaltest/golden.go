@@ -37,7 +37,7 @@ func Golden() []Series {
 		{"growth", func(m int) (int, int) { return 100 + m/20, 200 + m/10 }, never},
 		{"leak, restarted", func(m int) (int, int) { return 200, 100 + m%2000 }, never},
 		{"sawtooth", func(m int) (int, int) { return 300, 256 + 3*(m%90) }, never},
-		{"runs out each second day", func(m int) (int, int) { return 300, 500 }, func(m int) (int, bool) { return 512, m%2880 == 1500 }},
+		{"runs out each second day", func(int) (int, int) { return 300, 500 }, func(m int) (int, bool) { return 512, m%2880 == 1500 }},
 		{"runs out for days on end", func(m int) (int, int) { return 300, 400 + m/100 }, func(m int) (int, bool) { return 450 + m/50, m > 9000 && m%300 == 7 }},
 		{"large", func(int) (int, int) { return 90_000, 900_000 }, never},
 		{"beyond all buckets", func(int) (int, int) { return 2_000_000, 4_000_000 }, never},
