@@ -154,7 +154,7 @@ func (c Config) Validate() error {
 	}
 	for i, in := range c.Inference {
 		path := fmt.Sprintf("inference[%d]", i)
-		below(path, in.Server.Validate())
+		below(path, in.Validate())
 		for j, u := range in.URLs {
 			at := fmt.Sprintf("%s.urls[%d]", path, j)
 			if err := reading.CheckURL(u); err != nil {
@@ -166,12 +166,12 @@ func (c Config) Validate() error {
 	}
 	for i, q := range c.Queues {
 		path := fmt.Sprintf("queues[%d]", i)
-		below(path, q.Server.Validate())
+		below(path, q.Validate())
 		once(path, fmt.Sprintf("queue %q of service %s", q.Name(), q.Service))
 	}
 	for i, v := range c.Vectors {
 		path := fmt.Sprintf("vectors[%d]", i)
-		below(path, v.Server.Validate())
+		below(path, v.Validate())
 		once(path, fmt.Sprintf("endpoint %s of service %s", v.Endpoint(), v.Service))
 	}
 	if len(seen) == 0 && len(errs) == 0 {

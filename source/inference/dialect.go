@@ -134,7 +134,7 @@ func (d dialect) read(body []byte, contentType string) (map[string]reading.Part,
 		series, _, number := p.Series()
 		name, _, _ := strings.Cut(string(series), "{")
 		base, bucket := strings.CutSuffix(name, "_bucket")
-		if !t.known(name, base) {
+		if !t.known(name) {
 			continue // by far the most; their labels need not be read
 		}
 		var l labels.Labels
@@ -148,7 +148,7 @@ func (d dialect) read(body []byte, contentType string) (map[string]reading.Part,
 	}
 }
 
-func (t text) known(name, base string) bool {
+func (t text) known(name string) bool {
 	if _, ok := t.values[name]; ok {
 		return true
 	}

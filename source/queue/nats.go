@@ -64,7 +64,7 @@ func (n *NATS) faults() []error {
 	if n.Stream == "" || n.Consumer == "" {
 		errs = append(errs, errors.New("stream: a stream and a consumer must be named"))
 	}
-	if err := n.Auth.Validate(); err != nil {
+	if err := n.Validate(); err != nil {
 		errs = append(errs, err)
 	}
 	return errs

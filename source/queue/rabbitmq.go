@@ -41,7 +41,7 @@ func (q *RabbitMQ) faults() []error {
 	if q.Queue == "" {
 		errs = append(errs, errors.New("queue: must name a queue"))
 	}
-	if err := q.Auth.Validate(); err != nil {
+	if err := q.Validate(); err != nil {
 		errs = append(errs, err)
 	}
 	return errs

@@ -52,7 +52,7 @@ func (r *redisReader) Read(ctx context.Context) (reading.Reading, error) {
 	if err != nil {
 		return reading.Reading{}, fmt.Errorf("redis: %w", inWords(ctx, err))
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	p := reading.NewPart(r.name)
 	if err := r.look(ctx, c, p); err != nil {
 		return reading.Reading{}, fmt.Errorf("redis: %s: %w", webclient.Excerpt(r.name, 100), inWords(ctx, err))

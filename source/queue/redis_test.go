@@ -160,12 +160,13 @@ func TestCelery(t *testing.T) {
 	}
 	b.do("LPUSH", "celery", message(30*time.Second))
 	b.do("LPUSH", "celery", message(0))
-	b.do("LPUSH", "celery\x06\x169", message(90*time.Second))
+	b.do("LPUSH", "celery\x06\x163", message(90*time.Second))
+	b.do("LPUSH", "celery\x06\x169", message(0))
 	b.do("HSET", "unacked", "tag", "[]")
 	b.do("LPUSH", "other", message(0))
-	expect(t, r, "two priorities, one taken", map[string]float64{"queueDepth": 3, "inProgress": 1, "oldestAge": 90})
+	expect(t, r, "three priorities, one taken", map[string]float64{"queueDepth": 4, "inProgress": 1, "oldestAge": 90})
 	b.do("RPUSH", "celery", `{"body":"","headers":{"id":"1"},"properties":{}}`)
-	expect(t, r, "a sender that tells no time: no age", map[string]float64{"queueDepth": 4, "inProgress": 1})
+	expect(t, r, "a sender that tells no time: no age", map[string]float64{"queueDepth": 5, "inProgress": 1})
 }
 
 // A Redis that is away, or says no, is a fault, and works again afterwards.

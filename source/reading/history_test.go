@@ -227,3 +227,53 @@ type clockAt struct{ now *time.Time }
 func (c clockAt) Now() time.Time                     { return *c.now }
 func (clockAt) After(time.Duration) <-chan time.Time { panic("not waited for") }
 func (clockAt) NewTicker(time.Duration) *time.Ticker { panic("not waited for") }
+
+// What comes is not counted: it goes out or stays. A task that is out of both
+// lists for a moment makes the rate no larger.
+func TestWhatComesIsWhatGoesAndWhatStays(t *testing.T) {
+	arrivals := Signal{Rate: Count{Name: Arrived}, Balance: &Balance{Out: Count{Name: Completed}, Kept: []string{QueueDepth, InProgress}}}
+	queue := func(second int, waiting, working, done float64) Reading {
+		return of(second, "q", func(p Part) {
+			p.Values[QueueDepth], p.Values[InProgress], p.Counts[Count{Name: Completed}] = waiting, working, done
+		})
+	}
+	for _, c := range []struct {
+		then, now Reading
+		want      float64
+		why       string
+	}{
+		{queue(0, 10, 2, 100), queue(10, 30, 4, 118), 4, "18 went, 22 more are there: 40 in 10 s"},
+		{queue(0, 30, 4, 100), queue(10, 0, 0, 134), 0, "all that went was there before"},
+		{queue(0, 5, 1, 100), queue(10, 5, 0, 100), 0, "one was taken out and is not counted yet"},
+		{queue(0, 5, 1, 100), queue(10, 0, 0, 0), 0, "somebody cleared the queue and the counter"},
+	} {
+		h := &History{Window: time.Minute}
+		h.Add(c.then)
+		h.Add(c.now)
+		if m := h.Measure(arrivals, ""); !m.Known || m.Value != c.want {
+			t.Errorf("got %v (known %v), want %v: %s", m.Value, m.Known, c.want, c.why)
+		}
+	}
+	h := &History{Window: time.Minute}
+	for second := range 2 {
+		h.Add(of(second, "q", func(p Part) { p.Values[QueueDepth] = 3 }))
+	}
+	if m := h.Measure(arrivals, ""); m.Known {
+		t.Errorf("nobody counts what goes out: got %+v, want nothing", m)
+	}
+}
+
+// Servers leave out buckets that add nothing, so bounds come and go.
+func TestBucketsThatAreLeftOut(t *testing.T) {
+	a := Histogram{Buckets: map[float64]uint64{1: 10, 10: 20}, Count: 20, Sum: 50}
+	b := Histogram{Buckets: map[float64]uint64{5: 4}, Count: 6, Sum: 60}
+	sum := a.Plus(b)
+	if fmt.Sprint(sum.Buckets) != fmt.Sprint(map[float64]uint64{1: 10, 5: 14, 10: 24}) || sum.Count != 26 || sum.Sum != 110 {
+		t.Errorf("got %+v", sum)
+	}
+	between := map[float64]float64{}
+	sum.grownFrom(a, between)
+	if between[1] != 0 || between[5] != 4 || between[10] != 0 || between[math.Inf(1)] != 2 {
+		t.Errorf("grown by %v, want 4 up to 5 and 2 beyond", between)
+	}
+}

@@ -130,7 +130,7 @@ func (p Part) Add(c Count, number float64) {
 
 func word(kind string) string {
 	for _, c := range kind {
-		if !(c == '_' || c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z') {
+		if c != '_' && c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
 			return other
 		}
 	}

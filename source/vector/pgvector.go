@@ -185,7 +185,7 @@ func (r *pgReader) columns(ctx context.Context) ([]column, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var all []column
 	for rows.Next() {
 		var c column

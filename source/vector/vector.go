@@ -107,7 +107,7 @@ func (s Server) Validate() error {
 		if err := reading.CheckURL(s.Qdrant.URL); err != nil {
 			errs = append(errs, fmt.Errorf("qdrant.url: %w", err))
 		}
-		if err := s.Qdrant.Auth.Validate(); err != nil {
+		if err := s.Qdrant.Validate(); err != nil {
 			errs = append(errs, fmt.Errorf("qdrant.%w", err))
 		}
 	}
