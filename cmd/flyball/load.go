@@ -166,7 +166,18 @@ func (f *loadFlags) options() (load.Options, string, error) {
 	if err := options.Validate(); err != nil {
 		return load.Options{}, "", cli.UsageError{Err: err}
 	}
+	if f.pods.place.deployment != "" {
+		options.Transport = spreading(f.maxInFlight)
+	}
 	return options, plan.String(), nil
+}
+
+// spreading has a connection for each request. Pods take turns by connection, and
+// ten requests a second of 20 ms would all go by the one that is kept, to one pod.
+func spreading(maxInFlight int) http.RoundTripper {
+	transport := load.NewTransport(maxInFlight)
+	transport.DisableKeepAlives = true
+	return transport
 }
 
 // request reads the flags about what is sent, and reports those out of range.

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"github.com/flyball-io/flyball/internal/cli"
 	"github.com/flyball-io/flyball/load"
 )
@@ -47,6 +49,35 @@ func (l *requestLog) all() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]string(nil), l.requests...)
+}
+
+// Pods take turns by connection: with one that is kept the first of them would get
+// everything that a slow rate sends.
+func TestRequestsToPodsHaveAConnectionEach(t *testing.T) {
+	for deployment, want := range map[string]func(n int) bool{"web": func(n int) bool { return n == 10 }, "": func(n int) bool { return n < 10 }} {
+		var mu sync.Mutex // guards from
+		from := map[string]bool{}
+		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			from[r.RemoteAddr] = true
+		}))
+		f := &loadFlags{}
+		cmd := &cobra.Command{}
+		f.add(cmd)
+		if err := cmd.ParseFlags([]string{"--url", server.URL, "--deployment", deployment, "--rps", "20", "--duration", "500ms"}); err != nil {
+			t.Fatal(err)
+		}
+		options, _, err := f.options()
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := load.Run(t.Context(), options)
+		server.Close()
+		if err != nil || result.Requests != 10 || !want(len(from)) {
+			t.Errorf("to pods of %q: %d connections for %d requests, %v", deployment, len(from), result.Requests, err)
+		}
+	}
 }
 
 func TestLoadSendsWhatItsFlagsSay(t *testing.T) {

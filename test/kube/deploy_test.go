@@ -27,16 +27,8 @@ func TestDeployedOperatorScalesTheDeployedApp(t *testing.T) {
 	// One node, and no patience for a budget of pods: staging brings everything
 	// that a cluster has by itself, local what a laptop has.
 	// With tokens, which the operator takes from nobody but its own group.
-	l.cluster.Apply(t, "default", `
-apiVersion: v1
-kind: Namespace
-metadata: {name: flyball-system}
----
-apiVersion: v1
-kind: Secret
-metadata: {name: tokens, namespace: flyball-system}
-stringData: {tokens: "me: 0123456789abcdef"}
-`)
+	l.cluster.Apply(t, "default", "apiVersion: v1\nkind: Namespace\nmetadata: {name: flyball-system}\n")
+	l.cluster.Apply(t, "flyball-system", "apiVersion: v1\nkind: Secret\nmetadata: {name: tokens}\nstringData: {tokens: 'me: 0123456789abcdef'}\n")
 	values := filepath.Join(l.dir, "values.yaml")
 	if err := os.WriteFile(values, []byte("app: {resources: {requests: {cpu: 50m, memory: 32Mi}}}\noperator: {resources: {requests: {cpu: 20m, memory: 64Mi}}, dashboard: {tokenSecret: tokens}}\n"), 0o600); err != nil {
 		t.Fatal(err)
