@@ -48,6 +48,14 @@ func TestReplicaThatEndedMeanwhileTakesNoWork(t *testing.T) {
 	})
 }
 
+// count is how often containers were told to end, and how many there are.
+type count struct{ told, containers int }
+
+func (s *story) heard() (c count) {
+	s.engine.set(func() { c = count{s.engine.told, len(s.engine.containers)} })
+	return c
+}
+
 // A controller that goes while a replica ends is followed by one that does not
 // tell the replica again: it has the rest of its time.
 //
@@ -62,12 +70,12 @@ func TestWhatWasToldToEndIsNotToldAgain(t *testing.T) {
 		s.end()
 		time.Sleep(time.Second)
 		s.begin()
-		if status := s.after(3500 * time.Millisecond); len(s.engine.containers) != 2 || s.engine.told != 1 {
-			t.Errorf("7.5 s after it was told to end: told %d times, there are %d containers, %+v; want it to have its 8 s",
-				s.engine.told, len(s.engine.containers), status.Replicas)
+		if status := s.after(3500 * time.Millisecond); s.heard() != (count{1, 2}) {
+			t.Errorf("7.5 s after it was told to end: %+v, %+v; want it to have its 8 s",
+				s.heard(), status.Replicas)
 		}
-		if s.after(time.Second); len(s.engine.containers) != 1 || s.engine.told != 1 {
-			t.Errorf("8.5 s after: told %d times, there are %d containers; want 1 and 1", s.engine.told, len(s.engine.containers))
+		if s.after(time.Second); s.heard() != (count{1, 1}) {
+			t.Errorf("8.5 s after: %+v; want 1 and 1", s.heard())
 		}
 	})
 }
@@ -82,11 +90,11 @@ func TestWhatWasToldToEndIsNotToldAgainOnceTheEngineIsBack(t *testing.T) {
 		s.ask(0)
 		s.after(3 * time.Second)
 		s.awayFor(2*time.Second, func() { close(s.engine.lost) })
-		if s.after(4 * time.Second); len(s.engine.containers) != 1 || s.engine.told != 1 {
-			t.Errorf("9 s after it was told to end: told %d times, there are %d containers; want 1 and 1", s.engine.told, len(s.engine.containers))
+		if s.after(4 * time.Second); s.heard() != (count{1, 1}) {
+			t.Errorf("9 s after it was told to end: %+v; want 1 and 1", s.heard())
 		}
-		if s.after(2 * time.Second); len(s.engine.containers) != 0 || s.engine.told != 1 {
-			t.Errorf("11 s after: told %d times, there are %d containers; want 1 and none", s.engine.told, len(s.engine.containers))
+		if s.after(2 * time.Second); s.heard() != (count{1, 0}) {
+			t.Errorf("11 s after: %+v; want 1 and none", s.heard())
 		}
 	})
 }
