@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -34,7 +35,7 @@ func newQueueOfTasks(t *testing.T, s *redistest.Server) *queueOfTasks {
 func (q *queueOfTasks) number(command string, args ...any) int {
 	q.t.Helper()
 	n, err := redis.Int(q.conn.Do(command, args...))
-	if err != nil && err != redis.ErrNil {
+	if err != nil && !errors.Is(err, redis.ErrNil) {
 		q.t.Fatal(err)
 	}
 	return n
