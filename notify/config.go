@@ -142,7 +142,7 @@ func (c CloudEvents) faults() []error {
 			errs = append(errs, fmt.Errorf("cloudEvents.signingKeys[%d]: %w", i, err))
 		}
 	}
-	if err := c.Auth.Validate(); err != nil {
+	if err := c.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("cloudEvents.%w", err))
 	}
 	return errs

@@ -23,7 +23,7 @@ type turnFlags struct {
 	seed        uint64
 
 	flags *pflag.FlagSet
-	what  string // requests, tasks
+	what  string // is sent: requests
 }
 
 func (f *turnFlags) add(flags *pflag.FlagSet, what string, rps float64, maxInFlight int) {

@@ -102,11 +102,11 @@ func (r *recorder) done(o outcome) {
 	defer r.mu.Unlock()
 	r.inFlight--
 	r.lag.Add(o.lag)
-	switch {
-	case o.failure == load.Abandoned:
+	switch o.failure {
+	case load.Abandoned:
 		r.out.Abandoned++
 		return
-	case o.failure == "timeout":
+	case "timeout":
 		r.latency.Add(o.latency)
 	}
 	if o.failure != "" {
