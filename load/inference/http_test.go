@@ -69,6 +69,7 @@ func TestTheServerIsAskedAsItsUsersDo(t *testing.T) {
 		text, _ := io.ReadAll(r.Body)
 		body, authorization, path = string(text), r.Header.Get("Authorization"), r.URL.Path
 		stream(": a comment\n\n", "event: x\n", piece, end, usage(9, 3), done)(w, r)
+		time.Sleep(30 * time.Millisecond) // the end of the answer comes after its last event
 	}))
 	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		if s == http.StateNew {
