@@ -54,7 +54,7 @@ func startRabbit(t *testing.T) *rabbit {
 		fmt.Sprint("RABBITMQ_DIST_PORT=", freePort(t)), fmt.Sprint("ERL_EPMD_PORT=", epmd), "ERL_EPMD_ADDRESS=127.0.0.1")
 	start := func(name string, args ...string) *exec.Cmd {
 		cmd := exec.Command(name, args...)
-		cmd.Env = env
+		cmd.Env, cmd.Dir = env, folder // a node that crashes leaves a dump where it runs
 		testenv.EndWithTest(cmd)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
