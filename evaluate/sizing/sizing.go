@@ -175,7 +175,10 @@ func (p *play) total() Score {
 	if p.workload.Resource == vertical.CPU {
 		s.Mean /= 1000
 	}
-	s.Slack, s.Throttled = p.slack/p.asked, p.throttled/float64(p.minutes)
+	s.Throttled = p.throttled / float64(p.minutes)
+	if p.asked > 0 {
+		s.Slack = p.slack / p.asked
+	}
 	if p.wanted > 0 {
 		s.Lost = p.lost / p.wanted
 	}

@@ -54,6 +54,15 @@ func TestWhatIsAskedForIsSlackThrottledAndLost(t *testing.T) {
 	}
 }
 
+// Who asks for nothing has no slack: a share of nothing would be no number.
+func TestNothingAskedForIsNoSlack(t *testing.T) {
+	w := sizing.Workload{Name: "idle", Resource: vertical.CPU, Length: 2 * day, Demand: func(_, _ time.Duration) float64 { return 0 }}
+	g := &given{size: func(sizing.State) vertical.Amount { return 0 }}
+	if s := sizing.Play(w, g.contestant("none")); s.Slack != 0 {
+		t.Errorf("slack of %v, want 0", s.Slack)
+	}
+}
+
 // A leak that doubles the first size within two hours of a start: the container
 // ends, and is back with nothing used.
 func TestMemoryAboveWhatIsAskedForEndsTheContainer(t *testing.T) {
