@@ -19,6 +19,17 @@ type Model interface {
 	Close()
 }
 
+// Keyed is a model that is asked with a key of its own.
+type Keyed interface {
+	Model
+	// Account tells it from models of the same name, without secrets: protocol, whole
+	// address, model, and where the key is.
+	Account() string
+	// HasKey says why no question can be put now: the key cannot be read, which is
+	// [ErrRefused] and no fault of the server.
+	HasKey() error
+}
+
 // Prompt is one question to a language model.
 type Prompt struct {
 	System, User string

@@ -30,7 +30,7 @@ const (
 	thinkingRoom = 4096
 )
 
-var _ advisor.Model = (*Model)(nil)
+var _ advisor.Keyed = (*Model)(nil)
 
 // Model is one model of the service. It may be used by several goroutines.
 type Model struct {
@@ -65,6 +65,17 @@ func New(cfg advised.Gemini, getenv func(string) string) (*Model, error) {
 
 // Name is "gemini-2.5-flash at generativelanguage.googleapis.com".
 func (m *Model) Name() string { return m.cfg.Model + " at " + m.host }
+
+// Account implements [advisor.Keyed].
+func (m *Model) Account() string {
+	return fmt.Sprintf("gemini %s %s, key of %s", m.url, m.cfg.Model, m.key.From())
+}
+
+// HasKey implements [advisor.Keyed].
+func (m *Model) HasKey() error {
+	_, err := m.readKey()
+	return err
+}
 
 // Close ends the connections that are not in use.
 func (m *Model) Close() { m.server.Close() }
@@ -116,12 +127,9 @@ func (m *Model) Check(ctx context.Context) error {
 
 // connect returns the library with the key as it is now.
 func (m *Model) connect(ctx context.Context) (*genai.Client, error) {
-	key, err := m.key.Read()
+	key, err := m.readKey()
 	if err != nil {
 		return nil, err
-	}
-	if key == "" {
-		return nil, fmt.Errorf("%w: no key: set %s, or keyFile", advisor.ErrRefused, KeyVariable)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -136,6 +144,14 @@ func (m *Model) connect(ctx context.Context) (*genai.Client, error) {
 	}
 	m.client, m.made = client, key
 	return client, nil
+}
+
+func (m *Model) readKey() (string, error) {
+	key, err := m.key.Read()
+	if err == nil && key == "" {
+		err = fmt.Errorf("%w: no key: set %s, or keyFile", advisor.ErrRefused, KeyVariable)
+	}
+	return key, err
 }
 
 func (m *Model) current() dialect {

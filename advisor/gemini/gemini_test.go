@@ -256,3 +256,45 @@ func FuzzAnswers(f *testing.F) {
 		}
 	})
 }
+
+// What makes another account of the same model is told apart, and nothing else.
+func TestAccounts(t *testing.T) {
+	account := func(cfg advised.Gemini) string {
+		m, err := gemini.New(cfg, environment(gemini.KeyVariable, advisortest.Key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(m.Close)
+		return m.Account()
+	}
+	one := advised.Gemini{URL: "http://models/base", Model: "m", KeyFile: "/one"}
+	if account(one) != account(one) || strings.Contains(account(advised.Gemini{URL: "http://models", Model: "m"}), advisortest.Key) {
+		t.Errorf("got %q, want the same each time, without the key", account(one))
+	}
+	for _, other := range []advised.Gemini{
+		{URL: "http://models/other", Model: "m", KeyFile: "/one"}, {URL: "http://others/base", Model: "m", KeyFile: "/one"},
+		{URL: "http://models/base", Model: "n", KeyFile: "/one"}, {URL: "http://models/base", Model: "m", KeyFile: "/two"},
+		{URL: "http://models/base", Model: "m"},
+	} {
+		if account(other) == account(one) {
+			t.Errorf("%+v and %+v are one account: %q", one, other, account(one))
+		}
+	}
+}
+
+func TestAKeyThatCannotBeRead(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "key")
+	m, err := gemini.New(advised.Gemini{Model: "m", KeyFile: file}, environment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.HasKey(); !errors.Is(err, advisor.ErrRefused) {
+		t.Errorf("without a file: got %v, want it refused", err)
+	}
+	if err := os.WriteFile(file, []byte(advisortest.Key), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.HasKey(); err != nil {
+		t.Errorf("with a key: got %v", err)
+	}
+}

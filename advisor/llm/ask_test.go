@@ -438,6 +438,52 @@ func TestRefusedByTheServer(t *testing.T) {
 	}
 }
 
+// keyed is a model of the same name with a key of its own.
+type keyed struct {
+	*model
+	account string
+	missing error
+}
+
+func (k *keyed) Account() string { return k.account }
+func (k *keyed) HasKey() error   { return k.missing }
+
+// One document whose key or path is wrong silences no other one of the same model
+// and host; the same account is the same model.
+func TestAccountsAreLeftAloneByThemselves(t *testing.T) {
+	env := environment()
+	env.Clock, env.Commons = &still{at: noon}, &advisor.Commons{}
+	bad := saying()
+	bad.fails(fmt.Errorf("status 401: %w", advisor.ErrRefused))
+	_, err := New(config(advised.Replicas), &keyed{model: bad, account: "key of b"}, env).Ask(t.Context(), about(1))
+	if !errors.Is(err, advisor.ErrRefused) {
+		t.Fatal(err)
+	}
+	if _, err := New(config(advised.Replicas), &keyed{model: saying(), account: "key of a"}, env).Ask(t.Context(), about(2)); err != nil {
+		t.Errorf("with another key: got %v, want an answer", err)
+	}
+	_, err = New(config(advised.Replicas), &keyed{model: saying(), account: "key of b"}, env).Ask(t.Context(), about(3))
+	later(t, err, time.Minute, 10*time.Minute, "status 401: refused")
+}
+
+// A key that cannot be read is no fault of the model: as soon as it can be it is
+// asked.
+func TestAKeyThatCannotBeRead(t *testing.T) {
+	env := environment()
+	env.Clock, env.Commons = &still{at: noon}, &advisor.Commons{}
+	k := &keyed{model: saying(), account: "key of a", missing: fmt.Errorf("%w: keyFile: no such file", advisor.ErrRefused)}
+	a := New(config(advised.Replicas), k, env)
+	for range 2 * opensAfter {
+		if _, err := a.Ask(t.Context(), crowd()); !errors.Is(err, advisor.ErrRefused) || errors.As(err, new(*advisor.Later)) || len(k.asked) > 0 {
+			t.Fatalf("got %v after %d questions, want to be told of the key and nobody asked", err, len(k.asked))
+		}
+	}
+	k.missing = nil
+	if _, err := a.Ask(t.Context(), crowd()); err != nil {
+		t.Errorf("when it is there: got %v, want an answer at once", err)
+	}
+}
+
 // Targets share the budget of a day, which ends at midnight UTC wherever the
 // clock stands.
 func TestBudgetOverMidnight(t *testing.T) {

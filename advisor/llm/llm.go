@@ -40,8 +40,11 @@ func New(cfg advised.Advisor, model advisor.Model, env advisor.Env) *Advisor {
 	a := &Advisor{cfg: cfg, env: env, model: model, asking: newAsking(cfg.Question, env.Min, env.Max)}
 	a.schema = schemaOf(a.asking.schema)
 	a.limits = limits{rpm: usualRPM(cfg.RPM, env), tokens: cfg.Budget.TokensPerDay, money: cfg.Budget.MoneyPerDay}
-	name := model.Name()
-	a.house = advisor.Shared(env.Commons, "llm: "+name, func() *house { return newHouse(name) })
+	account := model.Name()
+	if keyed, is := model.(advisor.Keyed); is {
+		account = keyed.Account()
+	}
+	a.house = advisor.Shared(env.Commons, "llm: "+account, func() *house { return newHouse(model.Name()) })
 	return a
 }
 
@@ -66,6 +69,9 @@ func (a *Advisor) Ask(ctx context.Context, q advisor.Question) (advisor.Answer, 
 		advice, err := a.read(&advisor.Reply{Text: text})
 		return advisor.Answer{Advice: advice, Asked: p.User, Said: said(text), Cached: true}, err
 	}
+	if err := a.hasKey(); err != nil { // no fault of the model: others share it
+		return advisor.Answer{}, err
+	}
 	c, err := a.house.begin(a.env.Clock.Now(), a.limits, a.estimate(&p))
 	if err != nil {
 		return advisor.Answer{}, err
@@ -82,4 +88,12 @@ func (a *Advisor) Ask(ctx context.Context, q advisor.Question) (advisor.Answer, 
 		a.house.remember(key, reply.Text, now)
 	}
 	return advisor.Answer{Advice: advice, Asked: p.User, Said: said(reply.Text), In: used.in, Out: used.out, Cost: used.money}, err
+}
+
+// hasKey says why the model cannot be asked by this document.
+func (a *Advisor) hasKey() error {
+	if keyed, is := a.model.(advisor.Keyed); is {
+		return keyed.HasKey()
+	}
+	return nil
 }

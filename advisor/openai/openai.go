@@ -34,7 +34,7 @@ const (
 	thinkingRoom = 4096
 )
 
-var _ advisor.Model = (*Model)(nil)
+var _ advisor.Keyed = (*Model)(nil)
 
 // Model is one model of a server. It may be used by several goroutines.
 type Model struct {
@@ -71,6 +71,17 @@ func New(cfg advised.OpenAI, getenv func(string) string) (*Model, error) {
 
 // Name is "qwen2.5-coder:3b at 127.0.0.1:11434".
 func (m *Model) Name() string { return m.cfg.Model + " at " + m.url.Host }
+
+// Account implements [advisor.Keyed].
+func (m *Model) Account() string {
+	return fmt.Sprintf("openai %s %s, key of %s", m.url, m.cfg.Model, m.key.From())
+}
+
+// HasKey implements [advisor.Keyed]; where there is none, none is sent.
+func (m *Model) HasKey() error {
+	_, err := m.key.Read()
+	return err
+}
 
 // Close ends the connections that are not in use.
 func (m *Model) Close() { m.server.Close() }

@@ -335,3 +335,45 @@ func FuzzAnswers(f *testing.F) {
 		}
 	})
 }
+
+// What makes another account of the same model is told apart, and nothing else.
+func TestAccounts(t *testing.T) {
+	account := func(cfg advised.OpenAI) string {
+		m, err := openai.New(cfg, environment(openai.KeyVariable, advisortest.Key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(m.Close)
+		return m.Account()
+	}
+	one := advised.OpenAI{URL: "http://models/v1", Model: "m", KeyFile: "/one"}
+	if account(one) != account(one) || strings.Contains(account(advised.OpenAI{URL: "http://models", Model: "m"}), advisortest.Key) {
+		t.Errorf("got %q, want the same each time, without the key", account(one))
+	}
+	for _, other := range []advised.OpenAI{
+		{URL: "http://models/other", Model: "m", KeyFile: "/one"}, {URL: "http://others/v1", Model: "m", KeyFile: "/one"},
+		{URL: "http://models/v1", Model: "n", KeyFile: "/one"}, {URL: "http://models/v1", Model: "m", KeyFile: "/two"},
+		{URL: "http://models/v1", Model: "m"},
+	} {
+		if account(other) == account(one) {
+			t.Errorf("%+v and %+v are one account: %q", one, other, account(one))
+		}
+	}
+}
+
+func TestAKeyThatCannotBeRead(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "key")
+	m, err := openai.New(advised.OpenAI{Model: "m", KeyFile: file}, environment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.HasKey(); !errors.Is(err, advisor.ErrRefused) {
+		t.Errorf("without a file: got %v, want it refused", err)
+	}
+	if err := os.WriteFile(file, []byte(advisortest.Key), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.HasKey(); err != nil {
+		t.Errorf("with a key: got %v", err)
+	}
+}
