@@ -109,15 +109,25 @@ func (h *History) Measure(s Signal, part string) Measured {
 		return h.balance(m, s, part)
 	}
 	if s.Duration != "" {
-		m.buckets = h.durations(s.Duration, part)
+		if m.buckets = h.durations(s.Duration, part); m.buckets == nil {
+			return m
+		}
 		return m.withQuantile()
 	}
-	grown := 0.0
-	for i := 1; i < len(h.readings); i++ {
-		grown += grownBetween(h.readings[i-1], h.readings[i], s.Rate, part)
+	grown, compared := h.grown(s.Rate, part)
+	if m.Known = compared; compared {
+		m.Value = grown / m.Window.Seconds()
 	}
-	m.Known, m.Value = true, grown/m.Window.Seconds()
 	return m
+}
+
+// grown is by how much counters grew in all, and whether any could be compared.
+func (h *History) grown(what Count, part string) (grown float64, compared bool) {
+	for i := 1; i < len(h.readings); i++ {
+		n, two := grownBetween(h.readings[i-1], h.readings[i], what, part)
+		grown, compared = grown+n, compared || two
+	}
+	return grown, compared
 }
 
 // parts are those of the name; all where there is none.
@@ -138,12 +148,12 @@ func (h *History) balance(m Measured, s Signal, part string) Measured {
 	if !last.balances(s, part) || !h.readings[0].balances(s, part) {
 		return m
 	}
-	grown := last.kept(s, part) - h.readings[0].kept(s, part)
-	for i := 1; i < len(h.readings); i++ {
-		grown += grownBetween(h.readings[i-1], h.readings[i], s.Balance.Out, part)
+	grown, compared := h.grown(s.Balance.Out, part)
+	if m.Known = compared; compared {
+		grown += last.kept(s, part) - h.readings[0].kept(s, part)
+		// Less than nothing has come where something was taken away undone.
+		m.Value = max(0, grown) / m.Window.Seconds()
 	}
-	// Less than nothing has come where something was taken away undone.
-	m.Known, m.Value = true, max(0, grown)/m.Window.Seconds()
 	return m
 }
 
@@ -170,13 +180,18 @@ func (r Reading) counts(s Signal, part string) bool {
 			_, told := p.Durations[s.Duration]
 			return told
 		}
-		for c := range p.Counts {
-			if s.Rate.matches(c) {
-				return true
-			}
-		}
-		return false
+		return p.tells(s.Rate)
 	})
+}
+
+// tells reports whether a part has a counter that is meant.
+func (p Part) tells(what Count) bool {
+	for c := range p.Counts {
+		if what.matches(c) {
+			return true
+		}
+	}
+	return false
 }
 
 // matches reports whether a counter is meant.
@@ -184,12 +199,18 @@ func (c Count) matches(other Count) bool {
 	return c.Name == other.Name && (c.Kind == "" || c.Kind == other.Kind)
 }
 
-// grownBetween is by how much counters grew. One that is smaller than before, or
-// was not there, has begun at 0 meanwhile.
-func grownBetween(before, now Reading, what Count, part string) float64 {
-	grown := 0.0
+// grownBetween is by how much counters grew, and whether any could be compared.
+// One that is smaller than before has begun at 0 meanwhile, and so have a part
+// and a kind that were not there. A part that was there and told nothing of the
+// name may have counted before it told: Redis tells entries-read of a group from
+// its first read on, and begins with all that the stream ever had.
+func grownBetween(before, now Reading, what Count, part string) (grown float64, compared bool) {
 	for _, p := range now.parts(part) {
-		old := before.named(p.Name)
+		old, there := before.named(p.Name)
+		if !p.tells(what) || (there && !old.tells(what)) {
+			continue
+		}
+		compared = true
 		for c, n := range p.Counts {
 			if !what.matches(c) {
 				continue
@@ -200,30 +221,35 @@ func grownBetween(before, now Reading, what Count, part string) float64 {
 			grown += n
 		}
 	}
-	return grown
+	return grown, compared
 }
 
-func (r Reading) named(name string) Part {
+func (r Reading) named(name string) (p Part, there bool) {
 	for _, p := range r.Parts {
 		if p.Name == name {
-			return p
+			return p, true
 		}
 	}
-	return Part{}
+	return Part{}, false
 }
 
-// durations are those of the window, by bucket.
+// durations are those of the window, by bucket; nil where none could be compared,
+// as with counters.
 func (h *History) durations(name, part string) map[float64]float64 {
-	between := map[float64]float64{}
+	var between map[float64]float64
 	for i := 1; i < len(h.readings); i++ {
 		for _, p := range h.readings[i].parts(part) {
 			now, told := p.Durations[name]
-			if !told {
+			before, there := h.readings[i-1].named(p.Name)
+			old, compared := before.Durations[name]
+			if !told || (there && !compared) {
 				continue
 			}
-			old := h.readings[i-1].named(p.Name).Durations[name]
 			if old.Count > now.Count {
 				old = Histogram{} // begun anew
+			}
+			if between == nil {
+				between = map[float64]float64{}
 			}
 			now.grownFrom(old, between)
 		}

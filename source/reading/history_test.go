@@ -277,3 +277,49 @@ func TestBucketsThatAreLeftOut(t *testing.T) {
 		t.Errorf("grown by %v, want 4 up to 5 and 2 beyond", between)
 	}
 }
+
+// What a counter has when it is told first was counted nobody knows when.
+func TestACounterThatAppearsHasNotGrown(t *testing.T) {
+	took := func(second int, tells bool, n uint64) Reading {
+		return of(second, "m", func(p Part) {
+			p.Values[QueueDepth] = 7
+			if tells {
+				p.Counts[Count{Completed, ""}] = float64(n)
+				p.Durations[Latency] = Histogram{Buckets: map[float64]uint64{1: n}, Count: n}
+			}
+		})
+	}
+	signals := map[string]Signal{
+		"rate": {Rate: Count{Name: Completed}}, "duration": {Duration: Latency},
+		"balance": {Rate: Count{Name: Arrived}, Balance: &Balance{Out: Count{Name: Completed}, Kept: []string{QueueDepth}}},
+	}
+	h := &History{Window: time.Minute}
+	h.Add(took(0, false, 0))
+	h.Add(took(10, true, 200_000))
+	for name, s := range signals {
+		if m := h.Measure(s, ""); m.Known || m.Idle {
+			t.Errorf("%s: 200,000 are told for the first time: got %+v, want that it is not known", name, m)
+		}
+	}
+	h.Add(took(20, true, 200_040))
+	if m := h.Measure(signals["rate"], ""); !m.Known || m.Value != 2 {
+		t.Errorf("got %+v, want the 40 of 20 s", m)
+	}
+	if m := h.Measure(signals["duration"], ""); !m.Known || m.Distribution().Count() != 40 {
+		t.Errorf("got %+v, want the 40 durations", m)
+	}
+
+	h = &History{Window: time.Minute}
+	h.Add(Reading{At: at(0), Parts: []Part{NewPart("another")}})
+	h.Add(took(10, true, 50))
+	if m := h.Measure(signals["rate"], ""); !m.Known || m.Value != 5 {
+		t.Errorf("a part that was not there has begun at 0: got %+v, want 5", m)
+	}
+	h.Add(of(20, "m", func(p Part) {
+		p.Counts[Count{Completed, ""}] = 50
+		p.Counts[Count{Completed, "error"}] = 10
+	}))
+	if m := h.Measure(signals["rate"], ""); m.Value != 3 {
+		t.Errorf("a new kind of a counter has begun at 0: got %+v, want 60 in 20 s", m)
+	}
+}
