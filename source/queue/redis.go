@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"slices"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/gomodule/redigo/redis"
 
+	"github.com/flyball-io/flyball/internal/resp"
 	"github.com/flyball-io/flyball/internal/webclient"
 	"github.com/flyball-io/flyball/source/reading"
 )
@@ -79,31 +81,63 @@ func (l Login) dial(ctx context.Context, wait time.Duration) (redis.Conn, error)
 		}
 		password = strings.TrimSpace(string(content))
 	}
-	options := []redis.DialOption{redis.DialConnectTimeout(wait), redis.DialReadTimeout(wait), redis.DialWriteTimeout(wait)}
+	u, err := url.Parse(l.Address)
+	if err != nil {
+		return nil, errors.New("address: cannot be read")
+	}
+	var security *tls.Config
+	if u.Scheme == "rediss" {
+		if security, err = l.security(u.Hostname()); err != nil {
+			return nil, err
+		}
+	}
+	options := []redis.DialOption{redis.DialReadTimeout(wait), redis.DialWriteTimeout(wait), redis.DialContextFunc(boundedDial(wait, security))}
 	if password != "" {
 		options = append(options, redis.DialPassword(password))
 	}
-	if l.CAFile != "" {
-		pem, err := os.ReadFile(l.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("caFile: %w", err)
-		}
-		roots := x509.NewCertPool()
-		if !roots.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("caFile: %s holds no certificate in PEM form", l.CAFile)
-		}
-		u, err := url.Parse(l.Address)
-		if err != nil {
-			return nil, errors.New("address: cannot be read")
-		}
-		options = append(options, redis.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: u.Hostname()}))
-	}
-	u, err := url.Parse(l.Address)
-	if err == nil && u.Scheme == "unix" {
+	if u.Scheme == "unix" {
 		database, _ := strconv.Atoi(u.Query().Get("db"))
 		return redis.DialContext(ctx, "unix", u.Path, append(options, redis.DialDatabase(database))...)
 	}
-	return redis.DialURLContext(ctx, l.Address, options...)
+	u.Scheme = "redis" // TLS is ours: answers are bounded above it
+	return redis.DialURLContext(ctx, u.String(), options...)
+}
+
+// security is that of TLS.
+func (l Login) security(host string) (*tls.Config, error) {
+	security := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
+	if l.CAFile == "" {
+		return security, nil
+	}
+	pem, err := os.ReadFile(l.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("caFile: %w", err)
+	}
+	security.RootCAs = x509.NewCertPool()
+	if !security.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("caFile: %s holds no certificate in PEM form", l.CAFile)
+	}
+	return security, nil
+}
+
+// limits are more than the answers here have: the largest are a thousand entries
+// of a stream, and a task.
+func limits() resp.Limits { return resp.Limits{Bytes: 32 << 20, Elements: 100_000} }
+
+// boundedDial opens connections on which no answer is beyond the limits.
+func boundedDial(wait time.Duration, security *tls.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
+	plain := &net.Dialer{Timeout: wait}
+	dial := plain.DialContext
+	if security != nil {
+		dial = (&tls.Dialer{NetDialer: plain, Config: security}).DialContext
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return resp.Bound(c, limits()), nil
+	}
 }
 
 func (l Login) faults() []error {
@@ -158,16 +192,15 @@ func (r *Redis) reader(s Server, o options) (reading.Reader, error) {
 // lookAtList reads a list and what workers keep beside it, all at one moment.
 // Redis has no empty lists: one that is not there has nothing in it.
 func (r *Redis) lookAtList(ctx context.Context, c redis.Conn, p reading.Part) error {
-	oldest := -1
-	if r.Oldest == Left {
-		oldest = 0
+	commands := [][]any{{"TIME"}, {"LLEN", r.List}}
+	for _, key := range r.Processing {
+		commands = append(commands, []any{"LLEN", key})
 	}
-	commands := [][]any{{"TIME"}, {"LLEN", r.List}, {"LINDEX", r.List, oldest}}
 	if r.Completed != "" {
 		commands = append(commands, []any{"GET", r.Completed})
 	}
-	for _, key := range r.Processing {
-		commands = append(commands, []any{"LLEN", key})
+	if r.TimeField != "" { // a task may be large
+		commands = append(commands, []any{"LINDEX", r.List, r.oldestAt()})
 	}
 	answers, err := atOnce(ctx, c, commands)
 	if err != nil {
@@ -178,33 +211,33 @@ func (r *Redis) lookAtList(ctx context.Context, c redis.Conn, p reading.Part) er
 		return err
 	}
 	p.Values[reading.QueueDepth] = float64(depth)
-	rest := answers[3:]
-	done := redis.ErrNil
-	var completed int64
+	rest := answers[2:]
+	if n := len(r.Processing); n > 0 {
+		if p.Values[reading.InProgress], err = sum(rest[:n]); err != nil {
+			return fmt.Errorf("processing: %w", err)
+		}
+		rest = rest[n:]
+	}
 	if r.Completed != "" {
-		completed, done = redis.Int64(rest[0], nil)
-		if errors.Is(done, redis.ErrNil) {
-			done = nil // nothing was done yet
+		done, err := redis.Int64(rest[0], nil)
+		if err != nil && !errors.Is(err, redis.ErrNil) { // nil: nothing was done yet
+			return fmt.Errorf("completed: %w", err)
 		}
-		if done != nil {
-			return fmt.Errorf("completed: %w", done)
-		}
+		p.Counts[reading.Count{Name: reading.Completed}] = float64(done)
 		rest = rest[1:]
 	}
-	working, err := sum(rest)
-	if err != nil {
-		return fmt.Errorf("processing: %w", err)
-	}
-	if len(r.Processing) > 0 {
-		p.Values[reading.InProgress] = working
-	}
-	if done == nil {
-		p.Counts[reading.Count{Name: reading.Completed}] = float64(completed)
-	}
 	if r.TimeField != "" {
-		r.age(p, answers[0], answers[2])
+		r.age(p, answers[0], rest[0])
 	}
 	return nil
+}
+
+// oldestAt is the index of the oldest task.
+func (r *Redis) oldestAt() int {
+	if r.Oldest == Left {
+		return 0
+	}
+	return -1
 }
 
 // age is told where the oldest task tells when it was queued; without a task

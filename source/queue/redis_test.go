@@ -3,8 +3,10 @@ package queue
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"math"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -284,5 +286,63 @@ func TestTimesInTasks(t *testing.T) {
 		if got := float64(at.UnixMilli()) / 1000; ok == math.IsNaN(want) || (ok && got != want) {
 			t.Errorf("%s: got %v (%v), want %v", task, got, ok, want)
 		}
+	}
+}
+
+// The library would make room for whatever a server announces, and a panic in its
+// goroutine would end the process.
+func TestALengthThatNoAnswerHasIsAFault(t *testing.T) {
+	for _, announced := range []string{"$9000000000000000000\r\n", "$50000000000\r\n", "*9000000000000000000\r\n", "*50000000\r\n", strings.Repeat("*1\r\n", 10_000)} {
+		address := says(t, announced)
+		for _, s := range []Server{
+			{Redis: &Redis{Login: Login{Address: address}, List: "jobs"}},
+			{Redis: &Redis{Login: Login{Address: address}, Stream: "jobs", Group: "workers"}},
+			{Celery: &Celery{Login: Login{Address: address, Password: "secret"}}},
+		} {
+			if got, err := readerOf(t, s).Read(t.Context()); err == nil || !strings.Contains(err.Error(), "an answer announces") {
+				t.Errorf("%.30q: read as %+v, %v", announced, got, err)
+			}
+		}
+	}
+}
+
+// says starts a server that gives one answer to everything.
+func says(t *testing.T, answer string) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				_, _ = io.WriteString(c, answer)
+				_, _ = io.Copy(io.Discard, c) // until the other side has closed
+			}()
+		}
+	}()
+	return "redis://" + l.Addr().String()
+}
+
+// A task may be large: it is fetched only to read its time.
+func TestATaskIsFetchedForItsTimeAlone(t *testing.T) {
+	b := startBroker(t)
+	b.do("LPUSH", "jobs", `{"time":1}`)
+	fetched := func() bool {
+		return strings.Contains(string(b.do("INFO", "commandstats").([]byte)), "cmdstat_lindex:")
+	}
+	told(t, readerOf(t, Server{Redis: &Redis{Login: b.login(), List: "jobs", Completed: "done", Processing: []string{"busy"}}}))
+	if fetched() {
+		t.Error("the oldest task was fetched, and nobody asked for its age")
+	}
+	told(t, readerOf(t, Server{Redis: &Redis{Login: b.login(), List: "jobs", TimeField: "time"}}))
+	if !fetched() {
+		t.Error("the oldest task was not fetched for its age")
 	}
 }
