@@ -5,8 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/flyball-io/flyball/advisor"
 )
 
@@ -17,7 +15,7 @@ type house struct {
 	name string
 
 	mu      sync.Mutex // guards what follows; nobody does I/O under it
-	pace    *rate.Limiter
+	pace    pace
 	budget  budget
 	breaker breaker
 	cache   cache
@@ -41,7 +39,7 @@ type limits struct {
 
 // newHouse returns one in which nothing was asked yet.
 func newHouse(name string) *house {
-	return &house{name: name, pace: rate.NewLimiter(0, 1), breaker: newBreaker(name), cache: newCache()}
+	return &house{name: name, breaker: newBreaker(name), cache: newCache()}
 }
 
 // call is a question that is on its way.
@@ -65,7 +63,7 @@ func (h *house) begin(now time.Time, l limits, about usage) (call, error) {
 	if h.flying >= mostFlying {
 		return call{}, &advisor.Later{Unasked: true, After: retry, Err: fmt.Errorf("%s is busy with %d questions; the next in %v at the soonest", h.name, h.flying, retry)}
 	}
-	if err := take(h.pace, now, l.rpm); err != nil {
+	if err := h.pace.take(now, l.rpm); err != nil {
 		return call{}, err
 	}
 	h.flying++

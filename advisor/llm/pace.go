@@ -3,12 +3,11 @@ package llm
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"strconv"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/flyball-io/flyball/advisor"
 )
@@ -48,14 +47,20 @@ func usualRPM(configured float64, env advisor.Env) float64 {
 	return rpm
 }
 
-// take takes a token of a bucket that holds one: questions of many targets at
-// once are spread, and in no minute are there more than rpm.
-func take(bucket *rate.Limiter, now time.Time, rpm float64) error {
-	perSecond := rpm / 60
-	bucket.SetLimitAt(now, rate.Limit(perSecond))
-	if bucket.AllowN(now, 1) {
+// pace is when a model was asked last, by whichever document.
+type pace struct{ last time.Time }
+
+// take admits a question where the last one is as long ago as the pace of its own
+// document wants, or as far ahead: then the clock was set back. So questions of many
+// targets at once are spread, and before one of a document are no more than that
+// document states, whatever the others do.
+func (p *pace) take(now time.Time, rpm float64) error {
+	gap := time.Duration(min(float64(time.Minute)/rpm, math.MaxInt64/2))
+	passed := now.Sub(p.last)
+	if passed.Abs() >= gap {
+		p.last = now
 		return nil
 	}
-	wait := time.Duration((1 - bucket.TokensAt(now)) / perSecond * float64(time.Second))
+	wait := gap - passed
 	return &advisor.Later{Unasked: true, After: wait, Err: fmt.Errorf("pace: %v questions a minute are asked already; the next in %v", rpm, wait.Round(time.Second))}
 }
