@@ -605,7 +605,8 @@ func TestTokensThatNobodyCounted(t *testing.T) {
 		{"impossible", advisor.Reply{Text: goodCount, In: math.MaxInt, Out: -5}, nil, mostUsed, mostUsed + 60},
 		{"failed", advisor.Reply{}, errors.New("status 500"), 0, 0},
 		{"failed and said", advisor.Reply{In: 300}, errors.New("stream cut off"), 300, 300},
-		{"late", advisor.Reply{}, late, 450, 650},
+		{"late", advisor.Reply{}, late, 450 + mostTokens, 650 + mostTokens},
+		{"late and said", advisor.Reply{In: 300, Out: 7}, late, 307, 307},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			m := saying()
@@ -619,7 +620,39 @@ func TestTokensThatNobodyCounted(t *testing.T) {
 	}
 }
 
-// Without commons, as where policies are judged, nothing is shared.
+// A model that thinks writes more than an answer is long: what one question took is
+// reserved for the next, for one that is late too, and forgotten with the day.
+func TestBudgetOfModelsThatThink(t *testing.T) {
+	m := saying()
+	cfg := config(advised.Replicas)
+	cfg.RPM, cfg.Budget = 1e6, advised.Budget{TokensPerDay: 9500, MoneyPerDay: 1, OutputPrice: 100}
+	all, now := many(2, cfg, m)
+	good := m.answer
+	m.answer = func(context.Context) (advisor.Reply, error) {
+		return advisor.Reply{Text: goodCount, In: 400, Out: 4200}, nil
+	}
+	ask := func(n int) error { now.pass(time.Minute); _, err := all[n%2].Ask(t.Context(), about(n)); return err }
+	if err := ask(1); err != nil {
+		t.Fatal(err)
+	}
+	m.fails(fmt.Errorf("POST /v1: %w", context.DeadlineExceeded))
+	if err := ask(2); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
+	}
+	if b := all[0].house.budget; b.tokens < 2*4600 || b.tokens > cfg.Budget.TokensPerDay || math.Abs(b.money-2*0.42) > 1e-9 {
+		t.Errorf("%d tokens and $%v are spent, want two times 4600 and some more of the question", b.tokens, b.money)
+	}
+	m.answer = good
+	later(t, ask(3), 0, 12*time.Hour, "of 9500 tokens of the day are spent and a question may take 4")
+	now.pass(12 * time.Hour)
+	if err := ask(4); err != nil {
+		t.Errorf("on another day: %v", err)
+	}
+	if got := all[0].house.budget; got.mostOut != 50 {
+		t.Errorf("on another day: %d tokens are the most of an answer, want 50", got.mostOut)
+	}
+}
+
 // A slow server has no line of questions before it: the fifth is kept back, costs
 // neither pace nor budget, and finds a place when one is answered.
 func TestQuestionsOnTheirWayAreBounded(t *testing.T) {
@@ -661,6 +694,7 @@ func TestQuestionsOnTheirWayAreBounded(t *testing.T) {
 	}
 }
 
+// Without commons, as where policies are judged, nothing is shared.
 func TestNothingIsSharedWithoutCommons(t *testing.T) {
 	m := saying()
 	for i := range 3 {

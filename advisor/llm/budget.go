@@ -24,25 +24,32 @@ const mostUsed = 1_000_000
 const perToken = 2
 
 // used is what a question took: what the server says, else what is reckoned. One
-// that failed cost nothing, unless it was late: then the server may have worked
-// for it all the same.
-func (a *Advisor) used(reply *advisor.Reply, p *advisor.Prompt, err error) usage {
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) && reply.In+reply.Out <= 0 {
+// that failed cost nothing, unless it was late: then the server may have worked for
+// it all the same, and it took all that was held for it.
+func (a *Advisor) used(reply *advisor.Reply, p *advisor.Prompt, held usage, err error) usage {
+	late := errors.Is(err, context.DeadlineExceeded)
+	in, out := max(reply.In, 0), max(reply.Out, 0)
+	switch {
+	case late && in == 0 && out == 0:
+		return held
+	case err != nil && in == 0 && out == 0:
 		return usage{}
 	}
-	in, out := reply.In, reply.Out
-	if in <= 0 {
+	if in == 0 {
 		in = (len(p.System) + len(p.User)) / perToken
 	}
-	if out <= 0 {
+	if out == 0 {
 		out = len(reply.Text) / perToken
 	}
 	return a.priced(min(in, mostUsed), min(out, mostUsed))
 }
 
-// estimate is what a question may take at most, about.
-func (a *Advisor) estimate(p *advisor.Prompt) usage {
-	return a.priced((len(p.System)+len(p.User))/perToken, p.MostTokens)
+// estimate is what a question may take at most, about: no less than one of this day
+// took, for thoughts before an answer are written too, and its length does not bound
+// them.
+func (a *Advisor) estimate(p *advisor.Prompt, now time.Time) usage {
+	in, out := a.house.most(now)
+	return a.priced(max((len(p.System)+len(p.User))/perToken, in), max(p.MostTokens, out))
 }
 
 func (a *Advisor) priced(in, out int) usage {
@@ -56,14 +63,21 @@ type budget struct {
 	day    time.Time
 	tokens int
 	money  float64
+	// mostIn and mostOut are the most tokens that one question read and wrote.
+	mostIn, mostOut int
+}
+
+// begin begins a new day when it is one.
+func (b *budget) begin(now time.Time) {
+	if day := now.UTC().Truncate(24 * time.Hour); !day.Equal(b.day) {
+		*b = budget{day: day}
+	}
 }
 
 // allows says whether one more question is within the limits, and else until
 // when none is.
 func (b *budget) allows(now time.Time, l limits, about usage) error {
-	if day := now.UTC().Truncate(24 * time.Hour); !day.Equal(b.day) {
-		*b = budget{day: day}
-	}
+	b.begin(now)
 	midnight := b.day.Add(24 * time.Hour)
 	over := func(format string, numbers ...any) error {
 		return &advisor.Later{Unasked: true, After: midnight.Sub(now), Err: fmt.Errorf("budget: "+format+"; nobody is asked until %s", append(numbers, midnight.Format(time.RFC3339))...)}
@@ -82,3 +96,6 @@ func (b *budget) add(u usage, times int) {
 	b.tokens += times * (u.in + u.out)
 	b.money += float64(times) * u.money
 }
+
+// learn notes how much one question took.
+func (b *budget) learn(u usage) { b.mostIn, b.mostOut = max(b.mostIn, u.in), max(b.mostOut, u.out) }

@@ -49,6 +49,14 @@ type call struct {
 	probe bool      // of the breaker
 }
 
+// most is how many tokens one question of the day read and wrote, at most.
+func (h *house) most(now time.Time) (in, out int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.budget.begin(now)
+	return h.budget.mostIn, h.budget.mostOut
+}
+
 // begin admits a question that will take about so much, or says until when it
 // is none.
 func (h *house) begin(now time.Time, l limits, about usage) (call, error) {
@@ -79,6 +87,7 @@ func (h *house) end(now time.Time, c call, used usage, went error) {
 	if c.day.Equal(h.budget.day) { // else a day that is over has paid
 		h.budget.add(c.held, -1)
 		h.budget.add(used, 1)
+		h.budget.learn(used)
 	}
 	h.breaker.end(now, went, c.probe)
 }

@@ -72,12 +72,13 @@ func (a *Advisor) Ask(ctx context.Context, q advisor.Question) (advisor.Answer, 
 	if err := a.hasKey(); err != nil { // no fault of the model: others share it
 		return advisor.Answer{}, err
 	}
-	c, err := a.house.begin(a.env.Clock.Now(), a.limits, a.estimate(&p))
+	began := a.env.Clock.Now()
+	c, err := a.house.begin(began, a.limits, a.estimate(&p, began))
 	if err != nil {
 		return advisor.Answer{}, err
 	}
 	reply, err := a.model.Generate(ctx, p)
-	used := a.used(&reply, &p, err)
+	used := a.used(&reply, &p, c.held, err)
 	var advice scale.Advice
 	if err == nil {
 		advice, err = a.read(&reply)
