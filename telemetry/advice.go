@@ -9,16 +9,16 @@ import (
 
 // exchanged counts a question to an advisor.
 func (m *Metrics) exchanged(x control.Exchange) {
-	m.of(x.Target, func(*target) {
+	m.of(x.Target, func(t *target) {
 		a, how := &x.Advised, outcome(&x.Advised)
-		m.counter(AdvisorRequests, x.Target, how).Inc()
+		t.count(AdvisorRequests, 1, how)
 		if how != cached && how != unasked {
-			m.observe(AdvisorDuration, a.Took, x.Target)
+			t.observe(AdvisorDuration, a.Took)
 		}
-		m.counter(AdvisorTokens, x.Target, read).Add(float64(max(0, a.In)))
-		m.counter(AdvisorTokens, x.Target, written).Add(float64(max(0, a.Out)))
+		t.count(AdvisorTokens, float64(max(0, a.In)), read)
+		t.count(AdvisorTokens, float64(max(0, a.Out)), written)
 		if a.Cost > 0 {
-			m.counter(AdvisorCost, x.Target).Add(a.Cost)
+			t.count(AdvisorCost, a.Cost)
 		}
 	})
 }
@@ -40,8 +40,8 @@ func outcome(a *record.Advised) string {
 }
 
 // heeded counts what a decision made of advice.
-func (m *Metrics) heeded(d *scale.Decision) {
+func (t *target) heeded(d *scale.Decision) {
 	if use, _ := advised.UseOf(d); use != "" {
-		m.counter(AdviceDecisions, d.Target, use).Inc()
+		t.count(AdviceDecisions, 1, use)
 	}
 }

@@ -111,7 +111,7 @@ type Family struct {
 // runtime and of the process.
 func Families() []Family {
 	return []Family{
-		{DecisionsTotal, "counter", "Decisions made, by what set the number (a guard, or policy) and where it leads: up, down or hold.", []string{labelTarget, labelPolicy, labelSetBy, labelDirection}},
+		{DecisionsTotal, "counter", "Decisions made, by the kind of the policy, by what set the number (a guard, or policy) and where it leads: up, down or hold.", []string{labelTarget, labelPolicy, labelSetBy, labelDirection}},
 		{DecisionDelay, "histogram", "Time from the instant that a decision is made for until it was made and heard of.", []string{labelTarget}},
 		{DesiredReplicas, "gauge", "Replicas that the newest decision asks for, whether or not the mode lets it be applied.", []string{labelTarget}},
 		{CurrentReplicas, "gauge", "Replicas that were asked for when the newest decision was made.", []string{labelTarget}},
@@ -120,8 +120,8 @@ func Families() []Family {
 		{ShadowReplicas, "gauge", "Replicas that a policy which is only watched would ask for.", []string{labelTarget, labelPolicy}},
 		{ModeState, "gauge", "1 for the mode that the newest decision was made under (Apply, Recommend or Paused), 0 for the others.", []string{labelTarget, labelMode}},
 		{ChangesTotal, "counter", "Orders to a target to change its replicas, by direction (up, down) and outcome (ok, error).", []string{labelTarget, labelDirection, labelOutcome}},
-		{ReportAge, "gauge", "Time since the newest report of a target.", []string{labelTarget}},
-		{SignalTrust, "gauge", "1 for how far a signal was believed by the newest decision (stale, implausible or absent); state fresh is always there, 1 or 0.", []string{labelTarget, labelSignal, labelState}},
+		{ReportAge, "gauge", "Time since a target could be read last; before the first time, since it is known.", []string{labelTarget}},
+		{SignalTrust, "gauge", "1 for how far a signal was believed by the newest decision (stale, implausible or absent); state fresh is there beside it, 1 or 0. Missing while there is nothing to measure: a latency without requests, a utilization without replicas.", []string{labelTarget, labelSignal, labelState}},
 		{SourceErrorsTotal, "counter", "Readings that failed, of a source or of the target itself (source target).", []string{labelTarget, labelSource}},
 		{ViolationRatio, "gauge", "Share of the requests of the objective's window that were not good. Missing without requests.", []string{labelTarget}},
 		{ObjectiveMet, "gauge", "1 while the objective is met over its window (no requests = met), 0 otherwise.", []string{labelTarget}},

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/flyball-io/flyball/control"
@@ -12,16 +13,16 @@ import (
 
 func (m *Metrics) report(r control.Report) {
 	m.of(r.Target, func(t *target) {
-		if r.At.After(t.reportAt) {
-			t.reportAt = r.At
-		}
 		for _, f := range r.Faults {
-			m.counter(SourceErrorsTotal, r.Target, admit(t.errs, f.From)).Inc()
+			t.count(SourceErrorsTotal, 1, admit(t.errs, f.From))
 		}
-		m.carry(t, r)
+		t.carry(r)
 		if r.Status == nil {
 			t.beside = r.Conditions
-			return
+			return // it was not read, whatever else is told
+		}
+		if r.At.After(t.readAt) {
+			t.readAt = r.At
 		}
 		t.ready, t.conditions, t.beside = 0, r.Status.Conditions, nil
 		for i := range r.Status.Replicas {
@@ -34,7 +35,7 @@ func (m *Metrics) report(r control.Report) {
 
 // carry counts what the balancer has answered since the last report. What it had
 // before the first one is not ours to count.
-func (m *Metrics) carry(t *target, r control.Report) {
+func (t *target) carry(r control.Report) {
 	if r.Carried == nil {
 		return
 	}
@@ -42,8 +43,8 @@ func (m *Metrics) carry(t *target, r control.Report) {
 	if t.carried = r.Carried; before == nil {
 		before = r.Carried
 	}
-	m.counter(BalancerRequests, r.Target).Add(grown(before.Requests, r.Carried.Requests))
-	m.counter(BalancerFailures, r.Target).Add(grown(before.Failures, r.Carried.Failures))
+	t.count(BalancerRequests, grown(before.Requests, r.Carried.Requests))
+	t.count(BalancerFailures, grown(before.Failures, r.Carried.Failures))
 }
 
 // grown is by how much a count has grown; one that fell began anew.
@@ -57,32 +58,36 @@ func grown(before, now uint64) float64 {
 func (m *Metrics) decided(d record.Decided) {
 	now := m.opts.Clock.Now()
 	m.of(d.Decision.Target, func(t *target) {
-		name, decision := d.Decision.Target, &d.Decision
+		decision := &d.Decision
 		m.record.hear(decision.At)
-		m.counter(DecisionsTotal, name, decision.Policy, decision.SetBy, direction(decision.CurrentReplicas, decision.DesiredReplicas)).Inc()
-		m.observe(DecisionDelay, now.Sub(decision.At), name)
-		m.guarded(name, decision)
-		m.scaled(t, &d)
-		m.charge(t, &d)
+		t.count(DecisionsTotal, 1, admit(t.policies, kind(decision.Policy)), decision.SetBy, direction(decision.CurrentReplicas, decision.DesiredReplicas))
+		t.observe(DecisionDelay, now.Sub(decision.At))
+		t.guarded(decision)
+		t.scaled(&d)
+		t.charge(&d)
 		t.foreseen(&d)
-		m.heeded(decision)
+		t.heeded(decision)
 		t.decided = &d
 	})
 }
 
+// kind is that of a policy by its name, which may tell its configuration: of "hpa
+// (cpuUtilization, 70%)" it is hpa.
+func kind(policy string) string {
+	kind, _, _ := strings.Cut(policy, " ")
+	return kind
+}
+
 // guarded counts the guards that changed the number; those that did not are at 0.
-func (m *Metrics) guarded(name string, d *scale.Decision) {
+func (t *target) guarded(d *scale.Decision) {
 	for _, s := range d.Steps {
-		c := m.counter(GuardInterventions, name, s.Guard)
-		if s.From != s.To {
-			c.Inc()
-		}
+		t.count(GuardInterventions, truth(s.From != s.To), s.Guard)
 	}
 }
 
 // scaled counts what is newly asked for. A target that takes its time is asked for
 // the same again and again: that is one change.
-func (m *Metrics) scaled(t *target, d *record.Decided) {
+func (t *target) scaled(d *record.Decided) {
 	decision := &d.Decision
 	if d.Mode != scale.Apply || !decision.Changes() {
 		return
@@ -90,21 +95,20 @@ func (m *Metrics) scaled(t *target, d *record.Decided) {
 	if b := t.decided; b != nil && b.Mode == scale.Apply && b.Decision.Changes() && b.Decision.DesiredReplicas == decision.DesiredReplicas {
 		return
 	}
-	m.counter(ScalingDecisions, decision.Target, direction(decision.CurrentReplicas, decision.DesiredReplicas), decision.SetBy,
-		admit(t.reasons, decision.Reason.Code)).Inc()
+	t.count(ScalingDecisions, 1, direction(decision.CurrentReplicas, decision.DesiredReplicas), decision.SetBy, admit(t.reasons, decision.Reason.Code))
 }
 
 // charge adds what replicas have cost since the decision before this one.
-func (m *Metrics) charge(t *target, d *record.Decided) {
+func (t *target) charge(d *record.Decided) {
 	if t.is.PerReplicaHour <= 0 {
 		return
 	}
-	cost := m.counter(CostTotal, t.is.Name)
+	t.count(CostTotal, 0)
 	if t.decided == nil {
 		return
 	}
 	if passed := d.Decision.At.Sub(t.decided.Decision.At); passed > 0 {
-		cost.Add(passed.Hours() * float64(t.decided.Decision.CurrentReplicas) * t.is.PerReplicaHour)
+		t.count(CostTotal, passed.Hours()*float64(t.decided.Decision.CurrentReplicas)*t.is.PerReplicaHour)
 	}
 }
 
@@ -127,12 +131,12 @@ func truth(is bool) float64 {
 }
 
 func (m *Metrics) applied(a record.Applied) {
-	m.of(a.Target, func(*target) {
+	m.of(a.Target, func(t *target) {
 		outcome := fine
 		if a.Error != "" {
 			outcome = failed
 		}
-		m.counter(ChangesTotal, a.Target, direction(a.From, a.To), outcome).Inc()
+		t.count(ChangesTotal, 1, direction(a.From, a.To), outcome)
 	})
 }
 

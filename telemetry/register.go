@@ -16,6 +16,13 @@ var buckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 // some, a small one on a processor in a minute.
 var slowBuckets = []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120}
 
+func boundsOf(name string) []float64 {
+	if name == AdvisorDuration {
+		return slowBuckets
+	}
+	return buckets
+}
+
 // register makes every family but those that are read at each scrape and those
 // that the process counts.
 func (m *Metrics) register() {
@@ -27,11 +34,7 @@ func (m *Metrics) register() {
 			m.counters[f.Name] = v
 			m.registry.MustRegister(v)
 		default:
-			bounds := buckets
-			if f.Name == AdvisorDuration {
-				bounds = slowBuckets
-			}
-			v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: f.Name, Help: f.Help, Buckets: bounds}, f.Labels)
+			v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: f.Name, Help: f.Help, Buckets: boundsOf(f.Name)}, f.Labels)
 			m.histograms[f.Name] = v
 			m.registry.MustRegister(v)
 		}
@@ -52,14 +55,6 @@ func (m *Metrics) zero() {
 	}
 }
 
-// begin begins what can be named of a target at 0.
-func (m *Metrics) begin(name string) {
-	for _, way := range []string{up, down} {
-		m.counter(ChangesTotal, name, way, fine)
-		m.counter(ChangesTotal, name, way, failed)
-	}
-}
-
 // eventTypes are those that have a label of their own.
 func eventTypes() []string {
 	return []string{
@@ -76,14 +71,4 @@ func (m *Metrics) counter(name string, labels ...string) prometheus.Counter {
 
 func (m *Metrics) observe(name string, d time.Duration, labels ...string) {
 	m.histograms[name].WithLabelValues(labels...).Observe(max(0, d).Seconds())
-}
-
-// forget removes every series that has the labels.
-func (m *Metrics) forget(labels prometheus.Labels) {
-	for _, v := range m.counters {
-		v.DeletePartialMatch(labels)
-	}
-	for _, v := range m.histograms {
-		v.DeletePartialMatch(labels)
-	}
 }

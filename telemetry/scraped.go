@@ -15,8 +15,8 @@ import (
 )
 
 // scraped are the metrics that are read when they are asked for: every gauge, from
-// the newest messages, and counts that others keep. So no series can outlive what
-// it tells of.
+// the newest messages, all that is of a target, and counts that others keep. So no
+// series can outlive what it tells of.
 type scraped struct {
 	m     *Metrics
 	descs map[string]*prometheus.Desc
@@ -38,11 +38,7 @@ func newScraped(m *Metrics) *scraped {
 }
 
 func isScraped(f Family) bool {
-	if f.Kind == "gauge" {
-		return true
-	}
-	return slices.Contains([]string{BusDroppedTotal, ObjectiveRequests, ObjectiveBad,
-		ForecastsTotal, ForecastActual, ForecastError, ForecastCovered, ForecastLoss}, f.Name)
+	return f.Kind == "gauge" || f.Name == BusDroppedTotal || slices.Contains(f.Labels, labelTarget)
 }
 
 // Describe lists them.
@@ -52,16 +48,14 @@ func (s *scraped) Describe(to chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect reads them. What is read of a target is copied under the lock and
-// written without it: whoever decides does not wait for who is slow to read.
+// Collect reads them. What is read of a target is copied under the lock, one after
+// the other, and written without it: whoever decides does not wait for who is slow
+// to read.
 func (s *scraped) Collect(to chan<- prometheus.Metric) {
 	m, now := s.m, s.m.opts.Clock.Now()
 	m.mu.Lock()
 	judge, lag, kept := m.judge, m.record.lag(now), m.record.kept
-	targets := make([]target, 0, len(m.targets))
-	for _, name := range slices.Sorted(maps.Keys(m.targets)) {
-		targets = append(targets, *m.targets[name])
-	}
+	names := slices.Sorted(maps.Keys(m.targets))
 	m.mu.Unlock()
 	out := &sink{scraped: s, to: to, now: now, once: map[string]bool{}}
 	out.tell(BuildInfo, 1, m.opts.Version, goVersion())
@@ -71,10 +65,15 @@ func (s *scraped) Collect(to chan<- prometheus.Metric) {
 	if kept {
 		out.tell(RecordLag, lag.Seconds())
 	}
-	for i := range targets {
-		out.target(&targets[i])
+	for _, name := range names {
+		var t *target
+		m.of(name, func(of *target) { t = of.clone() })
+		if t == nil {
+			continue // a reload has just removed it
+		}
+		out.target(t)
 		if judge != nil {
-			out.kept(targets[i].is.Name, judge)
+			out.kept(name, judge)
 		}
 	}
 }
@@ -130,9 +129,7 @@ func (s *sink) target(t *target) {
 		s.tell(ObjectiveTarget, o.Target, name)
 		s.tell(ObjectiveThreshold, o.Threshold.Std().Seconds(), name)
 	}
-	if !t.reportAt.IsZero() {
-		s.tell(ReportAge, max(0, s.now.Sub(t.reportAt)).Seconds(), name)
-	}
+	s.tell(ReportAge, max(0, s.now.Sub(t.readAt)).Seconds(), name)
 	if t.ready >= 0 {
 		s.tell(ReadyReplicas, float64(t.ready), name)
 	}
@@ -147,6 +144,21 @@ func (s *sink) target(t *target) {
 	}
 	s.verdict(name, &t.verdict)
 	s.conditions(t)
+	s.counts(t)
+}
+
+// counts are what was counted of a target, which is the first label of each family.
+func (s *sink) counts(t *target) {
+	for i := range t.tallies {
+		c := &t.tallies[i]
+		s.tell(c.name, c.value, append([]string{t.is.Name}, c.labels...)...)
+	}
+	for i := range t.spreads {
+		buckets, all := t.spreads[i].below()
+		if metric, err := prometheus.NewConstHistogram(s.descs[t.spreads[i].name], all, t.spreads[i].sum, buckets, t.is.Name); err == nil {
+			s.to <- metric
+		}
+	}
 }
 
 func (s *sink) decision(name string, d *record.Decided) {
@@ -159,7 +171,7 @@ func (s *sink) decision(name string, d *record.Decided) {
 		s.tell(ModeState, truth(mode == d.Mode), name, string(mode))
 	}
 	s.wishes(name, d)
-	s.signals(name, d.Seen.Signals)
+	s.signals(name, d)
 	if _, weight := advised.UseOf(decision); !math.IsNaN(weight) {
 		s.tell(AdviceWeight, weight, name)
 	}
@@ -202,11 +214,11 @@ func (s *sink) wishes(name string, d *record.Decided) {
 	}
 }
 
-func (s *sink) signals(name string, signals []record.Measured) {
+func (s *sink) signals(name string, d *record.Decided) {
 	clear(s.once)
-	for i := range signals {
-		m := &signals[i]
-		if !s.among(m.Name) {
+	for i := range d.Seen.Signals {
+		m := &d.Seen.Signals[i]
+		if !s.among(m.Name) || unmeasurable(d, m) {
 			continue
 		}
 		s.tell(SignalTrust, truth(m.Trust == scale.Fresh), name, m.Name, scale.Fresh.String())

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"slices"
 	"time"
 
 	"github.com/flyball-io/flyball/control"
@@ -22,24 +23,44 @@ type Target struct {
 // read when somebody asks, and what counters need. Messages are not changed.
 type target struct {
 	is         Target
-	reportAt   time.Time // zero: none
+	readAt     time.Time // when it was read last; before that: since when it is here
 	ready      int       // −1: it was never read
 	conditions []scale.Condition
 	beside     []scale.Condition
 	carried    *control.Carried
 	decided    *record.Decided // nil: none yet
+	policies   map[string]bool
 	reasons    map[string]bool
 	errs       map[string]bool
 	forecasts  forecasts
 	verdict    verdict
+	tallies    []tally
+	spreads    []spread
 }
 
-func newTarget(is Target) *target {
-	return &target{is: is, ready: -1, reasons: map[string]bool{}, errs: map[string]bool{}}
+// newTarget begins what can be named of a target at 0.
+func newTarget(is Target, now time.Time) *target {
+	t := &target{is: is, readAt: now, ready: -1, policies: map[string]bool{}, reasons: map[string]bool{}, errs: map[string]bool{}}
+	for _, way := range []string{up, down} {
+		t.count(ChangesTotal, 0, way, fine)
+		t.count(ChangesTotal, 0, way, failed)
+	}
+	return t
+}
+
+// clone may be read while the original goes on.
+func (t *target) clone() *target {
+	c := *t
+	c.tallies = slices.Clone(t.tallies)
+	c.spreads = slices.Clone(t.spreads)
+	for i := range c.spreads {
+		c.spreads[i].counts = slices.Clone(c.spreads[i].counts)
+	}
+	return &c
 }
 
 // maxLabels bounds what takes its labels from documents or the world, of one
-// target: signals, shadows, conditions, reasons, sources. Documents state a
+// target: signals, policies, conditions, reasons, sources. Documents state a
 // handful.
 const maxLabels = 64
 

@@ -87,15 +87,9 @@ func (m *Metrics) SetTargets(all []Target) {
 	for _, is := range all {
 		t := m.targets[is.Name]
 		if t == nil {
-			t = newTarget(is)
-			m.begin(is.Name)
+			t = newTarget(is, m.opts.Clock.Now())
 		}
 		t.is, kept[is.Name] = is, t
-	}
-	for name := range m.targets {
-		if kept[name] == nil {
-			m.forget(prometheus.Labels{labelTarget: name})
-		}
 	}
 	m.targets = kept
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/flyball-io/flyball/internal/testenv"
 	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
+	"github.com/flyball-io/flyball/series"
 	"github.com/flyball-io/flyball/target"
 	"github.com/flyball-io/flyball/telemetry"
 )
@@ -363,6 +364,90 @@ func TestWithoutRequestsThereIsNoViolationRatio(t *testing.T) {
 		r.metrics.JudgedBy(func(string) (telemetry.Kept, bool) { return telemetry.Kept{Violations: math.NaN(), Met: true}, true })
 		r.want(telemetry.ViolationRatio, map[string]float64{})
 		r.want(telemetry.ObjectiveMet, map[string]float64{"target=shop": 1})
+	})
+}
+
+// An engine that is away is told of at each look: a report without a count is no
+// reading. Of a target that was never read it counts from when it was added.
+func TestATargetThatCannotBeReadAges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "shop", "zoo")
+		defer r.stop()
+		r.report(control.Report{Target: "shop", At: time.Now(), Status: &target.Status{}})
+		for range 12 {
+			time.Sleep(15 * time.Second)
+			r.report(control.Report{Target: "shop", At: time.Now(), Faults: []control.Fault{{From: "target", Error: "the engine is away"}}})
+		}
+		r.want(telemetry.ReportAge, map[string]float64{"target=shop": 180, "target=zoo": 180})
+		r.report(control.Report{Target: "zoo", At: time.Now(), Status: &target.Status{}})
+		r.want(telemetry.ReportAge, map[string]float64{"target=shop": 180, "target=zoo": 0})
+	})
+}
+
+// Without requests nobody knows a latency, without replicas no utilization: that
+// is no fault of who measures.
+func TestWhatCannotBeMeasuredIsNotDoubted(t *testing.T) {
+	signal := func(name string, trust scale.Trust, value float64) scale.Signal {
+		return scale.Signal{Name: name, Trust: trust, Points: []series.Point{{At: time.Now(), Value: value}}}
+	}
+	latency, violations := signal(scale.Latency, scale.Absent, 1), signal(scale.ViolationRatio, scale.Stale, 1)
+	for name, test := range map[string]struct {
+		replicas int
+		signals  []scale.Signal
+		doubted  []string
+	}{
+		"idle":                   {2, []scale.Signal{latency, signal(scale.RequestRate, scale.Fresh, 0), violations}, nil},
+		"requests come":          {2, []scale.Signal{latency, signal(scale.RequestRate, scale.Fresh, 3), violations}, []string{scale.Latency, scale.ViolationRatio}},
+		"requests are worked on": {2, []scale.Signal{signal(scale.Concurrency, scale.Fresh, 1), latency, signal(scale.RequestRate, scale.Fresh, 0)}, []string{scale.Latency}},
+		"requests wait":          {2, []scale.Signal{latency, signal(scale.QueueDepth, scale.Fresh, 1), signal(scale.RequestRate, scale.Fresh, 0)}, []string{scale.Latency}},
+		"nobody counts requests": {2, []scale.Signal{latency}, []string{scale.Latency}},
+		"an idle model":          {1, []scale.Signal{signal(scale.RunningRequests, scale.Fresh, 0), signal(scale.TimeToFirstToken, scale.Absent, 0)}, nil},
+		"an impossible latency":  {2, []scale.Signal{signal(scale.Latency, scale.Implausible, 1), signal(scale.RequestRate, scale.Fresh, 0)}, []string{scale.Latency}},
+		"at zero":                {0, []scale.Signal{signal(scale.CPUUtilization, scale.Absent, 1), latency}, nil},
+		"a queue away at zero":   {0, []scale.Signal{signal(scale.QueueDepth, scale.Absent, 1)}, []string{scale.QueueDepth}},
+		"CPU of what runs":       {1, []scale.Signal{signal(scale.CPUUtilization, scale.Absent, 1)}, []string{scale.CPUUtilization}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, "shop")
+				defer r.stop()
+				d := decision("shop", test.replicas, test.replicas, test.replicas, "policy")
+				d.Seen = record.See(&scale.Observation{Target: "shop", At: time.Now(), CurrentReplicas: test.replicas, Signals: test.signals})
+				r.decide(d)
+				var doubted []string
+				for labels, fresh := range r.values(telemetry.SignalTrust) {
+					if name, is := strings.CutSuffix(strings.TrimPrefix(labels, "signal="), ",state=fresh,target=shop"); is && fresh == 0 {
+						doubted = append(doubted, name)
+					}
+				}
+				slices.Sort(doubted)
+				if diff := cmp.Diff(test.doubted, doubted); diff != "" {
+					t.Errorf("signals in doubt (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// A name may have the whole configuration in it.
+func TestAPolicyIsCountedByItsKind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "shop", "zoo")
+		defer r.stop()
+		for i := range 500 {
+			for name, policy := range map[string]string{"shop": fmt.Sprintf("hpa (cpuUtilization, %d%%)", i), "zoo": fmt.Sprint("policy", i)} {
+				d := decision(name, 5, 5, 5, "policy")
+				d.Decision.Policy = policy
+				r.decide(d)
+			}
+		}
+		counts := r.values(telemetry.DecisionsTotal)
+		if n := counts["direction=hold,policy=hpa,set_by=policy,target=shop"]; n != 500 {
+			t.Errorf("%v decisions of hpa, want 500", n)
+		}
+		if len(counts) != 1+65 {
+			t.Errorf("%d series, want one of shop and 65 of zoo", len(counts))
+		}
 	})
 }
 
