@@ -165,6 +165,10 @@ func TestWhatIsNotAllowed(t *testing.T) {
 		{"a model", shop("web") + "  shadows: [{combine: {max: [{learned: {model: /dev/zero}}]}}]\n", NotAllowed, "spec.shadows[0].combine.max[0].learned.model: must be left out"},
 		{"a model that ships", shop("web") + "  objective: {latency: {threshold: 1s, target: 99%}}\n  shadows: [{combine: {max: [{learned: {model: general}}]}}]\n", Running, ""},
 		{"a file like a model that ships", shop("web") + "  shadows: [{learned: {model: ./general}}]\n", NotAllowed, "spec.shadows[0].learned.model: must be left out"},
+		{"whom the operator asks", shop("web") + "  shadows: [{advised: {advisor: {openai: {url: 'http://evil/v1'}}}}]\n", NotAllowed, "spec.shadows[0].advised.advisor.openai.url: must be left out: whom the operator asks"},
+		{"whom it asks, by an expert", shop("web") + "  objective: {latency: {threshold: 1s, target: 99%}}\n  envelope: {expert: {combine: {max: [{advised: {advisor: {gemini: {url: 'http://evil'}}}}]}}}\n", NotAllowed, "spec.envelope.expert.combine.max[0].advised.advisor.gemini.url: must be left out"},
+		{"whom it asks, spelled in another way", shop("web") + "  shadows: [{advised: {advisor: {OpenAI: {URL: 'http://evil/v1'}}}}]\n", InvalidDocument, "unknown field"},
+		{"a model of whom it asks", shop("web") + "  objective: {latency: {threshold: 1s, target: 99%}}\n  shadows: [{advised: {advisor: {openai: {model: 'm'}}}}]\n", Running, ""},
 		{"its certificates", shop("web") + "  signals: [{name: q, prometheus: {server: 'https://evil', query: q, tls: {keyFile: /key, certFile: /cert}}}]\n", NotAllowed, "spec.signals[0].prometheus.tls.keyFile"},
 	} {
 		o := newOffice(t)

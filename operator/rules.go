@@ -18,7 +18,8 @@ import (
 type Rules struct {
 	// Targets and Balancers are the kinds that may be named; none: all.
 	Targets, Balancers []string
-	// Files lets documents name files of the operator's container.
+	// Files lets documents name files of the operator's container, and addresses
+	// that get its keys.
 	Files bool
 }
 
@@ -48,7 +49,7 @@ func (r Rules) check(doc *v1alpha1.Document) error {
 	if r.Files {
 		return nil
 	}
-	return noFiles(s)
+	return nothingOfOurs(s)
 }
 
 func allowed(path, kind string, kinds []string, what string) error {
@@ -70,10 +71,11 @@ func ownNamespace(path string, p *scale.Plugin, own string) error {
 	return &fault{ForbiddenNamespace, fmt.Sprintf("%s.%s.namespace: must be that of the Autoscaler (%s) or be left out, got %s: forbidden namespace", path, p.Kind, own, body.Namespace)}
 }
 
-// noFiles refuses what would read the operator's files, and could send them
-// away: tokens and certificates in files, and other clusters' kubeconfigs. All of
-// a document is looked through, so that no place in it is forgotten.
-func noFiles(s *v1alpha1.Spec) error {
+// nothingOfOurs refuses what would read the operator's files, and could send them
+// away: tokens and certificates in files, and other clusters' kubeconfigs; and
+// whom the operator would take for its own language model. All of a document is
+// looked through, so that no place in it is forgotten.
+func nothingOfOurs(s *v1alpha1.Spec) error {
 	var body any
 	raw, err := json.Marshal(s)
 	if err == nil {
@@ -82,30 +84,45 @@ func noFiles(s *v1alpha1.Spec) error {
 	if err != nil {
 		return err
 	}
-	if found := files("spec", body); len(found) > 0 {
+	if found := ours("spec", body); len(found) > 0 {
 		return &fault{NotAllowed, strings.Join(found, "\n")}
 	}
 	return nil
 }
 
-// files are the faults of fields that name a file.
-func files(path string, value any) []string {
+// ours are the faults of fields that name a file of the operator, or who gets its
+// key.
+func ours(path string, value any) []string {
 	var found []string
 	switch v := value.(type) {
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(v)) {
 			at := path + "." + name
-			if text, isText := v[name].(string); isText && text != "" && namesFile(at, text) {
-				found = append(found, at+": must be left out: it names a file of the operator's container, which may be allowed by --allow-files")
+			if why := mayNot(at, v[name]); why != "" {
+				found = append(found, at+": must be left out: "+why+", which may be allowed by --allow-files")
 			}
-			found = append(found, files(at, v[name])...)
+			found = append(found, ours(at, v[name])...)
 		}
 	case []any:
 		for i := range v {
-			found = append(found, files(fmt.Sprintf("%s[%d]", path, i), v[i])...)
+			found = append(found, ours(fmt.Sprintf("%s[%d]", path, i), v[i])...)
 		}
 	}
 	return found
+}
+
+// mayNot says what is wrong with naming something in a field; "": nothing.
+func mayNot(at string, value any) string {
+	text, isText := value.(string)
+	switch {
+	case !isText || text == "":
+		return ""
+	case namesFile(at, text):
+		return "it names a file of the operator's container"
+	case strings.HasSuffix(at, ".advisor.openai.url") || strings.HasSuffix(at, ".advisor.gemini.url"):
+		return "whom the operator asks for advice is for its environment to say"
+	}
+	return ""
 }
 
 // namesFile reports whether a field, by its path, names a file. A model that ships
