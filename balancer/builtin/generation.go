@@ -44,9 +44,10 @@ const (
 type chunk struct {
 	Choices []struct {
 		Delta struct {
-			Content   string            `json:"content"`
-			Reasoning string            `json:"reasoning_content"`
-			ToolCalls []json.RawMessage `json:"tool_calls"`
+			Content          string            `json:"content"`
+			ReasoningContent string            `json:"reasoning_content"` // of models that think first
+			Reasoning        string            `json:"reasoning"`         // the same of newer vLLM
+			ToolCalls        []json.RawMessage `json:"tool_calls"`
 		} `json:"delta"`
 		Text string `json:"text"`
 	} `json:"choices"`
@@ -145,7 +146,7 @@ func (g *generation) line(now time.Time) {
 // (`role`) or the end of the answer.
 func (c chunk) holdsText() bool {
 	for _, choice := range c.Choices {
-		if d := choice.Delta; d.Content != "" || d.Reasoning != "" || len(d.ToolCalls) > 0 || choice.Text != "" {
+		if d := choice.Delta; d.Content+d.ReasoningContent+d.Reasoning+choice.Text != "" || len(d.ToolCalls) > 0 {
 			return true
 		}
 	}

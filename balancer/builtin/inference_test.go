@@ -120,6 +120,7 @@ func TestAnswersThatComeWhole(t *testing.T) {
 		"Ollama's stream":          {"POST", "/api/chat", "application/x-ndjson", "{\"message\":{\"role\":\"assistant\",\"content\":\"Hi\"},\"done\":false}\n{\"message\":{\"content\":\"\"},\"done\":true,\"eval_count\":4,\"load_duration\":5}\n", 4, true},
 		"Ollama's answer":          {"POST", "/api/generate", "application/json", `{"response":"Hi there","done":true,"eval_count":6}`, 6, false},
 		"thoughts":                 {"POST", "/v1/chat/completions", "text/event-stream", `data: {"choices":[{"delta":{"reasoning_content":"hm"}}]}` + "\n", 1, true},
+		"thoughts, newer vLLM":     {"POST", "/v1/chat/completions", "text/event-stream", `data: {"choices":[{"delta":{"reasoning":"hm"}}]}` + "\n", 1, true},
 		"a line that is too long":  {"POST", "/v1/chat/completions", "text/event-stream", fmt.Sprintf(piece, strings.Repeat("x", longestLine)) + fmt.Sprintf(piece, "a"), 1, true},
 		"an answer that is longer": {"POST", "/v1/chat/completions", "application/json", strings.Repeat(" ", longestAnswer) + `{"usage":{"completion_tokens":7}}`, 0, false},
 		"no JSON":                  {"POST", "/v1/chat/completions", "application/json", "<html>", 0, false},

@@ -108,6 +108,7 @@ func TestFailuresAreToldByKind(t *testing.T) {
 		{"without DONE", stream(piece, piece, piece, end, usage(5, 3)), "", ""},
 		{"of the older API", stream("data: {\"choices\":[{\"text\":\"a\",\"finish_reason\":\"stop\"}]}\n\n", usage(5, 3), done), "", ""},
 		{"of a model that thinks", stream("data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"a\"}}]}\n\n", end, usage(5, 3), done), "", ""},
+		{"of one that thinks, newer vLLM", stream("data: {\"choices\":[{\"delta\":{\"reasoning\":\"a\"}}]}\n\n", end, usage(5, 3), done), "", ""},
 		{"a long line", stream("data: {\"choices\":[{\"delta\":{\"content\":\""+strings.Repeat("x", 100_000)+"\"}}]}\n\n", end, usage(5, 3), done), "", ""},
 		{"broken off", stream(piece, piece), "broken_off", ""},
 		{"the connection breaks", func(w http.ResponseWriter, r *http.Request) { stream(piece)(w, r); panic(http.ErrAbortHandler) }, "broken_off", ""},
