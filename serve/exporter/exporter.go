@@ -34,7 +34,7 @@ type Exporter struct {
 func New(c Config, clk clock.Clock, log *slog.Logger) (*Exporter, error) {
 	inferences, queues, vectors := inferenceGroup(), queueGroup(), vectorGroup()
 	x := &Exporter{deadline: c.Deadline.Std(), groups: []*group{&inferences, &queues, &vectors},
-		leftOut: prometheus.NewDesc("flyball_exporter_parts_left_out", "Models or collections without metrics, because the server tells too many apart or gives them names that are too long.", []string{"kind", "endpoint"}, nil)}
+		leftOut: prometheus.NewDesc("flyball_exporter_parts_left_out", "Models or collections without metrics, because the server tells too many apart or gives them names that are too long.", []string{"kind", "service", "endpoint"}, nil)}
 	add := func(g *group, r reading.Reader, labels ...string) {
 		x.endpoints = append(x.endpoints, &endpoint{group: g, labels: labels, reader: r, share: c.Share.Std(), clock: clk, log: log})
 	}
@@ -100,7 +100,7 @@ func (s scrape) Collect(ch chan<- prometheus.Metric) {
 	s.each(s.ctx, func(e *endpoint, l *look) {
 		e.collect(l, ch)
 		if l.reading.LeftOut > 0 {
-			ch <- prometheus.MustNewConstMetric(s.leftOut, prometheus.GaugeValue, float64(l.reading.LeftOut), e.group.kind, e.name())
+			ch <- prometheus.MustNewConstMetric(s.leftOut, prometheus.GaugeValue, float64(l.reading.LeftOut), e.group.kind, e.labels[0], e.labels[1])
 		}
 	})
 }

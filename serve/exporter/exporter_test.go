@@ -326,3 +326,29 @@ func TestCheckAll(t *testing.T) {
 		t.Errorf("got %+v; want the first well and the second away", all)
 	}
 }
+
+// Labels mean the same in every metric.
+func TestPartsThatAreLeftOut(t *testing.T) {
+	var text strings.Builder
+	for i := range 103 {
+		fmt.Fprintf(&text, "vllm:num_requests_waiting{model_name=\"m%03d\"} 1\n", i)
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		_, _ = io.WriteString(w, text.String())
+	}))
+	t.Cleanup(s.Close)
+	_, got := start(t, "inference: [{service: chat, engine: vllm, urls: ["+s.URL+"]}]").scrape()
+	host := strings.TrimPrefix(s.URL, "http://")
+	for _, want := range []string{
+		`flyball_exporter_parts_left_out{endpoint="` + host + `",kind="inference",service="chat"} 3`,
+		`flyball_inference_up{endpoint="` + host + `",service="chat"} 1`,
+	} {
+		if !strings.Contains(got, want+"\n") {
+			t.Errorf("no line %s", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(regexp.MustCompile(`(?m)^flyball_exporter.*`).FindAllString(got, -1))
+	}
+}
