@@ -30,15 +30,16 @@ func searchBounds() []float64 {
 
 // columns asks for every column of vectors: its name, where it is, how many rows
 // its table has as the planner believes, and of its indexes of nearest neighbours
-// the bytes and the operators of one of them.
+// the bytes and the operators of one that holds all rows: a search by those of a
+// partial index would read the whole table.
 const columns = `
 SELECT n.nspname || '.' || c.relname || '.' || a.attname, quote_ident(n.nspname) || '.' || quote_ident(c.relname), quote_ident(a.attname),
-       c.reltuples::float8, count(x.indexrelid), coalesce(sum(pg_relation_size(x.indexrelid)), 0)::float8, coalesce(min(x.opcname), '')
+       c.reltuples::float8, count(x.indexrelid), coalesce(sum(pg_relation_size(x.indexrelid)), 0)::float8, coalesce(min(x.opcname) FILTER (WHERE x.whole), '')
 FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'm')
 JOIN pg_namespace n ON n.oid = c.relnamespace AND NOT pg_is_other_temp_schema(n.oid)
 JOIN pg_type t ON t.oid = a.atttypid AND t.typname IN ('vector', 'halfvec')
-LEFT JOIN (SELECT i.indexrelid, i.indrelid, i.indkey, o.opcname
+LEFT JOIN (SELECT i.indexrelid, i.indrelid, i.indkey, o.opcname, i.indpred IS NULL AS whole
            FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid JOIN pg_am am ON am.oid = ic.relam AND am.amname IN ('hnsw', 'ivfflat')
            JOIN pg_opclass o ON o.oid = i.indclass[0] WHERE i.indisvalid) x ON x.indrelid = c.oid AND a.attnum = ANY (x.indkey)
 WHERE a.attnum > 0 AND NOT a.attisdropped
@@ -50,7 +51,7 @@ type column struct {
 	rows               float64 // below 0: nobody has counted
 	indexes            int
 	bytes              float64
-	operators          string // class of operators of an index
+	operators          string // class of operators of an index of all rows; "": there is none
 }
 
 // operator is by what an index orders.
@@ -151,18 +152,12 @@ func (r *pgReader) Close() { _ = r.db.Close() }
 func (r *pgReader) Read(ctx context.Context) (reading.Reading, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout, fmt.Errorf("no answer within %v", r.timeout))
 	defer cancel()
-	at, parts := r.clock.Now(), map[string]reading.Part{}
+	at := r.clock.Now()
 	all, err := r.columns(ctx)
-	for _, c := range all {
-		p := reading.NewPart(c.name)
-		if c.rows >= 0 {
-			p.Values[reading.Points] = c.rows
-		}
-		if c.indexes > 0 {
-			p.Values[reading.IndexBytes] = c.bytes
-			err = errors.Join(err, r.search(ctx, c, p))
-		}
-		parts[c.name] = p
+	var told reading.Reading
+	if err == nil {
+		told = bounded(at, all)
+		err = r.searchAll(ctx, all, told.Parts)
 	}
 	if err != nil {
 		if ctx.Err() != nil {
@@ -170,7 +165,37 @@ func (r *pgReader) Read(ctx context.Context) (reading.Reading, error) {
 		}
 		return reading.Reading{}, fmt.Errorf("pgvector: %s", webclient.Excerpt(err.Error(), 300))
 	}
-	return reading.Bounded(at, parts), nil
+	return told, nil
+}
+
+// bounded is what the catalog says of the columns that are shown.
+func bounded(at time.Time, all []column) reading.Reading {
+	parts := map[string]reading.Part{}
+	for _, c := range all {
+		p := reading.NewPart(c.name)
+		if c.rows >= 0 {
+			p.Values[reading.Points] = c.rows
+		}
+		if c.indexes > 0 {
+			p.Values[reading.IndexBytes] = c.bytes
+		}
+		parts[c.name] = p
+	}
+	return reading.Bounded(at, parts)
+}
+
+// searchAll searches in the columns that are parts.
+func (r *pgReader) searchAll(ctx context.Context, all []column, parts []reading.Part) error {
+	named := map[string]column{}
+	for _, c := range all {
+		named[c.name] = c
+	}
+	for _, p := range parts {
+		if err := r.search(ctx, named[p.Name], p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *pgReader) columns(ctx context.Context) ([]column, error) {

@@ -192,6 +192,37 @@ func TestPGVector(t *testing.T) {
 			t.Errorf("the plan is\n%s", plan)
 		}
 	})
+	t.Run("no search by an index of some rows alone", func(t *testing.T) {
+		p.do(`CREATE TABLE partial (id serial, few vector(3), mixed vector(3))`, `INSERT INTO partial (few, mixed) VALUES ('[1,2,3]', '[1,2,3]')`,
+			`CREATE INDEX ON partial USING hnsw (few vector_l2_ops) WHERE id > 1`,
+			`CREATE INDEX ON partial USING hnsw (mixed vector_cosine_ops) WHERE id > 1`, `CREATE INDEX ON partial USING hnsw (mixed vector_l2_ops)`)
+		got, err := r.Read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := part(t, got, "public.partial.few"); c.Values[reading.IndexBytes] == 0 || len(c.Durations) > 0 {
+			t.Errorf("the index does not help a search of all rows: %+v; want its size alone", c)
+		}
+		all, err := r.(*pgReader).columns(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range all {
+			if c.name == "public.partial.mixed" && (c.indexes != 2 || c.operator() != "<->") {
+				t.Errorf("of two indexes the one of all rows is searched in: got %+v", c)
+			}
+		}
+	})
+	t.Run("only what is shown is searched", func(t *testing.T) {
+		for i := range 110 {
+			p.do(fmt.Sprintf("CREATE TABLE a%03d (v vector(3))", i), fmt.Sprintf("INSERT INTO a%03d VALUES ('[1,2,3]')", i), fmt.Sprintf("CREATE INDEX ON a%03d USING hnsw (v vector_l2_ops)", i))
+		}
+		many := readerOf(t, Server{PGVector: &PGVector{Address: p.address("fly", "postgres")}})
+		got, err := many.Read(t.Context())
+		if searched := len(many.(*pgReader).times); err != nil || got.LeftOut == 0 || searched != len(got.Parts) {
+			t.Errorf("%d parts, %d left out, searched in %d, %v; want as many searches as parts", len(got.Parts), got.LeftOut, searched, err)
+		}
+	})
 	p.stop()
 	if got, err := r.Read(t.Context()); err == nil || len(got.Parts) > 0 {
 		t.Errorf("PostgreSQL is away: %+v, %v; want an error alone", got, err)
