@@ -86,6 +86,7 @@ func (p *Policy) Recommend(obs scale.Observation) (scale.Recommendation, error) 
 	p.watch(&obs)
 	now, missing := read(&obs)
 	if missing != "" {
+		p.memory.Idle = time.Time{} // nobody knows
 		return scale.Recommendation{}, fmt.Errorf("inference: signal %q: %w", missing, scale.ErrNoData)
 	}
 	p.memory.Carries.learn(&now)
@@ -107,6 +108,9 @@ func (p *Policy) watch(obs *scale.Observation) {
 	}
 	if m.At.IsZero() || obs.At.Sub(m.At) > max(gap, 4*p.env.Sync) {
 		m.Since, m.Loads, m.Lines, m.Idle = obs.At, loads{}, 0, time.Time{}
+	}
+	if obs.ReadyReplicas() == 0 {
+		m.Idle = time.Time{} // who was woken has the whole of idleToZero
 	}
 	m.At = obs.At
 	alone := *obs
@@ -183,7 +187,7 @@ func (p *Policy) weigh(obs *scale.Observation, now *reading) wish {
 	if m.lines(now, p.misses(now)); m.Lines >= 2 && obs.ReadyReplicas() >= obs.CurrentReplicas {
 		w.need = max(w.need, obs.CurrentReplicas+1)
 	}
-	if w.idle = p.idle(obs, now); w.idle {
+	if w.idle = p.idle(obs, now); w.idle || p.asleep(obs, now) {
 		w.need = 0
 	}
 	w.held = m.Loads.hold(obs.At, w.need, p.startup())
@@ -240,6 +244,11 @@ func (p *Policy) idle(obs *scale.Observation, now *reading) bool {
 		m.Idle = obs.At
 	}
 	return p.env.Min == 0 && obs.At.Sub(m.Idle) >= p.cfg.IdleToZero.Std()
+}
+
+// asleep reports that nobody is there and nothing waits for anybody.
+func (p *Policy) asleep(obs *scale.Observation, now *reading) bool {
+	return p.env.Min == 0 && obs.CurrentReplicas == 0 && now.running+now.waiting == 0
 }
 
 func whole(x float64) int { return int(min(x, math.MaxInt32)) }

@@ -199,6 +199,77 @@ func TestNobodyForLongEndsTheLastReplica(t *testing.T) {
 	}
 }
 
+// A replica that was woken and has just loaded its model is not let go because
+// nothing ran while nobody was there, whether somebody told so meanwhile or not.
+func TestAReplicaThatWasWokenStaysForAWhile(t *testing.T) {
+	for _, told := range []bool{true, false} {
+		env := bounds()
+		env.Min = 0
+		w := newWorld(t, chat(), inference.Default(), env, 1)
+		w.play(t, 0, 11*time.Minute)
+		if w.count != 0 {
+			t.Fatalf("told %v: %d after 11 minutes: %s", told, w.count, w.last.Reason)
+		}
+		w.ready = 0
+		silent := func(length time.Duration) {
+			for end := w.now + length; w.now < end; {
+				w.now += sync
+				obs := w.observe(0)
+				if !told {
+					obs.Signals = nil
+				}
+				if rec, err := w.policy.Recommend(obs); err == nil && rec.Replicas != w.count {
+					t.Fatalf("told %v: at %v from %d to %d: %s", told, w.now, w.count, rec.Replicas, rec.Reason)
+				}
+			}
+		}
+		silent(3 * time.Hour)
+		w.count = 1 // woken, by a request between two scrapes
+		silent(2 * time.Minute)
+		w.ready = 1
+		w.play(t, 0, 9*time.Minute)
+		if w.count != 1 {
+			t.Errorf("told %v: %d within 9 minutes of being woken, want 1 for 10", told, w.count)
+		}
+		w.play(t, 0, 2*time.Minute)
+		if w.count != 0 {
+			t.Errorf("told %v: %d 11 minutes after it was woken: %s", told, w.count, w.last.Reason)
+		}
+	}
+}
+
+// Where nobody knows whether something ran, the time without a request begins
+// anew.
+func TestTimeWithoutSignalsIsNotIdle(t *testing.T) {
+	env := bounds()
+	env.Min = 0
+	w := newWorld(t, chat(), inference.Default(), env, 1)
+	w.play(t, 0, 8*time.Minute)
+	for range 4 * 2 {
+		w.now += sync
+		obs := w.observe(0)
+		obs.Signals = nil
+		if _, err := w.policy.Recommend(obs); !errors.Is(err, scale.ErrNoData) {
+			t.Fatalf("got %v, want ErrNoData", err)
+		}
+	}
+	if w.play(t, 0, 5*time.Minute); w.count != 1 {
+		t.Errorf("let go after 5 minutes that were seen: %s", w.last.Reason)
+	}
+}
+
+func TestWhoSleepsIsNotWokenByNothing(t *testing.T) {
+	env := bounds()
+	env.Min = 0
+	w := newWorld(t, chat(), inference.Default(), env, 0)
+	for range 3 {
+		if n := w.step(t, 0); n != 0 {
+			t.Fatalf("at %v %d replicas for nobody: %s", w.now, n, w.last.Reason)
+		}
+		w.now += time.Hour // nobody looked meanwhile
+	}
+}
+
 func TestWithoutASignalThereIsNoOpinion(t *testing.T) {
 	for _, name := range []string{scale.QueueDepth, scale.RunningRequests, scale.KVCacheUsage} {
 		w := newWorld(t, chat(), inference.Default(), bounds(), 3)
