@@ -332,6 +332,54 @@ func TestAUselessAdvisorFadesAndMayComeBack(t *testing.T) {
 	}
 }
 
+// How often, for how much and by which key somebody is asked changes nothing of what
+// he is worth; who says something else begins anew. The base goes on with either.
+func TestWhatIsRememberedOfAnotherConfiguration(t *testing.T) {
+	gemini := func(g advised.Gemini) func(*advised.Config) {
+		return func(c *advised.Config) { c.Advisor.Gemini = &g }
+	}
+	before := newPlay(t, gemini(advised.Gemini{})).trust()
+	raw, err := before.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		change func(*advised.Config)
+		same   bool
+	}{
+		"nothing": {gemini(advised.Gemini{}), true},
+		"every":   {func(c *advised.Config) { gemini(advised.Gemini{})(c); c.Advisor.Every *= 2; c.Advisor.Always = true }, true},
+		"limits": {func(c *advised.Config) {
+			gemini(advised.Gemini{})(c)
+			c.Advisor.RPM, c.Advisor.Timeout, c.Advisor.Budget.TokensPerDay = 5, c.Advisor.Timeout/2, 5
+		}, true},
+		"maxAge":      {func(c *advised.Config) { gemini(advised.Gemini{})(c); c.Advisor.MaxAge *= 2 }, true},
+		"key":         {gemini(advised.Gemini{KeyFile: "/key"}), true},
+		"named":       {gemini(advised.Gemini{Model: advised.DefaultGemini}), true},
+		"model":       {gemini(advised.Gemini{Model: "another"}), false},
+		"address":     {gemini(advised.Gemini{URL: "http://models"}), false},
+		"server":      {func(c *advised.Config) { c.Advisor.OpenAI = &advised.OpenAI{} }, false},
+		"temperature": {func(c *advised.Config) { gemini(advised.Gemini{})(c); c.Advisor.Temperature = 1 }, false},
+		"simulated":   {func(c *advised.Config) { c.Advisor.Simulated = &advised.Simulated{Quality: advised.Good} }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlay(t, tc.change)
+			if err := p.Restore(raw); err != nil || p.base.asked != before.base.asked {
+				t.Fatalf("got %v with a base that was asked %d times, want %d", err, p.base.asked, before.base.asked)
+			}
+			p.at = before.at
+			p.see(nil)
+			if first := p.occasion() == policy.FirstLook; first == tc.same {
+				t.Errorf("asked as never before: %v", first)
+			}
+			want := map[bool]int{true: 20, false: 15}[tc.same] // all of the way from 10, or half
+			if got := p.see(nil, p.advise(20)); got != want {
+				t.Errorf("with advice of 20: got %d (%s), want %d", got, p.said().Reason, want)
+			}
+		})
+	}
+}
+
 // What is not valid costs nothing, whatever it says.
 func TestNothingIsChargedWithoutAdvice(t *testing.T) {
 	p := newPlay(t, nil)

@@ -118,6 +118,21 @@ func (a Advisor) From() string {
 	return a.name() + " #" + scale.ConfigHash(a)[:6]
 }
 
+// opinion tells apart whose advice was worth something: the model, where it is, and
+// what it is asked. How often that is, for how much, and by which key is the same
+// opinion.
+func (a Advisor) opinion() string {
+	a = a.complete()
+	whose := Advisor{Simulated: a.Simulated, Question: a.Question, Temperature: a.Temperature}
+	if a.Gemini != nil {
+		whose.Gemini = &Gemini{Model: a.Gemini.Model, URL: a.Gemini.URL}
+	}
+	if a.OpenAI != nil {
+		whose.OpenAI = &OpenAI{Model: a.OpenAI.Model, URL: a.OpenAI.URL}
+	}
+	return scale.ConfigHash(whose)
+}
+
 func (a Advisor) name() string {
 	a = a.complete()
 	switch {

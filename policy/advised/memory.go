@@ -9,7 +9,7 @@ import (
 	"github.com/flyball-io/flyball/scale"
 )
 
-const memoryVersion = 1
+const memoryVersion = 2
 
 // memory is what is remembered beside the record.
 type memory struct {
@@ -30,19 +30,22 @@ type memory struct {
 
 // state is what a snapshot holds.
 type state struct {
-	Memory  memory          `json:"memory"`
+	Memory memory `json:"memory"`
+	// Opinion is whose advice the record is of.
+	Opinion string          `json:"opinion"`
 	Record  recordMemory    `json:"record"`
 	Tariff  *cost.Tariff    `json:"tariff"`
 	Base    json.RawMessage `json:"base"`
 	Learner json.RawMessage `json:"learner"`
 }
 
-// depends is what a memory depends on: who decides, and whose record it is.
-func (p *Policy) depends() any { return []any{p.cfg.Base.Kind, p.from} }
+// depends is what a memory depends on: who decides. That of another advisor is taken
+// over but for what his advice was worth.
+func (p *Policy) depends() any { return p.cfg.Base.Kind }
 
 // Snapshot returns what it remembers and what its base does.
 func (p *Policy) Snapshot() ([]byte, error) {
-	s := state{Memory: p.memory, Record: p.record.recordMemory, Tariff: p.record.tariff}
+	s := state{Memory: p.memory, Opinion: p.cfg.Advisor.opinion(), Record: p.record.recordMemory, Tariff: p.record.tariff}
 	var err error
 	if s.Base, err = p.base.Snapshot(); err != nil {
 		return nil, fmt.Errorf("base: %w", err)
@@ -53,7 +56,8 @@ func (p *Policy) Snapshot() ([]byte, error) {
 	return scale.Seal(Kind, memoryVersion, p.depends(), s)
 }
 
-// Restore takes it over, all or nothing.
+// Restore takes it over, all or nothing; of another advisor without what was answered
+// and what it was worth.
 func (p *Policy) Restore(snapshot []byte) error {
 	r := newRecord(*p.env.Objective, p.env.Sync)
 	s := state{Tariff: r.tariff}
@@ -74,9 +78,18 @@ func (p *Policy) Restore(snapshot []byte) error {
 		_ = p.base.Restore(before) // its own, a moment ago
 		return fmt.Errorf("learner: %w", err)
 	}
+	if s.Opinion != p.cfg.Advisor.opinion() {
+		s.forget()
+	}
 	r.recordMemory = s.Record
 	p.memory, p.record = s.Memory, r
 	return nil
+}
+
+// forget leaves out what is known of who advised.
+func (s *state) forget() {
+	s.Memory.Answered, s.Memory.Unanswered = time.Time{}, time.Time{}
+	s.Record = recordMemory{Odds: firstOdds, Unit: s.Record.Unit} // the tariff is of that unit
 }
 
 // fits reports whether decisions could have made it.
