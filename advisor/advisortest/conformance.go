@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -114,6 +115,23 @@ func meetings(p Protocol, elsewhere string) []meeting {
 	return all
 }
 
+// repeating are answers that hold the key where a model hands them on.
+func repeating(p Protocol) []string {
+	if p == Gemini {
+		return []string{
+			`{"candidates": [{"finishReason": "STOP", "content": {"parts": [{"text": "{\"reasoning\": \"key is ` + Key + `\"}"}]}}]}`,
+			`{"candidates": [{"finishReason": "` + Key + `"}]}`,
+			`{"promptFeedback": {"blockReason": "` + Key + `"}}`,
+		}
+	}
+	return []string{
+		`{"choices": [{"finish_reason": "stop", "message": {"content": "{\"reasoning\": \"key is ` + Key + `\"}"}}]}`,
+		`{"choices": [{"finish_reason": "stop", "message": {"content": [{"type": "text", "text": "` + Key + `"}]}}]}`,
+		`{"choices": [{"finish_reason": "stop", "message": {"refusal": "you sent ` + Key + `"}}]}`,
+		`{"error": {"message": "you sent ` + Key + `"}}`,
+	}
+}
+
 // Conform puts a model before a server that meets its questions in every way that
 // there is. The model is made for an address, with [Key] and [Model]. After each
 // failure the next question must be answered.
@@ -146,6 +164,19 @@ func Conform(t *testing.T, p Protocol, make func(t *testing.T, url string) Check
 			ctx, cancel := context.WithTimeout(t.Context(), m.time())
 			defer cancel()
 			m.judge(t, model.Check(ctx))
+		})
+	}
+	for _, body := range repeating(p) {
+		t.Run("the key in "+body, func(t *testing.T) {
+			model := make(t, NewServer(t, p, Raw(200, body)).URL())
+			defer model.Close()
+			reply, err := ask(t, model, patience)
+			if err != nil {
+				(&meeting{}).judge(t, err)
+			}
+			if said := reply.Text + fmt.Sprint(err); strings.Contains(said, Key) || !strings.Contains(said, "(hidden)") {
+				t.Errorf("got %q, %v; want what hides the key", reply.Text, err)
+			}
 		})
 	}
 	if n := strayed.Load(); n > 0 {

@@ -14,6 +14,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -56,6 +57,7 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, &line{clean(err.Error(), key, mostLine), err}
 	}
+	answer.Body = hide(answer.Body, key)
 	said := parse(answer.Body)
 	if answer.Status != http.StatusOK || said.wrong {
 		return nil, newStatus(r, answer, said, key)
@@ -77,6 +79,43 @@ func keyOf(h http.Header) string {
 	return strings.TrimPrefix(h.Get("Authorization"), "Bearer ")
 }
 
+// leastSecret is how long a key is at least that is taken out of answers. A shorter
+// one stands where none is wanted ("EMPTY", "ollama") and would hide what is no
+// secret.
+const leastSecret = 8
+
+// literal is a text as JSON writes it.
+var literal = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+
+// hide takes the key out of every text of an answer, however it is spelled (\u0073 is
+// an s), and out of JSON within a text, for that is what models write.
+func hide(body []byte, key string) []byte {
+	if len(key) < leastSecret {
+		return body
+	}
+	return literal.ReplaceAllFunc(body, func(raw []byte) []byte {
+		var text string
+		if json.Unmarshal(raw, &text) != nil {
+			return raw
+		}
+		safe := strings.ReplaceAll(text, key, hidden)
+		if strings.ContainsRune(safe, '"') { // ends, for each level takes more of \
+			safe = string(hide([]byte(safe), key))
+		}
+		if safe == text {
+			return raw
+		}
+		said, err := json.Marshal(safe)
+		if err != nil { // no text is without JSON
+			return []byte(`""`)
+		}
+		return said
+	})
+}
+
+// hidden is what stands for a key.
+const hidden = "(hidden)"
+
 // line is an error in words that are safe to show.
 type line struct {
 	text string
@@ -91,7 +130,7 @@ func (l *line) Unwrap() error { return l.err }
 // without what a terminal would obey or hide.
 func clean(text, key string, most int) string {
 	if len(key) >= 4 { // a shorter one would hide half the text
-		text = strings.ReplaceAll(text, key, "(hidden)")
+		text = strings.ReplaceAll(text, key, hidden)
 	}
 	text = webclient.Excerpt(text, most)
 	return strings.Map(func(r rune) rune {

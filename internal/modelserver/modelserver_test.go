@@ -49,6 +49,32 @@ func TestAnAnswer(t *testing.T) {
 	}
 }
 
+// A server may repeat the key in a good answer too, in any spelling, and a model in
+// the JSON that it writes as a text. What else it says stays as it is.
+func TestTheKeyIsInNoAnswer(t *testing.T) {
+	spelled := `\u0073ecret-\u006bey-0123`
+	for body, want := range map[string]string{
+		`{"a": "key is ` + key + `, ` + key + `!"}`:                   `{"a": "key is (hidden), (hidden)!"}`,
+		`{"` + key + `": {"b": ["` + spelled + `", 1e300]}}`:          `{"(hidden)": {"b": ["(hidden)", 1e300]}}`,
+		`{"a": "{\"b\":\"` + spelled + `\"}"}`:                        `{"a": "{\"b\":\"(hidden)\"}"}`,
+		`{"a": "{\"b\":\"\\u0073ecret-key-0123\"}"}`:                  `{"a": "{\"b\":\"(hidden)\"}"}`,
+		`{"a": "say \"\\\"` + key + `\\\"\" \\", "b": "` + key + `"}`: `{"a": "say \"\\\"(hidden)\\\"\" \\", "b": "(hidden)"}`,
+		`{"a": "{\"b\": \"\u00e9 \\u0041\"}", "a": 1.50}`:             `{"a": "{\"b\": \"\u00e9 \\u0041\"}", "a": 1.50}`,
+	} {
+		got, err := get(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer got.Body.Close()
+		if text, err := io.ReadAll(got.Body); err != nil || string(text) != want || got.ContentLength != int64(len(want)) {
+			t.Errorf("%s: got %s, %v; want %s", body, text, err, want)
+		}
+	}
+	if got := hide([]byte(`{"replicas": "EMPTY"}`), "EMPTY"); string(got) != `{"replicas": "EMPTY"}` {
+		t.Errorf("of what stands for no key: got %s", got)
+	}
+}
+
 func TestWhatIsSaidInsteadOfAnAnswer(t *testing.T) {
 	for _, tc := range []struct {
 		name, body string
