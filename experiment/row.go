@@ -8,6 +8,7 @@ package experiment
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/flyball-io/flyball/record"
@@ -218,8 +219,28 @@ func (r Row) Fields() []string {
 		r.Timestamp.Format(timeLayout), string(r.Mode), strconv.Itoa(r.CurrentReplicas), decimal(r.CPUMillicores, 1), decimal(r.MemoryMebibytes, 1),
 		whole(r.HPASimDesired), decimal(r.HPASimCPURatio, 3), decimal(r.HPASimMemRatio, 3),
 		whole(r.HPACurrentReplicas), whole(r.HPADesiredReplicas),
-		whole(r.AIRecommendedReplicas), decimal(r.AIConfidence, 3), r.AIReasoning, whole(r.AppliedReplicas), r.AppliedBy,
+		whole(r.AIRecommendedReplicas), decimal(r.AIConfidence, 3), inert(r.AIReasoning), whole(r.AppliedReplicas), r.AppliedBy,
 	}
+}
+
+// formulas is what a table takes for the beginning of a formula, after which a model
+// could write one that sends the rest away; and what stands before it.
+const formulas = "=+-@\t\r\n'"
+
+// inert is a text that a table shows as it is.
+func inert(text string) string {
+	if text != "" && strings.ContainsRune(formulas, rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}
+
+// worded is the text that was made inert.
+func worded(field string) string {
+	if text, was := strings.CutPrefix(field, "'"); was && inert(text) != text {
+		return text
+	}
+	return field
 }
 
 func whole(n *int) string {
@@ -246,7 +267,7 @@ func ParseRow(fields []string) (Row, error) {
 		Timestamp: p.time(0), Mode: p.mode(1), CPUMillicores: p.decimal(3), MemoryMebibytes: p.decimal(4),
 		HPASimDesired: p.whole(5), HPASimCPURatio: p.decimal(6), HPASimMemRatio: p.decimal(7),
 		HPACurrentReplicas: p.whole(8), HPADesiredReplicas: p.whole(9),
-		AIRecommendedReplicas: p.whole(10), AIConfidence: p.decimal(11), AIReasoning: fields[12], AppliedReplicas: p.whole(13), AppliedBy: fields[14],
+		AIRecommendedReplicas: p.whole(10), AIConfidence: p.decimal(11), AIReasoning: worded(fields[12]), AppliedReplicas: p.whole(13), AppliedBy: fields[14],
 	}
 	current := p.whole(2)
 	if current == nil {
