@@ -16,6 +16,7 @@ import (
 
 	"github.com/flyball-io/flyball/bus/memory"
 	"github.com/flyball-io/flyball/control"
+	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/webclient"
 	"github.com/flyball-io/flyball/scale"
 )
@@ -300,6 +301,53 @@ func TestSecretsAreTold_ToNobody(t *testing.T) {
 	for _, secret := range []string{"SECRETQUERY", token} {
 		if strings.Contains(parsed.Error(), secret) {
 			t.Errorf("%s is told: %v", secret, parsed)
+		}
+	}
+}
+
+// A receiver whose address is corrected is sent what waited for it, in its order,
+// and what was being tried again too.
+func TestACorrectedAddressIsSentWhatWaited(t *testing.T) {
+	tried := make(chan bool, 100)
+	wrong, _ := receiver(t, func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+		w.Header().Set("Retry-After", "3600")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		tried <- true
+		return false
+	})
+	right, taken := receiver(t, nil)
+	r := run(t, memory.New(), Config{Receivers: []Receiver{cloudEvents("hook", wrong)}}, nil)
+	for i := range 5 {
+		r.event(control.ModeChanged, "web", fmt.Sprint("n", i), start0())
+	}
+	<-tried
+	if err := r.SetConfig(Config{Source: DefaultSource, Receivers: []Receiver{cloudEvents("hook", right)}}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		if got, want := take(t, taken).data(t).Message, fmt.Sprint("n", i); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if err := r.stop(); err != nil || r.counts.get(Sent) != 5 || r.counts.all() != 5 || len(tried) != 0 {
+		t.Errorf("got %v, counts %v, %d more for the wrong address, want 5 sent and none", err, r.counts.of, len(tried))
+	}
+}
+
+// What a receiver quotes of its own address is hidden too, piece by piece.
+func TestAPieceOfAnAddressIsNotTold(t *testing.T) {
+	for piece, hidden := range map[string]bool{
+		"XXXXSECRETXXXX": true, "a secret/token": true, "a%20secret%2Ftoken": true, "QUERYSECRET=": true, "QUERYSECRET%3D": true, "LONESECRET": true,
+		"T000": false,
+	} {
+		url, _ := receiver(t, func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+			http.Error(w, `{"message":"no webhook `+piece+` here"}`, http.StatusNotFound)
+			return false
+		})
+		chat := Receiver{Name: "ops", Slack: &Slack{URL: scale.Secret(url + "/T000/XXXXSECRETXXXX/a%20secret%2Ftoken?key=QUERYSECRET%3D&LONESECRET")}}
+		err := Try(t.Context(), Config{}, chat, clock.System)
+		if err == nil || strings.Contains(err.Error(), piece) == hidden || !strings.Contains(err.Error(), "no webhook") {
+			t.Errorf("%s: got %v, want hidden: %v", piece, err, hidden)
 		}
 	}
 }

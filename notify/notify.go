@@ -70,8 +70,8 @@ func New(o Options) (*Notifier, error) {
 		configs: make(chan Config), ended: make(chan struct{}), senders: map[string]*sender{}}, nil
 }
 
-// SetConfig replaces who is told. A receiver that is the same keeps what waits
-// for it. It may be called from any goroutine, also before Run.
+// SetConfig replaces who is told. A receiver of the same name keeps what waits
+// for it, wherever it is now. It may be called from any goroutine, also before Run.
 func (n *Notifier) SetConfig(c Config) error {
 	if err := c.Validate(); err != nil {
 		return err
@@ -236,13 +236,14 @@ func (n *Notifier) take(ctx context.Context, c Config) {
 	for _, r := range c.Receivers {
 		r = r.withDefaults()
 		kept[r.Name] = true
-		if s := n.senders[r.Name]; s != nil {
-			if reflect.DeepEqual(s.receiver, r) && s.source == c.Source {
-				continue
-			}
-			close(s.closing)
+		old := n.senders[r.Name]
+		if old != nil && reflect.DeepEqual(old.receiver, r) && old.source == c.Source {
+			continue
 		}
 		s := newSender(r, c.Source, n)
+		if old != nil {
+			s.inherits(old)
+		}
 		n.senders[r.Name] = s
 		n.running.Go(func() { s.run(ctx) })
 	}

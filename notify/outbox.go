@@ -18,7 +18,7 @@ type outbox struct {
 	lost  int // since they were told
 }
 
-func newOutbox() outbox { return outbox{wake: make(chan struct{}, 1)} }
+func newOutbox() *outbox { return &outbox{wake: make(chan struct{}, 1)} }
 
 // put adds news and returns how many were lost for want of room.
 func (o *outbox) put(n News, now time.Time) (lost int) {
@@ -52,6 +52,18 @@ func (o *outbox) pick(all bool) (news []News, lost int) {
 		lost, o.lost = o.lost, 0
 	}
 	return news, lost
+}
+
+// back puts in front again what was picked and not told, and returns how many
+// were lost for want of room.
+func (o *outbox) back(news []News, lost int) (over int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.queue = append(slices.Clone(news), o.queue...)
+	over = max(0, len(o.queue)-mostWaiting)
+	o.queue = slices.Delete(o.queue, 0, over)
+	o.lost += lost + over
+	return over
 }
 
 // waits is how much there is, and since when the oldest of it.

@@ -109,7 +109,8 @@ func (l *lasting) toldOf(e *record.Event) {
 	}
 }
 
-// see compares what lasts with what lasted, and returns the events of it.
+// see compares what lasts with what lasted, and returns the events of it. A
+// decision without data ends nothing that was told: nobody knows.
 func (l *lasting) see(d *scale.Decision) (events []record.Event) {
 	now := map[string]bool{}
 	note := func(code, words string, after time.Duration) {
@@ -132,7 +133,7 @@ func (l *lasting) see(d *scale.Decision) (events []record.Event) {
 	}
 	for _, code := range slices.Sorted(maps.Keys(l.of)) {
 		known := l.of[code]
-		if now[code] {
+		if now[code] || d.NoData && known.told {
 			continue
 		}
 		if known.told {

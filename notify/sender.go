@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,15 +22,20 @@ const (
 	longestAsked = time.Hour
 	// giveUpAfter is how long one message is tried.
 	giveUpAfter = 6 * time.Hour
+	// logAgain is how often it is logged that messages are given up.
+	logAgain = time.Hour
 )
 
 // sender tells one receiver, in a goroutine of its own.
 type sender struct {
-	outbox
+	*outbox
 	receiver Receiver
 	source   string
 	n        *Notifier
 	closing  chan struct{} // closed when it is to end
+	ended    chan struct{} // closed when it has
+	before   *sender       // that it takes the place of, and has the outbox of; nil: none
+	replaced atomic.Bool   // what waits is another's now
 
 	post   func(context.Context, *message) error
 	close  func()
@@ -37,7 +43,9 @@ type sender struct {
 	bucket bucket
 	rng    *rand.Rand
 
-	failing bool
+	failing  bool
+	givenUp  int       // news that are given up, since that was logged
+	loggedAt time.Time // that some are; zero: never
 }
 
 // message is one request.
@@ -46,6 +54,7 @@ type message struct {
 	header map[string]string
 	body   []byte
 	news   []News
+	lost   int  // that it tells the number of
 	summed bool // not each by itself
 }
 
@@ -58,13 +67,20 @@ type writer interface {
 }
 
 func newSender(r Receiver, source string, n *Notifier) *sender {
-	s := &sender{outbox: newOutbox(), receiver: r, source: source, n: n, closing: make(chan struct{})}
+	s := &sender{outbox: newOutbox(), receiver: r, source: source, n: n, closing: make(chan struct{}), ended: make(chan struct{})}
 	w := newWire(r, n.opts.Clock)
 	s.post, s.close, s.write = w.post, w.client.Close, writerOf(r, source)
 	now, name := n.opts.Clock.Now(), fnv.New64a()
 	_, _ = name.Write([]byte(r.Name)) // it never fails
 	s.bucket, s.rng = newBucket(r.Rate, now), rand.New(rand.NewPCG(uint64(now.UnixNano()), name.Sum64()))
 	return s
+}
+
+// inherits makes a sender go on with what waits for the one before it.
+func (s *sender) inherits(before *sender) {
+	s.before, s.outbox = before, before.outbox
+	before.replaced.Store(true)
+	close(before.closing)
 }
 
 func writerOf(r Receiver, source string) writer {
@@ -89,6 +105,7 @@ func (s *sender) count(outcome string, news int) {
 
 // run sends until closing is closed, and then what waits.
 func (s *sender) run(ctx context.Context) {
+	defer close(s.ended)
 	defer s.close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -104,6 +121,10 @@ func (s *sender) run(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	})
+	if s.before != nil { // it may still be at a message
+		<-s.before.ended
+		s.before = nil
+	}
 	for s.await() {
 		held := false
 		for {
@@ -118,7 +139,9 @@ func (s *sender) run(ctx context.Context) {
 		}
 		s.next(ctx, held)
 	}
-	s.finish(ctx)
+	if !s.replaced.Load() {
+		s.finish(ctx)
+	}
 }
 
 // wait returns true after d, and false when the sender is to end.
@@ -149,6 +172,9 @@ func (s *sender) await() bool {
 
 // next sends one message.
 func (s *sender) next(ctx context.Context, held bool) {
+	if s.replaced.Load() {
+		return
+	}
 	news, lost := s.pick(held || !s.write.single())
 	if len(news) == 0 {
 		return
@@ -163,11 +189,12 @@ func (s *sender) next(ctx context.Context, held bool) {
 		s.gaveUp(&message{news: news}, err)
 		return
 	}
+	m.lost = lost
 	s.deliver(ctx, m)
 }
 
 // deliver sends a message until the receiver has taken or refused it. Once the
-// sender is to end, it is tried once more.
+// sender is to end, it is tried once more, or left to the one that follows.
 func (s *sender) deliver(ctx context.Context, m *message) {
 	begun, going := s.now(), true
 	for attempt := 0; ; attempt++ {
@@ -182,13 +209,35 @@ func (s *sender) deliver(ctx context.Context, m *message) {
 			return
 		}
 		s.complain(err)
-		select {
-		case <-s.closing: // this was the one more
-			s.gaveUp(m, err)
+		if s.ends() { // this was the one more
+			s.leave(m, err)
 			return
-		default:
-			going = s.wait(s.backoff(attempt, f))
 		}
+		if going = s.wait(s.backoff(attempt, f)); s.replaced.Load() {
+			s.leave(m, err)
+			return
+		}
+	}
+}
+
+// ends reports that the sender is to end.
+func (s *sender) ends() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// leave puts a message back for the sender that follows, if one does.
+func (s *sender) leave(m *message, err error) {
+	if !s.replaced.Load() {
+		s.gaveUp(m, err)
+		return
+	}
+	if over := s.back(m.news, m.lost); over > 0 {
+		s.count(Lost, over)
 	}
 }
 
@@ -220,10 +269,11 @@ func (s *sender) complain(err error) {
 
 func (s *sender) gaveUp(m *message, err error) {
 	s.count(Failed, len(m.news))
-	if !s.failing {
-		s.n.opts.Log.Error("notification given up", slog.String("receiver", s.receiver.Name), slog.Int("news", len(m.news)), slog.Any("error", err))
+	s.failing, s.givenUp = true, s.givenUp+len(m.news)
+	if now := s.now(); s.loggedAt.IsZero() || now.Sub(s.loggedAt) >= logAgain {
+		s.n.opts.Log.Error("notifications given up", slog.String("receiver", s.receiver.Name), slog.Int("news", s.givenUp), slog.Any("error", err))
+		s.loggedAt, s.givenUp = now, 0
 	}
-	s.failing = true
 }
 
 // finish sends what waits, without waiting for more; what it has no token for

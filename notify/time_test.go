@@ -197,8 +197,8 @@ func TestRetriesBackOff(t *testing.T) {
 		if sent := w.all(); len(sent) != 1 || sent[0].news[0] != "second" {
 			t.Errorf("got %v, want the second", sent)
 		}
-		if n := strings.Count(r.log.String(), "level=WARN") + strings.Count(r.log.String(), "level=ERROR"); n != 1 {
-			t.Errorf("got %d lines about it, want one:\n%s", n, r.log)
+		if n := strings.Count(r.log.String(), "level=WARN") + strings.Count(r.log.String(), "level=ERROR"); n != 2 {
+			t.Errorf("got %d lines about it, want that it waits and that it is given up:\n%s", n, r.log)
 		}
 	})
 }
@@ -322,6 +322,56 @@ func TestWhatLastsAboutDecisionsIsTold(t *testing.T) {
 			t.Errorf("told (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// A webhook that was revoked loses news: that is logged each hour, with how many.
+func TestWhatIsLostForLongIsLoggedEachHour(t *testing.T) {
+	virtually(t, cloudEvents("hook", "http://hook/"), func(r *rig, w *wall) {
+		w.set(&failure{text: "404 no webhook", final: true}, nil)
+		for i := range 12 { // three hours
+			r.event(control.ModeChanged, "web", fmt.Sprint("n", i), time.Now())
+			time.Sleep(15 * time.Minute)
+		}
+		var got []string
+		for _, line := range strings.Split(r.log.String(), "\n") {
+			if _, words, is := strings.Cut(line, "notifications given up"); is {
+				got = append(got, words)
+			}
+		}
+		each := `" receiver=hook news=%d error="404 no webhook"`
+		want := []string{fmt.Sprintf(each, 1), fmt.Sprintf(each, 4), fmt.Sprintf(each, 4)}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("logged (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A decision without data says nothing about what lasts.
+func TestWithoutDataNothingIsOver(t *testing.T) {
+	l, at := newLasting(), start0()
+	var got []string
+	see := func(d scale.Decision, times int) {
+		for range times {
+			d.Target, d.At = "web", at
+			for _, e := range l.see(&d) {
+				got = append(got, e.Type+" "+e.Message)
+			}
+			at = at.Add(15 * time.Second)
+		}
+	}
+	full := scale.Decision{SetBy: "bounds", CurrentReplicas: 10, DesiredReplicas: 10, Recommendation: scale.Recommendation{Replicas: 14}, Reason: scale.Because("TooManyReplicas", "at most 10")}
+	unknown := scale.Decision{NoData: true, CurrentReplicas: 10, DesiredReplicas: 10}
+	see(full, 25)
+	see(unknown, 3)
+	see(full, 25)
+	see(scale.Decision{}, 1)
+	see(full, 15) // too short
+	see(unknown, 30)
+	see(full, 1) // nobody knows that it lasted
+	want := []string{"ConditionBegan AtMaximum: the policy wants 14 replicas: at most 10", "ConditionEnded AtMaximum is over"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
 }
 
 // A receiver that stays keeps what waits for it when others come and go.

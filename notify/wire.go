@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -109,14 +110,41 @@ func inner(err error) error {
 	return err
 }
 
-// discreet leaves out what of an address is secret.
+// discreet leaves out what of an address is secret: the whole, and each part that
+// is long enough to be one.
 func discreet(text string, u *url.URL) string {
 	for _, secret := range []string{u.String(), u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery} {
 		if len(secret) > 1 {
 			text = strings.ReplaceAll(text, secret, "(hidden)")
 		}
 	}
+	for _, secret := range partsOf(u) {
+		if len(secret) >= leastSecret {
+			text = strings.ReplaceAll(text, secret, "(hidden)")
+		}
+	}
 	return text
+}
+
+// leastSecret is how many bytes a part of an address has that may be a secret.
+const leastSecret = 8
+
+// partsOf are the segments of a path and the values of a query, as they are
+// written and as they are meant, the longest first.
+func partsOf(u *url.URL) []string {
+	parts := append(strings.Split(u.EscapedPath(), "/"), strings.Split(u.Path, "/")...)
+	for _, pair := range strings.Split(u.RawQuery, "&") {
+		name, value, has := strings.Cut(pair, "=")
+		if !has {
+			value = name // ?SECRET
+		}
+		parts = append(parts, value)
+		if meant, err := url.QueryUnescape(value); err == nil {
+			parts = append(parts, meant)
+		}
+	}
+	slices.SortFunc(parts, func(a, b string) int { return len(b) - len(a) })
+	return parts
 }
 
 // judge says what an answer means.
