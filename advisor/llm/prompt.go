@@ -130,8 +130,8 @@ func last(obs *scale.Observation, signal string) number {
 	return unknown
 }
 
-// prompt writes a question. It is an error without an opinion where too little is
-// known for one to be worth asking.
+// prompt writes a question. Where too little is known for one to be worth asking
+// nobody is asked, and what was said before stays as valid as it was.
 func (a *Advisor) prompt(q *advisor.Question) (advisor.Prompt, error) {
 	s := a.stateOf(q)
 	needs, what := s.Load, "the load"
@@ -142,7 +142,7 @@ func (a *Advisor) prompt(q *advisor.Question) (advisor.Prompt, error) {
 		needs, what = s.P95, "the p95 latency"
 	}
 	if needs.String() == "?" {
-		return advisor.Prompt{}, fmt.Errorf("%w: %s is not known, so nobody is asked", advisor.ErrNoOpinion, what)
+		return advisor.Prompt{}, &advisor.Later{Unasked: true, Err: fmt.Errorf("%s is not known, so nobody is asked", what)}
 	}
 	var user strings.Builder
 	if err := a.asking.user.Execute(&user, &s); err != nil {

@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -230,9 +231,32 @@ func TestTooLittleKnown(t *testing.T) {
 		}
 		m := &model{}
 		_, err := New(config(question), m, environment()).Ask(t.Context(), q)
-		if !errors.Is(err, advisor.ErrNoOpinion) || len(m.asked) > 0 {
-			t.Errorf("%s without %s: got %v after %d questions, want no opinion and no question", question, signal, err, len(m.asked))
+		var later *advisor.Later
+		if !errors.As(err, &later) || !later.Unasked || !strings.HasSuffix(err.Error(), "is not known, so nobody is asked") || len(m.asked) > 0 {
+			t.Errorf("%s without %s: got %v after %d questions, want none asked", question, signal, err, len(m.asked))
 		}
+	}
+}
+
+// One observation that lacks a number takes nothing from what was said before.
+func TestAnAnswerOutlivesAGap(t *testing.T) {
+	env := environment()
+	now := crowd().Seen.At
+	env.Clock = &still{at: now}
+	m := &model{answer: func(context.Context) (advisor.Reply, error) {
+		return advisor.Reply{Text: `{"action":"noop","up_ms":400,"down_ms":100,"confidence":1,"reasoning":"calm"}`}, nil
+	}}
+	d := advisor.NewDesk("m", New(config(advised.Thresholds), m, env), env)
+	if err := d.AskNow(t.Context(), crowd()); err != nil {
+		t.Fatal(err)
+	}
+	q := crowd()
+	for i := range q.Seen.Signals {
+		q.Seen.Signals[i].Trust = scale.Stale
+	}
+	_ = d.AskNow(t.Context(), q)
+	if all := d.Advice(nil, now); len(all) != 2 || all[0].Failed || all[0].Reason != "calm" || !all[1].Failed {
+		t.Errorf("got %+v, want the answer and why there is nothing newer", all)
 	}
 }
 
@@ -375,7 +399,7 @@ func FuzzPromptsStayShort(f *testing.F) {
 			Startup: time.Duration(ns), SinceChange: time.Duration(ns), Baseline: latency, Sigma: used, LowWindows: n}
 		for _, question := range []string{advised.Replicas, advised.Thresholds} {
 			p, err := New(config(question), &model{}, environment()).prompt(&q)
-			if err != nil && !errors.Is(err, advisor.ErrNoOpinion) {
+			if err != nil && !errors.As(err, new(*advisor.Later)) {
 				t.Fatal(err)
 			}
 			if len(p.User) > 1400 || strings.ContainsFunc(p.User, func(r rune) bool { return r > '~' }) || strings.Contains(p.User, "NaN") || strings.Contains(p.User, "Inf") {
