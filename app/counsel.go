@@ -16,6 +16,7 @@ import (
 	"github.com/flyball-io/flyball/control"
 	"github.com/flyball-io/flyball/policy"
 	"github.com/flyball-io/flyball/policy/advised"
+	"github.com/flyball-io/flyball/record"
 	"github.com/flyball-io/flyball/scale"
 )
 
@@ -108,6 +109,29 @@ func (c *counsel) prepare(spec *Spec) ([]*asked, error) {
 		all = append(all, &asked{need: need, env: env, desk: advisor.NewDesk(need.From, a, env)})
 	}
 	return all, nil
+}
+
+// remind tells those who were made what they were answered before, as the record has
+// it: after a restart there is the same advice until it expires, for what was answered
+// is not asked again.
+func (c *counsel) remind(ctx context.Context, all []*asked) {
+	for _, a := range all {
+		cfg, is := a.need.Config.(*advised.Advisor)
+		if !is || c.deps.Store == nil {
+			continue
+		}
+		now := c.deps.Clock.Now()
+		told, err := c.deps.Store.Read(ctx, record.Query{Target: c.name, Kind: record.EventKind, From: now.Add(-cfg.MaxAge.Std()), OldestFirst: true})
+		if err != nil { // the policy decides without
+			c.deps.Log.Warn("what was advised before is not known", slog.String("target", c.name), slog.Any("error", err))
+			return
+		}
+		for _, e := range told {
+			if e.Event.Type == control.AdviceGiven && e.Event.Advised != nil && !e.At.After(now) {
+				a.desk.Overhear(e.Event.Advised.Advice(e.At))
+			}
+		}
+	}
 }
 
 // adopt takes over whom prepare has made.

@@ -18,6 +18,7 @@ import (
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/policy/remote"
 	"github.com/flyball-io/flyball/record"
+	recordmemory "github.com/flyball-io/flyball/record/memory"
 	"github.com/flyball-io/flyball/scale"
 	"github.com/flyball-io/flyball/scale/scaletest"
 	"github.com/flyball-io/flyball/sim"
@@ -277,4 +278,51 @@ func TestWhoIsNotDueIsNotAsked(t *testing.T) {
 			t.Errorf("asked %d and %d times, want the other one alone", first, second)
 		}
 	})
+}
+
+// A controller that starts anew goes on with the advice that the record has, while it
+// is valid; that of somebody else, and what came to nothing, is none.
+func TestARestartGoesOnWithTheAdviceOfTheRecord(t *testing.T) {
+	nobody(t)
+	now := time.Now().Round(0)
+	started, _ := advisedBy(t, "")
+	spec := started.spec
+	needs, err := spec.Needs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := func(ago time.Duration, kind, from string, n int) record.Entry {
+		at := now.Add(-ago)
+		a := record.Advised{From: from, SeenAt: at, Expires: at.Add(5 * time.Minute), Replicas: &n, Confidence: 0.5}
+		return record.Entry{Target: spec.Name, At: at, Event: &record.Event{Type: kind, Target: spec.Name, At: at, Advised: &a}}
+	}
+	from := needs[0].From
+	for name, tc := range map[string]struct {
+		told []record.Entry
+		want int // 0: no advice
+	}{
+		"nothing":     {nil, 0},
+		"the newest":  {[]record.Entry{told(3*time.Minute, control.AdviceGiven, from, 7), told(2*time.Minute, control.AdviceGiven, from, 9)}, 9},
+		"expired":     {[]record.Entry{told(6*time.Minute, control.AdviceGiven, from, 7)}, 0},
+		"of another":  {[]record.Entry{told(time.Minute, control.AdviceGiven, "somebody #1", 7)}, 0},
+		"then failed": {[]record.Entry{told(2*time.Minute, control.AdviceGiven, from, 7), told(time.Minute, control.AdviceFailed, from, 9)}, 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := recordmemory.New(recordmemory.Options{})
+			if err := store.Write(t.Context(), record.Batch{Entries: tc.told}); err != nil {
+				t.Fatal(err)
+			}
+			s, err := NewService(t.Context(), spec, &stubborn{}, testDeps(t, busmemory.New(), store))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := 0
+			for _, a := range s.counsel.Advice(now) {
+				got = *a.Replicas
+			}
+			if got != tc.want {
+				t.Errorf("got advice of %d, want %d", got, tc.want)
+			}
+		})
+	}
 }

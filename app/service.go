@@ -104,6 +104,7 @@ func NewServiceOf(ctx context.Context, spec Spec, parts Parts, deps Deps) (*Serv
 	if err := s.recall(ctx, &plan); err != nil {
 		return nil, err
 	}
+	s.counsel.remind(ctx, all)
 	if deps.has(roles.Balancer) {
 		s.router = &control.Router{Name: s.name, Balancer: s.plane, Reports: control.Reports(deps.Bus, s.name), Clock: deps.Clock, Log: deps.Log}
 	}
