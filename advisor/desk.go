@@ -163,7 +163,9 @@ func (d *Desk) AskNow(ctx context.Context, q Question) error {
 	a := &answer.Advice
 	a.From, a.At, a.SeenAt, a.Expires = d.from, x.At, seen, seen.Add(d.manners.MaxAge)
 	x.Answer = answer
-	err = d.keep(a, err)
+	if d.keep(a, err) {
+		d.log(err)
+	}
 	if err != nil {
 		x.Error = err.Error()
 	}
@@ -176,27 +178,41 @@ func (d *Desk) AskNow(ctx context.Context, q Question) error {
 	return err
 }
 
-// keep notes an answer, or why there is none, and returns why.
-func (d *Desk) keep(a *scale.Advice, err error) error {
+// keep notes an answer, or why there is none, and reports whether it is news for the
+// log: decisions wait for the desk's lock, and must not wait for a log.
+func (d *Desk) keep(a *scale.Advice, err error) (news bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.asked = a.SeenAt
-	if err != nil && !errors.Is(err, ErrNoOpinion) {
+	was := d.warned
+	if d.asked.Before(a.SeenAt) || d.asked.After(a.At) { // else a newer question was handed over meanwhile; or the clock was set back
+		d.asked = a.SeenAt
+	}
+	switch {
+	case failed(err):
 		d.fail(a.At, a.SeenAt, err)
-		return err
-	}
-	d.spoke = true
-	if d.warned {
-		d.warned = false
-		d.env.Log.Info("advisor answers again", slog.String("target", d.env.Target), slog.String("from", d.from))
-	}
-	d.faults, d.rests = 0, time.Time{}
-	if err != nil {
+	case err != nil:
+		d.answers()
 		d.said, d.failed = nil, d.silence(a.At, a.SeenAt, err)
-		return err
+	default:
+		d.answers()
+		d.before, d.said, d.failed = d.said, a, nil
 	}
-	d.before, d.said, d.failed = d.said, a, nil
-	return nil
+	return d.warned != was
+}
+
+func failed(err error) bool { return err != nil && !errors.Is(err, ErrNoOpinion) }
+
+// answers notes that the advisor is well. The caller holds mu.
+func (d *Desk) answers() { d.spoke, d.warned, d.faults, d.rests = true, false, 0, time.Time{} }
+
+// log tells of a lasting trouble, or that it is over.
+func (d *Desk) log(err error) {
+	to := []any{slog.String("target", d.env.Target), slog.String("from", d.from)}
+	if failed(err) {
+		d.env.Log.Warn("advisor does not answer", append(to, slog.Any("error", err))...)
+		return
+	}
+	d.env.Log.Info("advisor answers again", to...)
 }
 
 // silence is why there is no answer, told as advice.
@@ -206,6 +222,7 @@ func (d *Desk) silence(now, seen time.Time, why error) *scale.Advice {
 
 // fail notes why there is no answer and rests: the more failures in a row, the
 // longer. A question that we keep back ourselves is no failure of whom it was for.
+// The caller holds mu.
 func (d *Desk) fail(now, seen time.Time, err error) {
 	var later *Later
 	if errors.As(err, &later) && later.Unasked {
@@ -213,11 +230,7 @@ func (d *Desk) fail(now, seen time.Time, err error) {
 		return
 	}
 	d.faults++
-	lasting := d.faults >= opensAfter || !d.spoke || errors.Is(err, ErrRefused)
-	if lasting && !d.warned {
-		d.warned = true
-		d.env.Log.Warn("advisor does not answer", slog.String("target", d.env.Target), slog.String("from", d.from), slog.Any("error", err))
-	}
+	d.warned = d.warned || d.faults >= opensAfter || !d.spoke || errors.Is(err, ErrRefused)
 	pause := min(firstPause<<min(d.faults-1, 10), mostPause)
 	pause -= time.Duration(d.random.Float64() * float64(pause) / 2)
 	if later != nil {

@@ -157,6 +157,87 @@ func TestNoOpinionIsNoFailure(t *testing.T) {
 	})
 }
 
+// However slow answers are, questions are handed over no more often than Every.
+func TestSlowAnswersAskForNoMoreQuestions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := saying(3)
+		s.manners = Manners{Every: 40 * time.Second, Timeout: time.Minute, MaxAge: 5 * time.Minute, OnInquiry: true}
+		quick := s.answer
+		s.answer = func(ctx context.Context) (scale.Advice, error) {
+			select {
+			case <-time.After(50 * time.Second):
+				return quick(ctx)
+			case <-ctx.Done():
+				return scale.Advice{}, ctx.Err()
+			}
+		}
+		d, last, n := desk(s), time.Time{}, 0
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() { _ = d.Run(ctx) }()
+		for range 40 {
+			now := time.Now()
+			if d.Takes(now) {
+				if gap := now.Sub(last); gap < s.manners.Every {
+					t.Errorf("a question %v after the one before it, want %v at least", gap, s.manners.Every)
+				}
+				d.Show(seen(now))
+				last, n = now, n+1
+			}
+			time.Sleep(15 * time.Second)
+		}
+		if n != 14 {
+			t.Errorf("%d questions in ten minutes, want one each 45 s", n)
+		}
+	})
+}
+
+// A clock that was set back does not keep who asks by itself from asking.
+func TestAskingGoesOnWhenTheClockWasSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := desk(saying(3))
+		d.Show(seen(time.Now().Add(time.Hour)))
+		_ = d.AskNow(t.Context(), seen(time.Now()))
+		if !d.asked.Equal(time.Now()) {
+			t.Errorf("asked last at %v, want now", d.asked)
+		}
+	})
+}
+
+// looked is a log that sees who waits for it.
+type looked struct {
+	slog.Handler
+	look func()
+}
+
+func (l *looked) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l *looked) Handle(context.Context, slog.Record) error {
+	l.look()
+	return nil
+}
+
+// Each decision asks what is known, and none waits for a line of the log.
+func TestNoDecisionWaitsForTheLog(t *testing.T) {
+	s, log := failing(ErrRefused), &looked{Handler: slog.DiscardHandler}
+	d := NewDesk("somebody", s, Env{Target: "web", Min: 1, Max: 20, Sync: 15 * time.Second, Clock: clock.System, Log: slog.New(log)})
+	lines := 0
+	log.look = func() {
+		lines++
+		if !d.mu.TryLock() {
+			t.Error("the desk is locked while it logs")
+			return
+		}
+		d.mu.Unlock()
+	}
+	_ = d.AskNow(t.Context(), seen(time.Now()))
+	s.answer = saying(3).answer
+	_ = d.AskNow(t.Context(), seen(time.Now()))
+	if lines != 2 {
+		t.Errorf("%d lines, want one that it does not answer and one that it does", lines)
+	}
+}
+
 func TestWhoSaysWhenToAskAgainIsHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := desk(failing(&Later{After: 90 * time.Second, Err: errors.New("status 429")}))
