@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -81,7 +80,9 @@ func sumUp(news []News, lost int) Summary {
 	targets := map[string]bool{}
 	for i := range news {
 		n := &news[i]
-		targets[n.Target] = true
+		if n.Target != "" { // or the controller itself
+			targets[n.Target] = true
+		}
 		s.Types[n.Type]++
 		if n.At.Before(s.From) {
 			s.From = n.At.UTC()
@@ -90,7 +91,8 @@ func sumUp(news []News, lost int) Summary {
 			s.To = n.At.UTC()
 		}
 	}
-	s.Targets = slices.Sorted(maps.Keys(targets))
+	s.Targets = slices.AppendSeq([]string{}, maps.Keys(targets))
+	slices.Sort(s.Targets)
 	shown, _ := foremost(news, mostListed)
 	for i := range shown {
 		s.Events = append(s.Events, dataOf(&shown[i]))
@@ -146,13 +148,27 @@ func (e envelope) write(news []News, lost int) (*message, error) {
 // headers are the attributes in binary mode.
 func (a *attributes) headers() map[string]string {
 	h := map[string]string{
-		"Content-Type": a.DataContentType, "ce-specversion": a.SpecVersion, "ce-id": a.ID, "ce-source": a.Source, "ce-type": a.Type,
+		"Content-Type": a.DataContentType, "ce-specversion": a.SpecVersion, "ce-id": a.ID, "ce-source": inHeader(a.Source), "ce-type": inHeader(a.Type),
 		"ce-time": a.Time.Format(time.RFC3339Nano), "ce-severity": string(a.Severity),
 	}
 	if a.Subject != "" {
-		h["ce-subject"] = strings.ReplaceAll(url.PathEscape(a.Subject), "%2F", "/")
+		h["ce-subject"] = inHeader(a.Subject)
 	}
 	return h
+}
+
+// inHeader percent-encodes the bytes that the HTTP binding names in 3.1.3.2:
+// space, double quote, percent, and all but printable ASCII.
+func inHeader(value string) string {
+	var b strings.Builder
+	for _, c := range []byte(value) {
+		if c <= ' ' || c == '"' || c == '%' || c > '~' {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // together is the ID of what stands for several: the same for the same ones.

@@ -74,6 +74,41 @@ func TestBinaryModePutsTheAttributesIntoHeaders(t *testing.T) {
 	}
 }
 
+// Headers hold what the HTTP binding does not encode, and the rest in percent.
+func TestHeadersOfBinaryModeAreEncoded(t *testing.T) {
+	e := envelope{source: "/flyball/50% \"é\"", mode: binary}
+	m, err := e.write([]News{{ID: "1", Type: control.ModeChanged, Target: "a/b:c d", At: start0()}}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"ce-source": "/flyball/50%25%20%22%C3%A9%22", "ce-subject": "a/b:c%20d"} {
+		if got := m.header[name]; got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}
+
+// What concerns the controller itself is of no target.
+func TestTheControllerIsNoTarget(t *testing.T) {
+	own := News{Type: control.ReloadRefused, At: start0()}
+	s := sumUp([]News{own, {Type: control.ModeChanged, Target: "shop", At: start0()}}, 0)
+	if diff := cmp.Diff([]string{"shop"}, s.Targets); diff != "" {
+		t.Errorf("targets (-want +got):\n%s", diff)
+	}
+	if s := sumUp([]News{own}, 1); s.Targets == nil || len(s.Targets) != 0 {
+		t.Errorf("targets: got %#v, want an empty list", s.Targets)
+	}
+	if got, want := moreOf([]News{own}, 0), "1 more change"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestForeignWordsAreNoLinks(t *testing.T) {
+	if got, want := escape("![x](http://h/x.png)"), "![x]\u200b(http://h/x.png)"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // A receiver that is slow, asks to be asked later, fails or is away for a while
 // gets everything once it can, and each in its order.
 func TestWhatAReceiverCannotTakeComesAgain(t *testing.T) {

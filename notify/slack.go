@@ -130,7 +130,9 @@ func moreOf(rest []News, lost int) string {
 	}
 	targets, changes := map[string]bool{}, lost
 	for i := range rest {
-		targets[rest[i].Target] = true
+		if rest[i].Target != "" { // or the controller itself
+			targets[rest[i].Target] = true
+		}
 		changes += rest[i].steps()
 	}
 	words := scale.Count(changes, "more change")
@@ -143,8 +145,8 @@ func moreOf(rest []News, lost int) string {
 	return words
 }
 
-// escape makes text that is only text: Slack's three characters, and an @ that
-// calls nobody in Mattermost.
+// escape makes text that is only text: Slack's three characters, and for
+// Mattermost an @ that calls nobody and a ]( that is no link and no image.
 func escape(text string) string {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "@\u200b").Replace(text)
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "@\u200b", "](", "]\u200b(").Replace(text)
 }
