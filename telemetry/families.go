@@ -23,6 +23,7 @@ const (
 	ObjectiveMet       = "flyball_objective_met"
 	EventsTotal        = "flyball_events_total"
 	ReloadsTotal       = "flyball_reloads_total"
+	ReloadSuccessful   = "flyball_reload_successful"
 	BusDroppedTotal    = "flyball_bus_dropped_messages_total"
 	RecordWritesTotal  = "flyball_record_writes_total"
 	RecordWriteSeconds = "flyball_record_write_seconds"
@@ -127,6 +128,7 @@ func Families() []Family {
 		{ObjectiveMet, "gauge", "1 while the objective is met over its window (no requests = met), 0 otherwise.", []string{labelTarget}},
 		{EventsTotal, "counter", "Events beside decisions, by type.", []string{labelType}},
 		{ReloadsTotal, "counter", "Reloads of the documents, by outcome (loaded, refused).", []string{labelOutcome}},
+		{ReloadSuccessful, "gauge", "1 while the newest documents hold, 0 from a reload that was refused until one is loaded.", nil},
 		{BusDroppedTotal, "counter", "Messages lost because a subscriber fell behind. The newest is never lost.", nil},
 		{RecordWritesTotal, "counter", "Writes to the record, by outcome (ok, error).", []string{labelOutcome}},
 		{RecordWriteSeconds, "histogram", "Time that a write to the record took.", nil},

@@ -155,10 +155,17 @@ func (m *Metrics) happened(e record.Event) {
 	m.counter(EventsTotal, kind).Inc()
 	switch e.Type {
 	case control.Reloaded:
-		m.counter(ReloadsTotal, loaded).Inc()
+		m.reloaded(loaded)
 	case control.ReloadRefused:
-		m.counter(ReloadsTotal, refused).Inc()
+		m.reloaded(refused)
 	}
+}
+
+func (m *Metrics) reloaded(outcome string) {
+	m.counter(ReloadsTotal, outcome).Inc()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stale = outcome == refused
 }
 
 // Answered counts a request to our own API. A stream has no duration.

@@ -54,11 +54,12 @@ func (s *scraped) Describe(to chan<- *prometheus.Desc) {
 func (s *scraped) Collect(to chan<- prometheus.Metric) {
 	m, now := s.m, s.m.opts.Clock.Now()
 	m.mu.Lock()
-	judge, lag, kept := m.judge, m.record.lag(now), m.record.kept
+	judge, lag, kept, stale := m.judge, m.record.lag(now), m.record.kept, m.stale
 	names := slices.Sorted(maps.Keys(m.targets))
 	m.mu.Unlock()
 	out := &sink{scraped: s, to: to, now: now, once: map[string]bool{}}
 	out.tell(BuildInfo, 1, m.opts.Version, goVersion())
+	out.tell(ReloadSuccessful, truth(!stale))
 	if b, ok := m.opts.Bus.(interface{ Dropped() uint64 }); ok {
 		out.tell(BusDroppedTotal, float64(b.Dropped()))
 	}

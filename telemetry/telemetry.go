@@ -42,6 +42,7 @@ type Metrics struct {
 	targets map[string]*target
 	judge   Judge
 	record  progress
+	stale   bool // the newest documents were refused
 }
 
 // Kept says how far the objective of a target is kept.

@@ -429,6 +429,22 @@ func TestWhatCannotBeMeasuredIsNotDoubted(t *testing.T) {
 	}
 }
 
+// A refusal lasts until documents are loaded, however long that takes.
+func TestARefusedReloadLasts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		defer r.stop()
+		r.want(telemetry.ReloadSuccessful, map[string]float64{"": 1})
+		r.tell(record.Event{Type: control.ReloadRefused})
+		time.Sleep(24 * time.Hour)
+		r.want(telemetry.ReloadSuccessful, map[string]float64{"": 0})
+		r.tell(record.Event{Type: control.ModeChanged})
+		r.want(telemetry.ReloadSuccessful, map[string]float64{"": 0})
+		r.tell(record.Event{Type: control.Reloaded})
+		r.want(telemetry.ReloadSuccessful, map[string]float64{"": 1})
+	})
+}
+
 // A name may have the whole configuration in it.
 func TestAPolicyIsCountedByItsKind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

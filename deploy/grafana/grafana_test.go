@@ -98,6 +98,37 @@ func TestDashboardsAreWhatGrafanaReads(t *testing.T) {
 	}
 }
 
+// Who reads an axis need not ask which line it holds for: the lines of a panel have
+// one unit.
+func TestAPanelHasOneUnit(t *testing.T) {
+	for _, d := range grafana.All() {
+		for _, row := range d.Rows {
+			for _, p := range row.Panels {
+				for _, q := range p.Queries {
+					if first := unit(p.Queries[0].Expr); unit(q.Expr) != first {
+						t.Errorf("%s, %s: %s is in %q, the first query in %q", d.Name, p.Title, q.Expr, unit(q.Expr), first)
+					}
+				}
+			}
+		}
+	}
+}
+
+// unit is that of a query, by the names of its metrics; "" for counts, rates and
+// shares.
+func unit(expr string) string {
+	expr = strings.ReplaceAll(expr, "_seconds_count", "")
+	switch {
+	case strings.Contains(expr, "_seconds"), strings.Contains(expr, "flyball_latency"):
+		return "s"
+	case strings.Contains(expr, "_dollars"):
+		return "dollars"
+	case strings.Contains(expr, "_bytes"):
+		return "bytes"
+	}
+	return ""
+}
+
 // Variables that a query uses are offered above the panels.
 func TestQueriesUseVariablesThatThereAre(t *testing.T) {
 	for _, d := range grafana.All() {

@@ -17,7 +17,7 @@ func now() []Panel {
 			Queries:     []Query{ask(`min(1 - increase(flyball_objective_bad_requests_total{@}[1h]) / increase(flyball_objective_requests_total{@}[1h]) / (1 - flyball_objective_target_ratio{@}))`, "")}},
 		{Title: "Conditions", Kind: Stat, Unit: "short", Width: 4, Description: "What lasts and should not, or should be known: see scaling.",
 			Queries: []Query{ask(`count(flyball_condition{@}) or vector(0)`, "")}},
-		{Title: "Oldest report", Kind: Stat, Unit: "s", Width: 4, Queries: []Query{ask(`max(flyball_report_age_seconds{@})`, "")}},
+		{Title: "Oldest report", Kind: Stat, Unit: "s", Width: 4, Queries: []Query{ask(`max(min by (target) (flyball_report_age_seconds{@}))`, "")}},
 	}
 }
 
@@ -55,9 +55,13 @@ func itself() []Panel {
 		{Title: "Requests to the API", Kind: Lines, Unit: "reqps", Width: 8, Queries: []Query{{`sum by (route, code) (rate(flyball_http_requests_total{job="$job"}[$__rate_interval]))`, "{{route}} {{code}}"}}},
 		{Title: "Time to answer, 99th percentile", Kind: Lines, Unit: "s", Width: 8,
 			Queries: []Query{{`histogram_quantile(0.99, sum by (le, route) (rate(` + api + `[$__rate_interval])))`, "{{route}}"}}},
-		{Title: "Record and bus", Kind: Lines, Unit: "short", Width: 8, Queries: []Query{
-			{`flyball_record_lag_seconds{job="$job"}`, "seconds behind"}, {`sum by (outcome) (rate(flyball_record_writes_total{job="$job"}[$__rate_interval]))`, "writes {{outcome}}"},
-			{`histogram_quantile(0.99, sum by (le) (rate(flyball_record_write_seconds_bucket{job="$job"}[$__rate_interval])))`, "seconds of a write, p99"},
+		{Title: "Documents that are refused", Kind: Lines, Unit: "short", Width: 8, Description: "1 while the newest reload was refused: what held before still holds.",
+			Queries: []Query{{`1 - flyball_reload_successful{job="$job"}`, "{{instance}}"}}},
+		{Title: "Record: how far behind, and a write", Kind: Lines, Unit: "s", Width: 12, Queries: []Query{
+			{`flyball_record_lag_seconds{job="$job"}`, "behind"},
+			{`histogram_quantile(0.99, sum by (le) (rate(flyball_record_write_seconds_bucket{job="$job"}[$__rate_interval])))`, "a write, p99"}}},
+		{Title: "Writes to the record, messages dropped by the bus", Kind: Lines, Unit: "ops", Width: 12, Queries: []Query{
+			{`sum by (outcome) (rate(flyball_record_writes_total{job="$job"}[$__rate_interval]))`, "writes {{outcome}}"},
 			{`rate(flyball_bus_dropped_messages_total{job="$job"}[$__rate_interval])`, "dropped"}}},
 		{Title: "Requests of Flyball to others", Kind: Lines, Unit: "reqps", Width: 8,
 			Queries: []Query{{`sum by (client, outcome) (rate(flyball_client_requests_total{job="$job"}[$__rate_interval]))`, "{{client}} {{outcome}}"}}},

@@ -40,10 +40,11 @@ func advice() []Panel {
 			ask(`sum by (target, outcome) (increase(flyball_advisor_requests_total{@}[$__rate_interval]))`, "{{target}} {{outcome}}")}},
 		{Title: "Time to answer, 95th percentile", Kind: Lines, Unit: "s", Width: 12,
 			Queries: []Query{ask(`histogram_quantile(0.95, sum by (le, target) (rate(flyball_advisor_duration_seconds_bucket{@}[$__range])))`, "{{target}}")}},
-		{Title: "What decisions made of advice", Kind: Lines, Unit: "short", Width: 8, Queries: []Query{ask(`sum by (target, use) (rate(flyball_advice_decisions_total{@}[$__rate_interval]))`, "{{target}} {{use}}")}},
-		{Title: "How far it is followed", Kind: Lines, Unit: "percentunit", Width: 8, Queries: []Query{ask(`flyball_advice_weight{@}`, "{{target}}")}},
-		{Title: "Tokens and dollars", Kind: Lines, Unit: "short", Width: 8, Queries: []Query{
-			ask(`sum by (target, direction) (increase(flyball_advisor_tokens_total{@}[$__range]))`, "{{target}} tokens {{direction}}"),
-			ask(`sum by (target) (increase(flyball_advisor_cost_dollars_total{@}[$__range]))`, "{{target}} dollars")}},
+		{Title: "What decisions made of advice", Kind: Lines, Unit: "short", Width: 6, Queries: []Query{ask(`sum by (target, use) (rate(flyball_advice_decisions_total{@}[$__rate_interval]))`, "{{target}} {{use}}")}},
+		{Title: "How far it is followed", Kind: Lines, Unit: "percentunit", Width: 6, Queries: []Query{ask(`flyball_advice_weight{@}`, "{{target}}")}},
+		{Title: "Tokens", Kind: Lines, Unit: "short", Width: 6, Queries: []Query{
+			ask(`sum by (target, direction) (increase(flyball_advisor_tokens_total{@}[$__range]))`, "{{target}} {{direction}}")}},
+		{Title: "What it cost", Kind: Lines, Unit: "currencyUSD", Width: 6, Queries: []Query{
+			ask(`sum by (target) (increase(flyball_advisor_cost_dollars_total{@}[$__range]))`, "{{target}}")}},
 	}
 }

@@ -138,6 +138,18 @@ func TestRulesNameMetricsThatExist(t *testing.T) {
 			labels[r.Record] = []string{"target"}
 		}
 	}
+	exporter, err := os.ReadFile("../../docs/exporter.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, its := range map[string][]string{
+		"flyball_inference_up": {"service", "endpoint"}, "flyball_queue_up": {"service", "queue"}, "flyball_vector_up": {"service", "endpoint"},
+		"flyball_queue_oldest_age_seconds": {"service", "queue"}, "flyball_inference_kv_cache_usage_ratio": {"service", "endpoint", "model"},
+	} {
+		if strings.Contains(string(exporter), "`"+name+"`") {
+			labels[name] = its
+		}
+	}
 	for _, r := range rules(t) {
 		expr, err := parser.NewParser(parser.Options{}).ParseExpr(r.Expr)
 		if err != nil {
