@@ -29,6 +29,9 @@ const (
 	OpenMetrics = "openmetrics"
 	Probe       = "probe"
 	Balancer    = "balancer"
+	Inference   = "inference"
+	Queue       = "queue"
+	Vector      = "vector"
 )
 
 // Outcomes of a request.

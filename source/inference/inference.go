@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/flyball-io/flyball/internal/calls"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/webclient"
 	"github.com/flyball-io/flyball/scale"
@@ -66,7 +67,7 @@ func NewReader(cfg Server, address string, clk clock.Clock) *Reader {
 
 // client goes round proxies for replicas, which are near.
 func (s Server) client(direct bool) *webclient.Client {
-	return webclient.New(webclient.Options{Auth: s.Auth, Timeout: s.Timeout.Std(), MaxBytes: s.MaxBytes, Direct: direct})
+	return webclient.New(webclient.Options{Client: calls.Inference, Auth: s.Auth, Timeout: s.Timeout.Std(), MaxBytes: s.MaxBytes, Direct: direct})
 }
 
 // Close gives its connections back.

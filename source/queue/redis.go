@@ -16,6 +16,7 @@ import (
 
 	"github.com/gomodule/redigo/redis"
 
+	"github.com/flyball-io/flyball/internal/calls"
 	"github.com/flyball-io/flyball/internal/resp"
 	"github.com/flyball-io/flyball/internal/webclient"
 	"github.com/flyball-io/flyball/source/reading"
@@ -45,21 +46,34 @@ func (l Login) reader(name string, s Server, o options, look func(context.Contex
 // Close closes the connection that is kept.
 func (r *redisReader) Close() { _ = r.pool.Close() }
 
-// Read asks once.
+// Read asks once, which counts as one request.
 func (r *redisReader) Read(ctx context.Context) (reading.Reading, error) {
+	end := calls.Process().Begin(calls.Queue)
 	ctx, cancel := context.WithTimeoutCause(ctx, r.wait, fmt.Errorf("no answer within %v", r.wait))
 	defer cancel()
-	at := r.opts.clock.Now()
-	c, err := r.pool.GetContext(ctx)
-	if err != nil {
-		return reading.Reading{}, fmt.Errorf("redis: %w", inWords(ctx, err))
+	at, p := r.opts.clock.Now(), reading.NewPart(r.name)
+	unheard, err := r.ask(ctx, p)
+	if !errors.Is(ctx.Err(), context.Canceled) { // else nobody wants to know any more
+		end(err, unheard)
 	}
-	defer func() { _ = c.Close() }()
-	p := reading.NewPart(r.name)
-	if err := r.look(ctx, c, p); err != nil {
-		return reading.Reading{}, fmt.Errorf("redis: %s: %w", webclient.Excerpt(r.name, 100), inWords(ctx, err))
+	if err != nil {
+		return reading.Reading{}, err
 	}
 	return reading.Reading{At: at, Parts: []reading.Part{p}}, nil
+}
+
+// ask fills a part. A fault is unheard where it is not Redis that says it.
+func (r *redisReader) ask(ctx context.Context, p reading.Part) (unheard bool, err error) {
+	c, err := r.pool.GetContext(ctx)
+	if err != nil {
+		var said redis.Error
+		return !errors.As(err, &said), fmt.Errorf("redis: %w", inWords(ctx, err))
+	}
+	defer func() { _ = c.Close() }()
+	if err := r.look(ctx, c, p); err != nil {
+		return c.Err() != nil, fmt.Errorf("redis: %s: %w", webclient.Excerpt(r.name, 100), inWords(ctx, err))
+	}
+	return false, nil
 }
 
 // inWords says why it took too long, where it did.

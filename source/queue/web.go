@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 
+	"github.com/flyball-io/flyball/internal/calls"
 	"github.com/flyball-io/flyball/internal/webclient"
 	"github.com/flyball-io/flyball/source/reading"
 )
@@ -16,7 +17,7 @@ type webReader struct {
 }
 
 func newWebReader(name string, auth webclient.Auth, s Server, o options, look func(context.Context, *reading.Web, reading.Part) error) *webReader {
-	return &webReader{name: name, opts: o, look: look, Web: reading.NewWeb(auth, s.Timeout.Std(), o.clock)}
+	return &webReader{name: name, opts: o, look: look, Web: reading.NewWeb(calls.Queue, auth, s.Timeout.Std(), o.clock)}
 }
 
 // Read asks once.

@@ -23,9 +23,10 @@ type Web struct {
 	clock  clock.Clock
 }
 
-// NewWeb returns what asks with an Auth, each time for timeout at most.
-func NewWeb(auth webclient.Auth, timeout time.Duration, clk clock.Clock) *Web {
-	return &Web{clock: clk, client: webclient.New(webclient.Options{Auth: auth, Timeout: timeout, MaxBytes: maxAnswer})}
+// NewWeb returns what asks with an Auth, each time for timeout at most; it is
+// counted as a client of package calls.
+func NewWeb(client string, auth webclient.Auth, timeout time.Duration, clk clock.Clock) *Web {
+	return &Web{clock: clk, client: webclient.New(webclient.Options{Client: client, Auth: auth, Timeout: timeout, MaxBytes: maxAnswer})}
 }
 
 // Close gives the connections back.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"github.com/flyball-io/flyball/internal/calls"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/webclient"
 	"github.com/flyball-io/flyball/source/reading"
@@ -152,12 +153,16 @@ func (r *pgReader) Close() { _ = r.db.Close() }
 func (r *pgReader) Read(ctx context.Context) (reading.Reading, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout, fmt.Errorf("no answer within %v", r.timeout))
 	defer cancel()
+	end := calls.Process().Begin(calls.Vector) // one request for all of it
 	at := r.clock.Now()
 	all, err := r.columns(ctx)
 	var told reading.Reading
 	if err == nil {
 		told = bounded(at, all)
 		err = r.searchAll(ctx, all, told.Parts)
+	}
+	if !errors.Is(ctx.Err(), context.Canceled) { // else nobody wants to know any more
+		end(err, unheard(err))
 	}
 	if err != nil {
 		if ctx.Err() != nil {
@@ -166,6 +171,14 @@ func (r *pgReader) Read(ctx context.Context) (reading.Reading, error) {
 		return reading.Reading{}, fmt.Errorf("pgvector: %s", webclient.Excerpt(err.Error(), 300))
 	}
 	return told, nil
+}
+
+var errNoExtension = errors.New("the database has no extension vector")
+
+// unheard reports whether a fault is not one that PostgreSQL says.
+func unheard(err error) bool {
+	var said *pq.Error
+	return err != nil && !errors.As(err, &said) && !errors.Is(err, errNoExtension)
 }
 
 // bounded is what the catalog says of the columns that are shown.
@@ -204,7 +217,7 @@ func (r *pgReader) columns(ctx context.Context) ([]column, error) {
 		return nil, err
 	}
 	if !installed {
-		return nil, errors.New("the database has no extension vector")
+		return nil, errNoExtension
 	}
 	rows, err := r.db.QueryContext(ctx, columns)
 	if err != nil {

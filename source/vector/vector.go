@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/flyball-io/flyball/internal/calls"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/internal/webclient"
 	"github.com/flyball-io/flyball/scale"
@@ -79,7 +80,7 @@ func New(signal string, cfg Config, env source.Env) (*reading.Source, error) {
 func NewReader(s Server, clk clock.Clock) (reading.Reader, error) {
 	switch {
 	case s.Qdrant != nil:
-		return &qdrantReader{cfg: *s.Qdrant, clock: clk, Web: reading.NewWeb(s.Qdrant.Auth, s.Timeout.Std(), clk)}, nil
+		return &qdrantReader{cfg: *s.Qdrant, clock: clk, Web: reading.NewWeb(calls.Vector, s.Qdrant.Auth, s.Timeout.Std(), clk)}, nil
 	case s.PGVector != nil:
 		return newPGReader(*s.PGVector, s.Timeout.Std(), clk)
 	}
