@@ -236,6 +236,7 @@ func TestWhateverIsWrongWithAModelTheLoopWorks(t *testing.T) {
 		return func(t *testing.T) string {
 			s := advisortest.NewServer(t, advisortest.OpenAI, steps...)
 			t.Setenv("OPENAI_API_KEY", advisortest.Key)
+			t.Setenv("OPENAI_BASE_URL", s.URL())
 			return `"openai":{"url":"` + s.URL() + `"},`
 		}
 	}

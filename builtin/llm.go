@@ -54,11 +54,8 @@ const (
 	openAIModelVariable = "OPENAI_MODEL"
 )
 
-// Where OpenAI itself is, and its model that is asked where only a key is found.
-const (
-	openAIURL   = "https://api.openai.com/v1"
-	openAIModel = "gpt-4o-mini"
-)
+// openAIModel is OpenAI's own that is asked where only a key is found.
+const openAIModel = "gpt-4o-mini"
 
 // ModelOf is the model that a configuration names, without I/O. Where it names
 // none it is found in the environment, and said by what: GEMINI_API_KEY; else
@@ -95,7 +92,7 @@ func inEnvironment(cfg advised.Advisor, getenv func(string) string) (advised.Adv
 		cfg.OpenAI = &advised.OpenAI{Model: its}
 		return cfg, openai.URLVariable
 	case getenv(openai.KeyVariable) != "":
-		cfg.OpenAI = &advised.OpenAI{URL: openAIURL, Model: cmp.Or(its, openAIModel)}
+		cfg.OpenAI = &advised.OpenAI{URL: openai.ServiceURL, Model: cmp.Or(its, openAIModel)}
 		return cfg, openai.KeyVariable
 	default:
 		cfg.OpenAI = &advised.OpenAI{URL: openai.OllamaURL, Model: its}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flyball-io/flyball/advisor"
+	"github.com/flyball-io/flyball/advisor/advisortest"
 	"github.com/flyball-io/flyball/builtin"
 	"github.com/flyball-io/flyball/internal/clock"
 	"github.com/flyball-io/flyball/policy"
@@ -54,6 +55,46 @@ func TestWhichModelIsAsked(t *testing.T) {
 	}
 	if m, _, err := builtin.ModelOf(advised.Advisor{}, environment("OPENAI_BASE_URL=nonsense")); m != nil || err == nil || !strings.HasPrefix(err.Error(), "OPENAI_BASE_URL: ") {
 		t.Errorf("an address that is none: got %v, %v", m, err)
+	}
+}
+
+// The key of the environment goes to the address beside it and to no other that a
+// document, or Ollama's usual port, comes to.
+func TestWhoGetsTheKeyOfTheEnvironment(t *testing.T) {
+	const key = "OPENAI_API_KEY=sk-0123456789"
+	s := advisortest.NewServer(t, advisortest.OpenAI, advisortest.Say("{}"))
+	s.Wants("")
+	asked := func(by advised.Advisor, variables ...string) string {
+		m, _, err := builtin.ModelOf(by, environment(variables...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if _, err := m.Generate(t.Context(), advisortest.Prompt()); err != nil {
+			t.Fatal(err)
+		}
+		all := s.Requests()
+		return all[len(all)-1].Key
+	}
+	own := advised.Advisor{OpenAI: &advised.OpenAI{URL: s.URL(), Model: advisortest.Model}}
+	named := advised.Advisor{OpenAI: &advised.OpenAI{Model: advisortest.Model}}
+	for name, got := range map[string]string{
+		"a document's own":       asked(own, key),
+		"another beside the key": asked(own, key, "OPENAI_BASE_URL=http://vllm:8000/v1"),
+		"another path beside it": asked(own, key, "OPENAI_BASE_URL="+s.URL()+"/team"),
+		"one that is none":       asked(own, key, "OPENAI_BASE_URL=nonsense"),
+	} {
+		if got != "" {
+			t.Errorf("%s: got the key %q, want none sent", name, got)
+		}
+	}
+	for name, got := range map[string]string{
+		"the one beside the key":  asked(named, key, "OPENAI_BASE_URL="+s.URL()),
+		"the same, in a document": asked(own, key, "OPENAI_BASE_URL="+s.URL()+"/"),
+	} {
+		if got != "sk-0123456789" {
+			t.Errorf("%s: got %q, want the key", name, got)
+		}
 	}
 }
 

@@ -57,9 +57,13 @@ func New(cfg advised.Gemini, getenv func(string) string) (*Model, error) {
 	if cfg.Model == "" {
 		return nil, errors.New("model: must not be empty, for example gemini-2.5-flash")
 	}
+	owner := ""
+	if !modelserver.Same(u, usualURL) {
+		owner = usualURL
+	}
 	return &Model{
 		cfg: cfg, url: address, host: u.Host, server: modelserver.New(),
-		key: modelserver.Key{File: cfg.KeyFile, Variable: KeyVariable, Getenv: getenv},
+		key: modelserver.Key{File: cfg.KeyFile, Variable: KeyVariable, Getenv: getenv, Owner: owner},
 	}, nil
 }
 
@@ -149,7 +153,7 @@ func (m *Model) connect(ctx context.Context) (*genai.Client, error) {
 func (m *Model) readKey() (string, error) {
 	key, err := m.key.Read()
 	if err == nil && key == "" {
-		err = fmt.Errorf("%w: no key: set %s, or keyFile", advisor.ErrRefused, KeyVariable)
+		err = fmt.Errorf("%w: no key: %s", advisor.ErrRefused, m.key.Missing())
 	}
 	return key, err
 }

@@ -29,9 +29,19 @@ func environment(all ...string) func(string) string {
 	}
 }
 
+// keyFile is a file with the key.
+func keyFile(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(file, []byte(advisortest.Key), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 func model(t *testing.T, url string) *gemini.Model {
 	t.Helper()
-	m, err := gemini.New(advised.Gemini{URL: url, Model: advisortest.Model}, environment(gemini.KeyVariable, advisortest.Key))
+	m, err := gemini.New(advised.Gemini{URL: url, Model: advisortest.Model, KeyFile: keyFile(t)}, environment())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,8 +145,7 @@ func TestTheKey(t *testing.T) {
 		{"of too much", strings.Repeat("x", 1<<20), "", "has more than"},
 		{"another", "another-key", "", "does not accept the key (keyFile "},
 		{"in no file", "-", advisortest.Key, "refused: keyFile: "},
-		{"in the environment", "", " " + advisortest.Key + "\n", ""},
-		{"nowhere", "", "", "no key: set GEMINI_API_KEY, or keyFile"},
+		{"in the environment, for Google alone", "", advisortest.Key, "no key: GEMINI_API_KEY is for https://generativelanguage.googleapis.com alone, so this url needs a keyFile of its own"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg := advised.Gemini{URL: s.URL(), Model: advisortest.Model, KeyFile: file}
@@ -164,6 +173,20 @@ func TestTheKey(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The key of the environment is Google's, however its address is written.
+func TestTheKeyOfTheEnvironment(t *testing.T) {
+	for url, its := range map[string]bool{"": true, "https://generativelanguage.googleapis.com/": true, "http://generativelanguage.googleapis.com": false, "https://generativelanguage.googleapis.com.evil": false} {
+		m, err := gemini.New(advised.Gemini{URL: url, Model: "m"}, environment(gemini.KeyVariable, " "+advisortest.Key+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if err := m.HasKey(); (err == nil) != its {
+			t.Errorf("%q: got %v, want the key: %v", url, err, its)
+		}
 	}
 }
 

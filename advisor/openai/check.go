@@ -70,7 +70,7 @@ func (m *Model) meaning(s *modelserver.Status) error {
 
 func (m *Model) keyFrom() string {
 	if key, err := m.key.Read(); err == nil && key == "" {
-		return "none is sent: set " + KeyVariable + ", or keyFile"
+		return "none is sent: " + m.key.Missing()
 	}
 	return m.key.From()
 }

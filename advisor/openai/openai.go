@@ -26,6 +26,8 @@ const (
 	KeyVariable = "OPENAI_API_KEY"
 	// URLVariable is where the address is when none is configured.
 	URLVariable = "OPENAI_BASE_URL"
+	// ServiceURL is where OpenAI itself is.
+	ServiceURL = "https://api.openai.com/v1"
 	// OllamaURL is where Ollama listens unless it is told otherwise.
 	OllamaURL = "http://127.0.0.1:11434/v1"
 
@@ -65,8 +67,20 @@ func New(cfg advised.OpenAI, getenv func(string) string) (*Model, error) {
 	}
 	return &Model{
 		cfg: cfg, url: u, server: modelserver.New(), dialect: firstDialect(cfg.Model),
-		key: modelserver.Key{File: cfg.KeyFile, Variable: KeyVariable, Getenv: getenv},
+		key: modelserver.Key{File: cfg.KeyFile, Variable: KeyVariable, Getenv: getenv, Owner: owner(u, getenv(URLVariable))},
 	}, nil
+}
+
+// owner is whom the key of the environment is for, where another one is asked: the
+// address beside it, else OpenAI itself.
+func owner(asked *url.URL, beside string) string {
+	switch {
+	case modelserver.Same(asked, cmp.Or(beside, ServiceURL)):
+		return ""
+	case beside != "":
+		return URLVariable
+	}
+	return ServiceURL
 }
 
 // Name is "qwen2.5-coder:3b at 127.0.0.1:11434".

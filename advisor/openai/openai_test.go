@@ -32,7 +32,7 @@ func environment(all ...string) func(string) string {
 
 func named(t *testing.T, url, name string) *openai.Model {
 	t.Helper()
-	m, err := openai.New(advised.OpenAI{URL: url, Model: name}, environment(openai.KeyVariable, advisortest.Key))
+	m, err := openai.New(advised.OpenAI{URL: url, Model: name}, environment(openai.KeyVariable, advisortest.Key, openai.URLVariable, url))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +229,7 @@ func TestTheKey(t *testing.T) {
 		{"of many lines", s.URL(), "", "a\nb", "OPENAI_API_KEY: must hold one line with a key"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			m, err := openai.New(advised.OpenAI{URL: tc.url, Model: advisortest.Model, KeyFile: tc.file}, environment(openai.KeyVariable, tc.variable))
+			m, err := openai.New(advised.OpenAI{URL: tc.url, Model: advisortest.Model, KeyFile: tc.file}, environment(openai.KeyVariable, tc.variable, openai.URLVariable, tc.url))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,6 +2,7 @@ package modelserver
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
@@ -18,6 +19,10 @@ const mostKey = 16 << 10
 type Key struct {
 	File, Variable string
 	Getenv         func(string) string
+	// Owner is whom the variable's key is for where another one is asked, which does
+	// not get it: whoever may write a document could have it sent anywhere. "": it is
+	// for whom is asked.
+	Owner string
 }
 
 // From says where it is, for messages.
@@ -28,10 +33,28 @@ func (k Key) From() string {
 	return k.Variable
 }
 
-// Read returns the key, "" where the variable is not set. An error is
-// [advisor.ErrRefused] and does not hold the key.
+// Missing says what to do where there is none.
+func (k Key) Missing() string {
+	if k.Owner != "" {
+		return fmt.Sprintf("%s is for %s alone, so this url needs a keyFile of its own", k.Variable, k.Owner)
+	}
+	return "set " + k.Variable + ", or keyFile"
+}
+
+// Same reports whether an address is the one that is asked.
+func Same(asked *url.URL, text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme == asked.Scheme && strings.EqualFold(u.Host, asked.Host) &&
+		strings.TrimRight(u.EscapedPath(), "/") == strings.TrimRight(asked.EscapedPath(), "/")
+}
+
+// Read returns the key, "" where the variable is not set or has another's. An error
+// is [advisor.ErrRefused] and does not hold the key.
 func (k Key) Read() (string, error) {
-	if k.File == "" {
+	switch {
+	case k.File == "" && k.Owner != "":
+		return "", nil
+	case k.File == "":
 		return k.usable(k.Getenv(k.Variable))
 	}
 	content, err := boundedfile.Read(k.File, mostKey)

@@ -105,10 +105,10 @@ spec:
     - {name: networkTransmitRate, interval: 1s, prometheus: {server: "http://%[2]s", query: 'sum(rate(process_network_transmit_bytes_total{job="flyball"}[10s]))'}}
   policy:
     advised:
-      advisor: {openai: {url: %q, model: %s}, always: true, every: 5s, timeout: 5s, maxAge: 30s, budget: {inputPrice: 1, outputPrice: 1}}
+      advisor: {openai: {url: %q, model: %s, keyFile: %q}, always: true, every: 5s, timeout: 5s, maxAge: 30s, budget: {inputPrice: 1, outputPrice: 1}}
   shadows: [{hpa: {cpuUtilization: 70}}]
   balancer: {builtin: {listen: "127.0.0.1:%s"}}
-`, w.program, w.prometheus, advisor.URL(), advisortest.Model, port)
+`, w.program, w.prometheus, advisor.URL(), advisortest.Model, w.write("key", advisortest.Key), port)
 }
 
 func (w *world) startPrometheus() {
@@ -244,7 +244,6 @@ func (w *world) start(program string, args ...string) {
 	var said bytes.Buffer
 	cmd := exec.Command(program, args...)
 	cmd.Dir, cmd.Stderr, cmd.Stdout, cmd.WaitDelay = w.dir, &said, &said, 5*time.Second
-	cmd.Env = append(os.Environ(), "OPENAI_API_KEY="+advisortest.Key)
 	testenv.EndWithTest(cmd)
 	if err := cmd.Start(); err != nil {
 		w.t.Fatal(err)
