@@ -291,7 +291,7 @@ func TestAccounts(t *testing.T) {
 		return m.Account()
 	}
 	one := advised.Gemini{URL: "http://models/base", Model: "m", KeyFile: "/one"}
-	if account(one) != account(one) || strings.Contains(account(advised.Gemini{URL: "http://models", Model: "m"}), advisortest.Key) {
+	if first, again := account(one), account(one); first != again || strings.Contains(account(advised.Gemini{URL: "http://models", Model: "m"}), advisortest.Key) {
 		t.Errorf("got %q, want the same each time, without the key", account(one))
 	}
 	for _, other := range []advised.Gemini{
