@@ -179,7 +179,7 @@ func TestWhoTakesOverKeepsWhatAdviceWasWorth(t *testing.T) {
 		if d.term != 2 {
 			continue
 		}
-		if math.Abs(d.weight-before) > 0.04 {
+		if math.Abs(d.weight-before) > 0.06 { // it may be a decision behind, 0.04; not kept it were 0.08 and more away
 			t.Errorf("the next planner follows the advice by %.3f, the one before by %.3f", d.weight, before)
 		}
 		break
